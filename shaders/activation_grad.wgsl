@@ -1,0 +1,23 @@
+// grad_input[i] = grad_output[i] * f'(saved[i]), one invocation per element.
+
+struct Params {
+    count: u32,
+    parameter: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> saved: array<Elem>;
+@group(0) @binding(2) var<storage, read> grad_output: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> grad_input: array<Elem>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn activation_grad(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_index(group, groups, local);
+    if i < params.count {
+        grad_input[i] = grad_output[i] * activate_derivative(saved[i], params.parameter);
+    }
+}

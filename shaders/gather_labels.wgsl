@@ -1,0 +1,25 @@
+// Labels of the batch: the dataset's rows that stand at batch_start in the epoch's order. One invocation per element.
+
+struct Params {
+    count: u32,
+    columns: u32,
+    scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(2) var<storage, read> data: array<u32>;
+@group(0) @binding(3) var<storage, read> order: array<u32>;
+@group(0) @binding(4) var<storage, read_write> batch: array<u32>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn gather_labels(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_index(group, groups, local);
+    if i < params.count {
+        batch[i] = data[order[step_state.batch_start + i]];
+    }
+}

@@ -1,0 +1,33 @@
+// loss[b] = log(sum over c of exp(z[b,c] - m)) - (z[b,label] - m) with m the row's maximum. One invocation per row.
+
+struct Params {
+    rows: u32,
+    classes: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<Elem>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read_write> loss: array<Elem>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn softmax_cross_entropy(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let b = linear_index(group, groups, local);
+    if b >= params.rows {
+        return;
+    }
+    let row = b * params.classes;
+    var largest = logits[row];
+    for (var c = 1u; c < params.classes; c++) {
+        largest = max(largest, logits[row + c]);
+    }
+    var sum = 0.0;
+    for (var c = 0u; c < params.classes; c++) {
+        sum += exp(logits[row + c] - largest);
+    }
+    loss[b] = log(sum) - (logits[row + labels[b]] - largest);
+}

@@ -1,0 +1,193 @@
+//! Runs a plan on the CPU by its twins: the definition for tests, and what trains where there is no GPU.
+
+use crate::error::{Error, Result};
+use crate::graph::ValueId;
+use crate::kernel::{Access, Bound, Float, TwinCall};
+use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
+use std::cell::{Ref, RefCell, RefMut};
+
+/// Most buffers that one dispatch binds.
+const MAX_BUFFERS: usize = 8;
+
+/// A plan with its memory on the CPU. `F` is f32 for training and f64 for gradient checks and reference values.
+#[derive(Debug)]
+pub struct CpuExecutor<F: Float = f32> {
+    plan: Plan,
+    storage: Vec<RefCell<Storage<F>>>,
+    fast: bool,
+}
+
+#[derive(Debug)]
+enum Storage<F> {
+    Float(Vec<F>),
+    Word(Vec<u32>),
+}
+
+impl<F: Float> CpuExecutor<F> {
+    /// Allocates the plan's buffers. Kernels run in their fast form where they have one.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if the system refuses a buffer.
+    pub fn new(plan: Plan) -> Result<Self> {
+        let storage = plan
+            .buffers()
+            .iter()
+            .map(|buffer| {
+                let context =
+                    || Error::OutOfMemory { context: format!("allocating `{}` in main memory", buffer.label) };
+                let storage = if buffer.is_float {
+                    Storage::Float(filled(buffer.words, F::from_f32(buffer.fill)).ok_or_else(context)?)
+                } else {
+                    Storage::Word(filled(buffer.words, 0).ok_or_else(context)?)
+                };
+                Ok(RefCell::new(storage))
+            })
+            .collect::<Result<_>>()?;
+        Ok(CpuExecutor { plan, storage, fast: true })
+    }
+
+    /// Makes every kernel run in the form that defines it, however slow.
+    pub fn reference(mut self) -> Self {
+        self.fast = false;
+        self
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Runs a phase `times` times.
+    pub fn run(&mut self, phase: PhaseId, times: u32) {
+        for _ in 0..times {
+            for dispatch in &self.plan.phases()[phase.0].dispatches {
+                self.execute(dispatch);
+            }
+        }
+    }
+
+    /// Runs one dispatch of a phase.
+    pub fn run_dispatch(&mut self, phase: PhaseId, index: usize) {
+        self.execute(&self.plan.phases()[phase.0].dispatches[index]);
+    }
+
+    fn execute(&self, dispatch: &Dispatch) {
+        let mut guards = [const { None }; MAX_BUFFERS];
+        for (guard, bound) in guards.iter_mut().zip(&dispatch.buffers) {
+            *guard = Some(self.borrow(bound));
+        }
+        let mut buffers = [const { Bound::Word(&[]) }; MAX_BUFFERS];
+        for ((buffer, guard), bound) in buffers.iter_mut().zip(&mut guards).zip(&dispatch.buffers) {
+            *buffer = view(guard, bound.place.words);
+        }
+        let mut call = TwinCall {
+            params: &dispatch.params,
+            specialization: &dispatch.specialization,
+            buffers: &mut buffers[..dispatch.buffers.len()],
+        };
+        F::of(&dispatch.kernel.twin, self.fast)(&mut call);
+    }
+
+    /// The plan's check that no buffer is read and written in one dispatch is what keeps these from failing.
+    fn borrow(&self, bound: &BoundBuffer) -> Guard<'_, F> {
+        let cell = &self.storage[bound.place.buffer.index()];
+        match bound.access {
+            Access::Write => Guard::Write(cell.borrow_mut()),
+            Access::Uniform | Access::Read => Guard::Read(cell.borrow()),
+        }
+    }
+
+    fn place(&self, value: ValueId) -> Result<Place> {
+        let missing = || Error::shape("plan", format!("`{}` is not used", self.plan.value(value).name));
+        self.plan.place(value).ok_or_else(missing)
+    }
+
+    /// Sets the elements of a float value.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the number or kind of elements differs from the value's.
+    pub fn write(&mut self, value: ValueId, data: &[F]) -> Result<()> {
+        let place = self.place(value)?;
+        match self.storage[place.buffer.index()].get_mut() {
+            Storage::Float(storage) if data.len() == place.words => {
+                storage[..place.words].copy_from_slice(data);
+                Ok(())
+            }
+            _ => Err(self.mismatch(value, data.len(), "floats")),
+        }
+    }
+
+    /// Sets the 32-bit words of a value of words or packed bytes.
+    ///
+    /// # Errors
+    /// As [`CpuExecutor::write`].
+    pub fn write_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {
+        let place = self.place(value)?;
+        match self.storage[place.buffer.index()].get_mut() {
+            Storage::Word(storage) if data.len() == place.words => {
+                storage[..place.words].copy_from_slice(data);
+                Ok(())
+            }
+            _ => Err(self.mismatch(value, data.len(), "words")),
+        }
+    }
+
+    /// The elements of a float value.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the value is not used or does not hold floats.
+    pub fn read(&self, value: ValueId) -> Result<Vec<F>> {
+        let place = self.place(value)?;
+        match &*self.storage[place.buffer.index()].borrow() {
+            Storage::Float(storage) => Ok(storage[..place.words].to_vec()),
+            Storage::Word(_) => Err(self.mismatch(value, place.words, "floats")),
+        }
+    }
+
+    /// The 32-bit words of a value of words or packed bytes.
+    ///
+    /// # Errors
+    /// As [`CpuExecutor::read`].
+    pub fn read_words(&self, value: ValueId) -> Result<Vec<u32>> {
+        let place = self.place(value)?;
+        match &*self.storage[place.buffer.index()].borrow() {
+            Storage::Word(storage) => Ok(storage[..place.words].to_vec()),
+            Storage::Float(_) => Err(self.mismatch(value, place.words, "words")),
+        }
+    }
+
+    fn mismatch(&self, value: ValueId, given: usize, kind: &str) -> Error {
+        let value = self.plan.value(value);
+        let detail = format!("holds {:?}{}, not {given} {kind}", value.dtype, value.shape);
+        Error::shape(&value.name, detail)
+    }
+}
+
+/// A borrowed buffer.
+enum Guard<'a, F> {
+    Read(Ref<'a, Storage<F>>),
+    Write(RefMut<'a, Storage<F>>),
+}
+
+/// The first `words` elements of a borrowed buffer.
+fn view<'a, F>(guard: &'a mut Option<Guard<'_, F>>, words: usize) -> Bound<'a, F> {
+    match guard {
+        Some(Guard::Read(storage)) => match &**storage {
+            Storage::Float(data) => Bound::Float(&data[..words]),
+            Storage::Word(data) => Bound::Word(&data[..words]),
+        },
+        Some(Guard::Write(storage)) => match &mut **storage {
+            Storage::Float(data) => Bound::FloatMut(&mut data[..words]),
+            Storage::Word(data) => Bound::WordMut(&mut data[..words]),
+        },
+        None => Bound::Word(&[]),
+    }
+}
+
+/// `words` copies of `fill`, or `None` if there is no memory for them.
+fn filled<T: Copy>(words: usize, fill: T) -> Option<Vec<T>> {
+    let mut data = Vec::new();
+    data.try_reserve_exact(words).ok()?;
+    data.resize(words, fill);
+    Some(data)
+}

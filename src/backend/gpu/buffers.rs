@@ -1,0 +1,105 @@
+//! Device memory of a plan: one buffer for each of the plan's, one for all uniforms.
+
+use super::device::GpuDevice;
+use crate::error::{Error, Result};
+use crate::kernel::Access;
+use crate::plan::Plan;
+use wgpu::BufferUsages;
+
+/// The buffers of a loaded plan.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    /// By the plan's numbers.
+    pub data: Vec<wgpu::Buffer>,
+    /// Parameters of all dispatches, phase after phase, each at a multiple of the offset alignment.
+    pub uniforms: wgpu::Buffer,
+    /// Distance from one dispatch's parameters to the next, in bytes.
+    pub uniform_stride: u64,
+}
+
+impl Buffers {
+    /// Checks the plan against the device's limits, then creates and fills everything.
+    pub async fn create(device: &GpuDevice, plan: &Plan) -> Result<Buffers> {
+        check_limits(device, plan)?;
+        let mut data = Vec::with_capacity(plan.buffers().len());
+        for (index, buffer) in plan.buffers().iter().enumerate() {
+            let descriptor = wgpu::BufferDescriptor {
+                label: Some(&buffer.label),
+                size: bytes(buffer.words),
+                usage: usage(plan, index),
+                mapped_at_creation: false,
+            };
+            // wgpu clears new buffers to zero.
+            let created = device.scoped(&buffer.label, || device.device.create_buffer(&descriptor)).await?;
+            if buffer.fill != 0.0 {
+                let fill = vec![buffer.fill; buffer.words];
+                device.queue.write_buffer(&created, 0, bytemuck::cast_slice(&fill));
+            }
+            data.push(created);
+        }
+        let (packed, uniform_stride) = pack_uniforms(device, plan);
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some("params"),
+            size: packed.len() as u64,
+            usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        };
+        let uniforms = device.scoped("params", || device.device.create_buffer(&descriptor)).await?;
+        device.queue.write_buffer(&uniforms, 0, &packed);
+        Ok(Buffers { data, uniforms, uniform_stride })
+    }
+}
+
+/// Size of a buffer in bytes: at least 32, so that a small one can also be bound as a uniform struct.
+fn bytes(words: usize) -> u64 {
+    (4 * words as u64).max(32)
+}
+
+fn usage(plan: &Plan, index: usize) -> BufferUsages {
+    let dispatches = plan.phases().iter().flat_map(|p| &p.dispatches);
+    let mut bindings = dispatches.flat_map(|d| &d.buffers).filter(|b| b.place.buffer.index() == index);
+    let uniform = bindings.any(|b| b.access == Access::Uniform);
+    let base = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+    if uniform { base | BufferUsages::UNIFORM } else { base }
+}
+
+/// The parameters of all dispatches, and the distance between them.
+fn pack_uniforms(device: &GpuDevice, plan: &Plan) -> (Vec<u8>, u64) {
+    let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
+    let dispatches = || plan.phases().iter().flat_map(|p| &p.dispatches);
+    let largest = dispatches().map(|d| d.params.len() as u64).max().unwrap_or(0);
+    let stride = largest.max(1).next_multiple_of(alignment);
+    let mut packed = vec![0; (stride * dispatches().count().max(1) as u64) as usize];
+    for (slot, dispatch) in packed.chunks_exact_mut(stride as usize).zip(dispatches()) {
+        slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+    }
+    (packed, stride)
+}
+
+fn check_limits(device: &GpuDevice, plan: &Plan) -> Result<()> {
+    let limits = device.limits();
+    let granted = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    for buffer in plan.buffers() {
+        if bytes(buffer.words) > granted {
+            return Err(Error::Limit {
+                what: format!("buffer `{}`", buffer.label),
+                needed: bytes(buffer.words),
+                granted,
+                remedy: "use fewer rows, a smaller batch_size or layer, or --device cpu".into(),
+            });
+        }
+    }
+    let most = u64::from(limits.max_storage_buffers_per_shader_stage);
+    for dispatch in plan.phases().iter().flat_map(|p| &p.dispatches) {
+        let needed = dispatch.buffers.iter().filter(|b| b.access != Access::Uniform).count() as u64;
+        if needed > most {
+            return Err(Error::Limit {
+                what: format!("kernel {} in storage buffers", dispatch.kernel.name),
+                needed,
+                granted: most,
+                remedy: "use --device cpu".into(),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,246 @@
+//! Adapters, devices, and what goes wrong with them.
+
+use crate::error::{Error, Result};
+use crate::kernel::Target;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a submission may take before the device counts as hung.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A GPU, or a driver that imitates one, as the system offers it.
+#[derive(Clone, Debug)]
+pub struct Adapter {
+    inner: wgpu::Adapter,
+}
+
+/// All adapters that can run compute shaders, in the order in which `--device INDEX` counts them.
+pub async fn adapters() -> Vec<Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.backends = wgpu::Backends::all();
+    // Validation layers print to stderr and cost time; the tests that want them set them up by the loader.
+    descriptor.flags = wgpu::InstanceFlags::empty();
+    let instance = wgpu::Instance::new(descriptor);
+    let found = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    let computes = |a: &wgpu::Adapter| {
+        a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            && a.limits().max_compute_invocations_per_workgroup >= 256
+            && a.limits().max_storage_buffers_per_shader_stage >= 4
+    };
+    found.into_iter().filter(computes).map(|inner| Adapter { inner }).collect()
+}
+
+impl Adapter {
+    /// The adapter's name, such as `NVIDIA H200`.
+    pub fn name(&self) -> String {
+        self.inner.get_info().name
+    }
+
+    /// The API: `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
+    pub fn backend(&self) -> &'static str {
+        match self.inner.get_info().backend {
+            wgpu::Backend::Vulkan => "vulkan",
+            wgpu::Backend::Metal => "metal",
+            wgpu::Backend::Dx12 => "dx12",
+            wgpu::Backend::Gl => "gl",
+            wgpu::Backend::BrowserWebGpu => "webgpu",
+            wgpu::Backend::Noop => "noop",
+        }
+    }
+
+    /// Driver name and version.
+    pub fn driver(&self) -> String {
+        let info = self.inner.get_info();
+        format!("{} {}", info.driver, info.driver_info).trim().to_string()
+    }
+
+    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `unknown`.
+    pub fn kind(&self) -> &'static str {
+        match self.inner.get_info().device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+            wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+            wgpu::DeviceType::VirtualGpu => "virtual GPU",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "unknown",
+        }
+    }
+
+    /// Whether it is a driver that runs on the CPU: lavapipe, SwiftShader, WARP.
+    pub fn is_software(&self) -> bool {
+        self.inner.get_info().device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Largest buffer that one kernel can bind, in bytes.
+    pub fn max_binding_bytes(&self) -> u64 {
+        self.inner.limits().max_storage_buffer_binding_size
+    }
+
+    /// Names of the optional features that matter for compute.
+    pub fn features(&self) -> Vec<&'static str> {
+        let has = |feature| self.inner.features().contains(feature);
+        let known = [
+            (wgpu::Features::SHADER_F16, "f16"),
+            (wgpu::Features::SUBGROUP, "subgroup"),
+            (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
+            (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
+        ];
+        known.into_iter().filter(|(feature, _)| has(*feature)).map(|(_, name)| name).collect()
+    }
+
+    /// Opens the adapter.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if the driver refuses.
+    pub async fn open(&self, granted: Granted) -> Result<GpuDevice> {
+        let limits = granted.limits(&self.inner.limits());
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("anygrad"),
+            required_features: wgpu::Features::empty(),
+            required_limits: limits.clone(),
+            ..Default::default()
+        };
+        let refused = |e: wgpu::RequestDeviceError| Error::NoDevice {
+            asked: self.name(),
+            reason: format!("the driver says: {e}"),
+        };
+        let (device, queue) = self.inner.request_device(&descriptor).await.map_err(refused)?;
+        let faults = Arc::new(Faults::default());
+        let noted = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error| noted.note(fault(error, "a kernel or buffer"))));
+        let noted = faults.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
+                noted.note(Error::DeviceLost { reason: format!("{reason:?}: {message}") });
+            }
+        });
+        Ok(GpuDevice { adapter: self.clone(), device, queue, limits, faults })
+    }
+}
+
+/// Which limits a device is opened with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
+    Large,
+    /// WebGPU's defaults exactly: what every conforming browser grants. Tests use it.
+    Default,
+    /// WebGPU's downlevel defaults exactly.
+    Downlevel,
+}
+
+impl Granted {
+    fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
+        match self {
+            Granted::Default => wgpu::Limits::default(),
+            Granted::Downlevel => wgpu::Limits::downlevel_defaults(),
+            Granted::Large => {
+                let fits = wgpu::Limits::default().check_limits(adapter);
+                let base = if fits { wgpu::Limits::default() } else { wgpu::Limits::downlevel_defaults() };
+                wgpu::Limits {
+                    max_buffer_size: adapter.max_buffer_size,
+                    max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+                    ..base.or_worse_values_from(adapter)
+                }
+            }
+        }
+    }
+}
+
+/// An open device.
+#[derive(Debug)]
+pub struct GpuDevice {
+    adapter: Adapter,
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    limits: wgpu::Limits,
+    faults: Arc<Faults>,
+}
+
+/// The first error that the driver reported outside a call.
+#[derive(Debug, Default)]
+struct Faults(Mutex<Option<Error>>);
+
+impl Faults {
+    fn note(&self, error: Error) {
+        log::error!("{error}");
+        self.lock().get_or_insert(error);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GpuDevice {
+    /// The adapter behind it.
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// What the choice of kernel variants needs to know.
+    pub fn target(&self) -> Target {
+        Target {
+            software: self.adapter.is_software(),
+            workgroup_bytes: self.limits.max_compute_workgroup_storage_size,
+            workgroup_size: self.limits.max_compute_invocations_per_workgroup,
+        }
+    }
+
+    /// The limits it was opened with.
+    pub(super) fn limits(&self) -> &wgpu::Limits {
+        &self.limits
+    }
+
+    /// Fails if the driver has reported an error since the last call, or the device is gone.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.faults.lock().take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `create` and turns what the driver has against it into an error.
+    pub(super) async fn scoped<T>(&self, context: &str, create: impl FnOnce() -> T) -> Result<T> {
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let created = create();
+        // Scopes close in reverse order.
+        let (internal, memory, validation) = (internal.pop(), memory.pop(), validation.pop());
+        for error in [internal.await, memory.await, validation.await].into_iter().flatten() {
+            return Err(fault(error, context));
+        }
+        self.check()?;
+        Ok(created)
+    }
+
+    /// Waits until a submission is done.
+    pub(super) fn wait(&self, submission: wgpu::SubmissionIndex, context: &str) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) };
+        let outcome = self.device.poll(wait);
+        self.check()?;
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(wgpu::PollError::Timeout) => {
+                Err(Error::Timeout { context: context.into(), seconds: TIMEOUT.as_secs() })
+            }
+            Err(error) => Err(Error::Gpu { context: context.into(), message: error.to_string() }),
+        }
+    }
+
+    /// Destroys the device, as a driver reset would. For tests of what happens then.
+    pub fn destroy(&self) {
+        self.device.destroy();
+        self.faults.note(Error::DeviceLost { reason: "destroyed".into() });
+    }
+}
+
+/// A wgpu error as ours.
+fn fault(error: wgpu::Error, context: &str) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { context: context.into() },
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            Error::Gpu { context: context.into(), message: description.replace('\n', " ") }
+        }
+    }
+}

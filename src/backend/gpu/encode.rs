@@ -1,0 +1,144 @@
+//! A loaded plan: records the dispatches of many steps into one submission.
+
+use super::buffers::Buffers;
+use super::device::GpuDevice;
+use super::pipelines::{self, Recorded};
+use super::readback::PendingRead;
+use crate::error::{Error, Result};
+use crate::graph::ValueId;
+use crate::plan::{PhaseId, Place, Plan};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// A plan with its memory and pipelines on a GPU.
+#[derive(Debug)]
+pub struct GpuExecutor {
+    device: Arc<GpuDevice>,
+    plan: Plan,
+    buffers: Buffers,
+    phases: Vec<Vec<Recorded>>,
+    /// Staging buffers that are not in use, by size in words.
+    staging: HashMap<usize, Vec<wgpu::Buffer>>,
+}
+
+impl GpuExecutor {
+    /// Creates all buffers, pipelines and bind groups of `plan`.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the plan exceeds the device's limits, [`Error::OutOfMemory`] if it does not fit, or the
+    /// driver's reason in [`Error::Gpu`].
+    pub async fn load(device: Arc<GpuDevice>, plan: Plan) -> Result<GpuExecutor> {
+        let buffers = Buffers::create(&device, &plan).await?;
+        let phases = pipelines::record(&device, &plan, &buffers).await?;
+        Ok(GpuExecutor { device, plan, buffers, phases, staging: HashMap::new() })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The device it runs on.
+    pub fn device(&self) -> &Arc<GpuDevice> {
+        &self.device
+    }
+
+    /// Records each phase the given number of times, in order, and submits everything at once. Does not wait.
+    ///
+    /// # Errors
+    /// What the driver has reported since the last call.
+    pub fn submit(&mut self, schedule: &[(PhaseId, u32)]) -> Result<()> {
+        self.device.check()?;
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for &(phase, times) in schedule {
+                for _ in 0..times {
+                    self.phases[phase.0].iter().for_each(|recorded| record(&mut pass, recorded));
+                }
+            }
+        }
+        self.device.queue.submit([encoder.finish()]);
+        self.device.check()
+    }
+
+    /// Runs one dispatch of a phase.
+    ///
+    /// # Errors
+    /// As [`GpuExecutor::submit`].
+    pub fn submit_dispatch(&mut self, phase: PhaseId, index: usize) -> Result<()> {
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            record(&mut pass, &self.phases[phase.0][index]);
+        }
+        self.device.queue.submit([encoder.finish()]);
+        self.device.check()
+    }
+
+    fn place(&self, value: ValueId) -> Result<Place> {
+        let missing = || Error::shape("plan", format!("`{}` is not used", self.plan.value(value).name));
+        self.plan.place(value).ok_or_else(missing)
+    }
+
+    /// Sets the 32-bit words of a value (for floats: their bits), before the next submission runs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the number of words differs from the value's.
+    pub fn write_words(&mut self, value: ValueId, words: &[u32]) -> Result<()> {
+        let place = self.place(value)?;
+        if words.len() != place.words {
+            let value = self.plan.value(value);
+            let detail = format!("holds {:?}{}, not {} words", value.dtype, value.shape, words.len());
+            return Err(Error::shape(&value.name, detail));
+        }
+        let buffer = &self.buffers.data[place.buffer.index()];
+        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
+        self.device.check()
+    }
+
+    /// Starts to copy a value back, as it is after everything submitted so far.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if no dispatch uses the value; what the driver has reported.
+    pub async fn start_read(&mut self, value: ValueId) -> Result<PendingRead> {
+        let place = self.place(value)?;
+        let staging = match self.staging.get_mut(&place.words).and_then(Vec::pop) {
+            Some(staging) => staging,
+            None => self.create_staging(place.words).await?,
+        };
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        let source = &self.buffers.data[place.buffer.index()];
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, 4 * place.words as u64);
+        let submission = self.device.queue.submit([encoder.finish()]);
+        self.device.check()?;
+        Ok(PendingRead::start(self.device.clone(), staging, place.words, submission))
+    }
+
+    /// Waits for a read to arrive.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] or [`Error::DeviceLost`] if it never does; what the driver has reported.
+    pub async fn finish_read(&mut self, read: PendingRead) -> Result<Vec<u32>> {
+        let (words, staging) = read.finish().await?;
+        self.staging.entry(words.len()).or_default().push(staging);
+        Ok(words)
+    }
+
+    async fn create_staging(&self, words: usize) -> Result<wgpu::Buffer> {
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: 4 * words as u64,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        };
+        self.device.scoped("staging", || self.device.device.create_buffer(&descriptor)).await
+    }
+}
+
+fn record(pass: &mut wgpu::ComputePass<'_>, recorded: &Recorded) {
+    let [x, y, z] = recorded.workgroups;
+    pass.set_pipeline(&recorded.pipeline);
+    pass.set_bind_group(0, &recorded.bind_group, &[]);
+    pass.dispatch_workgroups(x, y, z);
+}

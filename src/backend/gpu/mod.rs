@@ -1,0 +1,14 @@
+//! Runs a plan on a GPU through wgpu. wgpu is imported here and nowhere else.
+//!
+//! [`GpuExecutor::load`] creates every buffer, pipeline and bind group of a plan; [`GpuExecutor::submit`] records the
+//! dispatches of many steps into one command buffer; results come back through [`GpuExecutor::start_read`].
+
+mod buffers;
+mod device;
+mod encode;
+mod pipelines;
+mod readback;
+
+pub use device::{Adapter, GpuDevice, Granted, adapters};
+pub use encode::GpuExecutor;
+pub use readback::PendingRead;

@@ -1,0 +1,112 @@
+//! Shader modules and pipelines, one per kernel, variant and set of constants.
+
+use super::buffers::Buffers;
+use super::device::GpuDevice;
+use crate::error::Result;
+use crate::kernel::{Access, source};
+use crate::plan::{Dispatch, Plan};
+use std::collections::HashMap;
+
+/// One dispatch as it is recorded.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub pipeline: wgpu::ComputePipeline,
+    pub bind_group: wgpu::BindGroup,
+    pub workgroups: [u32; 3],
+}
+
+/// Compiles what the plan needs and binds its buffers: for each phase the list of dispatches.
+pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
+    let mut pipelines = HashMap::new();
+    let mut phases = Vec::new();
+    let mut number = 0;
+    for phase in plan.phases() {
+        let mut recorded = Vec::with_capacity(phase.dispatches.len());
+        for dispatch in &phase.dispatches {
+            let label = source::label(dispatch.kernel, dispatch.variant, &dispatch.specialization);
+            if !pipelines.contains_key(&label) {
+                let compiled = device.scoped(&label, || compile(device, dispatch, &label)).await?;
+                pipelines.insert(label.clone(), compiled);
+            }
+            let (layout, pipeline) = &pipelines[&label];
+            let bind = || bind(device, dispatch, layout, buffers, number);
+            let bind_group = device.scoped(&dispatch.label, bind).await?;
+            recorded.push(Recorded { pipeline: pipeline.clone(), bind_group, workgroups: dispatch.workgroups });
+            number += 1;
+        }
+        phases.push(recorded);
+    }
+    Ok(phases)
+}
+
+fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> (wgpu::BindGroupLayout, wgpu::ComputePipeline) {
+    let entry = |(index, binding): (usize, &crate::kernel::Binding)| wgpu::BindGroupLayoutEntry {
+        binding: index as u32,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: match binding.access {
+                Access::Uniform => wgpu::BufferBindingType::Uniform,
+                Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+            },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
+        count: None,
+    };
+    let entries: Vec<_> = dispatch.kernel.bindings.iter().enumerate().map(entry).collect();
+    let layout = device
+        .device
+        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
+    let pipeline_layout = device.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(label),
+        bind_group_layouts: &[Some(&layout)],
+        immediate_size: 0,
+    });
+    let wgsl = source::assemble(dispatch.variant, &dispatch.specialization);
+    let module = device.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(label),
+        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+    });
+    let pipeline = device.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(label),
+        layout: Some(&pipeline_layout),
+        module: &module,
+        entry_point: Some(dispatch.variant.entry_point),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+    (layout, pipeline)
+}
+
+fn bind(
+    device: &GpuDevice,
+    dispatch: &Dispatch,
+    layout: &wgpu::BindGroupLayout,
+    buffers: &Buffers,
+    number: u64,
+) -> wgpu::BindGroup {
+    let params = wgpu::BufferBinding {
+        buffer: &buffers.uniforms,
+        offset: number * buffers.uniform_stride,
+        size: wgpu::BufferSize::new(dispatch.params.len() as u64),
+    };
+    let data = dispatch.buffers.iter().map(|bound| wgpu::BufferBinding {
+        buffer: &buffers.data[bound.place.buffer.index()],
+        offset: 0,
+        size: wgpu::BufferSize::new(4 * bound.place.words as u64),
+    });
+    let entries: Vec<_> = std::iter::once(params)
+        .chain(data)
+        .enumerate()
+        .map(|(index, binding)| wgpu::BindGroupEntry {
+            binding: index as u32,
+            resource: wgpu::BindingResource::Buffer(binding),
+        })
+        .collect();
+    device.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some(&dispatch.label),
+        layout,
+        entries: &entries,
+    })
+}

@@ -1,0 +1,191 @@
+//! Replays plans: on the CPU by the twins of the kernels, on a GPU by the kernels.
+//!
+//! [`Executor`] is a loaded plan on either, in f32. Nothing is created while it runs.
+
+pub mod cpu;
+pub mod gpu;
+
+use crate::error::Result;
+use crate::graph::{DType, ValueId};
+use crate::kernel::Target;
+use crate::plan::{PhaseId, Plan};
+use cpu::CpuExecutor;
+use gpu::{GpuDevice, GpuExecutor};
+use std::sync::Arc;
+
+/// Where to run.
+#[derive(Clone, Debug)]
+pub enum Backend {
+    /// On the processor.
+    Cpu,
+    /// On an open GPU.
+    Gpu(Arc<GpuDevice>),
+}
+
+impl Backend {
+    /// What the choice of kernel variants needs to know.
+    pub fn target(&self) -> Target {
+        match self {
+            Backend::Cpu => Target::DOWNLEVEL,
+            Backend::Gpu(device) => device.target(),
+        }
+    }
+
+    /// `cpu`, or the GPU's API: `vulkan`, `metal`, `dx12`, `gl`, `webgpu`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Backend::Cpu => "cpu",
+            Backend::Gpu(device) => device.adapter().backend(),
+        }
+    }
+
+    /// Name of the device.
+    pub fn device_name(&self) -> String {
+        match self {
+            Backend::Cpu => "CPU".into(),
+            Backend::Gpu(device) => device.adapter().name(),
+        }
+    }
+
+    /// Loads a plan that was built for this backend's target.
+    ///
+    /// # Errors
+    /// If it does not fit the device: see [`GpuExecutor::load`] and [`CpuExecutor::new`].
+    pub async fn load(&self, plan: Plan) -> Result<Executor> {
+        Ok(match self {
+            Backend::Cpu => Executor::Cpu(Box::new(CpuExecutor::new(plan)?)),
+            Backend::Gpu(device) => Executor::Gpu(Box::new(GpuExecutor::load(device.clone(), plan).await?)),
+        })
+    }
+}
+
+/// A plan loaded on a backend.
+#[derive(Debug)]
+pub enum Executor {
+    /// On the processor.
+    Cpu(Box<CpuExecutor<f32>>),
+    /// On a GPU.
+    Gpu(Box<GpuExecutor>),
+}
+
+/// A value on its way back.
+#[derive(Debug)]
+pub enum Reading {
+    /// Already here.
+    Ready(Vec<u32>),
+    /// Still on the device.
+    Pending(gpu::PendingRead),
+}
+
+impl Executor {
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        match self {
+            Executor::Cpu(executor) => executor.plan(),
+            Executor::Gpu(executor) => executor.plan(),
+        }
+    }
+
+    /// Runs each phase the given number of times, in order, as one submission.
+    ///
+    /// # Errors
+    /// What the device has reported.
+    pub fn run(&mut self, schedule: &[(PhaseId, u32)]) -> Result<()> {
+        match self {
+            Executor::Cpu(executor) => {
+                schedule.iter().for_each(|&(phase, times)| executor.run(phase, times));
+                Ok(())
+            }
+            Executor::Gpu(executor) => executor.submit(schedule),
+        }
+    }
+
+    /// Runs one dispatch of a phase.
+    ///
+    /// # Errors
+    /// What the device has reported.
+    pub fn run_dispatch(&mut self, phase: PhaseId, index: usize) -> Result<()> {
+        match self {
+            Executor::Cpu(executor) => {
+                executor.run_dispatch(phase, index);
+                Ok(())
+            }
+            Executor::Gpu(executor) => executor.submit_dispatch(phase, index),
+        }
+    }
+
+    /// Sets a float value.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the number of elements differs from the value's.
+    pub fn write(&mut self, value: ValueId, data: &[f32]) -> Result<()> {
+        match self {
+            Executor::Cpu(executor) => executor.write(value, data),
+            Executor::Gpu(executor) => executor.write_words(value, bytemuck::cast_slice(data)),
+        }
+    }
+
+    /// Sets a value of words or packed bytes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the number of words differs from the value's.
+    pub fn write_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {
+        match self {
+            Executor::Cpu(executor) => executor.write_words(value, data),
+            Executor::Gpu(executor) => executor.write_words(value, data),
+        }
+    }
+
+    /// Starts to read a value back, as it is after everything run so far.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if no dispatch uses the value.
+    pub async fn start_read(&mut self, value: ValueId) -> Result<Reading> {
+        let is_float = self.plan().value(value).dtype == DType::F32;
+        Ok(match self {
+            Executor::Cpu(executor) if is_float => Reading::Ready(bytemuck::cast_vec(executor.read(value)?)),
+            Executor::Cpu(executor) => Reading::Ready(executor.read_words(value)?),
+            Executor::Gpu(executor) => Reading::Pending(executor.start_read(value).await?),
+        })
+    }
+
+    /// Waits for a value of words.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`](crate::Error::Timeout) or [`Error::DeviceLost`](crate::Error::DeviceLost).
+    pub async fn finish_words(&mut self, reading: Reading) -> Result<Vec<u32>> {
+        match (self, reading) {
+            (_, Reading::Ready(words)) => Ok(words),
+            (Executor::Gpu(executor), Reading::Pending(read)) => executor.finish_read(read).await,
+            (Executor::Cpu(_), Reading::Pending(_)) => {
+                Err(crate::Error::shape("read", "the reading belongs to another executor"))
+            }
+        }
+    }
+
+    /// Waits for a float value.
+    ///
+    /// # Errors
+    /// As [`Executor::finish_words`].
+    pub async fn finish(&mut self, reading: Reading) -> Result<Vec<f32>> {
+        Ok(bytemuck::cast_vec(self.finish_words(reading).await?))
+    }
+
+    /// Reads a float value back.
+    ///
+    /// # Errors
+    /// As [`Executor::start_read`] and [`Executor::finish`].
+    pub async fn read(&mut self, value: ValueId) -> Result<Vec<f32>> {
+        let reading = self.start_read(value).await?;
+        self.finish(reading).await
+    }
+
+    /// Reads a value of words or packed bytes back.
+    ///
+    /// # Errors
+    /// As [`Executor::read`].
+    pub async fn read_words(&mut self, value: ValueId) -> Result<Vec<u32>> {
+        let reading = self.start_read(value).await?;
+        self.finish_words(reading).await
+    }
+}

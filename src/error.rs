@@ -1,0 +1,210 @@
+//! The one error type: every variant says what went wrong, where, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+/// Shorthand used by every fallible function of the crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong. The message of each variant is one line: the thing, the place, the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Shapes that do not fit together.
+    #[error("{place}: {detail}")]
+    Shape {
+        /// The op, layer or call that was given the shapes.
+        place: String,
+        /// Which shapes, and which were expected.
+        detail: String,
+    },
+    /// A setting outside its range, from code, a flag or a config file.
+    #[error("{name} = {value}: {expected}")]
+    InvalidOption {
+        /// The setting's name.
+        name: String,
+        /// The value that was given.
+        value: String,
+        /// What it must be.
+        expected: String,
+    },
+    /// A name that is not known, with the nearest that is.
+    #[error("unknown {kind} `{name}`{hint}")]
+    UnknownName {
+        /// What kind of thing was named (activation, data source, column, …).
+        kind: &'static str,
+        /// The name as given.
+        name: String,
+        /// `; did you mean …` or the list of known names.
+        hint: String,
+    },
+    /// The operating system refused a file operation.
+    #[error("cannot {action} {}: {source}{}", path.display(), io_remedy(source))]
+    Io {
+        /// What was tried: `read`, `write`, `create`.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A data file whose content is not what its format promises.
+    #[error("{}{place}: {reason}; {remedy}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, as `:line` or `, byte 16`; may be empty.
+        place: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A model file that cannot be used.
+    #[error("{}: not a usable model: {reason}", path.display())]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        reason: String,
+    },
+    /// No adapter fits what was asked for.
+    #[error("no usable device for `{asked}`: {reason}")]
+    NoDevice {
+        /// The request.
+        asked: String,
+        /// What was found and how to get what was asked for.
+        reason: String,
+    },
+    /// A plan needs more than the device grants; known before anything runs.
+    #[error("{what} needs {needed}, the device grants {granted}; {remedy}")]
+    Limit {
+        /// What exceeds the limit.
+        what: String,
+        /// How much is needed.
+        needed: u64,
+        /// How much the device has.
+        granted: u64,
+        /// What to do.
+        remedy: String,
+    },
+    /// The device ran out of memory.
+    #[error("the device is out of memory ({context}); use a smaller batch_size or another --device")]
+    OutOfMemory {
+        /// What was being allocated or run.
+        context: String,
+    },
+    /// The device disappeared: driver reset, unplugged, destroyed.
+    #[error("the device was lost ({reason}); run again, or use --device cpu")]
+    DeviceLost {
+        /// The driver's reason.
+        reason: String,
+    },
+    /// The device did not answer in time.
+    #[error("the device did not finish {context} within {seconds} s; use a smaller batch_size or --device cpu")]
+    Timeout {
+        /// What was waited for.
+        context: String,
+        /// How long.
+        seconds: u64,
+    },
+    /// The graphics API reported an error: a defect of anygrad or of the driver.
+    #[error("GPU error in {context}: {message}; please report it together with the output of `anygrad devices`")]
+    Gpu {
+        /// The kernel, buffer or submission.
+        context: String,
+        /// The API's message.
+        message: String,
+    },
+    /// Training produced NaN or infinity.
+    #[error(
+        "training diverged: the {what} at step {step} (epoch {epoch}) is {value}; lower the learning rate or scale the data"
+    )]
+    Diverged {
+        /// Which quantity: `loss`, or a tensor's name.
+        what: String,
+        /// Step, counted from 0 over the whole run.
+        step: u64,
+        /// Epoch, counted from 1.
+        epoch: u64,
+        /// The value found.
+        value: f32,
+    },
+}
+
+impl Error {
+    /// A shape error at `place`.
+    pub fn shape(place: impl Into<String>, detail: impl Into<String>) -> Self {
+        Error::Shape { place: place.into(), detail: detail.into() }
+    }
+
+    /// A setting outside its range.
+    pub fn option(name: &str, value: impl ToString, expected: &str) -> Self {
+        Error::InvalidOption { name: name.into(), value: value.to_string(), expected: expected.into() }
+    }
+
+    /// A failed file operation.
+    pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Error::Io { action, path: path.into(), source }
+    }
+
+    /// Malformed content of a data file.
+    pub fn data(path: &Path, place: impl Into<String>, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Error::Data { path: path.into(), place: place.into(), reason: reason.into(), remedy: remedy.into() }
+    }
+
+    /// A name that is not among `known`; suggests the nearest one.
+    pub fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let nearest = known.iter().min_by_key(|k| edit_distance(name, k));
+        let hint = match nearest {
+            Some(k) if edit_distance(name, k) <= 1 + name.chars().count() / 3 => format!("; did you mean `{k}`?"),
+            _ => format!("; known: {}", known.join(", ")),
+        };
+        Error::UnknownName { kind, name: name.into(), hint }
+    }
+}
+
+fn io_remedy(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => "; check the path",
+        std::io::ErrorKind::PermissionDenied => "; check the permissions",
+        _ => "",
+    }
+}
+
+/// Levenshtein distance: insertions, deletions and substitutions that turn `a` into `b`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_distance_counts_single_edits() {
+        assert_eq!(edit_distance("relu", "relu"), 0);
+        assert_eq!(edit_distance("rellu", "relu"), 1);
+        assert_eq!(edit_distance("", "tanh"), 4);
+        assert_eq!(edit_distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn unknown_suggests_the_nearest_name_or_lists_all() {
+        let near = Error::unknown("activation", "rellu", ["relu", "tanh"]).to_string();
+        assert!(near.ends_with("did you mean `relu`?"), "{near}");
+        let far = Error::unknown("activation", "zzzzzzzz", ["relu", "tanh"]).to_string();
+        assert!(far.ends_with("known: relu, tanh"), "{far}");
+    }
+}

@@ -1,0 +1,228 @@
+//! What a kernel is: its WGSL, its bindings, its variants and its twin on the CPU. Plain data, no wgpu.
+//!
+//! A [`KernelSpec`] is a constant in `ops/<op>.rs`. It is enough to assemble the WGSL ([`source`]), to create a
+//! pipeline, to run the same computation on the CPU ([`Twin`]), and to check by reflection that the shader and the
+//! Rust side agree.
+
+pub mod params;
+pub mod source;
+pub mod twin;
+
+pub use params::{Field, ParamsLayout, Scalar, StepState};
+pub use twin::{Bound, Float, Twin, TwinCall};
+
+/// One kernel: everything about it that does not depend on shapes.
+#[derive(Debug)]
+pub struct KernelSpec {
+    /// Name of the kernel, as it shows in plans, tests and profiles.
+    pub name: &'static str,
+    /// Bindings of group 0 in order. Binding 0 is the uniform `params`, then [`Binding::STEP`] if the kernel needs it,
+    /// then the op's inputs and outputs.
+    pub bindings: &'static [Binding],
+    /// Layout of the uniform `Params`.
+    pub params: ParamsLayout,
+    /// Names of the constants that each dispatch sets by itself (for example which activation).
+    pub specialization: &'static [&'static str],
+    /// From the one that always works to the fastest. The first needs no optional feature and fits
+    /// WebGPU's downlevel limits.
+    pub variants: &'static [Variant],
+    /// The definition of the result.
+    pub twin: Twin,
+}
+
+/// One way to compute a kernel: a WGSL file and the numbers it is built with.
+#[derive(Debug)]
+pub struct Variant {
+    /// Name of the variant within its kernel, for example `tiled_32`.
+    pub name: &'static str,
+    /// File name in `shaders/`, for messages and tests.
+    pub file: &'static str,
+    /// Content of that file.
+    pub source: &'static str,
+    /// Name of the entry point: never `main`, because profilers show it.
+    pub entry_point: &'static str,
+    /// Parts of `shaders/shared/` that the file uses, in order.
+    pub shared: &'static [Shared],
+    /// Invocations per workgroup; the constant `WORKGROUP_SIZE` in WGSL.
+    pub workgroup_size: u32,
+    /// Further constants in WGSL, such as tile sizes.
+    pub constants: &'static [(&'static str, u32)],
+    /// What a device must have to run it.
+    pub requirements: Requirements,
+    /// Which kind of adapter it is fast on.
+    pub suits: Suits,
+    /// Whether it can run with these `Params` (as bytes) and constants of the dispatch.
+    pub accepts: fn(&[u8], &[(&'static str, u32)]) -> bool,
+}
+
+impl Variant {
+    /// The value of a constant of this variant.
+    ///
+    /// # Panics
+    /// If the variant has no such constant: a defect of the table, caught by the shader tests.
+    pub fn constant(&self, name: &str) -> u32 {
+        match self.constants.iter().find(|(n, _)| *n == name) {
+            Some((_, value)) => *value,
+            None => panic!("variant {} of {} has no constant {name}", self.name, self.file),
+        }
+    }
+}
+
+/// What a device must have to run a variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirements {
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+}
+
+impl Requirements {
+    /// Nothing beyond WebGPU's downlevel limits.
+    pub const NONE: Requirements = Requirements { workgroup_bytes: 0 };
+}
+
+/// Which kind of adapter a variant is fast on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suits {
+    /// Both kinds.
+    Any,
+    /// Real GPUs: workgroup memory is fast, barriers are cheap.
+    Hardware,
+    /// Drivers that run on the CPU (lavapipe, SwiftShader, WARP): workgroup memory and barriers cost.
+    Software,
+}
+
+/// A kind of adapter with its limits, as far as the choice of a variant needs to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whether the adapter is a driver that runs on the CPU.
+    pub software: bool,
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+    /// Invocations per workgroup.
+    pub workgroup_size: u32,
+}
+
+impl Target {
+    /// WebGPU's downlevel defaults: what every device has.
+    pub const DOWNLEVEL: Target = Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256 };
+
+    /// Whether `variant` can run on this target at all.
+    pub fn can_run(&self, variant: &Variant) -> bool {
+        variant.requirements.workgroup_bytes <= self.workgroup_bytes && variant.workgroup_size <= self.workgroup_size
+    }
+
+    /// Whether `variant` is meant for this kind of adapter.
+    pub fn suits(&self, variant: &Variant) -> bool {
+        match variant.suits {
+            Suits::Any => true,
+            Suits::Hardware => !self.software,
+            Suits::Software => self.software,
+        }
+    }
+}
+
+/// Parts in `shaders/shared/` that several kernels use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shared {
+    /// Linear index of an invocation over a grid that may spill from x into y.
+    Grid,
+    /// Activation functions and derivatives.
+    Activation,
+    /// The counter-based generator.
+    Random,
+    /// Sums over a workgroup in a fixed order.
+    Reduce,
+    /// The struct `StepState`.
+    Step,
+}
+
+impl Shared {
+    /// All parts.
+    pub const ALL: [Shared; 5] = [Shared::Grid, Shared::Activation, Shared::Random, Shared::Reduce, Shared::Step];
+
+    /// File name in `shaders/shared/`.
+    pub fn file(self) -> &'static str {
+        match self {
+            Shared::Grid => "grid.wgsl",
+            Shared::Activation => "activation.wgsl",
+            Shared::Random => "random.wgsl",
+            Shared::Reduce => "reduce.wgsl",
+            Shared::Step => "step.wgsl",
+        }
+    }
+
+    /// Content of the file.
+    pub fn source(self) -> &'static str {
+        match self {
+            Shared::Grid => include_str!("../../shaders/shared/grid.wgsl"),
+            Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
+            Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
+            Shared::Reduce => include_str!("../../shaders/shared/reduce.wgsl"),
+            Shared::Step => include_str!("../../shaders/shared/step.wgsl"),
+        }
+    }
+}
+
+/// One binding of group 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Variable name in WGSL.
+    pub name: &'static str,
+    /// How the kernel uses it.
+    pub access: Access,
+    /// What it holds.
+    pub element: Element,
+}
+
+impl Binding {
+    /// The uniform `params` at binding 0 of every kernel.
+    pub const PARAMS: Binding = Binding { name: "params", access: Access::Uniform, element: Element::Params };
+    /// The uniform `step_state`: step number, epoch, place in the epoch, learning rate.
+    pub const STEP: Binding = Binding { name: "step_state", access: Access::Uniform, element: Element::StepState };
+    /// The same buffer as a writable binding, for the kernels that move it on.
+    pub const STEP_MUT: Binding = Binding { name: "step_state", access: Access::Write, element: Element::StepState };
+
+    /// A buffer of floats that is read.
+    pub const fn read(name: &'static str) -> Binding {
+        Binding { name, access: Access::Read, element: Element::Float }
+    }
+
+    /// A buffer of floats that is written, or read and written.
+    pub const fn write(name: &'static str) -> Binding {
+        Binding { name, access: Access::Write, element: Element::Float }
+    }
+
+    /// A buffer of 32-bit words that is read.
+    pub const fn read_words(name: &'static str) -> Binding {
+        Binding { name, access: Access::Read, element: Element::Word }
+    }
+
+    /// A buffer of 32-bit words that is written.
+    pub const fn write_words(name: &'static str) -> Binding {
+        Binding { name, access: Access::Write, element: Element::Word }
+    }
+}
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// `var<uniform>`
+    Uniform,
+    /// `var<storage, read>`
+    Read,
+    /// `var<storage, read_write>`
+    Write,
+}
+
+/// What a binding holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// The kernel's `Params`.
+    Params,
+    /// The shared [`StepState`].
+    StepState,
+    /// `array<Elem>` or `array<vec4<Elem>>`.
+    Float,
+    /// `array<u32>`.
+    Word,
+}

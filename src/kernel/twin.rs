@@ -1,0 +1,164 @@
+//! The CPU side of a kernel: what a twin is called with, in f32 or f64.
+
+use std::fmt::Debug;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
+
+/// The float types a twin computes in: f32 for training, f64 for gradient checks and reference values.
+pub trait Float:
+    Copy
+    + Debug
+    + Default
+    + PartialOrd
+    + Send
+    + Sync
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + Sum
+{
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// The nearest value of this type.
+    fn from_f64(x: f64) -> Self;
+    /// The value in f64.
+    fn to_f64(self) -> f64;
+    /// eˣ
+    fn exp(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// log(1 + x), accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// tanh x
+    fn tanh(self) -> Self;
+    /// |x|
+    fn abs(self) -> Self;
+    /// √x
+    fn sqrt(self) -> Self;
+    /// The larger of two numbers.
+    fn max(self, other: Self) -> Self;
+    /// The form of a twin for this type; `fast` prefers the faster one where there is one.
+    fn of(twin: &Twin, fast: bool) -> fn(&mut TwinCall<'_, '_, Self>);
+    /// The nearest value to an f32 parameter.
+    fn from_f32(x: f32) -> Self {
+        Self::from_f64(f64::from(x))
+    }
+}
+
+macro_rules! float {
+    ($t:ident, $twin:ident => $form:expr) => {
+        impl Float for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn exp(self) -> Self {
+                self.exp()
+            }
+            fn ln(self) -> Self {
+                self.ln()
+            }
+            fn ln_1p(self) -> Self {
+                self.ln_1p()
+            }
+            fn tanh(self) -> Self {
+                self.tanh()
+            }
+            fn abs(self) -> Self {
+                self.abs()
+            }
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
+            fn max(self, other: Self) -> Self {
+                self.max(other)
+            }
+            fn of($twin: &Twin, fast: bool) -> fn(&mut TwinCall<'_, '_, Self>) {
+                let accelerated = $form;
+                if fast { accelerated.unwrap_or($twin.$t) } else { $twin.$t }
+            }
+        }
+    };
+}
+float!(f32, twin => twin.fast);
+float!(f64, twin => None);
+
+/// One buffer as a twin sees it.
+#[derive(Debug)]
+pub enum Bound<'a, F> {
+    /// Floats to read.
+    Float(&'a [F]),
+    /// Floats to write.
+    FloatMut(&'a mut [F]),
+    /// Words to read.
+    Word(&'a [u32]),
+    /// Words to write.
+    WordMut(&'a mut [u32]),
+}
+
+/// The arguments of one call: what a GPU gets as bindings.
+#[derive(Debug)]
+pub struct TwinCall<'a, 'b, F> {
+    /// The bytes of the kernel's `Params`.
+    pub params: &'a [u8],
+    /// Constants of the dispatch.
+    pub specialization: &'a [(&'static str, u32)],
+    /// The buffers in the order of [`KernelSpec::bindings`](super::KernelSpec::bindings), without `params`.
+    pub buffers: &'a mut [Bound<'b, F>],
+}
+
+impl<F> TwinCall<'_, '_, F> {
+    /// The parameters as their struct.
+    pub fn params<P: bytemuck::Pod>(&self) -> P {
+        bytemuck::pod_read_unaligned(self.params)
+    }
+
+    /// The value of a constant of the dispatch.
+    ///
+    /// # Panics
+    /// If the dispatch does not set it: a defect of the op's table, caught by the kernel tests.
+    pub fn constant(&self, name: &str) -> u32 {
+        match self.specialization.iter().find(|(n, _)| *n == name) {
+            Some((_, value)) => *value,
+            None => panic!("dispatch sets no constant {name}"),
+        }
+    }
+}
+
+/// What a twin is called when its buffers do not have the kinds that its `SPEC` lists: a defect of the op's file.
+pub const MISMATCH: &str = "buffers do not match the kernel's bindings";
+
+/// The definition of a kernel's result, for both float types, and an optional faster f32 form that tests hold to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Twin {
+    /// In f32.
+    pub f32: fn(&mut TwinCall<'_, '_, f32>),
+    /// In f64.
+    pub f64: fn(&mut TwinCall<'_, '_, f64>),
+    /// A faster form for the CPU backend.
+    pub fast: Option<fn(&mut TwinCall<'_, '_, f32>)>,
+}
+
+/// A [`Twin`] from a generic function.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! twin {
+    ($f:ident) => {
+        $crate::kernel::Twin { f32: $f::<f32>, f64: $f::<f64>, fast: None }
+    };
+    ($f:ident, fast = $fast:path) => {
+        $crate::kernel::Twin { f32: $f::<f32>, f64: $f::<f64>, fast: Some($fast) }
+    };
+}

@@ -1,0 +1,297 @@
+//! Activation functions `y = f(x)` and the gradient through them, `grad_x = g · f′`, element by element.
+//!
+//! Saved for backward: the output `y` where the derivative can be had from it, else the input `x`
+//! ([`Activation::derivative_uses_output`]). To add one: a variant and its arms here, its two functions in
+//! `shaders/shared/activation.wgsl`; every test and bench loops over [`Activation::ALL`].
+
+use super::{Operation, Workgroups, element_grid, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+use std::fmt;
+use std::str::FromStr;
+
+/// An activation function.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Activation {
+    /// x
+    Identity,
+    /// max(0, x); the derivative at 0 is 0.
+    Relu,
+    /// x if x > 0, else slope·x; the lectures use slopes of 0.1 and 0.2, the default is 0.01.
+    LeakyRelu {
+        /// Derivative for x ≤ 0, at least 0.
+        slope: f32,
+    },
+    /// 1 / (1 + e⁻ˣ)
+    Sigmoid,
+    /// tanh x
+    Tanh,
+}
+
+impl Activation {
+    /// Every activation, with its default parameter. The position is the constant `ACTIVATION` in WGSL.
+    pub const ALL: &[Activation] = &[
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu { slope: 0.01 },
+        Activation::Sigmoid,
+        Activation::Tanh,
+    ];
+
+    /// Name in flags, config files and model files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu { .. } => "leaky_relu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+        }
+    }
+
+    /// The function's parameter, 0 if it has none.
+    pub fn parameter(self) -> f32 {
+        match self {
+            Activation::LeakyRelu { slope } => slope,
+            _ => 0.0,
+        }
+    }
+
+    /// The same function with another parameter, `None` if it takes none or not this one.
+    fn with_parameter(self, p: f32) -> Option<Activation> {
+        match self {
+            Activation::LeakyRelu { .. } if p >= 0.0 && p.is_finite() => Some(Activation::LeakyRelu { slope: p }),
+            _ => None,
+        }
+    }
+
+    /// Whether [`Activation::derivative`] takes the output rather than the input.
+    pub fn derivative_uses_output(self) -> bool {
+        match self {
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => true,
+            Activation::Sigmoid | Activation::Tanh => true,
+        }
+    }
+
+    /// f(x)
+    pub fn function<F: Float>(self, x: F) -> F {
+        match self {
+            Activation::Identity => x,
+            // Not max(0, x): that would turn NaN into 0 and hide it.
+            Activation::Relu => if_else(x <= F::ZERO, F::ZERO, x),
+            Activation::LeakyRelu { slope } => if_else(x <= F::ZERO, F::from_f32(slope) * x, x),
+            Activation::Sigmoid => {
+                let e = (-x.abs()).exp();
+                if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
+            }
+            Activation::Tanh => x.tanh(),
+        }
+    }
+
+    /// f′, from the output or the input as [`Activation::derivative_uses_output`] says.
+    pub fn derivative<F: Float>(self, saved: F) -> F {
+        match self {
+            Activation::Identity => F::ONE,
+            Activation::Relu => if_else(saved > F::ZERO, F::ONE, F::ZERO),
+            Activation::LeakyRelu { slope } => if_else(saved > F::ZERO, F::ONE, F::from_f32(slope)),
+            Activation::Sigmoid => saved * (F::ONE - saved),
+            Activation::Tanh => F::ONE - saved * saved,
+        }
+    }
+
+    fn index(self) -> u32 {
+        Self::ALL.iter().position(|a| a.name() == self.name()).unwrap_or(0) as u32
+    }
+
+    fn from_index(index: u32, parameter: f32) -> Activation {
+        let default = Self::ALL[index as usize];
+        default.with_parameter(parameter).unwrap_or(default)
+    }
+}
+
+fn if_else<F>(condition: bool, yes: F, no: F) -> F {
+    if condition { yes } else { no }
+}
+
+impl fmt::Display for Activation {
+    /// `relu`, or with a parameter `leaky_relu:0.2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        if self.with_parameter(self.parameter()).is_some() { write!(f, ":{}", self.parameter()) } else { Ok(()) }
+    }
+}
+
+impl FromStr for Activation {
+    type Err = Error;
+
+    /// Reads `relu`, `leaky_relu` or `leaky_relu:0.2`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, parameter) = match text.split_once(':') {
+            Some((name, parameter)) => (name, Some(parameter)),
+            None => (text, None),
+        };
+        let default = Self::ALL.iter().copied().find(|a| a.name() == name);
+        let default = default.ok_or_else(|| Error::unknown("activation", name, Self::ALL.iter().map(|a| a.name())))?;
+        let Some(parameter) = parameter else { return Ok(default) };
+        let value = parameter.parse().ok().and_then(|p| default.with_parameter(p));
+        value.ok_or_else(|| Error::option("activation", text, "not a parameter this function takes"))
+    }
+}
+
+impl TryFrom<String> for Activation {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Activation> for String {
+    fn from(activation: Activation) -> String {
+        activation.to_string()
+    }
+}
+
+/// Applies an activation function.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Activate(pub Activation);
+
+/// Gradient through an activation function: inputs are what was saved (`x` or `y`) and the gradient of `y`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ActivateGrad(pub Activation);
+
+uniform_struct! {
+    /// Parameters of both kernels.
+    pub struct Params {
+        /// Elements of each tensor.
+        count: u32,
+        /// The function's parameter, such as a slope.
+        parameter: f32,
+    }
+}
+
+/// The kernel of [`Activate`].
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "activation",
+    bindings: &[Binding::PARAMS, Binding::read("x"), Binding::write("y")],
+    params: Params::LAYOUT,
+    specialization: &["ACTIVATION"],
+    variants: one_variant!("activation", "activation.wgsl", [Grid, Activation]),
+    twin: twin!(call),
+};
+
+/// The kernel of [`ActivateGrad`].
+pub const GRAD_SPEC: KernelSpec = KernelSpec {
+    name: "activation_grad",
+    bindings: &[Binding::PARAMS, Binding::read("saved"), Binding::read("grad_output"), Binding::write("grad_input")],
+    params: Params::LAYOUT,
+    specialization: &["ACTIVATION"],
+    variants: one_variant!("activation_grad", "activation_grad.wgsl", [Grid, Activation]),
+    twin: twin!(call_grad),
+};
+
+impl Operation for Activate {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [x] = inputs else { return Err(Error::shape(SPEC.name, "takes one tensor")) };
+        Ok(vec![(x.shape.clone(), DType::F32)])
+    }
+
+    fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        let saved = if self.0.derivative_uses_output() { request.outputs[0] } else { request.inputs[0] };
+        Ok(vec![Some(request.graph.apply(ActivateGrad(self.0), &[saved, request.grad_output])?)])
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        vec![("ACTIVATION", self.0.index())]
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        params(self.0, shapes[0])
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+impl Operation for ActivateGrad {
+    fn spec(&self) -> &'static KernelSpec {
+        &GRAD_SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [saved, grad] = inputs else { return Err(Error::shape(GRAD_SPEC.name, "takes two tensors")) };
+        if saved.shape != grad.shape {
+            return Err(Error::shape(GRAD_SPEC.name, format!("shapes differ: {} and {}", saved.shape, grad.shape)));
+        }
+        Ok(vec![(grad.shape.clone(), DType::F32)])
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        vec![("ACTIVATION", self.0.index())]
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        params(self.0, shapes[0])
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+fn params(activation: Activation, shape: &Shape) -> Result<Vec<u8>> {
+    let params = Params { count: shape.elements_u32(SPEC.name)?, parameter: activation.parameter() };
+    Ok(bytemuck::bytes_of(&params).to_vec())
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
+    let [Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(activation, x, y);
+}
+
+fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
+    let [Bound::Float(saved), Bound::Float(grad_output), Bound::FloatMut(grad_input)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    reference_grad(activation, saved, grad_output, grad_input);
+}
+
+/// The definition of [`Activate`].
+pub fn reference<F: Float>(activation: Activation, x: &[F], y: &mut [F]) {
+    for (&x, y) in x.iter().zip(y) {
+        *y = activation.function(x);
+    }
+}
+
+/// The definition of [`ActivateGrad`].
+pub fn reference_grad<F: Float>(activation: Activation, saved: &[F], grad_output: &[F], grad_input: &mut [F]) {
+    for ((&saved, &g), grad_input) in saved.iter().zip(grad_output).zip(grad_input) {
+        *grad_input = g * activation.derivative(saved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_parameters_survive_the_round_trip() {
+        for &activation in Activation::ALL {
+            assert_eq!(activation.to_string().parse::<Activation>().unwrap(), activation);
+            assert_eq!(Activation::from_index(activation.index(), activation.parameter()), activation);
+        }
+        assert_eq!("leaky_relu:0.2".parse::<Activation>().unwrap(), Activation::LeakyRelu { slope: 0.2 });
+        assert!("relu:0.2".parse::<Activation>().is_err());
+        assert!("leaky_relu:-1".parse::<Activation>().is_err());
+        assert!("rellu".parse::<Activation>().unwrap_err().to_string().contains("`relu`"));
+    }
+}

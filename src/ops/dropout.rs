@@ -1,0 +1,110 @@
+//! Inverted dropout: `y[i] = x[i] · scale` where the mask keeps element `i`, else 0; `scale = 1/(1 − rate)`.
+//!
+//! The mask is a function of (seed, layer, step, element), see [`crate::random`]: bit-equal on every device, and
+//! nothing is saved. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15 (2014).
+
+use super::{Operation, Workgroups, linear_grid, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::random::{Key, drop_threshold, keeps, threefry};
+use crate::{twin, uniform_struct};
+
+/// Zeroes a random share of the elements and scales the rest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// Probability of dropping an element, in `[0, 1)`.
+    pub rate: f32,
+    /// Factor on the kept elements: `1/(1 − rate)` for inverted dropout, 1 for the vanilla form.
+    pub scale: f32,
+    /// Stream of the layer: `stream_key(seed, Purpose::Dropout, layer)`.
+    pub key: Key,
+}
+
+impl Dropout {
+    /// Inverted dropout with `rate` under `key`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if `rate` is not in `[0, 1)`.
+    pub fn inverted(rate: f32, key: Key) -> Result<Dropout> {
+        if !(0.0..1.0).contains(&rate) {
+            return Err(Error::option("dropout", rate, "the probability of dropping must be at least 0 and below 1"));
+        }
+        Ok(Dropout { rate, scale: 1.0 / (1.0 - rate), key })
+    }
+}
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// Elements of `x`.
+        count: u32,
+        /// An element is kept if the upper 24 bits of its word are at least this.
+        threshold: u32,
+        /// Low word of the layer's key.
+        key_low: u32,
+        /// High word of the layer's key.
+        key_high: u32,
+        /// Factor on the kept elements.
+        scale: f32,
+    }
+}
+
+/// The kernel. One invocation takes two neighbours, because the generator yields two words at a time.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "dropout",
+    bindings: &[Binding::PARAMS, Binding::STEP, Binding::read("x"), Binding::write("y")],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("dropout", "dropout.wgsl", [Grid, Random, Step]),
+    twin: twin!(call),
+};
+
+impl Operation for Dropout {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [x] = inputs else { return Err(Error::shape(SPEC.name, "takes one tensor")) };
+        Ok(vec![(x.shape.clone(), DType::F32)])
+    }
+
+    fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        Ok(vec![Some(request.graph.apply(*self, &[request.grad_output])?)])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let params = Params {
+            count: shapes[0].elements_u32(SPEC.name)?,
+            threshold: drop_threshold(self.rate),
+            key_low: self.key[0],
+            key_high: self.key[1],
+            scale: self.scale,
+        };
+        Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        let pairs = u64::from(bytemuck::pod_read_unaligned::<Params>(params).count).div_ceil(2);
+        linear_grid(pairs.div_ceil(u64::from(variant.workgroup_size)))
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(&params, StepState::from_words(state).step, x, y);
+}
+
+/// The definition.
+pub fn reference<F: Float>(params: &Params, step: u32, x: &[F], y: &mut [F]) {
+    let scale = F::from_f32(params.scale);
+    let masked = |x: F, word: u32| if keeps(word, params.threshold) { x * scale } else { F::ZERO };
+    for (pair, (x, y)) in x.chunks(2).zip(y.chunks_mut(2)).enumerate() {
+        let words = threefry([params.key_low, params.key_high], [pair as u32, step]);
+        for i in 0..x.len() {
+            y[i] = masked(x[i], words[i]);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Copies the rows of a batch out of the resident dataset: `y[r] = data[order[batch_start + r]]`.
+//!
+//! `order` is the epoch's row order, `batch_start` stands in the run's state. Three kernels: `f32` features
+//! `[N, I] → [B, I]`, byte features packed four to a word `[N, I] → [B, I]` times `scale`, and labels `[N] → [B]`.
+//! Data has no gradient.
+
+use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// Rows of the batch. Inputs: data, order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Gather {
+    /// Float features or targets.
+    F32 {
+        /// B
+        rows: usize,
+    },
+    /// Byte features.
+    U8 {
+        /// B
+        rows: usize,
+        /// Factor on each byte, such as 1/255.
+        scale: f32,
+    },
+    /// Labels.
+    Labels {
+        /// B
+        rows: usize,
+    },
+}
+
+uniform_struct! {
+    /// Parameters of the three kernels.
+    pub struct Params {
+        /// Elements of the batch.
+        count: u32,
+        /// I, the elements of a row; 1 for labels.
+        columns: u32,
+        /// Factor on each byte; 1 for floats and labels.
+        scale: f32,
+    }
+}
+
+/// The kernel for floats.
+pub const F32_SPEC: KernelSpec = KernelSpec {
+    name: "gather_f32",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::read("data"),
+        Binding::read_words("order"),
+        Binding::write("batch"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("gather_f32", "gather_f32.wgsl", [Grid, Step]),
+    twin: twin!(call_f32),
+};
+
+/// The kernel for bytes.
+pub const U8_SPEC: KernelSpec = KernelSpec {
+    name: "gather_u8",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::read_words("data"),
+        Binding::read_words("order"),
+        Binding::write("batch"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("gather_u8", "gather_u8.wgsl", [Grid, Step]),
+    twin: twin!(call_u8),
+};
+
+/// The kernel for labels.
+pub const LABELS_SPEC: KernelSpec = KernelSpec {
+    name: "gather_labels",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::read_words("data"),
+        Binding::read_words("order"),
+        Binding::write_words("batch"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("gather_labels", "gather_labels.wgsl", [Grid, Step], 64),
+    twin: twin!(call_labels),
+};
+
+impl Operation for Gather {
+    fn spec(&self) -> &'static KernelSpec {
+        match self {
+            Gather::F32 { .. } => &F32_SPEC,
+            Gather::U8 { .. } => &U8_SPEC,
+            Gather::Labels { .. } => &LABELS_SPEC,
+        }
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let name = self.spec().name;
+        let [data, order] = inputs else { return Err(Error::shape(name, "takes data and order")) };
+        order.shape.vector(name)?;
+        match *self {
+            Gather::F32 { rows } | Gather::U8 { rows, .. } => {
+                let (_, columns) = data.shape.matrix(name)?;
+                Ok(vec![([rows, columns].into(), DType::F32)])
+            }
+            Gather::Labels { rows } => {
+                data.shape.vector(name)?;
+                Ok(vec![([rows].into(), DType::U32)])
+            }
+        }
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let name = self.spec().name;
+        shapes[0].elements_u32(name)?;
+        let columns = shapes[0].dims().get(1).copied().unwrap_or(1);
+        let scale = if let Gather::U8 { scale, .. } = *self { scale } else { 1.0 };
+        let params = Params { count: shapes[2].elements_u32(name)?, columns: extent(name, columns)?, scale };
+        Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+fn call_f32<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    let columns = params.columns as usize;
+    for (row, batch) in batch_rows(state, order).zip(batch.chunks_exact_mut(columns)) {
+        batch.copy_from_slice(&data[row * columns..][..columns]);
+    }
+}
+
+fn call_u8<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    let (columns, scale) = (params.columns as usize, F::from_f32(params.scale));
+    let bytes: &[u8] = bytemuck::cast_slice(data);
+    for (row, batch) in batch_rows(state, order).zip(batch.chunks_exact_mut(columns)) {
+        for (&byte, y) in bytes[row * columns..][..columns].iter().zip(batch) {
+            *y = F::from_f32(f32::from(byte)) * scale;
+        }
+    }
+}
+
+fn call_labels<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::WordMut(batch)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    for (row, label) in batch_rows(state, order).zip(batch.iter_mut()) {
+        *label = data[row];
+    }
+}
+
+/// The dataset's row for each row of the batch.
+fn batch_rows<'a>(state: &[u32], order: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
+    let start = StepState::from_words(state).batch_start as usize;
+    order[start..].iter().map(|&row| row as usize)
+}

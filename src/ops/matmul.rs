@@ -1,0 +1,225 @@
+//! Matrix product `C = op(A) · op(B)`, `op(A): [M, K]`, `op(B): [K, N]`, `C: [M, N]`, all row-major.
+//!
+//! Three forms, named by whether A and B are stored as they stand (N) or transposed (T):
+//! NN for the input's gradient `grad_x = g · W`, NT for the forward pass `y = x · Wᵀ`, TN for the weight's gradient
+//! `grad_W = gᵀ · x` (with `W: [O, I]`). The gradients of each form are products of the other two. Nothing is saved.
+
+use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
+use crate::kernel::{
+    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+};
+use crate::{twin, uniform_struct};
+
+/// Matrix product. Inputs: A, B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matmul {
+    /// `A: [M, K]`, `B: [K, N]`
+    NN,
+    /// `A: [M, K]`, `B: [N, K]`
+    NT,
+    /// `A: [K, M]`, `B: [K, N]`
+    TN,
+}
+
+impl Matmul {
+    /// The three forms.
+    pub const ALL: [Matmul; 3] = [Matmul::NN, Matmul::NT, Matmul::TN];
+
+    fn transposed(self) -> (bool, bool) {
+        (self == Matmul::TN, self == Matmul::NT)
+    }
+
+    /// The form whose constants these are.
+    pub(crate) fn from_constants(transpose_a: u32, transpose_b: u32) -> Matmul {
+        match (transpose_a, transpose_b) {
+            (0, 0) => Matmul::NN,
+            (0, _) => Matmul::NT,
+            _ => Matmul::TN,
+        }
+    }
+
+    /// `(M, N, K)`
+    fn extents(self, a: &Shape, b: &Shape) -> Result<(usize, usize, usize)> {
+        let (a_rows, a_columns) = a.matrix(SPEC.name)?;
+        let (b_rows, b_columns) = b.matrix(SPEC.name)?;
+        let (m, k_of_a) = if self == Matmul::TN { (a_columns, a_rows) } else { (a_rows, a_columns) };
+        let (k_of_b, n) = if self == Matmul::NT { (b_columns, b_rows) } else { (b_rows, b_columns) };
+        if k_of_a != k_of_b {
+            return Err(Error::shape(SPEC.name, format!("{a} and {b} do not fit in the form {self:?}")));
+        }
+        Ok((m, n, k_of_a))
+    }
+}
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// Rows of C.
+        m: u32,
+        /// Columns of C.
+        n: u32,
+        /// Length of the sums.
+        k: u32,
+    }
+}
+
+/// The kernel.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "matmul",
+    bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::write("c")],
+    params: Params::LAYOUT,
+    specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: &[
+        Variant {
+            name: "plain",
+            file: "matmul.wgsl",
+            source: include_str!("../../shaders/matmul.wgsl"),
+            entry_point: "matmul",
+            shared: &[Shared::Grid],
+            workgroup_size: 64,
+            constants: &[],
+            requirements: Requirements::NONE,
+            suits: Suits::Any,
+            accepts: |_, _| true,
+        },
+        // A tile of C per workgroup through workgroup memory: what real GPUs want. The small tile keeps more
+        // workgroups busy, the large one reads less.
+        tiled(
+            "tiled_32",
+            64,
+            &[("TILE_M", 32), ("TILE_N", 32), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
+            |_, _| true,
+        ),
+        tiled(
+            "tiled_64",
+            256,
+            &[("TILE_M", 64), ("TILE_N", 64), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
+            fills_64,
+        ),
+        // A tile of C per invocation in registers, read as vec4, no workgroup memory: what drivers on a CPU want.
+        Variant {
+            name: "registers",
+            file: "matmul_registers.wgsl",
+            source: include_str!("../../shaders/matmul_registers.wgsl"),
+            entry_point: "matmul_registers",
+            shared: &[],
+            workgroup_size: 8,
+            constants: &[("THREAD_M", 8), ("THREAD_N", 16)],
+            requirements: Requirements::NONE,
+            suits: Suits::Software,
+            accepts: rows_are_aligned,
+        },
+    ],
+    twin: twin!(call, fast = matmul_cpu::call),
+};
+
+const fn tiled(
+    name: &'static str,
+    workgroup_size: u32,
+    constants: &'static [(&'static str, u32)],
+    accepts: fn(&[u8], &[(&'static str, u32)]) -> bool,
+) -> Variant {
+    Variant {
+        name,
+        file: "matmul_tiled.wgsl",
+        source: include_str!("../../shaders/matmul_tiled.wgsl"),
+        entry_point: "matmul_tiled",
+        shared: &[],
+        workgroup_size,
+        constants,
+        // Two tiles of 64 × 16 floats at most.
+        requirements: Requirements { workgroup_bytes: 2 * 64 * 16 * 4 },
+        suits: Suits::Hardware,
+        accepts,
+    }
+}
+
+/// Whether C has enough 64 × 64 tiles to occupy a GPU.
+fn fills_64(params: &[u8], _: &[(&'static str, u32)]) -> bool {
+    let p = bytemuck::pod_read_unaligned::<Params>(params);
+    u64::from(p.m.div_ceil(64)) * u64::from(p.n.div_ceil(64)) >= 128
+}
+
+/// Whether the rows of A and B consist of whole vec4.
+fn rows_are_aligned(params: &[u8], specialization: &[(&'static str, u32)]) -> bool {
+    let p = bytemuck::pod_read_unaligned::<Params>(params);
+    let flag = |name| specialization.iter().any(|c| *c == (name, 1));
+    match (flag("TRANSPOSE_A"), flag("TRANSPOSE_B")) {
+        (false, false) => p.k % 4 == 0 && p.n % 4 == 0,
+        (false, true) => p.k % 4 == 0,
+        (true, _) => p.m % 4 == 0 && p.n % 4 == 0,
+    }
+}
+
+impl Operation for Matmul {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [a, b] = inputs else { return Err(Error::shape(SPEC.name, "takes two matrices")) };
+        let (m, n, _) = self.extents(&a.shape, &b.shape)?;
+        Ok(vec![([m, n].into(), DType::F32)])
+    }
+
+    fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        let (a, b, g) = (request.inputs[0], request.inputs[1], request.grad_output);
+        let product = |form: Matmul, left, right| move |graph: &mut Graph| graph.apply(form, &[left, right]);
+        let (grad_a, grad_b) = match self {
+            Matmul::NN => (product(Matmul::NT, g, b), product(Matmul::TN, a, g)),
+            Matmul::NT => (product(Matmul::NN, g, b), product(Matmul::TN, g, a)),
+            Matmul::TN => (product(Matmul::NT, b, g), product(Matmul::NN, a, g)),
+        };
+        Ok(vec![request.if_needed(0, grad_a)?, request.if_needed(1, grad_b)?])
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        let (a, b) = self.transposed();
+        vec![("TRANSPOSE_A", u32::from(a)), ("TRANSPOSE_B", u32::from(b))]
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        for shape in shapes {
+            shape.elements_u32(SPEC.name)?;
+        }
+        let (m, n, k) = self.extents(shapes[0], shapes[1])?;
+        let params = Params { m: extent(SPEC.name, m)?, n: extent(SPEC.name, n)?, k: extent(SPEC.name, k)? };
+        Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        let tiles = |tile_m: u32, tile_n: u32| u64::from(m.div_ceil(tile_m)) * u64::from(n.div_ceil(tile_n));
+        linear_grid(match variant.name {
+            "plain" => tiles(1, 1).div_ceil(u64::from(variant.workgroup_size)),
+            "registers" => tiles(variant.constant("THREAD_M"), variant.constant("THREAD_N"))
+                .div_ceil(u64::from(variant.workgroup_size)),
+            _ => tiles(variant.constant("TILE_M"), variant.constant("TILE_N")),
+        })
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let form = Matmul::from_constants(call.constant("TRANSPOSE_A"), call.constant("TRANSPOSE_B"));
+    let params = call.params::<Params>();
+    let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(form, &params, a, b, c);
+}
+
+/// The definition.
+pub fn reference<F: Float>(form: Matmul, params: &Params, a: &[F], b: &[F], c: &mut [F]) {
+    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
+    for i in 0..m {
+        for j in 0..n {
+            c[i * n + j] = (0..k)
+                .map(|l| match form {
+                    Matmul::NN => a[i * k + l] * b[l * n + j],
+                    Matmul::NT => a[i * k + l] * b[j * k + l],
+                    Matmul::TN => a[l * m + i] * b[l * n + j],
+                })
+                .sum();
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The table of all ops. One file per op holds everything about it: formula, gradient, parameters, kernel, variants,
+//! dispatch and the CPU twin.
+
+pub mod activation;
+pub mod add_bias;
+pub mod begin_epoch;
+pub mod broadcast_rows;
+pub mod column_sum;
+pub mod correct_rows;
+pub mod dropout;
+pub mod elementwise;
+pub mod end_step;
+pub mod gather;
+pub mod matmul;
+pub mod matmul_cpu;
+pub mod mean_squared_error;
+pub mod sgd;
+pub mod shuffle;
+pub mod softmax_cross_entropy;
+
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::kernel::{KernelSpec, Variant};
+
+/// What an op's file provides.
+pub trait Operation {
+    /// The kernel that computes it.
+    fn spec(&self) -> &'static KernelSpec;
+
+    /// Shapes and element types of the outputs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the inputs do not fit.
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>>;
+
+    /// Appends the vector-Jacobian product: one gradient for each input, `None` where it is not needed or zero.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the op has no derivative.
+    fn vjp(&self, _request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        Err(Error::shape(self.spec().name, "has no derivative: do not put it between a parameter and the loss"))
+    }
+
+    /// Constants that specialize the WGSL, named in [`KernelSpec::specialization`].
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        Vec::new()
+    }
+
+    /// The bytes of the kernel's `Params` for these shapes (inputs, then outputs).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an extent does not fit the device's index type.
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>>;
+
+    /// Number of workgroups, from the parameters and the variant.
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups;
+}
+
+/// Number of workgroups of a dispatch along x, y and z.
+pub type Workgroups = [u32; 3];
+
+/// Most workgroups along one dimension: WebGPU's limit.
+pub const MAX_WORKGROUPS: u64 = 65_535;
+
+/// A grid of at least `groups` workgroups that spills from x into y. Kernels number them with
+/// `shaders/shared/grid.wgsl` and guard the tail.
+pub fn linear_grid(groups: u64) -> Workgroups {
+    let y = groups.div_ceil(MAX_WORKGROUPS).max(1);
+    [groups.div_ceil(y) as u32, y as u32, 1]
+}
+
+/// The grid for one invocation per element.
+pub(crate) fn element_grid(elements: u32, variant: &Variant) -> Workgroups {
+    linear_grid(u64::from(elements).div_ceil(u64::from(variant.workgroup_size)))
+}
+
+/// An extent as the device's index type.
+pub(crate) fn extent(place: &str, n: usize) -> Result<u32> {
+    u32::try_from(n).map_err(|_| Error::shape(place, format!("extent {n} exceeds 2³²")))
+}
+
+/// The variant table of a kernel with one invocation per element (or row): `rows!["x", x.wgsl, [parts]]`.
+macro_rules! one_variant {
+    ($entry:literal, $file:literal, [$($part:ident),*]) => {
+        one_variant!($entry, $file, [$($part),*], 256)
+    };
+    ($entry:literal, $file:literal, [$($part:ident),*], $workgroup_size:literal) => {
+        &[$crate::kernel::Variant {
+            name: "plain",
+            file: $file,
+            source: include_str!(concat!("../../shaders/", $file)),
+            entry_point: $entry,
+            shared: &[$($crate::kernel::Shared::$part),*],
+            workgroup_size: $workgroup_size,
+            constants: &[],
+            requirements: $crate::kernel::Requirements::NONE,
+            suits: $crate::kernel::Suits::Any,
+            accepts: |_, _| true,
+        }]
+    };
+}
+pub(crate) use one_variant;
+
+/// Builds [`Op`], its conversions, its delegation to [`Operation`] and the list of kernels.
+macro_rules! ops {
+    ($($(#[$doc:meta])* $name:ident($op:ty) => [$($spec:path),+];)*) => {
+        /// Any op: a node of a graph.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Op { $($(#[$doc])* $name($op),)* }
+
+        $(impl From<$op> for Op {
+            fn from(op: $op) -> Op { Op::$name(op) }
+        })*
+
+        impl Operation for Op {
+            fn spec(&self) -> &'static KernelSpec {
+                match self { $(Op::$name(op) => op.spec(),)* }
+            }
+            fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+                match self { $(Op::$name(op) => op.infer(inputs),)* }
+            }
+            fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+                match self { $(Op::$name(op) => op.vjp(request),)* }
+            }
+            fn constants(&self) -> Vec<(&'static str, u32)> {
+                match self { $(Op::$name(op) => op.constants(),)* }
+            }
+            fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+                match self { $(Op::$name(op) => op.params(shapes),)* }
+            }
+            fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+                match self { $(Op::$name(op) => op.workgroups(params, variant),)* }
+            }
+        }
+
+        /// All kernels, in the order of the table.
+        pub const KERNELS: &[&KernelSpec] = &[$($(&$spec),+),*];
+    };
+}
+
+ops! {
+    /// Matrix product.
+    Matmul(matmul::Matmul) => [matmul::SPEC];
+    /// Adds a row vector to each row.
+    AddBias(add_bias::AddBias) => [add_bias::SPEC];
+    /// Scaled sum of each column.
+    ColumnSum(column_sum::ColumnSum) => [column_sum::SPEC];
+    /// Scaled row vector, repeated.
+    BroadcastRows(broadcast_rows::BroadcastRows) => [broadcast_rows::SPEC];
+    /// Sum or product, element by element.
+    Elementwise(elementwise::Elementwise) => [elementwise::SPEC];
+    /// Activation function.
+    Activate(activation::Activate) => [activation::SPEC];
+    /// Gradient through an activation function.
+    ActivateGrad(activation::ActivateGrad) => [activation::GRAD_SPEC];
+    /// Zeroes a random share of the elements.
+    Dropout(dropout::Dropout) => [dropout::SPEC];
+    /// Cross-entropy of each row, from logits.
+    SoftmaxCrossEntropy(softmax_cross_entropy::SoftmaxCrossEntropy) => [softmax_cross_entropy::SPEC];
+    /// Its gradient.
+    SoftmaxCrossEntropyGrad(softmax_cross_entropy::SoftmaxCrossEntropyGrad) => [softmax_cross_entropy::GRAD_SPEC];
+    /// Squared error of each row.
+    MeanSquaredError(mean_squared_error::MeanSquaredError) => [mean_squared_error::SPEC];
+    /// Its gradient.
+    MeanSquaredErrorGrad(mean_squared_error::MeanSquaredErrorGrad) => [mean_squared_error::GRAD_SPEC];
+    /// Whether each row is classified correctly.
+    CorrectRows(correct_rows::CorrectRows) => [correct_rows::SPEC];
+    /// Stochastic gradient descent, in place.
+    Sgd(sgd::Sgd) => [sgd::SPEC, sgd::MOMENTUM_SPEC];
+    /// Rows of the resident dataset that make up the batch.
+    Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
+    /// Moves the run's state to the next epoch.
+    BeginEpoch(begin_epoch::BeginEpoch) => [begin_epoch::SPEC];
+    /// Row order of an epoch.
+    Shuffle(shuffle::Shuffle) => [shuffle::SPEC];
+    /// Files the results of a batch and moves the run's state on.
+    EndStep(end_step::EndStep) => [end_step::SPEC];
+}
+
+impl Op {
+    /// The kernel's name.
+    pub fn name(&self) -> &'static str {
+        self.spec().name
+    }
+}

@@ -1,0 +1,202 @@
+//! Cross-entropy of each row from its logits: `loss[b] = log Σ_c e^z[b,c] − z[b,label_b]`.
+//!
+//! `z: [B, C]`, `labels: [B]` (class numbers below C), `loss: [B, 1]`. Computed as
+//! `log Σ e^(z−m) − (z_label − m)` with `m = max_c z`, so that nothing overflows. Gradient:
+//! `grad_z[b,c] = g[b] · (softmax(z[b])_c − [c = label_b])`. Nothing is saved: the gradient kernel recomputes the
+//! softmax from the logits, which is cheaper than another trip through memory.
+
+use super::{Operation, Workgroups, element_grid, extent, linear_grid};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::kernel::{
+    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+};
+use crate::{twin, uniform_struct};
+
+/// Cross-entropy of each row. Inputs: logits, labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoftmaxCrossEntropy;
+
+/// Its gradient with respect to the logits. Inputs: logits, labels, gradient of each row's loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoftmaxCrossEntropyGrad;
+
+uniform_struct! {
+    /// Parameters of both kernels.
+    pub struct Params {
+        /// B
+        rows: u32,
+        /// C
+        classes: u32,
+    }
+}
+
+/// One invocation per row, then one workgroup per row.
+macro_rules! row_variants {
+    ($name:literal) => {
+        &[
+            Variant {
+                name: "plain",
+                file: concat!($name, ".wgsl"),
+                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+                entry_point: $name,
+                shared: &[Shared::Grid],
+                workgroup_size: 64,
+                constants: &[],
+                requirements: Requirements::NONE,
+                suits: Suits::Any,
+                accepts: |_, _| true,
+            },
+            Variant {
+                name: "workgroup",
+                file: concat!($name, "_workgroup.wgsl"),
+                source: include_str!(concat!("../../shaders/", $name, "_workgroup.wgsl")),
+                entry_point: concat!($name, "_workgroup"),
+                shared: &[Shared::Grid, Shared::Reduce],
+                workgroup_size: 64,
+                constants: &[],
+                requirements: Requirements { workgroup_bytes: 64 * 4 },
+                suits: Suits::Hardware,
+                // Below this a row is too short to share among a workgroup.
+                accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).classes >= 32,
+            },
+        ]
+    };
+}
+
+/// The kernel of [`SoftmaxCrossEntropy`].
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "softmax_cross_entropy",
+    bindings: &[Binding::PARAMS, Binding::read("logits"), Binding::read_words("labels"), Binding::write("loss")],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: row_variants!("softmax_cross_entropy"),
+    twin: twin!(call),
+};
+
+/// The kernel of [`SoftmaxCrossEntropyGrad`].
+pub const GRAD_SPEC: KernelSpec = KernelSpec {
+    name: "softmax_cross_entropy_grad",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::read("logits"),
+        Binding::read_words("labels"),
+        Binding::read("grad_loss"),
+        Binding::write("grad_logits"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: row_variants!("softmax_cross_entropy_grad"),
+    twin: twin!(call_grad),
+};
+
+impl Operation for SoftmaxCrossEntropy {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [logits, labels] = inputs else { return Err(Error::shape(SPEC.name, "takes logits and labels")) };
+        let (rows, _) = logits.shape.matrix(SPEC.name)?;
+        if labels.shape.vector(SPEC.name)? != rows {
+            return Err(Error::shape(SPEC.name, format!("logits are {}, labels {}", logits.shape, labels.shape)));
+        }
+        Ok(vec![([rows, 1].into(), DType::F32)])
+    }
+
+    fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        let inputs = [request.inputs[0], request.inputs[1], request.grad_output];
+        Ok(vec![Some(request.graph.apply(SoftmaxCrossEntropyGrad, &inputs)?), None])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        params(shapes[0])
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        workgroups(params, variant)
+    }
+}
+
+impl Operation for SoftmaxCrossEntropyGrad {
+    fn spec(&self) -> &'static KernelSpec {
+        &GRAD_SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [logits, labels, grad] = inputs else {
+            return Err(Error::shape(GRAD_SPEC.name, "takes logits, labels and grad_loss"));
+        };
+        let (rows, _) = logits.shape.matrix(GRAD_SPEC.name)?;
+        if labels.shape.elements() != rows || grad.shape.elements() != rows {
+            let detail = format!("logits are {}, labels {}, grad_loss {}", logits.shape, labels.shape, grad.shape);
+            return Err(Error::shape(GRAD_SPEC.name, detail));
+        }
+        Ok(vec![(logits.shape.clone(), DType::F32)])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        params(shapes[0])
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        workgroups(params, variant)
+    }
+}
+
+fn params(logits: &Shape) -> Result<Vec<u8>> {
+    logits.elements_u32(SPEC.name)?;
+    let (rows, classes) = logits.matrix(SPEC.name)?;
+    let params = Params { rows: extent(SPEC.name, rows)?, classes: extent(SPEC.name, classes)? };
+    Ok(bytemuck::bytes_of(&params).to_vec())
+}
+
+fn workgroups(params: &[u8], variant: &Variant) -> Workgroups {
+    let rows = bytemuck::pod_read_unaligned::<Params>(params).rows;
+    match variant.name {
+        "workgroup" => linear_grid(u64::from(rows)),
+        _ => element_grid(rows, variant),
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let classes = call.params::<Params>().classes as usize;
+    let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(classes, logits, labels, loss);
+}
+
+fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let classes = call.params::<Params>().classes as usize;
+    let [Bound::Float(logits), Bound::Word(labels), Bound::Float(grad_loss), Bound::FloatMut(grad_logits)] =
+        call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    reference_grad(classes, logits, labels, grad_loss, grad_logits);
+}
+
+/// The definition of [`SoftmaxCrossEntropy`].
+pub fn reference<F: Float>(classes: usize, logits: &[F], labels: &[u32], loss: &mut [F]) {
+    for ((z, &label), loss) in logits.chunks_exact(classes).zip(labels).zip(loss) {
+        let (largest, sum) = largest_and_sum(z);
+        *loss = sum.ln() - (z[label as usize] - largest);
+    }
+}
+
+/// The definition of [`SoftmaxCrossEntropyGrad`].
+pub fn reference_grad<F: Float>(classes: usize, logits: &[F], labels: &[u32], grad_loss: &[F], grad_logits: &mut [F]) {
+    let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
+    for (((z, grad_z), &label), &g) in rows.zip(labels).zip(grad_loss) {
+        let (largest, sum) = largest_and_sum(z);
+        for c in 0..classes {
+            let softmax = (z[c] - largest).exp() / sum;
+            grad_z[c] = g * if c == label as usize { softmax - F::ONE } else { softmax };
+        }
+    }
+}
+
+/// `m = max z` and `Σ e^(z−m)`.
+fn largest_and_sum<F: Float>(z: &[F]) -> (F, F) {
+    let largest = z.iter().copied().fold(z[0], F::max);
+    (largest, z.iter().map(|&z| (z - largest).exp()).sum())
+}

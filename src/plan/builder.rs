@@ -1,0 +1,92 @@
+//! Lowers a graph: chooses a variant for each node, computes parameters and workgroups, binds buffers.
+
+use super::{BoundBuffer, Dispatch, Phase, Plan, memory};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, Shape, ValueId};
+use crate::kernel::{Access, Binding, KernelSpec, Target, Variant};
+use crate::ops::Operation;
+
+impl Plan {
+    /// The plan of `graph` for a kind of adapter: of each kernel the last variant that fits.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if an extent exceeds what the device can index, or a value is read in a phase that neither
+    /// computes it nor keeps it.
+    pub fn new(graph: Graph, target: &Target) -> Result<Plan> {
+        Plan::with_variants(graph, |kernel, params, specialization| {
+            let fits = |v: &&Variant| target.can_run(v) && target.suits(v) && (v.accepts)(params, specialization);
+            kernel.variants.iter().rev().find(fits).unwrap_or(&kernel.variants[0])
+        })
+    }
+
+    /// The plan of `graph` with a choice of variants by kernel, `Params` and constants. Tests and the autotuner use it.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn with_variants(
+        graph: Graph,
+        choose: impl Fn(&'static KernelSpec, &[u8], &[(&'static str, u32)]) -> &'static Variant,
+    ) -> Result<Plan> {
+        let (buffers, places) = memory::place(&graph)?;
+        let mut plan = Plan { graph, buffers, phases: Vec::new(), places };
+        for phase in plan.graph.phases() {
+            let nodes = &plan.graph.nodes()[phase.nodes.clone()];
+            let dispatches = nodes.iter().map(|node| plan.dispatch(node, &choose)).collect::<Result<_>>()?;
+            let phase = Phase { name: phase.name.clone(), dispatches };
+            plan.phases.push(phase);
+        }
+        Ok(plan)
+    }
+
+    fn dispatch(
+        &self,
+        node: &Node,
+        choose: impl Fn(&'static KernelSpec, &[u8], &[(&'static str, u32)]) -> &'static Variant,
+    ) -> Result<Dispatch> {
+        let kernel = node.op.spec();
+        let shapes: Vec<&Shape> = node.inputs.iter().chain(&node.outputs).map(|&id| self.graph.shape(id)).collect();
+        let params = node.op.params(&shapes)?;
+        let specialization = node.op.constants();
+        let variant = choose(kernel, &params, &specialization);
+        let workgroups = node.op.workgroups(&params, variant);
+
+        let mut operands = node.inputs.iter().chain(&node.outputs).copied();
+        let mut buffers = Vec::new();
+        for binding in &kernel.bindings[1..] {
+            let value = if *binding == Binding::STEP { self.graph.declared_step_state() } else { operands.next() };
+            buffers.push(self.bind(node, binding, value)?);
+        }
+        check_exclusive(node, &buffers)?;
+        Ok(Dispatch {
+            label: node.label.clone(),
+            op: node.op.clone(),
+            kernel,
+            variant,
+            specialization,
+            params,
+            buffers,
+            workgroups,
+        })
+    }
+
+    fn bind(&self, node: &Node, binding: &Binding, value: Option<ValueId>) -> Result<BoundBuffer> {
+        let place = value.and_then(|value| Some((value, self.place(value)?)));
+        match place {
+            Some((value, place)) => Ok(BoundBuffer { value, place, access: binding.access }),
+            None => Err(Error::shape(&node.label, format!("no value for the binding `{}`", binding.name))),
+        }
+    }
+}
+
+/// A buffer must not be read and written through two bindings of one dispatch.
+fn check_exclusive(node: &Node, buffers: &[BoundBuffer]) -> Result<()> {
+    for (i, a) in buffers.iter().enumerate() {
+        for b in &buffers[..i] {
+            let writes = a.access == Access::Write || b.access == Access::Write;
+            if a.place.buffer == b.place.buffer && writes {
+                return Err(Error::shape(&node.label, "reads and writes one buffer through two bindings"));
+            }
+        }
+    }
+    Ok(())
+}

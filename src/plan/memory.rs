@@ -1,0 +1,119 @@
+//! Places values in buffers: persistent values each in their own, intermediate ones by lifetime.
+//!
+//! Within a phase an intermediate value lives from the node that computes it to the last node that reads it; phases
+//! run one after the other. A buffer is free for the next value as soon as its value is dead. The outputs of a node
+//! are placed before its inputs are freed, so no dispatch reads and writes one buffer.
+
+use super::{Buffer, BufferId, Place, Plan, is_float, words_of};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Role, Value, ValueId};
+
+/// Bytes that a plan takes, by use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Trained parameters.
+    pub parameters: u64,
+    /// Dataset, order, optimizer state, results, constants, kept outputs.
+    pub state: u64,
+    /// Buffers that intermediate values share.
+    pub intermediates: u64,
+    /// What the intermediate values would take without sharing.
+    pub intermediates_unshared: u64,
+}
+
+impl Memory {
+    /// All buffers together.
+    pub fn total(&self) -> u64 {
+        self.parameters + self.state + self.intermediates
+    }
+}
+
+impl Plan {
+    /// Bytes of the plan's buffers.
+    pub fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        let mut persistent = vec![false; self.buffers.len()];
+        for (value, place) in self.graph.values().iter().zip(&self.places) {
+            let Some(place) = place else { continue };
+            let bytes = 4 * place.words as u64;
+            match value.role {
+                Role::Parameter => memory.parameters += bytes,
+                Role::Intermediate => memory.intermediates_unshared += bytes,
+                _ => memory.state += bytes,
+            }
+            persistent[place.buffer.index()] |= value.role.is_persistent();
+        }
+        let shared = self.buffers.iter().zip(persistent).filter(|(_, persistent)| !persistent);
+        memory.intermediates = shared.map(|(buffer, _)| 4 * buffer.words as u64).sum();
+        memory
+    }
+}
+
+/// Buffers, and for each value its place; `None` for values that no node uses.
+pub(super) fn place(graph: &Graph) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> {
+    let mut buffers = Vec::new();
+    let mut places = vec![None; graph.values().len()];
+    for (i, value) in graph.values().iter().enumerate() {
+        if value.role.is_persistent() {
+            places[i] = Some(add(&mut buffers, value));
+        }
+    }
+    let first_shared = buffers.len();
+    for phase in graph.phases() {
+        let nodes = &graph.nodes()[phase.nodes.clone()];
+        let mut last_use = vec![usize::MAX; graph.values().len()];
+        for (at, node) in nodes.iter().enumerate() {
+            node.inputs.iter().chain(&node.outputs).for_each(|id| last_use[id.index()] = at);
+        }
+        let mut free: Vec<BufferId> = (first_shared..buffers.len()).map(|i| BufferId(i as u32)).collect();
+        for (at, node) in nodes.iter().enumerate() {
+            for &id in node.outputs.iter().filter(|id| !graph.value(**id).role.is_persistent()) {
+                places[id.index()] = Some(take(graph.value(id), &mut free, &mut buffers));
+            }
+            for &id in &node.inputs {
+                check_available(graph, id, &places, &phase.name)?;
+            }
+            let mut operands: Vec<ValueId> = node.inputs.iter().chain(&node.outputs).copied().collect();
+            operands.sort_unstable();
+            operands.dedup();
+            let dead = |id: &ValueId| last_use[id.index()] == at && !graph.value(*id).role.is_persistent();
+            free.extend(operands.into_iter().filter(dead).filter_map(|id| Some(places[id.index()]?.buffer)));
+        }
+    }
+    Ok((buffers, places))
+}
+
+fn check_available(graph: &Graph, id: ValueId, places: &[Option<Place>], phase: &str) -> Result<()> {
+    let value = graph.value(id);
+    let produced_here = || {
+        let phase = graph.phases().iter().find(|p| p.name == phase);
+        phase.is_some_and(|p| graph.nodes()[p.nodes.clone()].iter().any(|n| n.outputs.contains(&id)))
+    };
+    if places[id.index()].is_some() && (value.role.is_persistent() || produced_here()) {
+        return Ok(());
+    }
+    let detail = format!("`{}` is read in phase `{phase}` but neither computed there nor kept", value.name);
+    Err(Error::shape("plan", detail))
+}
+
+/// The smallest free buffer that is large enough, else the largest free one made larger, else a new one.
+fn take(value: &Value, free: &mut Vec<BufferId>, buffers: &mut Vec<Buffer>) -> Place {
+    let words = words_of(value);
+    let same_kind = |id: &&BufferId| buffers[id.index()].is_float == is_float(value);
+    let size = |id: &&BufferId| buffers[id.index()].words;
+    let fitting = free.iter().filter(same_kind).filter(|id| size(id) >= words).min_by_key(size);
+    let Some(&buffer) = fitting.or_else(|| free.iter().filter(same_kind).max_by_key(size)) else {
+        return add(buffers, value);
+    };
+    free.retain(|&id| id != buffer);
+    let chosen = &mut buffers[buffer.index()];
+    chosen.words = chosen.words.max(words);
+    Place { buffer, words }
+}
+
+fn add(buffers: &mut Vec<Buffer>, value: &Value) -> Place {
+    let words = words_of(value);
+    let fill = if let Role::Constant(fill) = value.role { fill } else { 0.0 };
+    buffers.push(Buffer { label: value.name.clone(), words, is_float: is_float(value), fill });
+    Place { buffer: BufferId(buffers.len() as u32 - 1), words }
+}

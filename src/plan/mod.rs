@@ -1,0 +1,143 @@
+//! In which order and in which memory: a graph lowered to kernel dispatches over numbered buffers.
+//!
+//! A plan is complete before the first step runs: every dispatch has its variant, parameters, bindings and number of
+//! workgroups, every buffer its size. Backends replay it and create nothing in the loop.
+
+mod builder;
+mod display;
+mod memory;
+
+pub use memory::Memory;
+
+use crate::graph::{DType, Graph, Value, ValueId};
+use crate::kernel::{Access, KernelSpec, Variant};
+use crate::ops::{Op, Workgroups};
+
+/// Number of a buffer in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BufferId(pub(crate) u32);
+
+impl BufferId {
+    /// Position in [`Plan::buffers`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Number of a phase in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PhaseId(pub(crate) usize);
+
+/// One piece of memory. Intermediate values whose lives do not overlap share one.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    /// The name of the value for whose sake it exists, such as `0.weight`.
+    pub label: String,
+    /// Size in 32-bit words.
+    pub words: usize,
+    /// Whether it holds floats (else words: labels, bytes, state).
+    pub is_float: bool,
+    /// Value of every element at the start.
+    pub fill: f32,
+}
+
+/// Where a value lies: always at the start of its buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// In which buffer.
+    pub buffer: BufferId,
+    /// How many 32-bit words of it.
+    pub words: usize,
+}
+
+/// A buffer as a dispatch uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoundBuffer {
+    /// Which value, for messages and tests.
+    pub value: ValueId,
+    /// Where it lies.
+    pub place: Place,
+    /// How it is used.
+    pub access: Access,
+}
+
+/// One kernel, ready to run.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// Where it comes from, such as `0.linear.matmul`.
+    pub label: String,
+    /// The op.
+    pub op: Op,
+    /// Its kernel.
+    pub kernel: &'static KernelSpec,
+    /// The chosen variant.
+    pub variant: &'static Variant,
+    /// Constants that specialize the WGSL.
+    pub specialization: Vec<(&'static str, u32)>,
+    /// The bytes of `Params`.
+    pub params: Vec<u8>,
+    /// The buffers, in the order of the kernel's bindings without `params`.
+    pub buffers: Vec<BoundBuffer>,
+    /// Number of workgroups.
+    pub workgroups: Workgroups,
+}
+
+/// A named sequence of dispatches.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// Name, such as `train`.
+    pub name: String,
+    /// In order.
+    pub dispatches: Vec<Dispatch>,
+}
+
+/// Everything that a backend needs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    graph: Graph,
+    buffers: Vec<Buffer>,
+    phases: Vec<Phase>,
+    places: Vec<Option<Place>>,
+}
+
+impl Plan {
+    /// The buffers by number.
+    pub fn buffers(&self) -> &[Buffer] {
+        &self.buffers
+    }
+
+    /// The phases by number.
+    pub fn phases(&self) -> &[Phase] {
+        &self.phases
+    }
+
+    /// The number of the phase called `name`.
+    pub fn phase(&self, name: &str) -> Option<PhaseId> {
+        self.phases.iter().position(|p| p.name == name).map(PhaseId)
+    }
+
+    /// The graph that the plan was built from.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// A value of the graph.
+    pub fn value(&self, id: ValueId) -> &Value {
+        self.graph.value(id)
+    }
+
+    /// Where a value lies; `None` if no dispatch uses it.
+    pub fn place(&self, id: ValueId) -> Option<Place> {
+        self.places[id.index()]
+    }
+}
+
+/// Size of a value in 32-bit words.
+fn words_of(value: &Value) -> usize {
+    value.dtype.words(value.shape.elements())
+}
+
+/// Whether a value's buffer holds floats.
+fn is_float(value: &Value) -> bool {
+    value.dtype == DType::F32
+}

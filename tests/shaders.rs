@@ -1,0 +1,212 @@
+//! Every assembled shader is valid, equal to its Rust side, and translates to every platform's language. No GPU.
+
+mod common;
+
+use anygrad::kernel::{Access, Element, KernelSpec, Scalar, Shared, Target, Variant, source::assemble};
+use anygrad::ops::{KERNELS, Operation};
+use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
+use std::collections::BTreeSet;
+
+type Constants = Vec<(&'static str, u32)>;
+
+/// All modules: each kernel, each variant, each set of constants that an op asks for.
+fn modules() -> Vec<(&'static KernelSpec, &'static Variant, Constants)> {
+    let mut sets: Vec<(&str, Constants)> = Vec::new();
+    for case in common::cases(3, 5, 4) {
+        let entry = (case.op.spec().name, case.op.constants());
+        if !sets.contains(&entry) {
+            sets.push(entry);
+        }
+    }
+    let mut modules = Vec::new();
+    for &kernel in KERNELS {
+        let own: Vec<_> = sets.iter().filter(|(name, _)| *name == kernel.name).collect();
+        assert!(!own.is_empty(), "no case in tests/common for kernel {}", kernel.name);
+        for (_, constants) in own {
+            modules.extend(kernel.variants.iter().map(|variant| (kernel, variant, constants.clone())));
+        }
+    }
+    modules
+}
+
+fn parse(variant: &Variant, constants: &Constants) -> (naga::Module, naga::valid::ModuleInfo) {
+    let wgsl = assemble(variant, constants);
+    let module = naga::front::wgsl::parse_str(&wgsl)
+        .unwrap_or_else(|e| panic!("{}: {}", variant.file, e.emit_to_string_with_path(&wgsl, variant.file)));
+    // No capability beyond plain WebGPU.
+    let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), Default::default());
+    let info = validator
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{}: {}", variant.file, e.emit_to_string_with_path(&wgsl, variant.file)));
+    (module, info)
+}
+
+#[test]
+fn shaders_equal_their_rust_side() {
+    for (kernel, variant, constants) in modules() {
+        let (module, _) = parse(variant, &constants);
+        let name = format!("{}/{}", kernel.name, variant.name);
+        let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point expected") };
+        assert_eq!(entry.name, variant.entry_point, "{name}");
+        assert_eq!(entry.workgroup_size, [variant.workgroup_size, 1, 1], "{name}");
+        let mut found = BTreeSet::new();
+        for (_, global) in module.global_variables.iter() {
+            let Some(resource) = &global.binding else { continue };
+            assert_eq!(resource.group, 0, "{name}");
+            let binding = kernel.bindings.get(resource.binding as usize);
+            let binding = binding.unwrap_or_else(|| panic!("{name}: binding {} is not listed", resource.binding));
+            found.insert(resource.binding as usize);
+            assert_eq!(global.name.as_deref(), Some(binding.name), "{name}");
+            let access = match global.space {
+                AddressSpace::Uniform => Access::Uniform,
+                AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::Write,
+                AddressSpace::Storage { .. } => Access::Read,
+                other => panic!("{name}: {other:?}"),
+            };
+            assert_eq!(access, binding.access, "{name}: {}", binding.name);
+            let inner = &module.types[global.ty].inner;
+            match binding.element {
+                Element::Params => compare_struct(&module, inner, kernel.params, &name),
+                Element::StepState => compare_struct(&module, inner, anygrad::kernel::StepState::LAYOUT, &name),
+                Element::Float => assert_eq!(element_kind(&module, inner), ScalarKind::Float, "{name}"),
+                Element::Word => assert_eq!(element_kind(&module, inner), ScalarKind::Uint, "{name}"),
+            }
+        }
+        assert_eq!(found.len(), kernel.bindings.len(), "{name}: bindings that the shader lacks");
+        let storage = kernel.bindings.iter().filter(|b| b.access != Access::Uniform).count();
+        assert!(storage <= 6, "{name}: {storage} storage buffers");
+        let mut named: Vec<_> = constants.iter().map(|c| c.0).collect();
+        named.sort_unstable();
+        let mut listed = kernel.specialization.to_vec();
+        listed.sort_unstable();
+        assert_eq!(named, listed, "{name}: constants of the dispatch");
+    }
+}
+
+fn element_kind(module: &naga::Module, inner: &TypeInner) -> ScalarKind {
+    let TypeInner::Array { base, .. } = inner else { panic!("an array expected, got {inner:?}") };
+    match module.types[*base].inner {
+        TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => scalar.kind,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+fn compare_struct(module: &naga::Module, inner: &TypeInner, layout: anygrad::kernel::ParamsLayout, name: &str) {
+    let TypeInner::Struct { members, span } = inner else { panic!("{name}: a struct expected") };
+    assert_eq!(*span as usize, layout.size, "{name}: size of the struct");
+    let in_wgsl: Vec<_> = members
+        .iter()
+        .map(|m| {
+            let TypeInner::Scalar(scalar) = module.types[m.ty].inner else { panic!("{name}: scalars only") };
+            let kind = if scalar.kind == ScalarKind::Float { Scalar::F32 } else { Scalar::U32 };
+            (m.name.clone().unwrap_or_default(), m.offset as usize, kind)
+        })
+        .collect();
+    let in_rust: Vec<_> = layout.fields.iter().map(|f| (f.name.to_string(), f.offset, f.scalar)).collect();
+    assert_eq!(in_wgsl, in_rust, "{name}");
+}
+
+#[test]
+fn shaders_translate_to_every_platform() {
+    let mut translated = 0;
+    for (kernel, variant, constants) in modules() {
+        let (module, info) = parse(variant, &constants);
+        let name = format!("{}/{}", kernel.name, variant.name);
+        let entry = variant.entry_point.to_string();
+        let stage = naga::ShaderStage::Compute;
+
+        let options = naga::back::spv::Options::default();
+        let pipeline = naga::back::spv::PipelineOptions { shader_stage: stage, entry_point: entry.clone() };
+        let spirv = naga::back::spv::write_vec(&module, &info, &options, Some(&pipeline));
+        assert!(!spirv.unwrap_or_else(|e| panic!("{name}: SPIR-V: {e}")).is_empty());
+
+        let options = naga::back::msl::Options { fake_missing_bindings: true, ..Default::default() };
+        let pipeline =
+            naga::back::msl::PipelineOptions { entry_point: Some((stage, entry.clone())), ..Default::default() };
+        let (msl, _) = naga::back::msl::write_string(&module, &info, &options, &pipeline)
+            .unwrap_or_else(|e| panic!("{name}: MSL: {e}"));
+        assert!(msl.contains("kernel void"), "{name}: MSL without a kernel");
+
+        let options = naga::back::hlsl::Options::default();
+        let pipeline = naga::back::hlsl::PipelineOptions { entry_point: Some((stage, entry.clone())) };
+        let mut hlsl = String::new();
+        naga::back::hlsl::Writer::new(&mut hlsl, &options, &pipeline)
+            .write(&module, &info, None)
+            .unwrap_or_else(|e| panic!("{name}: HLSL: {e}"));
+        assert!(hlsl.contains("numthreads"), "{name}: HLSL without an entry point");
+
+        let options = naga::back::glsl::Options {
+            version: naga::back::glsl::Version::Embedded { version: 310, is_webgl: false },
+            ..Default::default()
+        };
+        let pipeline = naga::back::glsl::PipelineOptions { shader_stage: stage, entry_point: entry, multiview: None };
+        let mut glsl = String::new();
+        naga::back::glsl::Writer::new(&mut glsl, &module, &info, &options, &pipeline, Default::default())
+            .and_then(|mut writer| writer.write())
+            .unwrap_or_else(|e| panic!("{name}: GLSL ES: {e}"));
+        assert!(glsl.contains("local_size_x"), "{name}: GLSL without an entry point");
+        translated += 4;
+    }
+    common::report_comparisons("shader_translations", translated);
+}
+
+#[test]
+fn the_first_variant_fits_every_device() {
+    for kernel in KERNELS {
+        let first = &kernel.variants[0];
+        assert!(Target::DOWNLEVEL.can_run(first) && (first.accepts)(&[], &[]), "{}", kernel.name);
+        assert_eq!(first.suits, anygrad::kernel::Suits::Any, "{}", kernel.name);
+        let storage = kernel.bindings.iter().filter(|b| b.access != Access::Uniform).count();
+        assert!(storage <= 4, "{}: {storage} storage buffers, downlevel devices grant 4", kernel.name);
+    }
+}
+
+#[test]
+fn workgroup_memory_is_within_the_stated_requirement() {
+    for (kernel, variant, constants) in modules() {
+        let (module, _) = parse(variant, &constants);
+        let mut layouter = naga::proc::Layouter::default();
+        layouter.update(module.to_ctx()).expect("a layout");
+        let workgroup = module.global_variables.iter().filter(|(_, g)| g.space == AddressSpace::WorkGroup);
+        let bytes: u32 = workgroup.map(|(_, g)| layouter[g.ty].size).sum();
+        let stated = variant.requirements.workgroup_bytes;
+        assert!(bytes <= stated, "{}/{}: {bytes} bytes, {stated} stated", kernel.name, variant.name);
+    }
+}
+
+#[test]
+fn no_shader_file_is_an_orphan() {
+    let mut known: BTreeSet<String> = Shared::ALL.iter().map(|part| format!("shared/{}", part.file())).collect();
+    known.extend(KERNELS.iter().flat_map(|k| k.variants).map(|v| v.file.to_string()));
+    let mut found = BTreeSet::new();
+    for folder in ["shaders", "shaders/shared"] {
+        for entry in std::fs::read_dir(folder).expect("the folder of shaders") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                found.insert(path.strip_prefix("shaders").expect("inside").display().to_string());
+            }
+        }
+    }
+    assert_eq!(found, known);
+    for kernel in KERNELS {
+        for variant in kernel.variants {
+            let stem = variant.file.trim_end_matches(".wgsl");
+            assert_eq!(variant.entry_point, stem, "the entry point bears the file's name");
+            assert!(variant.source.starts_with("// "), "{}: the first line states the purpose", variant.file);
+        }
+    }
+}
+
+#[test]
+fn no_shader_uses_a_builtin_that_differs_between_drivers() {
+    // tanh overflows to NaN on Metal, pow and NaN comparisons are not portable.
+    let sources = KERNELS.iter().flat_map(|k| k.variants).map(|v| (v.file, v.source));
+    for (file, source) in sources.chain(Shared::ALL.iter().map(|s| (s.file(), s.source()))) {
+        let code = source.lines().map(|l| l.split("//").next().unwrap_or(""));
+        for line in code {
+            for banned in ["tanh(", "pow(", "atomic"] {
+                assert!(!line.contains(banned), "{file}: `{banned}` in `{}`", line.trim());
+            }
+        }
+    }
+}

@@ -28,6 +28,11 @@ impl BufferId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PhaseId(pub(crate) usize);
 
+impl PhaseId {
+    /// The first phase.
+    pub const FIRST: PhaseId = PhaseId(0);
+}
+
 /// One piece of memory. Intermediate values whose lives do not overlap share one.
 #[derive(Clone, Debug)]
 pub struct Buffer {

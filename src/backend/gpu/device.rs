@@ -14,14 +14,27 @@ pub struct Adapter {
     inner: wgpu::Adapter,
 }
 
-/// All adapters that can run compute shaders, in the order in which `--device INDEX` counts them.
+/// The adapters that can run compute shaders, in the order in which `--device INDEX` counts them.
+///
+/// OpenGL is asked only if Vulkan, Metal, DX12 and WebGPU offer nothing: it would list the same hardware again, and
+/// its libraries print to stderr on machines without a display.
 pub async fn adapters() -> Vec<Adapter> {
+    let first_rate = adapters_of(wgpu::Backends::PRIMARY).await;
+    if first_rate.is_empty() { gl_adapters().await } else { first_rate }
+}
+
+/// The adapters that OpenGL offers.
+pub async fn gl_adapters() -> Vec<Adapter> {
+    adapters_of(wgpu::Backends::GL).await
+}
+
+async fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = wgpu::Backends::all();
+    descriptor.backends = backends;
     // Validation layers print to stderr and cost time; the tests that want them set them up by the loader.
     descriptor.flags = wgpu::InstanceFlags::empty();
     let instance = wgpu::Instance::new(descriptor);
-    let found = instance.enumerate_adapters(wgpu::Backends::all()).await;
+    let found = instance.enumerate_adapters(backends).await;
     let computes = |a: &wgpu::Adapter| {
         a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
             && a.limits().max_compute_invocations_per_workgroup >= 256

@@ -4,6 +4,9 @@
 
 pub mod cpu;
 pub mod gpu;
+mod select;
+
+pub use select::{Choice, Request, Work};
 
 use crate::error::Result;
 use crate::graph::{DType, ValueId};
@@ -13,48 +16,48 @@ use cpu::CpuExecutor;
 use gpu::{GpuDevice, GpuExecutor};
 use std::sync::Arc;
 
-/// Where to run.
+/// Where to run: the processor, or an open GPU.
 #[derive(Clone, Debug)]
-pub enum Backend {
+pub enum Device {
     /// On the processor.
     Cpu,
     /// On an open GPU.
     Gpu(Arc<GpuDevice>),
 }
 
-impl Backend {
+impl Device {
     /// What the choice of kernel variants needs to know.
     pub fn target(&self) -> Target {
         match self {
-            Backend::Cpu => Target::DOWNLEVEL,
-            Backend::Gpu(device) => device.target(),
+            Device::Cpu => Target::DOWNLEVEL,
+            Device::Gpu(device) => device.target(),
         }
     }
 
     /// `cpu`, or the GPU's API: `vulkan`, `metal`, `dx12`, `gl`, `webgpu`.
     pub fn name(&self) -> &'static str {
         match self {
-            Backend::Cpu => "cpu",
-            Backend::Gpu(device) => device.adapter().backend(),
+            Device::Cpu => "cpu",
+            Device::Gpu(device) => device.adapter().backend(),
         }
     }
 
     /// Name of the device.
     pub fn device_name(&self) -> String {
         match self {
-            Backend::Cpu => "CPU".into(),
-            Backend::Gpu(device) => device.adapter().name(),
+            Device::Cpu => "CPU".into(),
+            Device::Gpu(device) => device.adapter().name(),
         }
     }
 
-    /// Loads a plan that was built for this backend's target.
+    /// Loads a plan that was built for this device's target.
     ///
     /// # Errors
     /// If it does not fit the device: see [`GpuExecutor::load`] and [`CpuExecutor::new`].
     pub async fn load(&self, plan: Plan) -> Result<Executor> {
         Ok(match self {
-            Backend::Cpu => Executor::Cpu(Box::new(CpuExecutor::new(plan)?)),
-            Backend::Gpu(device) => Executor::Gpu(Box::new(GpuExecutor::load(device.clone(), plan).await?)),
+            Device::Cpu => Executor::Cpu(Box::new(CpuExecutor::new(plan)?)),
+            Device::Gpu(device) => Executor::Gpu(Box::new(GpuExecutor::load(device.clone(), plan).await?)),
         })
     }
 }

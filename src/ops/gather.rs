@@ -126,6 +126,10 @@ impl Operation for Gather {
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
 
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        shapes[2].elements() as u64
+    }
+
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
     }

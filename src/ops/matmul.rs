@@ -189,6 +189,10 @@ impl Operation for Matmul {
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
 
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        self.extents(shapes[0], shapes[1]).map_or(0, |(m, n, k)| 2 * (m * n * k) as u64)
+    }
+
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
         let tiles = |tile_m: u32, tile_n: u32| u64::from(m.div_ceil(tile_m)) * u64::from(n.div_ceil(tile_n));

@@ -54,6 +54,11 @@ pub trait Operation {
 
     /// Number of workgroups, from the parameters and the variant.
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups;
+
+    /// Arithmetic operations, roughly: of most ops as many as the elements of the largest tensor.
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        shapes.iter().map(|shape| shape.elements() as u64).max().unwrap_or(0)
+    }
 }
 
 /// Number of workgroups of a dispatch along x, y and z.
@@ -130,6 +135,9 @@ macro_rules! ops {
             }
             fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
                 match self { $(Op::$name(op) => op.workgroups(params, variant),)* }
+            }
+            fn flops(&self, shapes: &[&Shape]) -> u64 {
+                match self { $(Op::$name(op) => op.flops(shapes),)* }
             }
         }
 

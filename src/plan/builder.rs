@@ -66,6 +66,7 @@ impl Plan {
             params,
             buffers,
             workgroups,
+            flops: node.op.flops(&shapes),
         })
     }
 

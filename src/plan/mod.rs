@@ -31,6 +31,11 @@ pub struct PhaseId(pub(crate) usize);
 impl PhaseId {
     /// The first phase.
     pub const FIRST: PhaseId = PhaseId(0);
+
+    /// Position in [`Plan::phases`].
+    pub fn index(self) -> usize {
+        self.0
+    }
 }
 
 /// One piece of memory. Intermediate values whose lives do not overlap share one.
@@ -85,6 +90,8 @@ pub struct Dispatch {
     pub buffers: Vec<BoundBuffer>,
     /// Number of workgroups.
     pub workgroups: Workgroups,
+    /// Arithmetic operations, roughly.
+    pub flops: u64,
 }
 
 /// A named sequence of dispatches.
@@ -94,6 +101,13 @@ pub struct Phase {
     pub name: String,
     /// In order.
     pub dispatches: Vec<Dispatch>,
+}
+
+impl Phase {
+    /// Arithmetic operations of one run, roughly.
+    pub fn flops(&self) -> u64 {
+        self.dispatches.iter().map(|d| d.flops).sum()
+    }
 }
 
 /// Everything that a backend needs.

@@ -9,6 +9,6 @@ mod encode;
 mod pipelines;
 mod readback;
 
-pub use device::{Adapter, GpuDevice, Granted, adapters};
+pub use device::{Adapter, GpuDevice, Granted, adapters, gl_adapters};
 pub use encode::GpuExecutor;
 pub use readback::PendingRead;

@@ -1,0 +1,217 @@
+//! Tables of numbers with a header line, and what of them is target.
+
+use super::{Dataset, Features, Preprocessing, Targets};
+use crate::error::{Error, Result};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A CSV file: a header and rows of cells.
+#[derive(Clone, Debug)]
+pub struct Table {
+    path: PathBuf,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    rows: Vec<(u64, csv::StringRecord)>,
+}
+
+/// How to take the target column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetKind {
+    /// Text, or at most 20 different whole numbers, are classes; other numbers are values.
+    #[default]
+    Auto,
+    /// Each different cell is a class.
+    Labels,
+    /// Numbers.
+    Values,
+}
+
+/// With more different whole numbers than this, a target column is taken as values.
+const MOST_NUMBERED_CLASSES: usize = 20;
+
+impl Table {
+    /// Reads a file with a header line.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read; [`Error::Data`] if a row has more or fewer cells than the header, the text
+    /// is not UTF-8, a column has no name or a name twice, or there are no rows.
+    pub fn read(path: &Path) -> Result<Table> {
+        let malformed = |e: csv::Error| {
+            let place = e.position().map_or(String::new(), |p| format!(":{}", p.line()));
+            let (reason, remedy) = match e.kind() {
+                csv::ErrorKind::UnequalLengths { expected_len, len, .. } => (
+                    format!("the row has {len} cells, the header has {expected_len}"),
+                    "add or remove cells, and put text with commas in double quotes",
+                ),
+                csv::ErrorKind::Utf8 { .. } => ("not UTF-8 text".into(), "save the file as UTF-8"),
+                _ => (e.to_string(), "check the file"),
+            };
+            Error::data(path, place, reason, remedy)
+        };
+        let file = std::fs::File::open(path).map_err(|e| Error::io("read", path, e))?;
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+        let header = reader.headers().map_err(malformed)?;
+        let columns: Vec<String> = header.iter().map(|c| c.trim_start_matches('\u{feff}').to_string()).collect();
+        check_names(path, &columns)?;
+        let mut rows = Vec::new();
+        for record in reader.records() {
+            let record = record.map_err(malformed)?;
+            let line = record.position().map_or(0, csv::Position::line);
+            rows.push((line, record));
+        }
+        if rows.is_empty() {
+            return Err(Error::data(path, "", "no rows below the header", "add data"));
+        }
+        Ok(Table { path: path.into(), columns, rows })
+    }
+
+    /// Position of a column.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] if there is no such column.
+    pub fn column(&self, name: &str) -> Result<usize> {
+        let known = || self.columns.iter().map(String::as_str);
+        known().position(|c| c == name).ok_or_else(|| Error::unknown("column", name, known()))
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The cells of a column.
+    pub fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+        self.rows.iter().map(move |(_, record)| record.get(column).unwrap_or(""))
+    }
+
+    /// The named columns as floats, row-major.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] for a missing column; [`Error::Data`] for a cell that is not a finite number.
+    pub fn floats<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Features> {
+        let columns: Vec<usize> = names.into_iter().map(|name| self.column(name)).collect::<Result<_>>()?;
+        let mut data = Vec::with_capacity(self.rows.len() * columns.len());
+        for (line, record) in &self.rows {
+            for &column in &columns {
+                data.push(self.number(*line, column, record.get(column).unwrap_or(""))?);
+            }
+        }
+        Ok(Features::F32 { width: columns.len(), data })
+    }
+
+    fn number(&self, line: u64, column: usize, cell: &str) -> Result<f32> {
+        match cell.parse::<f32>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => {
+                let what =
+                    if cell.is_empty() { "the cell is empty".into() } else { format!("`{cell}` is not a number") };
+                let place = format!(":{line}, column `{}`", self.columns[column]);
+                let remedy = "features must be numbers: fill, encode or remove the column (text is only for --target)";
+                Err(Error::data(&self.path, place, what, remedy))
+            }
+        }
+    }
+
+    /// Features and target: all columns but `target` (by default the last) are features.
+    ///
+    /// # Errors
+    /// As [`Table::floats`]; [`Error::Data`] if there is no feature column, the target has fewer than two classes, or
+    /// an empty cell.
+    pub fn dataset(&self, target: Option<&str>, kind: TargetKind) -> Result<Dataset> {
+        let target = match target {
+            Some(name) => self.column(name)?,
+            None => self.columns.len() - 1,
+        };
+        let names: Vec<&str> =
+            self.columns.iter().enumerate().filter(|(i, _)| *i != target).map(|(_, c)| c.as_str()).collect();
+        if names.is_empty() {
+            let reason = "a single column leaves no features";
+            return Err(Error::data(&self.path, "", reason, "separate columns by commas and add feature columns"));
+        }
+        let features = self.floats(names.iter().copied())?;
+        let targets = if self.takes_labels(target, kind) { self.labels(target)? } else { self.values(target)? };
+        let name = self.path.file_name().map_or("csv".into(), |n| n.to_string_lossy().into_owned());
+        let data = Dataset {
+            name,
+            features,
+            feature_names: names.iter().map(ToString::to_string).collect(),
+            targets,
+            preprocessing: Preprocessing::None,
+        };
+        data.check()?;
+        Ok(data)
+    }
+
+    fn takes_labels(&self, target: usize, kind: TargetKind) -> bool {
+        match kind {
+            TargetKind::Labels => true,
+            TargetKind::Values => false,
+            TargetKind::Auto => {
+                let distinct: BTreeSet<&str> = self.cells(target).collect();
+                let all_numbers = distinct.iter().all(|c| c.parse::<f64>().is_ok());
+                let all_whole = distinct.iter().all(|c| c.parse::<i64>().is_ok());
+                !all_numbers || (all_whole && distinct.len() <= MOST_NUMBERED_CLASSES)
+            }
+        }
+    }
+
+    fn labels(&self, target: usize) -> Result<Targets> {
+        let mut classes: Vec<String> =
+            self.cells(target).collect::<BTreeSet<_>>().into_iter().map(String::from).collect();
+        if let Some((line, _)) = self.rows.iter().find(|(_, r)| r.get(target).is_none_or(str::is_empty)) {
+            let place = format!(":{line}, column `{}`", self.columns[target]);
+            return Err(Error::data(&self.path, place, "the class is empty", "fill or remove the row"));
+        }
+        // Whole numbers in their own order: 2 before 10.
+        if classes.iter().all(|c| c.parse::<i64>().is_ok()) {
+            classes.sort_by_key(|c| c.parse::<i64>().unwrap_or(0));
+        }
+        if classes.len() < 2 {
+            let reason = format!("the target `{}` has a single class `{}`", self.columns[target], classes[0]);
+            return Err(Error::data(&self.path, "", reason, "name another column by --target"));
+        }
+        let data = self.label_numbers(target, &classes)?;
+        Ok(Targets::Labels { name: self.columns[target].clone(), classes, data })
+    }
+
+    /// The position of each row's cell among `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a cell that is none of them.
+    pub fn label_numbers(&self, target: usize, classes: &[String]) -> Result<Vec<u32>> {
+        self.rows
+            .iter()
+            .map(|(line, record)| {
+                let cell = record.get(target).unwrap_or("");
+                classes.iter().position(|c| c == cell).map(|p| p as u32).ok_or_else(|| {
+                    let place = format!(":{line}, column `{}`", self.columns[target]);
+                    let remedy = format!("the known classes are {}", classes.join(", "));
+                    Error::data(&self.path, place, format!("unknown class `{cell}`"), remedy)
+                })
+            })
+            .collect()
+    }
+
+    fn values(&self, target: usize) -> Result<Targets> {
+        let name = self.columns[target].clone();
+        match self.floats([name.as_str()])? {
+            Features::F32 { data, .. } => Ok(Targets::Values { names: vec![name], data }),
+            Features::U8 { .. } => Err(Error::shape("csv", "a column of floats came as bytes")),
+        }
+    }
+}
+
+fn check_names(path: &Path, columns: &[String]) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    for (i, name) in columns.iter().enumerate() {
+        if name.is_empty() {
+            let reason = format!("column {} has no name", i + 1);
+            return Err(Error::data(path, ":1", reason, "the first line must name the columns"));
+        }
+        if !seen.insert(name) {
+            let reason = format!("two columns are called `{name}`");
+            return Err(Error::data(path, ":1", reason, "rename one"));
+        }
+    }
+    Ok(())
+}

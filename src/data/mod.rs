@@ -1,0 +1,232 @@
+//! Datasets: rows of features with a target, where they come from, and how they are prepared for a model.
+
+mod csv;
+mod digits;
+mod generated;
+mod idx;
+mod mnist;
+mod preprocessing;
+mod source;
+mod split;
+
+pub use self::csv::{Table, TargetKind};
+pub use digits::digits;
+pub use generated::{GENERATED, circles, generated, spiral, xor};
+pub use mnist::mnist;
+pub use preprocessing::Preprocessing;
+pub use source::{Source, load};
+pub use split::Split;
+
+use crate::error::{Error, Result};
+use crate::nn::Loss;
+
+/// Rows of features with their targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset {
+    /// Where it comes from, for reports: `digits`, `iris.csv`.
+    pub name: String,
+    /// The inputs, raw.
+    pub features: Features,
+    /// A name for each feature.
+    pub feature_names: Vec<String>,
+    /// What is to be predicted.
+    pub targets: Targets,
+    /// How raw features become the model's inputs; saved with the model.
+    pub preprocessing: Preprocessing,
+}
+
+/// The inputs: row-major, `width` numbers for each row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Features {
+    /// Floats.
+    F32 {
+        /// Numbers of a row.
+        width: usize,
+        /// All rows.
+        data: Vec<f32>,
+    },
+    /// Bytes, such as pixels; they stay bytes in device memory.
+    U8 {
+        /// Numbers of a row.
+        width: usize,
+        /// All rows.
+        data: Vec<u8>,
+    },
+}
+
+/// What is to be predicted for each row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// A class.
+    Labels {
+        /// Name of the column.
+        name: String,
+        /// Names of the classes; labels are positions in it.
+        classes: Vec<String>,
+        /// Label of each row.
+        data: Vec<u32>,
+    },
+    /// Numbers.
+    Values {
+        /// Names of the columns, one for each number of a row.
+        names: Vec<String>,
+        /// All rows.
+        data: Vec<f32>,
+    },
+}
+
+impl Features {
+    /// Numbers of a row.
+    pub fn width(&self) -> usize {
+        match self {
+            Features::F32 { width, .. } | Features::U8 { width, .. } => *width,
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Features::F32 { width, data } => data.len() / width.max(&1),
+            Features::U8 { width, data } => data.len() / width.max(&1),
+        }
+    }
+
+    /// The rows with these numbers.
+    fn select(&self, rows: &[usize]) -> Features {
+        match self {
+            Features::F32 { width, data } => Features::F32 { width: *width, data: select(data, *width, rows) },
+            Features::U8 { width, data } => Features::U8 { width: *width, data: select(data, *width, rows) },
+        }
+    }
+}
+
+impl Targets {
+    /// Numbers that a model must put out for each row: classes, or values.
+    pub fn width(&self) -> usize {
+        match self {
+            Targets::Labels { classes, .. } => classes.len(),
+            Targets::Values { names, .. } => names.len(),
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Targets::Labels { data, .. } => data.len(),
+            Targets::Values { names, data } => data.len() / names.len().max(1),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Targets {
+        match self {
+            Targets::Labels { name, classes, data } => {
+                Targets::Labels { name: name.clone(), classes: classes.clone(), data: select(data, 1, rows) }
+            }
+            Targets::Values { names, data } => {
+                Targets::Values { names: names.clone(), data: select(data, names.len(), rows) }
+            }
+        }
+    }
+
+    /// The loss that fits by default.
+    pub fn default_loss(&self) -> Loss {
+        match self {
+            Targets::Labels { .. } => Loss::CrossEntropy,
+            Targets::Values { .. } => Loss::MeanSquaredError,
+        }
+    }
+}
+
+fn select<T: Copy>(data: &[T], width: usize, rows: &[usize]) -> Vec<T> {
+    rows.iter().flat_map(|&row| &data[row * width..][..width]).copied().collect()
+}
+
+impl Dataset {
+    /// A dataset from memory.
+    ///
+    /// ```
+    /// use anygrad::data::{Dataset, Features, Targets};
+    /// let features = Features::F32 { width: 2, data: vec![0.0, 0.0, 1.0, 1.0] };
+    /// let targets = Targets::Values { names: vec!["sum".into()], data: vec![0.0, 2.0] };
+    /// let data = Dataset::new("sums", features, targets)?;
+    /// assert_eq!(data.rows(), 2);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if features and targets differ in their number of rows, a row is incomplete, or a label has no
+    /// class.
+    pub fn new(name: &str, features: Features, targets: Targets) -> Result<Dataset> {
+        let feature_names = (0..features.width()).map(|i| format!("x{i}")).collect();
+        let data = Dataset { name: name.into(), features, feature_names, targets, preprocessing: Preprocessing::None };
+        data.check()?;
+        Ok(data)
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.features.rows()
+    }
+
+    /// Checks that features and targets fit together.
+    ///
+    /// # Errors
+    /// As [`Dataset::new`].
+    pub fn check(&self) -> Result<()> {
+        let wrong = |detail: String| Err(Error::shape(format!("dataset {}", self.name), detail));
+        let (width, numbers) = match &self.features {
+            Features::F32 { width, data } => (*width, data.len()),
+            Features::U8 { width, data } => (*width, data.len()),
+        };
+        if width == 0 || numbers == 0 || numbers % width != 0 {
+            return wrong(format!("{numbers} numbers do not make rows of {width} features"));
+        }
+        if self.targets.rows() != self.rows() {
+            return wrong(format!("{} rows of features, {} of targets", self.rows(), self.targets.rows()));
+        }
+        if self.feature_names.len() != width {
+            return wrong(format!("{} names for {width} features", self.feature_names.len()));
+        }
+        match &self.targets {
+            Targets::Labels { classes, data, .. } => {
+                match data.iter().position(|&label| label as usize >= classes.len()) {
+                    Some(row) => wrong(format!(
+                        "row {row} has label {}, there are {} classes (labels count from 0)",
+                        data[row],
+                        classes.len()
+                    )),
+                    None => Ok(()),
+                }
+            }
+            Targets::Values { names, data } if names.is_empty() || data.len() % names.len() != 0 => {
+                wrong(format!("{} target values for {} columns", data.len(), names.len()))
+            }
+            Targets::Values { .. } => Ok(()),
+        }
+    }
+
+    /// The rows with these numbers, in this order.
+    pub fn select(&self, rows: &[usize]) -> Dataset {
+        Dataset {
+            name: self.name.clone(),
+            features: self.features.select(rows),
+            feature_names: self.feature_names.clone(),
+            targets: self.targets.select(rows),
+            preprocessing: self.preprocessing.clone(),
+        }
+    }
+
+    /// Hash of features and targets, to tell in a model file what it was trained on.
+    pub fn hash(&self) -> String {
+        let mut hash = crate::nn::Fnv::default();
+        match &self.features {
+            Features::F32 { data, .. } => hash.feed(bytemuck::cast_slice(data)),
+            Features::U8 { data, .. } => hash.feed(data),
+        }
+        match &self.targets {
+            Targets::Labels { data, .. } => hash.feed(bytemuck::cast_slice(data)),
+            Targets::Values { data, .. } => hash.feed(bytemuck::cast_slice(data)),
+        }
+        hash.digits()
+    }
+}

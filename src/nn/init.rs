@@ -1,0 +1,194 @@
+//! Initial values of parameters, drawn from the counter generator.
+//!
+//! Element `i` of a parameter is a function of (seed, layer, parameter, i): a layer starts with the same weights
+//! whatever the other layers are, on every device.
+
+use super::ParameterSpec;
+use crate::error::{Error, Result};
+use crate::random::{Purpose, stream_key, unit, word};
+use std::fmt;
+use std::str::FromStr;
+
+/// How a parameter starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Init {
+    /// PyTorch's default for linear layers: uniform in ±1/√fan_in, weight and bias.
+    #[default]
+    Pytorch,
+    /// Uniform in ±√(6/fan_in) (He et al., 2015).
+    HeUniform,
+    /// Normal with deviation √(2/fan_in) (He et al., 2015).
+    HeNormal,
+    /// Uniform in ±√(6/(fan_in + fan_out)) (Glorot and Bengio, 2010).
+    GlorotUniform,
+    /// Normal with deviation √(2/(fan_in + fan_out)) (Glorot and Bengio, 2010).
+    GlorotNormal,
+    /// Normal with this deviation: `normal:0.01`.
+    Normal(f32),
+    /// Uniform within ± this bound: `uniform:0.5`.
+    Uniform(f32),
+    /// All 0.
+    Zeros,
+    /// All this value: `constant:0.1`.
+    Constant(f32),
+}
+
+const NAMES: [&str; 9] =
+    ["pytorch", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "normal", "uniform", "zeros", "constant"];
+
+impl Init {
+    /// The initial values of parameter number `index` of layer `layer`.
+    pub fn draw(self, spec: &ParameterSpec, seed: u64, layer: usize, index: usize) -> Vec<f32> {
+        let key = stream_key(seed, Purpose::Init, (layer * 16 + index) as u32);
+        let count = spec.shape.iter().product::<usize>() as u32;
+        let (fan_in, fan_sum) = (spec.fan_in as f64, (spec.fan_in + spec.fan_out) as f64);
+        let uniform =
+            |bound: f64| (0..count).map(|i| (bound * (2.0 * f64::from(unit(word(key, i, 0))) - 1.0)) as f32).collect();
+        // Box–Muller: word i of step 0 and of step 1.
+        let normal = |deviation: f64| {
+            (0..count)
+                .map(|i| {
+                    let u = 1.0 - f64::from(unit(word(key, i, 0)));
+                    let v = f64::from(unit(word(key, i, 1)));
+                    (deviation * (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+                })
+                .collect()
+        };
+        match self {
+            Init::Pytorch => uniform(1.0 / fan_in.sqrt()),
+            Init::HeUniform => uniform((6.0 / fan_in).sqrt()),
+            Init::HeNormal => normal((2.0 / fan_in).sqrt()),
+            Init::GlorotUniform => uniform((6.0 / fan_sum).sqrt()),
+            Init::GlorotNormal => normal((2.0 / fan_sum).sqrt()),
+            Init::Normal(deviation) => normal(f64::from(deviation)),
+            Init::Uniform(bound) => uniform(f64::from(bound)),
+            Init::Zeros => vec![0.0; count as usize],
+            Init::Constant(value) => vec![value; count as usize],
+        }
+    }
+
+    fn parameter(self) -> Option<f32> {
+        match self {
+            Init::Normal(p) | Init::Uniform(p) | Init::Constant(p) => Some(p),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Init::Pytorch => NAMES[0],
+            Init::HeUniform => NAMES[1],
+            Init::HeNormal => NAMES[2],
+            Init::GlorotUniform => NAMES[3],
+            Init::GlorotNormal => NAMES[4],
+            Init::Normal(_) => NAMES[5],
+            Init::Uniform(_) => NAMES[6],
+            Init::Zeros => NAMES[7],
+            Init::Constant(_) => NAMES[8],
+        }
+    }
+}
+
+impl fmt::Display for Init {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parameter() {
+            Some(p) => write!(f, "{}:{p}", self.name()),
+            None => f.write_str(self.name()),
+        }
+    }
+}
+
+impl FromStr for Init {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Init> {
+        let (name, parameter) = match text.split_once(':') {
+            Some((name, parameter)) => (name, Some(parameter)),
+            None => (text, None),
+        };
+        let number = match parameter {
+            Some(p) => Some(p.parse::<f32>().ok().filter(|p| p.is_finite()).ok_or_else(|| {
+                Error::option("init", text, "the part behind `:` must be a number, as in normal:0.01")
+            })?),
+            None => None,
+        };
+        match (name, number) {
+            ("pytorch", None) => Ok(Init::Pytorch),
+            ("he_uniform", None) => Ok(Init::HeUniform),
+            ("he_normal", None) => Ok(Init::HeNormal),
+            ("glorot_uniform", None) => Ok(Init::GlorotUniform),
+            ("glorot_normal", None) => Ok(Init::GlorotNormal),
+            ("zeros", None) => Ok(Init::Zeros),
+            ("normal", Some(p)) if p >= 0.0 => Ok(Init::Normal(p)),
+            ("uniform", Some(p)) if p >= 0.0 => Ok(Init::Uniform(p)),
+            ("constant", Some(p)) => Ok(Init::Constant(p)),
+            _ if NAMES.contains(&name) => {
+                Err(Error::option("init", text, "normal, uniform and constant take a number, as in normal:0.01"))
+            }
+            _ => Err(Error::unknown("init", name, NAMES)),
+        }
+    }
+}
+
+impl TryFrom<String> for Init {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Init> {
+        text.parse()
+    }
+}
+
+impl From<Init> for String {
+    fn from(init: Init) -> String {
+        init.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> ParameterSpec {
+        ParameterSpec { name: "weight", shape: vec![50, 200], init: Init::Pytorch, fan_in: 200, fan_out: 50 }
+    }
+
+    #[test]
+    fn draws_have_the_stated_spread() {
+        let deviation = |init: Init| {
+            let values = init.draw(&spec(), 1, 0, 0);
+            (values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        for (init, expected) in [
+            (Init::Pytorch, (1.0 / 200.0 / 3.0f64).sqrt()),
+            (Init::HeUniform, (2.0 / 200.0f64).sqrt()),
+            (Init::HeNormal, (2.0 / 200.0f64).sqrt()),
+            (Init::GlorotUniform, (2.0 / 250.0f64).sqrt()),
+            (Init::GlorotNormal, (2.0 / 250.0f64).sqrt()),
+            (Init::Normal(0.5), 0.5),
+            (Init::Uniform(0.5), 0.5 / 3f64.sqrt()),
+            (Init::Constant(-2.0), 2.0),
+        ] {
+            let got = deviation(init);
+            assert!((got / expected - 1.0).abs() < 0.03, "{init}: {got}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn layers_and_parameters_draw_different_numbers() {
+        let draw = |seed, layer, index| Init::Pytorch.draw(&spec(), seed, layer, index);
+        assert_eq!(draw(1, 2, 0), draw(1, 2, 0));
+        assert_ne!(draw(1, 2, 0), draw(2, 2, 0));
+        assert_ne!(draw(1, 2, 0), draw(1, 3, 0));
+        assert_ne!(draw(1, 2, 0), draw(1, 2, 1));
+    }
+
+    #[test]
+    fn names_survive_the_round_trip() {
+        for text in ["pytorch", "he_normal", "normal:0.01", "uniform:0.5", "zeros", "constant:-1"] {
+            assert_eq!(text.parse::<Init>().unwrap().to_string(), text);
+        }
+        for text in ["normal", "zeros:1", "uniform:-1", "normal:nan", "hee_uniform"] {
+            assert!(text.parse::<Init>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! Models: layers in sequence, initial values, losses. Layers only append ops to a graph; none writes a backward pass.
+
+mod activation;
+mod dropout;
+mod init;
+mod layer;
+mod linear;
+mod loss;
+mod sequential;
+mod tensor;
+
+pub use activation::ActivationLayer;
+pub use dropout::DropoutLayer;
+pub use init::Init;
+pub use layer::{Forward, Layer, LayerDescription, ParameterSpec};
+pub use linear::Linear;
+pub use loss::Loss;
+pub use sequential::Sequential;
+pub(crate) use tensor::Fnv;
+pub use tensor::{Tensor, weights_hash};

@@ -1,0 +1,115 @@
+//! Loss and metrics of a model on data, in f64 on the host.
+
+use super::model::Model;
+use crate::backend::Device;
+use crate::data::{Dataset, Targets};
+use crate::error::{Error, Result};
+use crate::nn::Loss;
+use crate::ops::correct_rows::predicted_class;
+use crate::ops::{mean_squared_error, softmax_cross_entropy};
+
+/// How well a model does on data.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Evaluation {
+    /// Number of rows.
+    pub rows: usize,
+    /// Mean loss.
+    pub loss: f64,
+    /// Share of rows classified correctly.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Rows of each true class (outer) by predicted class (inner).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Vec<Vec<u64>>>,
+    /// Names of the classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Vec<String>>,
+    /// Share of the target's variance that the predictions explain (R²), over all values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r_squared: Option<f64>,
+    /// Mean absolute error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_absolute_error: Option<f64>,
+    /// Root of the mean squared error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_mean_squared_error: Option<f64>,
+}
+
+impl Model {
+    /// Loss and metrics on `data`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the data's features or targets do not fit the model; what the device reports.
+    pub async fn evaluate(&self, data: &Dataset, device: &Device) -> Result<Evaluation> {
+        data.check()?;
+        let outputs: Vec<f64> = self.outputs(&data.features, device).await?.into_iter().map(f64::from).collect();
+        let width = self.architecture.output_width()?;
+        match (&data.targets, self.loss) {
+            (Targets::Labels { classes, data, .. }, Loss::CrossEntropy) if classes.len() <= width => {
+                Ok(classification(&outputs, width, data, classes))
+            }
+            (Targets::Values { names, data }, Loss::MeanSquaredError) if names.len() == width => {
+                Ok(regression(&outputs, width, data))
+            }
+            (targets, loss) => {
+                let detail =
+                    format!("a model of {width} outputs trained for {loss} does not fit {} targets", targets.width());
+                Err(Error::shape("data", detail))
+            }
+        }
+    }
+
+    /// [`Model::evaluate`], blocking.
+    ///
+    /// # Errors
+    /// As [`Model::evaluate`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn evaluate_blocking(&self, data: &Dataset, device: &Device) -> Result<Evaluation> {
+        pollster::block_on(self.evaluate(data, device))
+    }
+}
+
+fn classification(outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
+    let mut losses = vec![0.0; labels.len()];
+    softmax_cross_entropy::reference(width, outputs, labels, &mut losses);
+    let mut confusion = vec![vec![0; width]; classes.len()];
+    for (row, &label) in outputs.chunks_exact(width).zip(labels) {
+        confusion[label as usize][predicted_class(row)] += 1;
+    }
+    let correct: u64 = (0..classes.len()).map(|c| confusion[c][c]).sum();
+    Evaluation {
+        rows: labels.len(),
+        loss: losses.iter().sum::<f64>() / labels.len() as f64,
+        accuracy: Some(correct as f64 / labels.len() as f64),
+        confusion: Some(confusion),
+        classes: Some(classes.to_vec()),
+        r_squared: None,
+        mean_absolute_error: None,
+        root_mean_squared_error: None,
+    }
+}
+
+fn regression(outputs: &[f64], width: usize, targets: &[f32]) -> Evaluation {
+    let targets: Vec<f64> = targets.iter().map(|&y| f64::from(y)).collect();
+    let rows = targets.len() / width;
+    let mut losses = vec![0.0; rows];
+    mean_squared_error::reference(width, outputs, &targets, &mut losses);
+    let loss = losses.iter().sum::<f64>() / rows as f64;
+    let absolute: f64 = outputs.iter().zip(&targets).map(|(p, y)| (p - y).abs()).sum();
+    let mut variance = 0.0;
+    for column in 0..width {
+        let mean = targets.iter().skip(column).step_by(width).sum::<f64>() / rows as f64;
+        variance += targets.iter().skip(column).step_by(width).map(|y| (y - mean).powi(2)).sum::<f64>();
+    }
+    let residual: f64 = outputs.iter().zip(&targets).map(|(p, y)| (p - y).powi(2)).sum();
+    Evaluation {
+        rows,
+        loss,
+        accuracy: None,
+        confusion: None,
+        classes: None,
+        r_squared: (variance > 0.0).then(|| 1.0 - residual / variance),
+        mean_absolute_error: Some(absolute / targets.len() as f64),
+        root_mean_squared_error: Some(loss.sqrt()),
+    }
+}

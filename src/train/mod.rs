@@ -1,0 +1,17 @@
+//! Training: the whole run as one plan, the loop that replays it, the trained model and its file.
+
+mod evaluate;
+mod model;
+mod model_file;
+mod program;
+mod report;
+mod run;
+mod run_folder;
+mod trainer;
+
+pub use evaluate::Evaluation;
+pub use model::{Model, Target, softmax};
+pub use program::{BatchSize, Batches, Program, ProgramSpec, ResidentRows, RowsSpec, TargetSpec};
+pub use report::{EpochReport, Event, Flow, History};
+pub use run_folder::RunFolder;
+pub use trainer::Trainer;

@@ -1,0 +1,180 @@
+//! The model file: safetensors with PyTorch's names and layout, and one JSON entry with all that `predict` needs.
+
+use super::model::{Model, Target};
+use crate::data::Preprocessing;
+use crate::error::{Error, Result};
+use crate::nn::{LayerDescription, Loss, Sequential, Tensor};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+/// Key of the JSON entry in the file's metadata.
+const KEY: &str = "anygrad";
+/// Version of the JSON entry. A reader accepts this one and older ones.
+const FORMAT: u32 = 1;
+
+/// The JSON entry.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Description {
+    format: u32,
+    input: usize,
+    layers: Vec<LayerDescription>,
+    loss: Loss,
+    preprocessing: Preprocessing,
+    feature_names: Vec<String>,
+    target: Target,
+    recipe: serde_json::Value,
+    metrics: serde_json::Value,
+    weights_hash: String,
+}
+
+impl Model {
+    /// Writes the model to a file, whole or not at all: to a temporary file first, then flushed and renamed.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        write_whole(path, &self.to_bytes(path)?)
+    }
+
+    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+        let description = Description {
+            format: FORMAT,
+            input: self.architecture.input_width(),
+            layers: self.architecture.description(),
+            loss: self.loss,
+            preprocessing: self.preprocessing.clone(),
+            feature_names: self.feature_names.clone(),
+            target: self.target.clone(),
+            recipe: self.recipe.clone(),
+            metrics: self.metrics.clone(),
+            weights_hash: self.weights_hash(),
+        };
+        let unusable = |reason: String| Error::ModelFile { path: path.into(), reason };
+        let json = serde_json::to_string(&description).map_err(|e| unusable(e.to_string()))?;
+        let bytes: Vec<Vec<u8>> =
+            self.tensors.iter().map(|t| t.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
+        let views = self
+            .tensors
+            .iter()
+            .zip(&bytes)
+            .map(|(t, bytes)| Ok((t.name.as_str(), TensorView::new(Dtype::F32, t.shape.clone(), bytes)?)))
+            .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
+            .map_err(|e| unusable(e.to_string()))?;
+        let metadata = HashMap::from([(KEY.to_string(), json)]);
+        safetensors::serialize(views, Some(metadata)).map_err(|e| unusable(e.to_string()))
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read; [`Error::ModelFile`] if it is damaged, not from anygrad, of a newer format,
+    /// or its tensors do not fit its layers.
+    pub fn load(path: impl AsRef<Path>) -> Result<Model> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        parse(&bytes).map_err(|reason| Error::ModelFile { path: path.into(), reason })
+    }
+}
+
+fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
+    let damaged = |e: safetensors::SafeTensorError| format!("the safetensors file is damaged: {e}");
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
+    let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
+    let json = json.ok_or("its metadata has no entry `anygrad`; use a file that `anygrad train` wrote")?;
+    let format = serde_json::from_str::<serde_json::Value>(json).ok().and_then(|v| v.get("format")?.as_u64());
+    if format.is_none_or(|format| format > u64::from(FORMAT)) {
+        let found = format.map_or("unknown".into(), |f| f.to_string());
+        return Err(format!("its format is {found}, this program reads up to {FORMAT}; use a newer anygrad"));
+    }
+    let description: Description = serde_json::from_str(json).map_err(|e| format!("its description: {e}"))?;
+    let architecture =
+        Sequential::from_description(description.input, &description.layers).map_err(|e| e.to_string())?;
+
+    let mut tensors = Vec::new();
+    for (name, shape) in parameter_shapes(&architecture)? {
+        let view = file.tensor(&name).map_err(|_| format!("the tensor `{name}` is missing"))?;
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            let found = format!("{:?} {:?}", view.dtype(), view.shape());
+            return Err(format!("the tensor `{name}` is {found}, the layers need F32 {shape:?}"));
+        }
+        let data: Vec<f32> =
+            view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        tensors.push(Tensor { name, shape, data });
+    }
+    let model = Model {
+        architecture,
+        tensors,
+        loss: description.loss,
+        preprocessing: description.preprocessing,
+        feature_names: description.feature_names,
+        target: description.target,
+        recipe: description.recipe,
+        metrics: description.metrics,
+    };
+    check(&model, &description.weights_hash)?;
+    Ok(model)
+}
+
+/// Name and shape of each parameter.
+fn parameter_shapes(architecture: &Sequential) -> std::result::Result<Vec<(String, Vec<usize>)>, String> {
+    let widths = architecture.widths().map_err(|e| e.to_string())?;
+    let layers = architecture.layers().iter().zip(&widths).enumerate();
+    Ok(layers
+        .flat_map(|(i, (layer, &width))| {
+            layer.parameters(width).into_iter().map(move |p| (format!("{i}.{}", p.name), p.shape))
+        })
+        .collect())
+}
+
+fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> {
+    if model.weights_hash() != expected_hash {
+        return Err("its weights differ from their checksum: the file is damaged or was edited".into());
+    }
+    let outputs = model.architecture.output_width().map_err(|e| e.to_string())?;
+    let named = match &model.target {
+        Target::Classes { classes, .. } => classes.len(),
+        Target::Values { names } => names.len(),
+    };
+    if named > outputs {
+        return Err(format!("it names {named} targets for {outputs} outputs"));
+    }
+    let width = model.architecture.input_width();
+    let prepared = match &model.preprocessing {
+        Preprocessing::Standardize { means, deviations } => means.len() == width && deviations.len() == width,
+        Preprocessing::None | Preprocessing::Scale { .. } => true,
+    };
+    if model.feature_names.len() != width || !prepared {
+        return Err(format!("its features do not fit its input of {width}"));
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all, and waits until it is on the disk.
+pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let name = path.file_name().map_or("model".into(), |n| n.to_string_lossy().into_owned());
+    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        // The rename itself is safe only once the folder is on the disk; not every system can open a folder.
+        if let Ok(folder) = File::open(folder) {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    };
+    write().map_err(|e| {
+        let _ = std::fs::remove_file(&temporary);
+        Error::io("write", path, e)
+    })
+}

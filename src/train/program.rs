@@ -1,0 +1,347 @@
+//! A whole training run as a graph: the phases that the loop replays, over one set of resident values.
+//!
+//! Phases: `begin_epoch` (row order), `train` and `train_tail` (one step on a full and on the last, smaller batch),
+//! `begin_eval`, `eval` and `eval_tail` (the test rows). Every batch ends by filing its loss and its number of
+//! correct rows in the ring.
+
+use crate::data::{Dataset, Features, Targets};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Graph, Role, Shape, ValueId};
+use crate::nn::{Loss, Sequential};
+use crate::ops::{
+    begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, end_step::EndStep, gather::Gather,
+    shuffle::Shuffle,
+};
+use crate::optim::Optimizer;
+use crate::random::{Purpose, stream_key};
+use std::fmt;
+use std::str::FromStr;
+
+/// Entries of the ring of results; more than any one submission files.
+pub(super) const RING_SLOTS: usize = 256;
+
+/// Rows of an evaluation batch, at most.
+const EVAL_ROWS: usize = 1024;
+
+/// Rows of a training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "BatchSizeValue", into = "BatchSizeValue")]
+pub enum BatchSize {
+    /// This many; 1 is stochastic descent.
+    Rows(usize),
+    /// All: batch descent.
+    Full,
+}
+
+impl BatchSize {
+    /// Rows of a step over a dataset of `rows`.
+    pub fn rows(self, rows: usize) -> usize {
+        match self {
+            BatchSize::Rows(n) => n.min(rows),
+            BatchSize::Full => rows,
+        }
+    }
+}
+
+impl fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BatchSize::Rows(n) => write!(f, "{n}"),
+            BatchSize::Full => f.write_str("full"),
+        }
+    }
+}
+
+impl FromStr for BatchSize {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<BatchSize> {
+        if text == "full" {
+            return Ok(BatchSize::Full);
+        }
+        let rows = text.parse().ok().filter(|&n| n > 0);
+        rows.map(BatchSize::Rows).ok_or_else(|| Error::option("batch_size", text, "must be a number from 1, or full"))
+    }
+}
+
+/// The form in files: `64` or `"full"`.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum BatchSizeValue {
+    Rows(usize),
+    Word(String),
+}
+
+impl TryFrom<BatchSizeValue> for BatchSize {
+    type Error = Error;
+    fn try_from(value: BatchSizeValue) -> Result<BatchSize> {
+        match value {
+            BatchSizeValue::Rows(n) => n.to_string().parse(),
+            BatchSizeValue::Word(text) => text.parse(),
+        }
+    }
+}
+
+impl From<BatchSize> for BatchSizeValue {
+    fn from(size: BatchSize) -> BatchSizeValue {
+        match size {
+            BatchSize::Rows(n) => BatchSizeValue::Rows(n),
+            BatchSize::Full => BatchSizeValue::Word("full".into()),
+        }
+    }
+}
+
+/// The kind of rows that a program is built for; their contents are uploaded later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowsSpec {
+    /// Number of rows.
+    pub rows: usize,
+    /// Features of a row.
+    pub width: usize,
+    /// Factor on each byte if the features are bytes on the device; `None` for floats.
+    pub byte_scale: Option<f32>,
+    /// Target of a row.
+    pub target: TargetSpec,
+}
+
+/// The kind of target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetSpec {
+    /// A class label.
+    Labels,
+    /// This many numbers.
+    Values(usize),
+}
+
+impl RowsSpec {
+    /// The kind of the rows of `data`.
+    pub fn of(data: &Dataset) -> RowsSpec {
+        let byte_scale = match data.features {
+            Features::U8 { .. } => data.preprocessing.byte_scale(),
+            Features::F32 { .. } => None,
+        };
+        let target = match &data.targets {
+            Targets::Labels { .. } => TargetSpec::Labels,
+            Targets::Values { names, .. } => TargetSpec::Values(names.len()),
+        };
+        RowsSpec { rows: data.rows(), width: data.features.width(), byte_scale, target }
+    }
+}
+
+/// Everything that decides the graph of a run.
+#[derive(Clone, Debug)]
+pub struct ProgramSpec<'a> {
+    /// The model.
+    pub model: &'a Sequential,
+    /// What is minimized.
+    pub loss: Loss,
+    /// By what rule.
+    pub optimizer: &'a Optimizer,
+    /// Rows of a step.
+    pub batch_size: BatchSize,
+    /// Whether the last, smaller batch of an epoch is left out.
+    pub drop_last: bool,
+    /// Whether rows come in a new random order each epoch.
+    pub shuffle: bool,
+    /// Seed of order and dropout.
+    pub seed: u64,
+    /// Training rows.
+    pub train: RowsSpec,
+    /// Test rows, if any.
+    pub test: Option<RowsSpec>,
+}
+
+/// Resident rows.
+#[derive(Clone, Copy, Debug)]
+pub struct ResidentRows {
+    /// `[N, I]`, floats or bytes.
+    pub features: ValueId,
+    /// `[N]` labels or `[N, O]` values.
+    pub targets: ValueId,
+}
+
+/// How many batches a pass over rows takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batches {
+    /// Rows of a full batch.
+    pub rows: usize,
+    /// Number of full batches.
+    pub full: usize,
+    /// Rows of the last, smaller batch; 0 if there is none.
+    pub tail: usize,
+}
+
+impl Batches {
+    fn new(rows: usize, batch: usize, drop_last: bool) -> Batches {
+        Batches { rows: batch, full: rows / batch, tail: if drop_last { 0 } else { rows % batch } }
+    }
+
+    /// Number of batches.
+    pub fn count(&self) -> usize {
+        self.full + usize::from(self.tail > 0)
+    }
+}
+
+/// The graph of a run and its landmarks.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The graph.
+    pub graph: Graph,
+    /// The model's parameters, in the order of [`Sequential::initialize`].
+    pub parameters: Vec<ValueId>,
+    /// What the optimizer keeps for each parameter.
+    pub optimizer_state: Vec<Vec<ValueId>>,
+    /// Training rows.
+    pub train: ResidentRows,
+    /// Test rows.
+    pub test: Option<ResidentRows>,
+    /// Results of recent batches, `[slots, 2]`: loss, number of correct rows.
+    pub ring: ValueId,
+    /// The run's state.
+    pub step_state: ValueId,
+    /// Batches of a training epoch.
+    pub train_batches: Batches,
+    /// Batches of an evaluation.
+    pub test_batches: Option<Batches>,
+}
+
+impl Program {
+    /// Lowers a run to a graph.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::InvalidOption`] if model, loss and data do not fit together.
+    pub fn build(spec: &ProgramSpec<'_>) -> Result<Program> {
+        check(spec)?;
+        let mut graph = Graph::new();
+        let step_state = graph.step_state();
+        let parameters = spec.model.declare(&mut graph)?;
+        let optimizer_state =
+            parameters.iter().map(|&p| spec.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
+        let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
+        let order = graph.declare("order", [most_rows], DType::U32, Role::State);
+        let ring = graph.declare("ring", [RING_SLOTS, 2], DType::F32, Role::State);
+        let train = declare_rows(&mut graph, "train", &spec.train);
+        let test = spec.test.map(|rows| declare_rows(&mut graph, "test", &rows));
+        let train_batches = Batches::new(spec.train.rows, spec.batch_size.rows(spec.train.rows), spec.drop_last);
+        let test_batches = spec.test.map(|t| Batches::new(t.rows, t.rows.min(EVAL_ROWS), false));
+
+        let mut program =
+            Program { graph, parameters, optimizer_state, train, test, ring, step_state, train_batches, test_batches };
+        let key = spec.shuffle.then(|| stream_key(spec.seed, Purpose::Shuffle, 0));
+        program.begin("begin_epoch", true, order, spec.train.rows, key)?;
+        program.batch("train", spec, &spec.train, train, order, train_batches.rows, true)?;
+        if train_batches.tail > 0 {
+            program.batch("train_tail", spec, &spec.train, train, order, train_batches.tail, true)?;
+        }
+        if let (Some(rows), Some(test), Some(batches)) = (&spec.test, test, test_batches) {
+            program.begin("begin_eval", false, order, rows.rows, None)?;
+            program.batch("eval", spec, rows, test, order, batches.rows, false)?;
+            if batches.tail > 0 {
+                program.batch("eval_tail", spec, rows, test, order, batches.tail, false)?;
+            }
+        }
+        Ok(program)
+    }
+
+    /// A phase that starts a pass over the data.
+    fn begin(
+        &mut self,
+        name: &str,
+        training: bool,
+        order: ValueId,
+        rows: usize,
+        key: Option<crate::random::Key>,
+    ) -> Result<()> {
+        self.graph.begin_phase(name);
+        self.graph.apply_all(BeginEpoch { training }, &[self.step_state])?;
+        self.graph.apply_all(Shuffle { rows, key }, &[order])?;
+        Ok(())
+    }
+
+    /// A phase for one batch: gather, forward, loss; in training also backward and update; results into the ring.
+    #[allow(clippy::too_many_arguments)]
+    fn batch(
+        &mut self,
+        name: &str,
+        spec: &ProgramSpec<'_>,
+        kind: &RowsSpec,
+        resident: ResidentRows,
+        order: ValueId,
+        rows: usize,
+        training: bool,
+    ) -> Result<()> {
+        let graph = &mut self.graph;
+        graph.begin_phase(name);
+        graph.set_scope("batch");
+        let gather_features = match kind.byte_scale {
+            Some(scale) => Gather::U8 { rows, scale },
+            None => Gather::F32 { rows },
+        };
+        let gather_targets = match kind.target {
+            TargetSpec::Labels => Gather::Labels { rows },
+            TargetSpec::Values(_) => Gather::F32 { rows },
+        };
+        let x = graph.apply(gather_features, &[resident.features, order])?;
+        let target = graph.apply(gather_targets, &[resident.targets, order])?;
+        let output = spec.model.forward(graph, &self.parameters, x, training, spec.seed)?;
+        graph.set_scope("loss");
+        let loss = spec.loss.mean(graph, output, target)?;
+        let metric = if spec.loss.takes_labels() {
+            let correct = graph.apply(CorrectRows, &[output, target])?;
+            graph.apply(ColumnSum::SUM, &[correct])?
+        } else {
+            loss
+        };
+        if training {
+            let gradients = graph.gradients(loss, &self.parameters)?;
+            graph.set_scope("update");
+            for ((&parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.optimizer_state) {
+                spec.optimizer.update(graph, parameter, gradient, state)?;
+            }
+        }
+        graph.set_scope("");
+        graph.apply_all(EndStep { rows, training }, &[self.step_state, loss, metric, self.ring])?;
+        Ok(())
+    }
+}
+
+fn declare_rows(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows {
+    let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
+    let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::State);
+    let (shape, dtype): (Shape, DType) = match kind.target {
+        TargetSpec::Labels => ([kind.rows].into(), DType::U32),
+        TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
+    };
+    let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::State);
+    ResidentRows { features, targets }
+}
+
+fn check(spec: &ProgramSpec<'_>) -> Result<()> {
+    spec.optimizer.validate()?;
+    let output = spec.model.output_width()?;
+    if spec.batch_size == BatchSize::Rows(0) {
+        return Err(Error::option("batch_size", 0, "must be at least 1, or full"));
+    }
+    for rows in [Some(&spec.train), spec.test.as_ref()].into_iter().flatten() {
+        if rows.rows == 0 {
+            return Err(Error::shape("data", "there are no rows"));
+        }
+        if rows.width != spec.model.input_width() {
+            let detail = format!("rows have {} features, the model takes {}", rows.width, spec.model.input_width());
+            return Err(Error::shape("data", detail));
+        }
+        let fits = match rows.target {
+            TargetSpec::Labels => spec.loss.takes_labels(),
+            TargetSpec::Values(width) => !spec.loss.takes_labels() && width == output,
+        };
+        if !fits {
+            let target = match rows.target {
+                TargetSpec::Labels => "class labels".to_string(),
+                TargetSpec::Values(width) => format!("{width} values per row"),
+            };
+            let detail = format!("the loss {} over {output} outputs does not fit a target of {target}", spec.loss);
+            return Err(Error::shape("loss", detail));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What a run tells while it runs and afterwards.
+
+/// Results of one epoch.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct EpochReport {
+    /// Counted from 1.
+    pub epoch: u64,
+    /// Mean over the epoch's rows of the loss before each update.
+    pub train_loss: f64,
+    /// Share of the epoch's rows that were classified correctly before each update.
+    pub train_accuracy: Option<f64>,
+    /// Mean loss over the test rows after the epoch.
+    pub test_loss: Option<f64>,
+    /// Share of the test rows classified correctly after the epoch.
+    pub test_accuracy: Option<f64>,
+    /// Learning rate at the end of the epoch.
+    pub learning_rate: f32,
+}
+
+/// What an observer is told. Several steps run before the host hears of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Training starts.
+    Start {
+        /// Steps of the whole run.
+        steps: u64,
+    },
+    /// Steps are done.
+    Steps {
+        /// Steps so far.
+        done: u64,
+        /// Rows trained on so far.
+        rows: u64,
+        /// Loss of the latest step.
+        loss: f32,
+    },
+    /// An epoch is done.
+    Epoch(EpochReport),
+}
+
+/// What a callback wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// End training after this epoch.
+    Stop,
+}
+
+/// What happened in a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// One report per epoch.
+    pub epochs: Vec<EpochReport>,
+    /// Loss of each step before its update.
+    pub step_losses: Vec<f32>,
+    /// Kernel dispatches of one full training step.
+    pub dispatches_per_step: usize,
+    /// Submissions to the device.
+    pub submissions: u64,
+}
+
+impl History {
+    /// The report of the last epoch.
+    pub fn last(&self) -> Option<&EpochReport> {
+        self.epochs.last()
+    }
+}

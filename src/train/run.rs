@@ -1,0 +1,234 @@
+//! The loop: queues phases, submits many at once, reads the ring back behind the device, adds up results.
+
+use super::program::{Batches, Program, RING_SLOTS};
+use super::report::{EpochReport, Event, History};
+use crate::backend::{Executor, Reading};
+use crate::error::{Error, Result};
+use crate::plan::{PhaseId, Plan};
+use std::collections::VecDeque;
+
+/// Most steps in one submission.
+const MOST_STEPS: usize = 64;
+/// Arithmetic operations after which a submission is closed: about a second of work, so that a slow device still
+/// answers in time and progress shows.
+const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
+/// Submissions whose results are still on their way while the next is recorded.
+const IN_FLIGHT: usize = 1;
+
+/// One filed batch that the host still has to read.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    epoch: u64,
+    rows: usize,
+    training: bool,
+    ends_epoch: bool,
+}
+
+/// Sums over the batches of an epoch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    rows: usize,
+    loss: f64,
+    correct: f64,
+}
+
+impl Sums {
+    fn add(&mut self, rows: usize, loss: f32, correct: f32) {
+        self.rows += rows;
+        self.loss += f64::from(loss) * rows as f64;
+        self.correct += f64::from(correct);
+    }
+}
+
+/// Phase numbers of the program in its plan.
+#[derive(Clone, Copy, Debug)]
+struct Phases {
+    begin_epoch: PhaseId,
+    train: PhaseId,
+    train_tail: Option<PhaseId>,
+    begin_eval: Option<PhaseId>,
+    eval: Option<PhaseId>,
+    eval_tail: Option<PhaseId>,
+}
+
+/// A run in progress.
+pub(super) struct Run<'a> {
+    executor: &'a mut Executor,
+    program: &'a Program,
+    phases: Phases,
+    takes_labels: bool,
+    learning_rate: f32,
+    steps_per_submission: usize,
+    schedule: Vec<(PhaseId, u32)>,
+    entries: Vec<Entry>,
+    in_flight: VecDeque<(Vec<Entry>, Reading)>,
+    slot: usize,
+    train: Sums,
+    test: Sums,
+    rows_done: u64,
+    observer: &'a mut dyn FnMut(&Event),
+    /// What happened so far.
+    pub history: History,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(
+        executor: &'a mut Executor,
+        program: &'a Program,
+        takes_labels: bool,
+        learning_rate: f32,
+        observer: &'a mut dyn FnMut(&Event),
+    ) -> Result<Run<'a>> {
+        let phases = Phases::find(executor.plan())?;
+        let train = &executor.plan().phases()[phases.train.index()];
+        let dispatches_per_step = train.dispatches.len();
+        let steps_per_submission = (FLOPS_PER_SUBMISSION / train.flops().max(1)).clamp(1, MOST_STEPS as u64) as usize;
+        Ok(Run {
+            executor,
+            program,
+            phases,
+            takes_labels,
+            learning_rate,
+            steps_per_submission,
+            schedule: Vec::new(),
+            entries: Vec::new(),
+            in_flight: VecDeque::new(),
+            slot: 0,
+            train: Sums::default(),
+            test: Sums::default(),
+            rows_done: 0,
+            observer,
+            history: History { dispatches_per_step, ..History::default() },
+        })
+    }
+
+    /// Queues a whole epoch; submits whenever enough is queued.
+    pub async fn epoch(&mut self, epoch: u64) -> Result<()> {
+        let (phases, batches) = (self.phases, self.program.train_batches);
+        self.schedule.push((phases.begin_epoch, 1));
+        let has_test = phases.eval.is_some();
+        self.pass(epoch, true, batches, phases.train, phases.train_tail, !has_test).await?;
+        if let (Some(begin), Some(eval), Some(batches)) = (phases.begin_eval, phases.eval, self.program.test_batches) {
+            self.schedule.push((begin, 1));
+            self.pass(epoch, false, batches, eval, phases.eval_tail, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn pass(
+        &mut self,
+        epoch: u64,
+        training: bool,
+        batches: Batches,
+        full: PhaseId,
+        tail: Option<PhaseId>,
+        ends_epoch: bool,
+    ) -> Result<()> {
+        let mut left = batches.full;
+        while left > 0 {
+            let room = self.steps_per_submission.saturating_sub(self.entries.len());
+            if room == 0 {
+                self.submit().await?;
+                continue;
+            }
+            let now = left.min(room);
+            left -= now;
+            self.schedule.push((full, now as u32));
+            for i in 0..now {
+                let last = ends_epoch && tail.is_none() && left == 0 && i + 1 == now;
+                self.entries.push(Entry { epoch, rows: batches.rows, training, ends_epoch: last });
+            }
+        }
+        if let Some(tail) = tail {
+            self.schedule.push((tail, 1));
+            self.entries.push(Entry { epoch, rows: batches.tail, training, ends_epoch });
+        }
+        Ok(())
+    }
+
+    /// Submits what is queued, and takes in results that are due.
+    async fn submit(&mut self) -> Result<()> {
+        if self.schedule.is_empty() {
+            return Ok(());
+        }
+        self.executor.run(&self.schedule)?;
+        self.schedule.clear();
+        self.history.submissions += 1;
+        let reading = self.executor.start_read(self.program.ring).await?;
+        self.in_flight.push_back((std::mem::take(&mut self.entries), reading));
+        self.drain(IN_FLIGHT).await
+    }
+
+    /// Submits everything and waits for all results.
+    pub async fn finish(&mut self) -> Result<()> {
+        self.submit().await?;
+        self.drain(0).await
+    }
+
+    async fn drain(&mut self, keep: usize) -> Result<()> {
+        while self.in_flight.len() > keep {
+            let Some((entries, reading)) = self.in_flight.pop_front() else { break };
+            let ring = self.executor.finish(reading).await?;
+            for entry in entries {
+                let at = 2 * (self.slot % RING_SLOTS);
+                self.slot += 1;
+                self.take_in(entry, ring[at], ring[at + 1])?;
+            }
+            if let Some(&loss) = self.history.step_losses.last() {
+                let done = self.history.step_losses.len() as u64;
+                (self.observer)(&Event::Steps { done, rows: self.rows_done, loss });
+            }
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, entry: Entry, loss: f32, correct: f32) -> Result<()> {
+        if !loss.is_finite() {
+            let step = self.history.step_losses.len() as u64;
+            let what = if entry.training { "loss" } else { "test loss" };
+            return Err(Error::Diverged { what: what.into(), step, epoch: entry.epoch, value: loss });
+        }
+        if entry.training {
+            self.history.step_losses.push(loss);
+            self.rows_done += entry.rows as u64;
+            self.train.add(entry.rows, loss, correct);
+        } else {
+            self.test.add(entry.rows, loss, correct);
+        }
+        if entry.ends_epoch {
+            let (train, test) = (std::mem::take(&mut self.train), std::mem::take(&mut self.test));
+            let report = self.report(entry.epoch, train, test);
+            (self.observer)(&Event::Epoch(report.clone()));
+            self.history.epochs.push(report);
+        }
+        Ok(())
+    }
+
+    fn report(&self, epoch: u64, train: Sums, test: Sums) -> EpochReport {
+        let mean = |sum: f64, sums: Sums| (sums.rows > 0).then(|| sum / sums.rows as f64);
+        let accuracy = |sums: Sums| if self.takes_labels { mean(sums.correct, sums) } else { None };
+        EpochReport {
+            epoch,
+            train_loss: mean(train.loss, train).unwrap_or(0.0),
+            train_accuracy: accuracy(train),
+            test_loss: mean(test.loss, test),
+            test_accuracy: accuracy(test),
+            learning_rate: self.learning_rate,
+        }
+    }
+}
+
+impl Phases {
+    fn find(plan: &Plan) -> Result<Phases> {
+        let required =
+            |name: &str| plan.phase(name).ok_or_else(|| Error::shape("plan", format!("has no phase `{name}`")));
+        Ok(Phases {
+            begin_epoch: required("begin_epoch")?,
+            train: required("train")?,
+            train_tail: plan.phase("train_tail"),
+            begin_eval: plan.phase("begin_eval"),
+            eval: plan.phase("eval"),
+            eval_tail: plan.phase("eval_tail"),
+        })
+    }
+}

@@ -1,0 +1,328 @@
+//! The trainer: a model, a loss, an optimizer and a device, fitted to data.
+
+use super::evaluate::Evaluation;
+use super::model::{Model, Target};
+use super::program::{BatchSize, Program, ProgramSpec, RowsSpec};
+use super::report::{Event, Flow, History};
+use super::run::Run;
+use crate::backend::{Device, Executor, Work};
+use crate::data::{Dataset, Features, Split, Targets};
+use crate::error::{Error, Result};
+use crate::kernel::{StepState, Target as KernelTarget};
+use crate::nn::{Loss, Sequential, Tensor};
+use crate::optim::Optimizer;
+use crate::plan::Plan;
+
+/// Trains a model.
+///
+/// ```
+/// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+/// let data = data::digits()?.split(0.2, 0)?;
+/// let model = Sequential::new(64).linear(32).relu().linear(10);
+/// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1).momentum(0.9)).epochs(5);
+/// let history = trainer.fit_blocking(&data)?;
+/// assert!(history.last().unwrap().test_accuracy.unwrap() > 0.9);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+pub struct Trainer {
+    model: Sequential,
+    loss: Loss,
+    optimizer: Optimizer,
+    batch_size: BatchSize,
+    epochs: u64,
+    seed: u64,
+    shuffle: bool,
+    drop_last: bool,
+    device: Device,
+    initial: Option<Vec<Tensor>>,
+    observer: Box<dyn FnMut(&Event) + Send>,
+    callback: Option<Callback>,
+    trained: Option<Model>,
+}
+
+/// Asked after each epoch whether to go on.
+type Callback = Box<dyn FnMut(&super::EpochReport) -> Flow + Send>;
+
+impl Trainer {
+    /// A trainer with batch size 64, 10 epochs, seed 0, on the CPU.
+    pub fn new(model: Sequential, loss: Loss, optimizer: impl Into<Optimizer>) -> Trainer {
+        Trainer {
+            model,
+            loss,
+            optimizer: optimizer.into(),
+            batch_size: BatchSize::Rows(64),
+            epochs: 10,
+            seed: 0,
+            shuffle: true,
+            drop_last: false,
+            device: Device::Cpu,
+            initial: None,
+            observer: Box::new(|_| {}),
+            callback: None,
+            trained: None,
+        }
+    }
+
+    /// Rows of a step; 1 is stochastic descent.
+    pub fn batch_size(mut self, rows: usize) -> Trainer {
+        self.batch_size = BatchSize::Rows(rows);
+        self
+    }
+
+    /// All rows in each step: batch descent.
+    pub fn full_batch(mut self) -> Trainer {
+        self.batch_size = BatchSize::Full;
+        self
+    }
+
+    /// Passes over the training rows; 0 leaves the initial values.
+    pub fn epochs(mut self, epochs: u64) -> Trainer {
+        self.epochs = epochs;
+        self
+    }
+
+    /// Decides initial values, row order and dropout masks, the same on every device.
+    pub fn seed(mut self, seed: u64) -> Trainer {
+        self.seed = seed;
+        self
+    }
+
+    /// Whether rows come in a new random order each epoch (the default).
+    pub fn shuffle(mut self, shuffle: bool) -> Trainer {
+        self.shuffle = shuffle;
+        self
+    }
+
+    /// Whether to leave out the last, smaller batch of an epoch (default: use it).
+    pub fn drop_last(mut self, drop_last: bool) -> Trainer {
+        self.drop_last = drop_last;
+        self
+    }
+
+    /// The device to train on.
+    pub fn on(mut self, device: Device) -> Trainer {
+        self.device = device;
+        self
+    }
+
+    /// Starts from these values, in the order and shapes of [`Sequential::initialize`].
+    pub fn initial(mut self, tensors: Vec<Tensor>) -> Trainer {
+        self.initial = Some(tensors);
+        self
+    }
+
+    /// Tells `observer` about steps and epochs. It hears of them a little late, because the device runs ahead.
+    pub fn observe(mut self, observer: impl FnMut(&Event) + Send + 'static) -> Trainer {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// Asks `callback` after each epoch whether to go on. The device waits for the answer.
+    pub fn on_epoch(mut self, callback: impl FnMut(&super::EpochReport) -> Flow + Send + 'static) -> Trainer {
+        self.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// The plan of a run on `data` for this trainer's device.
+    ///
+    /// # Errors
+    /// If model, loss, optimizer and data do not fit together.
+    pub fn plan(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Plan> {
+        Plan::new(self.program(train, test)?.graph, &self.device.target())
+    }
+
+    /// What one training step on `data` costs.
+    ///
+    /// # Errors
+    /// As [`Trainer::plan`].
+    pub fn work(&self, train: &Dataset) -> Result<Work> {
+        let plan = Plan::new(self.program(train, None)?.graph, &KernelTarget::DOWNLEVEL)?;
+        let step = plan.phases().iter().find(|p| p.name == "train");
+        let step = step.ok_or_else(|| Error::shape("plan", "has no training step"))?;
+        Ok(Work { flops: step.flops(), dispatches: step.dispatches.len() as u64 })
+    }
+
+    fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
+        for data in [Some(train), test].into_iter().flatten() {
+            data.check()?;
+            if let (Targets::Labels { classes, .. }, Ok(width)) = (&data.targets, self.model.output_width()) {
+                if width < classes.len() {
+                    let detail = format!("{} classes need as many outputs, the model has {width}", classes.len());
+                    return Err(Error::shape("model", detail));
+                }
+            }
+        }
+        Program::build(&ProgramSpec {
+            model: &self.model,
+            loss: self.loss,
+            optimizer: &self.optimizer,
+            batch_size: self.batch_size,
+            drop_last: self.drop_last && train.rows() >= self.batch_size.rows(train.rows()),
+            shuffle: self.shuffle,
+            seed: self.seed,
+            train: RowsSpec::of(train),
+            test: test.map(RowsSpec::of),
+        })
+    }
+
+    /// Trains on `data.train` and evaluates on `data.test` after each epoch.
+    ///
+    /// # Errors
+    /// If model, loss, optimizer and data do not fit together; [`Error::Diverged`] if the loss becomes NaN or
+    /// infinite; what the device reports.
+    pub async fn fit(&mut self, data: &Split) -> Result<History> {
+        self.fit_rows(&data.train, Some(&data.test)).await
+    }
+
+    /// Like [`Trainer::fit`], with or without test rows.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`].
+    pub async fn fit_rows(&mut self, train: &Dataset, test: Option<&Dataset>) -> Result<History> {
+        let program = self.program(train, test)?;
+        let initial = self.initial_values()?;
+        let plan = Plan::new(program.graph.clone(), &self.device.target())?;
+        let mut executor = self.device.load(plan).await?;
+        for (&value, tensor) in program.parameters.iter().zip(&initial) {
+            executor.write(value, &tensor.data)?;
+        }
+        upload(&mut executor, program.train, train)?;
+        if let (Some(resident), Some(test)) = (program.test, test) {
+            upload(&mut executor, resident, test)?;
+        }
+        let learning_rate = self.optimizer.learning_rate();
+        let state = StepState { learning_rate, ..StepState::default() };
+        executor.write_words(program.step_state, &state.words())?;
+
+        (self.observer)(&Event::Start { steps: self.epochs * program.train_batches.count() as u64 });
+        let takes_labels = self.loss.takes_labels();
+        let mut run = Run::new(&mut executor, &program, takes_labels, learning_rate, &mut self.observer)?;
+        for epoch in 1..=self.epochs {
+            run.epoch(epoch).await?;
+            if let Some(callback) = &mut self.callback {
+                run.finish().await?;
+                if run.history.last().is_some_and(|report| callback(report) == Flow::Stop) {
+                    break;
+                }
+            }
+        }
+        run.finish().await?;
+        let history = std::mem::take(&mut run.history);
+
+        let mut tensors = initial;
+        for (&value, tensor) in program.parameters.iter().zip(&mut tensors) {
+            tensor.data = executor.read(value).await?;
+            if let Some(&bad) = tensor.data.iter().find(|x| !x.is_finite()) {
+                let step = history.step_losses.len() as u64;
+                let epoch = history.epochs.len() as u64;
+                return Err(Error::Diverged { what: tensor.name.clone(), step, epoch, value: bad });
+            }
+        }
+        self.trained = Some(self.model_of(tensors, train, &history));
+        Ok(history)
+    }
+
+    fn initial_values(&self) -> Result<Vec<Tensor>> {
+        let drawn = self.model.initialize(self.seed)?;
+        let Some(given) = &self.initial else { return Ok(drawn) };
+        let shapes = |tensors: &[Tensor]| tensors.iter().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>();
+        let sizes_match = given.iter().all(|t| t.data.len() == t.shape.iter().product::<usize>());
+        if shapes(given) != shapes(&drawn) || !sizes_match {
+            let detail = format!("initial values are {:?}, the model needs {:?}", shapes(given), shapes(&drawn));
+            return Err(Error::shape("model", detail));
+        }
+        Ok(given.clone())
+    }
+
+    fn model_of(&self, tensors: Vec<Tensor>, train: &Dataset, history: &History) -> Model {
+        let target = match &train.targets {
+            Targets::Labels { name, classes, .. } => Target::Classes { name: name.clone(), classes: classes.clone() },
+            Targets::Values { names, .. } => Target::Values { names: names.clone() },
+        };
+        Model {
+            architecture: self.model.clone(),
+            tensors,
+            loss: self.loss,
+            preprocessing: train.preprocessing.clone(),
+            feature_names: train.feature_names.clone(),
+            target,
+            recipe: serde_json::json!({
+                "data": train.name,
+                "data_hash": train.hash(),
+                "optimizer": self.optimizer,
+                "batch_size": self.batch_size,
+                "epochs": self.epochs,
+                "seed": self.seed,
+                "shuffle": self.shuffle,
+                "drop_last": self.drop_last,
+            }),
+            metrics: serde_json::to_value(history.last()).unwrap_or_default(),
+        }
+    }
+
+    /// The trained model.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] before the first successful [`Trainer::fit`].
+    pub fn model(&self) -> Result<&Model> {
+        self.trained.as_ref().ok_or_else(|| Error::shape("trainer", "there is no trained model yet: call fit first"))
+    }
+
+    /// Loss and metrics of the trained model on `data`.
+    ///
+    /// # Errors
+    /// As [`Trainer::model`] and [`Model::evaluate`].
+    pub async fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        self.model()?.evaluate(data, &self.device).await
+    }
+}
+
+/// The same for programs without an async runtime.
+#[cfg(not(target_arch = "wasm32"))]
+impl Trainer {
+    /// [`Trainer::fit`], blocking.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`].
+    pub fn fit_blocking(&mut self, data: &Split) -> Result<History> {
+        pollster::block_on(self.fit(data))
+    }
+
+    /// [`Trainer::evaluate`], blocking.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    pub fn evaluate_blocking(&self, data: &Dataset) -> Result<Evaluation> {
+        pollster::block_on(self.evaluate(data))
+    }
+}
+
+fn upload(executor: &mut Executor, resident: super::program::ResidentRows, data: &Dataset) -> Result<()> {
+    match (&data.features, data.preprocessing.byte_scale()) {
+        (Features::U8 { data, .. }, Some(_)) => {
+            // Packed four to a word, the first in the lowest bits.
+            let word = |bytes: &[u8]| {
+                bytes.iter().enumerate().fold(0u32, |word, (i, &byte)| word | u32::from(byte) << (8 * i))
+            };
+            executor.write_words(resident.features, &data.chunks(4).map(word).collect::<Vec<_>>())?;
+        }
+        (features, _) => executor.write(resident.features, &data.preprocessing.inputs(features))?,
+    }
+    match &data.targets {
+        Targets::Labels { data, .. } => executor.write_words(resident.targets, data),
+        Targets::Values { data, .. } => executor.write(resident.targets, data),
+    }
+}
+
+impl std::fmt::Debug for Trainer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trainer")
+            .field("model", &self.model.to_string())
+            .field("loss", &self.loss)
+            .field("optimizer", &self.optimizer)
+            .field("batch_size", &self.batch_size)
+            .field("epochs", &self.epochs)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}

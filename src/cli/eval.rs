@@ -1,0 +1,87 @@
+//! `anygrad eval`
+
+use super::options::Format;
+use super::output::print_line;
+use super::rows::{Part, labelled};
+use anygrad::Result;
+use anygrad::backend::{Device, Request, Work};
+use anygrad::data::Source;
+use anygrad::train::{Evaluation, Model};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::PathBuf;
+
+/// The flags of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalOptions {
+    /// A model file that `train` wrote.
+    model: PathBuf,
+    /// digits, mnist:DIR, spiral, circles, xor, or a CSV file with a header
+    #[arg(long, value_name = "SPEC")]
+    data: Source,
+    /// The CSV column with the true answer [default: the model's]
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// Which rows: auto, test, train or all
+    #[arg(long, value_enum, default_value_t)]
+    part: Part,
+    /// cpu, gpu, an index of `anygrad devices`, or a part of a name
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: Request,
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    format: Format,
+}
+
+/// Evaluates a model.
+pub fn run(options: &EvalOptions) -> Result<()> {
+    let model = Model::load(&options.model)?;
+    let data = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
+    let choice = pollster::block_on(Device::choose(&options.device, Work { flops: 0, dispatches: 0 }))?;
+    let evaluation = model.evaluate_blocking(&data, &choice.device)?;
+    match options.format {
+        Format::Json => {
+            let mut object = json!({ "event": "eval", "device": choice.device.device_name() });
+            if let (Value::Object(object), Ok(Value::Object(fields))) = (&mut object, serde_json::to_value(&evaluation))
+            {
+                object.extend(fields);
+            }
+            print_line(&object.to_string());
+        }
+        Format::Text => print_text(&evaluation),
+    }
+    Ok(())
+}
+
+fn print_text(evaluation: &Evaluation) {
+    print_line(&format!("rows      {}", evaluation.rows));
+    print_line(&format!("loss      {:.4}", evaluation.loss));
+    let numbers = [
+        ("accuracy", evaluation.accuracy),
+        ("R²", evaluation.r_squared),
+        ("MAE", evaluation.mean_absolute_error),
+        ("RMSE", evaluation.root_mean_squared_error),
+    ];
+    for (name, value) in numbers {
+        if let Some(value) = value {
+            print_line(&format!("{name:<9} {value:.4}"));
+        }
+    }
+    if let (Some(confusion), Some(classes)) = (&evaluation.confusion, &evaluation.classes) {
+        print_confusion(confusion, classes);
+    }
+}
+
+fn print_confusion(confusion: &[Vec<u64>], classes: &[String]) {
+    let largest = confusion.iter().flatten().max().map_or(1, |n| n.to_string().len());
+    let name_width = classes.iter().map(|c| c.chars().count()).max().unwrap_or(1);
+    let width = largest.max(name_width) + 2;
+    print_line("");
+    print_line("true class (rows) by predicted class (columns)");
+    let header: String = classes.iter().map(|c| format!("{c:>width$}")).collect();
+    print_line(&format!("{:name_width$}{header}", ""));
+    for (row, class) in confusion.iter().zip(classes) {
+        let cells: String = row.iter().take(classes.len()).map(|n| format!("{n:>width$}")).collect();
+        print_line(&format!("{class:>name_width$}{cells}"));
+    }
+}

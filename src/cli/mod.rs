@@ -1,0 +1,94 @@
+//! The command line: one file per verb. Data goes to stdout, progress and messages to stderr.
+
+mod devices;
+mod eval;
+mod options;
+mod output;
+mod predict;
+mod recipe;
+mod rows;
+mod train;
+
+use anygrad::Error;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Neural-network training on any GPU through WebGPU, and on the CPU where there is none.
+#[derive(Debug, Parser)]
+#[command(name = "anygrad", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Train a model; without arguments on the embedded handwritten digits.
+    Train(Box<options::TrainOptions>),
+    /// Loss, accuracy and confusion matrix of a model on data.
+    Eval(eval::EvalOptions),
+    /// The class and its probabilities, or the values, for each row of data.
+    Predict(predict::PredictOptions),
+    /// List the devices that can be used.
+    Devices(devices::DevicesOptions),
+}
+
+/// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let outcome = match cli.verb {
+        Verb::Train(options) => train::run(&options),
+        Verb::Eval(options) => eval::run(&options),
+        Verb::Predict(options) => predict::run(&options),
+        Verb::Devices(options) => devices::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn exit_code(error: &Error) -> u8 {
+    match error {
+        Error::Io { action: "read", .. } | Error::Data { .. } | Error::ModelFile { .. } => 2,
+        Error::InvalidOption { .. } | Error::UnknownName { .. } | Error::Shape { .. } => 2,
+        Error::NoDevice { .. } | Error::Limit { .. } => 3,
+        Error::Diverged { .. } => 4,
+        _ => 1,
+    }
+}
+
+/// Help and version as they are; anything else as one line with its remedy.
+fn usage(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let is_help = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    );
+    if is_help {
+        // A closed pipe (`anygrad --help | head -1`) is no failure.
+        let _ = error.print();
+        let asked = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        return ExitCode::from(if asked { 0 } else { 2 });
+    }
+    let text = error.to_string();
+    let mut parts: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    if parts.is_empty() {
+        parts.push("error: invalid usage");
+    }
+    let verbs: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect();
+    let verb = std::env::args().nth(1).filter(|arg| verbs.contains(arg)).map_or(String::new(), |v| format!(" {v}"));
+    eprintln!("{}; see `anygrad{verb} --help`", parts.join("; "));
+    ExitCode::from(2)
+}

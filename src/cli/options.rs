@@ -1,0 +1,114 @@
+//! Flags that several verbs share.
+
+use anygrad::backend::Request;
+use anygrad::data::Source;
+use anygrad::nn::Loss;
+use anygrad::ops::activation::Activation;
+use anygrad::train::BatchSize;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The flags of `train`. Each replaces the key of the same name in the config file.
+#[derive(Debug, Default, Args)]
+pub struct TrainOptions {
+    /// A config file (TOML) with the same keys as the flags.
+    pub config: Option<PathBuf>,
+    /// digits, mnist:DIR, spiral, circles, xor, or a CSV file with a header [default: digits]
+    #[arg(long, value_name = "SPEC")]
+    pub data: Option<Source>,
+    /// The CSV column to predict [default: the last]
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// Share of the rows held back for testing [default: 0.2]
+    #[arg(long, value_name = "F")]
+    pub test_fraction: Option<f32>,
+    /// Widths of the hidden layers, such as 128,64; `none` for none [default: 64]
+    #[arg(long, value_name = "WIDTHS")]
+    pub hidden: Option<Hidden>,
+    /// Activation of the hidden layers: relu, leaky_relu[:SLOPE], sigmoid, tanh, … [default: relu]
+    #[arg(long, value_name = "NAME")]
+    pub activation: Option<Activation>,
+    /// cross_entropy or mean_squared_error [default: what fits the target]
+    #[arg(long, value_name = "NAME")]
+    pub loss: Option<Loss>,
+    /// sgd [default: sgd]
+    #[arg(long, value_name = "NAME")]
+    pub optimizer: Option<OptimizerName>,
+    /// Step length [default: 0.1]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub learning_rate: Option<f32>,
+    /// Share of the velocity kept from step to step [default: 0.9]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
+    pub momentum: Option<f32>,
+    /// Nesterov's form of momentum
+    #[arg(long)]
+    pub nesterov: bool,
+    /// PyTorch's weight decay [default: 0]
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    pub weight_decay: Option<f32>,
+    /// Probability of dropping a hidden unit in training [default: 0]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    pub dropout: Option<f32>,
+    /// Rows per step, or `full` [default: 64]
+    #[arg(long, value_name = "ROWS")]
+    pub batch_size: Option<BatchSize>,
+    /// Passes over the training rows; 0 writes the initial model [default: 30]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u64>,
+    /// Decides split, initial weights, row order and dropout [default: 0]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// auto, cpu, gpu, an index of `anygrad devices`, or a part of a name [default: auto]
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<Request>,
+    /// Folder of the run [default: the first free runs/NAME-N]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    pub format: Format,
+}
+
+/// Widths of the hidden layers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden(pub Vec<usize>);
+
+impl std::str::FromStr for Hidden {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Hidden, String> {
+        if text == "none" {
+            return Ok(Hidden(Vec::new()));
+        }
+        let widths = text.split(',').map(|width| match width.trim().parse() {
+            Ok(0) | Err(_) => Err(format!("`{width}` is not a width: give numbers from 1, such as 128,64, or none")),
+            Ok(width) => Ok(width),
+        });
+        widths.collect::<Result<_, _>>().map(Hidden)
+    }
+}
+
+/// Optimizers by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptimizerName;
+
+impl std::str::FromStr for OptimizerName {
+    type Err = anygrad::Error;
+
+    fn from_str(name: &str) -> Result<OptimizerName, anygrad::Error> {
+        match name {
+            "sgd" => Ok(OptimizerName),
+            _ => Err(anygrad::Error::unknown("optimizer", name, ["sgd"])),
+        }
+    }
+}

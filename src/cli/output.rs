@@ -1,0 +1,127 @@
+//! What a run shows: a progress bar on a terminal, plain lines elsewhere, JSON lines on request.
+
+use super::options::Format;
+use anygrad::train::{EpochReport, Event};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use std::time::Instant;
+
+/// Shows the events of a run.
+pub struct Progress {
+    format: Format,
+    epochs: u64,
+    bar: Option<ProgressBar>,
+    start: Instant,
+    rows: u64,
+    last: String,
+}
+
+impl Progress {
+    /// For a run of this many epochs.
+    pub fn new(format: Format, epochs: u64) -> Progress {
+        Progress { format, epochs, bar: None, start: Instant::now(), rows: 0, last: String::new() }
+    }
+
+    /// Shows one event; for an epoch returns its JSON object.
+    pub fn show(&mut self, event: &Event) -> Option<Value> {
+        match event {
+            Event::Start { steps } => {
+                self.start = Instant::now();
+                if std::io::stderr().is_terminal() {
+                    self.bar = Some(bar(*steps));
+                }
+                None
+            }
+            Event::Steps { done, rows, loss } => {
+                self.rows = *rows;
+                if let Some(bar) = &self.bar {
+                    bar.set_position(*done);
+                    let speed = thousands(self.samples_per_second());
+                    bar.set_message(format!("loss {loss:.4}  {speed} samples/s  {}", self.last));
+                }
+                None
+            }
+            Event::Epoch(report) => Some(self.epoch(report)),
+        }
+    }
+
+    fn epoch(&mut self, report: &EpochReport) -> Value {
+        let mut object = json!({ "event": "epoch" });
+        if let (Value::Object(object), Ok(Value::Object(fields))) = (&mut object, serde_json::to_value(report)) {
+            object.extend(fields);
+        }
+        object["samples_per_second"] = json!(self.samples_per_second().round());
+        let line = self.line(report);
+        match (self.format, &self.bar) {
+            (Format::Json, _) => print_line(&object.to_string()),
+            (Format::Text, None) => eprintln!("{line}"),
+            (Format::Text, Some(_)) => {}
+        }
+        self.last = report.test_accuracy.map_or(String::new(), |a| format!("test accuracy {a:.4}"));
+        object
+    }
+
+    fn line(&self, report: &EpochReport) -> String {
+        let width = self.epochs.to_string().len();
+        let mut line = format!("epoch {:>width$}/{}  train loss {:.4}", report.epoch, self.epochs, report.train_loss);
+        let mut add = |name: &str, value: Option<f64>| {
+            if let Some(value) = value {
+                line.push_str(&format!("  {name} {value:.4}"));
+            }
+        };
+        add("accuracy", report.train_accuracy);
+        add("test loss", report.test_loss);
+        add("accuracy", report.test_accuracy);
+        line.push_str(&format!("  {} samples/s", thousands(self.samples_per_second())));
+        line
+    }
+
+    /// Rows trained on per second since the start; 0 before the first report.
+    pub fn samples_per_second(&self) -> f64 {
+        self.rows as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
+    }
+
+    /// Takes the bar off the screen.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps);
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps  {msg}  {eta} left") {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    bar
+}
+
+/// `1234567` as `1,234,567`.
+pub fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Prints a line of data to stdout. A closed pipe (`anygrad … | head`) ends the output, not the run.
+pub fn print_line(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {
+            assert_eq!(super::thousands(number), text);
+        }
+    }
+}

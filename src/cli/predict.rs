@@ -1,0 +1,95 @@
+//! `anygrad predict`
+
+use super::options::Format;
+use super::output::print_line;
+use super::rows;
+use anygrad::Result;
+use anygrad::backend::{Device, Request, Work};
+use anygrad::data::Source;
+use anygrad::train::{Model, Target, softmax};
+use clap::Args;
+use serde_json::{Map, Value, json};
+use std::path::PathBuf;
+
+/// The flags of `predict`.
+#[derive(Debug, Args)]
+pub struct PredictOptions {
+    /// A model file that `train` wrote.
+    model: PathBuf,
+    /// digits, mnist:DIR, spiral, circles, xor, or a CSV file with the model's feature columns
+    #[arg(long, value_name = "SPEC")]
+    data: Source,
+    /// cpu, gpu, an index of `anygrad devices`, or a part of a name
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: Request,
+    /// text (CSV) or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    format: Format,
+}
+
+/// Predicts each row.
+pub fn run(options: &PredictOptions) -> Result<()> {
+    let model = Model::load(&options.model)?;
+    let features = rows::features(&options.data, &model)?;
+    let choice = pollster::block_on(Device::choose(&options.device, Work { flops: 0, dispatches: 0 }))?;
+    let outputs = pollster::block_on(model.outputs(&features, &choice.device))?;
+    let width = model.architecture.output_width()?;
+    match options.format {
+        Format::Text => print_line(&header(&model.target)),
+        Format::Json => {}
+    }
+    for row in outputs.chunks_exact(width) {
+        match options.format {
+            Format::Text => print_line(&csv_line(&model.target, row)),
+            Format::Json => print_line(&json_line(&model.target, row).to_string()),
+        }
+    }
+    Ok(())
+}
+
+/// The most likely class and the probabilities of all.
+fn classify(classes: &[String], logits: &[f32]) -> (String, Vec<f64>) {
+    let class = anygrad::ops::correct_rows::predicted_class(logits);
+    let name = classes.get(class).cloned().unwrap_or_else(|| class.to_string());
+    (name, softmax(logits))
+}
+
+fn header(target: &Target) -> String {
+    match target {
+        Target::Classes { name, classes } => {
+            let probabilities = classes.iter().map(|class| quoted(&format!("p({class})")));
+            std::iter::once(quoted(name)).chain(probabilities).collect::<Vec<_>>().join(",")
+        }
+        Target::Values { names } => names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(","),
+    }
+}
+
+fn csv_line(target: &Target, row: &[f32]) -> String {
+    match target {
+        Target::Classes { classes, .. } => {
+            let (class, probabilities) = classify(classes, row);
+            let probabilities = probabilities.iter().take(classes.len()).map(|p| format!("{p:.6}"));
+            std::iter::once(quoted(&class)).chain(probabilities).collect::<Vec<_>>().join(",")
+        }
+        Target::Values { .. } => row.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    }
+}
+
+fn json_line(target: &Target, row: &[f32]) -> Value {
+    match target {
+        Target::Classes { classes, .. } => {
+            let (class, probabilities) = classify(classes, row);
+            let by_class: Map<String, Value> =
+                classes.iter().cloned().zip(probabilities.into_iter().map(Value::from)).collect();
+            json!({ "class": class, "probabilities": by_class })
+        }
+        Target::Values { names } => {
+            Value::Object(names.iter().cloned().zip(row.iter().map(|&x| Value::from(x))).collect())
+        }
+    }
+}
+
+/// A cell as CSV writes it.
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into() }
+}

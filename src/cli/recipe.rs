@@ -1,0 +1,146 @@
+//! The configuration of a run: what the config file says, overridden by flags, completed by defaults.
+
+use super::options::TrainOptions;
+use anygrad::backend::Request;
+use anygrad::data::{Source, Split, Targets};
+use anygrad::nn::{LayerDescription, Loss, Sequential};
+use anygrad::ops::activation::Activation;
+use anygrad::optim::{Optimizer, Sgd};
+use anygrad::train::BatchSize;
+use anygrad::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The config file, and in complete form the `config.toml` of a run folder.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Decides split, initial weights, row order and dropout.
+    pub seed: u64,
+    /// Where to run.
+    pub device: Request,
+    /// What to train on.
+    pub data: DataTable,
+    /// The model; without it, `--hidden` and its companions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerDescription>,
+    /// What to minimize.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<LossTable>,
+    /// By what rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+    /// For how long.
+    pub train: TrainTable,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataTable {
+    /// As `--data`.
+    pub source: Source,
+    /// As `--target`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// As `--test-fraction`.
+    pub test_fraction: f32,
+}
+
+impl Default for DataTable {
+    fn default() -> Self {
+        DataTable { source: Source::Digits, target: None, test_fraction: 0.2 }
+    }
+}
+
+/// `[loss]`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossTable {
+    /// As `--loss`.
+    pub kind: Loss,
+}
+
+/// `[train]`
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainTable {
+    /// As `--epochs`.
+    pub epochs: u64,
+    /// As `--batch-size`.
+    pub batch_size: BatchSize,
+}
+
+impl Default for TrainTable {
+    fn default() -> Self {
+        TrainTable { epochs: 30, batch_size: BatchSize::Rows(64) }
+    }
+}
+
+impl Recipe {
+    /// The config file, if one is named, with the flags on top.
+    pub fn new(options: &TrainOptions) -> Result<Recipe> {
+        let mut recipe = match &options.config {
+            Some(path) => Recipe::read(path)?,
+            None => Recipe::default(),
+        };
+        recipe.seed = options.seed.unwrap_or(recipe.seed);
+        recipe.device = options.device.clone().unwrap_or(recipe.device);
+        recipe.data.source = options.data.clone().unwrap_or(recipe.data.source);
+        recipe.data.target = options.target.clone().or(recipe.data.target);
+        recipe.data.test_fraction = options.test_fraction.unwrap_or(recipe.data.test_fraction);
+        recipe.loss = options.loss.map(|kind| LossTable { kind }).or(recipe.loss);
+        recipe.train.epochs = options.epochs.unwrap_or(recipe.train.epochs);
+        recipe.train.batch_size = options.batch_size.unwrap_or(recipe.train.batch_size);
+        recipe.optimizer = Some(optimizer(recipe.optimizer, options)?);
+        Ok(recipe)
+    }
+
+    fn read(path: &Path) -> Result<Recipe> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
+        toml::from_str(&text).map_err(|e| {
+            let line = e.span().map(|span| text[..span.start].lines().count().max(1));
+            let place = line.map_or(String::new(), |line| format!(":{line}"));
+            Error::data(path, place, e.message().replace('\n', " "), "see the README for all keys")
+        })
+    }
+
+    /// Fills in what depends on the data: the loss, and layers from the flags. Returns the model.
+    pub fn complete(&mut self, options: &TrainOptions, data: &Split) -> Result<(Sequential, Loss)> {
+        let targets = &data.train.targets;
+        let loss = self.loss.map_or_else(|| targets.default_loss(), |table| table.kind);
+        self.loss = Some(LossTable { kind: loss });
+        let from_flags = options.hidden.is_some() || options.activation.is_some() || options.dropout.is_some();
+        if self.layers.is_empty() || from_flags {
+            self.layers = layers(options, targets);
+        }
+        let model = Sequential::from_description(data.train.features.width(), &self.layers)?;
+        model.widths()?;
+        Ok((model, loss))
+    }
+}
+
+/// Hidden layers with activation and dropout, then one output per class or value.
+fn layers(options: &TrainOptions, targets: &Targets) -> Vec<LayerDescription> {
+    let linear = |outputs| LayerDescription::Linear { outputs, bias: true, init: Default::default() };
+    let hidden = options.hidden.as_ref().map_or(vec![64], |hidden| hidden.0.clone());
+    let mut layers = Vec::new();
+    for width in hidden {
+        layers.push(linear(width));
+        layers.push(LayerDescription::Activation(options.activation.unwrap_or(Activation::Relu)));
+        layers.extend(options.dropout.filter(|&rate| rate != 0.0).map(LayerDescription::Dropout));
+    }
+    layers.push(linear(targets.width()));
+    layers
+}
+
+fn optimizer(from_file: Option<Optimizer>, options: &TrainOptions) -> Result<Optimizer> {
+    let Optimizer::Sgd(mut sgd) = from_file.unwrap_or(Optimizer::Sgd(Sgd::new(0.1).momentum(0.9)));
+    sgd.learning_rate = options.learning_rate.unwrap_or(sgd.learning_rate);
+    sgd.momentum = options.momentum.unwrap_or(sgd.momentum);
+    sgd.weight_decay = options.weight_decay.unwrap_or(sgd.weight_decay);
+    sgd.nesterov |= options.nesterov;
+    sgd.validate()?;
+    Ok(Optimizer::Sgd(sgd))
+}

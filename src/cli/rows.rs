@@ -1,0 +1,81 @@
+//! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
+
+use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, digits, generated, mnist};
+use anygrad::train::{Model, Target};
+use anygrad::{Error, Result};
+use clap::ValueEnum;
+
+/// Which rows of a source to take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// MNIST: its test set; everything else: all rows.
+    #[default]
+    Auto,
+    /// The rows that `train` held back.
+    Test,
+    /// The rows that `train` trained on.
+    Train,
+    /// All rows.
+    All,
+}
+
+/// Features and targets of a source, for `model`.
+pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<Dataset> {
+    let data = match source {
+        Source::Mnist(folder) => {
+            let Split { train, test } = mnist(folder)?;
+            return match part {
+                Part::Auto | Part::Test => Ok(test),
+                Part::Train => Ok(train),
+                Part::All => Err(Error::option("part", "all", "MNIST comes as train and test: name one")),
+            };
+        }
+        Source::Digits => digits()?,
+        Source::Generated(name) => generated(name, recorded(model, "seed")?.as_u64().unwrap_or(0))?,
+        Source::Csv(path) => csv(&Table::read(path)?, target, model)?,
+    };
+    if matches!(part, Part::Auto | Part::All) {
+        return Ok(data);
+    }
+    let seed = recorded(model, "seed")?.as_u64().unwrap_or(0);
+    let fraction = recorded(model, "data")?["test_fraction"].as_f64().unwrap_or(0.2) as f32;
+    let split = data.split(fraction, seed)?;
+    Ok(if part == Part::Test { split.test } else { split.train })
+}
+
+/// Features of a source, for `model`; a CSV needs no target column.
+pub fn features(source: &Source, model: &Model) -> Result<Features> {
+    match source {
+        Source::Csv(path) => Table::read(path)?.floats(model.feature_names.iter().map(String::as_str)),
+        source => Ok(labelled(source, None, Part::Auto, model)?.features),
+    }
+}
+
+/// A key of the configuration that the model was trained with.
+fn recorded(model: &Model, key: &str) -> Result<serde_json::Value> {
+    match model.recipe.get("config").and_then(|config| config.get(key)) {
+        Some(value) => Ok(value.clone()),
+        None => Err(Error::option("part", key, "the model does not say how its data was split: use --part all")),
+    }
+}
+
+/// The model's features by name, and its target with the model's classes.
+fn csv(table: &Table, target: Option<&str>, model: &Model) -> Result<Dataset> {
+    let features = table.floats(model.feature_names.iter().map(String::as_str))?;
+    let targets = match &model.target {
+        Target::Classes { name, classes } => {
+            let column = table.column(target.unwrap_or(name))?;
+            let data = table.label_numbers(column, classes)?;
+            Targets::Labels { name: name.clone(), classes: classes.clone(), data }
+        }
+        Target::Values { names } => {
+            match table.floats(target.map_or(names.iter().map(String::as_str).collect(), |t| vec![t]))? {
+                Features::F32 { data, .. } => Targets::Values { names: names.clone(), data },
+                Features::U8 { .. } => return Err(Error::shape("csv", "a column of floats came as bytes")),
+            }
+        }
+    };
+    let mut data = Dataset::new("csv", features, targets)?;
+    data.feature_names.clone_from(&model.feature_names);
+    Ok(data)
+}

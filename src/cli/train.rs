@@ -1,0 +1,171 @@
+//! `anygrad train`
+
+use super::options::{Format, TrainOptions};
+use super::output::{Progress, print_line};
+use super::recipe::Recipe;
+use anygrad::backend::{Choice, Device};
+use anygrad::data::{Source, Split, TargetKind, load};
+use anygrad::nn::{Loss, Sequential};
+use anygrad::train::{History, Model, RunFolder, Trainer};
+use anygrad::{Error, Result};
+use serde_json::json;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Trains, evaluates, writes the run folder.
+pub fn run(options: &TrainOptions) -> Result<()> {
+    let mut recipe = Recipe::new(options)?;
+    let kind = match recipe.loss {
+        Some(table) if table.kind.takes_labels() => TargetKind::Labels,
+        Some(_) => TargetKind::Values,
+        None => TargetKind::Auto,
+    };
+    let table = &recipe.data;
+    let data = load(&table.source, table.target.as_deref(), kind, table.test_fraction, recipe.seed)?;
+    let (model, loss) = recipe.complete(options, &data)?;
+    let choice = choose(&recipe, &model, loss, &data)?;
+    announce(&recipe, &model, &data, &choice);
+
+    let folder = RunFolder::create(options.out.as_deref(), &run_name(&recipe.data.source))?;
+    let config = toml::to_string(&recipe).map_err(|e| Error::option("config", "", &e.to_string()))?;
+    folder.write("config.toml", &config)?;
+    folder.write("environment.json", &format!("{:#}\n", environment(&choice)))?;
+
+    let sink = Arc::new(Mutex::new(Sink {
+        progress: Progress::new(options.format, recipe.train.epochs),
+        folder,
+        failure: None,
+    }));
+    let observed = sink.clone();
+    let mut trainer = trainer(&recipe, model.clone(), loss)
+        .on(choice.device.clone())
+        .observe(move |event| lock(&observed).take(event));
+    let start = Instant::now();
+    let outcome = trainer.fit_blocking(&data);
+    let seconds = start.elapsed().as_secs_f64();
+    let mut sink = lock(&sink);
+    sink.progress.finish();
+    let history = outcome?;
+    if let Some(failure) = sink.failure.take() {
+        return Err(failure);
+    }
+    let mut trained = trainer.model()?.clone();
+    trained.recipe["config"] = serde_json::to_value(&recipe).unwrap_or_default();
+    sink.folder.save_model(&trained)?;
+    finish(options.format, &trained, &history, &choice, seconds, &data, &mut sink)
+}
+
+fn trainer(recipe: &Recipe, model: Sequential, loss: Loss) -> Trainer {
+    let optimizer = recipe.optimizer.clone().unwrap_or(anygrad::optim::Sgd::new(0.1).into());
+    let trainer = Trainer::new(model, loss, optimizer).epochs(recipe.train.epochs).seed(recipe.seed);
+    match recipe.train.batch_size {
+        anygrad::train::BatchSize::Rows(rows) => trainer.batch_size(rows),
+        anygrad::train::BatchSize::Full => trainer.full_batch(),
+    }
+}
+
+fn choose(recipe: &Recipe, model: &Sequential, loss: Loss, data: &Split) -> Result<Choice> {
+    let work = trainer(recipe, model.clone(), loss).work(&data.train)?;
+    pollster::block_on(Device::choose(&recipe.device, work))
+}
+
+fn announce(recipe: &Recipe, model: &Sequential, data: &Split, choice: &Choice) {
+    let parameters = model.parameter_count().unwrap_or(0);
+    eprintln!("data    {}, {} training and {} test rows", recipe.data.source, data.train.rows(), data.test.rows());
+    eprintln!("model   {model}, {parameters} parameters");
+    eprintln!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason);
+}
+
+/// What a run folder is named after.
+fn run_name(source: &Source) -> String {
+    match source {
+        Source::Mnist(_) => "mnist".into(),
+        Source::Csv(path) => path.file_stem().map_or("csv".into(), |stem| stem.to_string_lossy().into_owned()),
+        other => other.to_string(),
+    }
+}
+
+fn environment(choice: &Choice) -> serde_json::Value {
+    let driver = match &choice.device {
+        Device::Gpu(gpu) => gpu.adapter().driver(),
+        Device::Cpu => String::new(),
+    };
+    json!({
+        "anygrad": env!("CARGO_PKG_VERSION"),
+        "os": std::env::consts::OS,
+        "architecture": std::env::consts::ARCH,
+        "processors": std::thread::available_parallelism().map_or(1, usize::from),
+        "device": choice.device.device_name(),
+        "backend": choice.device.name(),
+        "driver": driver,
+        "device_reason": choice.reason,
+    })
+}
+
+/// Where events go: the screen and the run folder. The first failure to write is kept for the end.
+struct Sink {
+    progress: Progress,
+    folder: RunFolder,
+    failure: Option<Error>,
+}
+
+impl Sink {
+    fn take(&mut self, event: &anygrad::train::Event) {
+        if let Some(object) = self.progress.show(event) {
+            if let Err(error) = self.folder.append_metrics(&object.to_string()) {
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+}
+
+fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
+    sink.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn finish(
+    format: Format,
+    model: &Model,
+    history: &History,
+    choice: &Choice,
+    seconds: f64,
+    data: &Split,
+    sink: &mut Sink,
+) -> Result<()> {
+    // With no epoch there is no report: evaluate the initial model.
+    let (test_loss, test_accuracy) = match history.last() {
+        Some(report) => (report.test_loss, report.test_accuracy),
+        None => {
+            let evaluation = model.evaluate_blocking(&data.test, &choice.device)?;
+            (Some(evaluation.loss), evaluation.accuracy)
+        }
+    };
+    let rows = history.epochs.len() as f64 * data.train.rows() as f64;
+    let folder = sink.folder.path().display().to_string();
+    let done = json!({
+        "event": "done",
+        "device": choice.device.device_name(),
+        "backend": choice.device.name(),
+        "parameters": model.architecture.parameter_count()?,
+        "steps": history.step_losses.len(),
+        "seconds": seconds,
+        "samples_per_second": (rows / seconds.max(1e-9)).round(),
+        "test_loss": test_loss,
+        "test_accuracy": test_accuracy,
+        "weights_hash": model.weights_hash(),
+        "run": folder,
+    });
+    sink.folder.append_metrics(&done.to_string())?;
+    if format == Format::Json {
+        print_line(&done.to_string());
+        return Ok(());
+    }
+    let number = |name: &str, value: Option<f64>| value.map(|v| print_line(&format!("{name:<14} {v:.4}")));
+    number("test accuracy", test_accuracy);
+    number("test loss", test_loss);
+    print_line(&format!("{:<14} {} in {seconds:.2} s", "steps", history.step_losses.len()));
+    print_line(&format!("{:<14} {}", "weights hash", model.weights_hash()));
+    print_line(&format!("{:<14} {folder}", "run"));
+    Ok(())
+}

@@ -51,6 +51,7 @@ impl Progress {
         if let (Value::Object(object), Ok(Value::Object(fields))) = (&mut object, serde_json::to_value(report)) {
             object.extend(fields);
         }
+        object["learning_rate"] = json!(shortest(report.learning_rate));
         object["samples_per_second"] = json!(self.samples_per_second().round());
         let line = self.line(report);
         match (self.format, &self.bar) {
@@ -96,6 +97,11 @@ fn bar(steps: u64) -> ProgressBar {
         bar.set_style(style.progress_chars("━╸ "));
     }
     bar
+}
+
+/// The f64 that is written with as few digits as the f32: 0.05, not 0.05000000074505806.
+fn shortest(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or(f64::from(x))
 }
 
 /// `1234567` as `1,234,567`.

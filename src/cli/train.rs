@@ -50,7 +50,9 @@ pub fn run(options: &TrainOptions) -> Result<()> {
         return Err(failure);
     }
     let mut trained = trainer.model()?.clone();
-    trained.recipe["config"] = serde_json::to_value(&recipe).unwrap_or_default();
+    // By way of text, so that an f32 of 0.05 stays 0.05.
+    let text = serde_json::to_string(&recipe).unwrap_or_default();
+    trained.recipe["config"] = serde_json::from_str(&text).unwrap_or_default();
     sink.folder.save_model(&trained)?;
     finish(options.format, &trained, &history, &choice, seconds, &data, &mut sink)
 }

@@ -145,6 +145,15 @@ impl Plan {
         self.graph.value(id)
     }
 
+    /// The id of the value at a position of [`Graph::values`].
+    ///
+    /// # Panics
+    /// If there is no such value.
+    pub fn value_id(&self, index: usize) -> ValueId {
+        assert!(index < self.graph.values().len(), "value {index} of {}", self.graph.values().len());
+        ValueId(index as u32)
+    }
+
     /// Where a value lies; `None` if no dispatch uses it.
     pub fn place(&self, id: ValueId) -> Option<Place> {
         self.places[id.index()]

@@ -81,7 +81,9 @@ impl Model {
 }
 
 fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
-    let damaged = |e: safetensors::SafeTensorError| format!("the safetensors file is damaged: {e}");
+    let damaged = |e: safetensors::SafeTensorError| {
+        format!("not a whole safetensors file ({e}); use a file that `anygrad train` wrote")
+    };
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));

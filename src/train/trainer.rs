@@ -249,14 +249,14 @@ impl Trainer {
             recipe: serde_json::json!({
                 "data": train.name,
                 "data_hash": train.hash(),
-                "optimizer": self.optimizer,
+                "optimizer": as_json(&self.optimizer),
                 "batch_size": self.batch_size,
                 "epochs": self.epochs,
                 "seed": self.seed,
                 "shuffle": self.shuffle,
                 "drop_last": self.drop_last,
             }),
-            metrics: serde_json::to_value(history.last()).unwrap_or_default(),
+            metrics: as_json(&history.last()),
         }
     }
 
@@ -295,6 +295,12 @@ impl Trainer {
     pub fn evaluate_blocking(&self, data: &Dataset) -> Result<Evaluation> {
         pollster::block_on(self.evaluate(data))
     }
+}
+
+/// As JSON by way of text, so that an f32 of 0.05 stays 0.05 instead of being widened to 0.05000000074505806.
+fn as_json(value: &impl serde::Serialize) -> serde_json::Value {
+    let text = serde_json::to_string(value).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
 }
 
 fn upload(executor: &mut Executor, resident: super::program::ResidentRows, data: &Dataset) -> Result<()> {

@@ -1,0 +1,149 @@
+//! One training step on both backends, dispatch by dispatch, naming the first kernel whose result differs.
+//!
+//! After each dispatch the GPU's result is compared with the CPU's and then replaced by it, so that an error shows
+//! where it arises and not where it ends up.
+
+mod common;
+
+use anygrad::backend::{Device, Executor};
+use anygrad::data::{Split, digits};
+use anygrad::graph::DType;
+use anygrad::kernel::{Access, Element, StepState};
+use anygrad::nn::{Loss, Sequential};
+use anygrad::optim::Optimizer;
+use anygrad::optim::Sgd;
+use anygrad::plan::Plan;
+use anygrad::random::{Purpose, Stream, stream_key};
+use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use pollster::block_on;
+
+/// Sets every persistent value of both executors to the same random content.
+fn fill(plan: &Plan, executors: &mut [Executor; 2], rows: usize, classes: u32) {
+    let mut stream = Stream::new(stream_key(11, Purpose::Synthetic, 0));
+    for index in 0..plan.graph().values().len() {
+        let id = plan.value_id(index);
+        let value = plan.value(id);
+        if !value.role.is_persistent() || plan.place(id).is_none() || value.name == "grad_loss" {
+            continue;
+        }
+        let count = value.dtype.words(value.shape.elements());
+        for_both(
+            executors,
+            |executor, stream| {
+                if value.dtype == DType::F32 {
+                    let data: Vec<f32> = (0..count).map(|_| stream.next_unit() - 0.5).collect();
+                    executor.write(id, &data).expect("a value");
+                } else {
+                    let limit = match value.name.as_str() {
+                        "order" => rows as u32,
+                        "train.targets" | "test.targets" => classes,
+                        _ => u32::MAX,
+                    };
+                    let words: Vec<u32> = match value.name.as_str() {
+                        "step_state" => {
+                            StepState { step: 5, epoch: 1, learning_rate: 0.1, ..StepState::default() }.words().to_vec()
+                        }
+                        _ => (0..count).map(|_| (f64::from(stream.next_unit()) * f64::from(limit)) as u32).collect(),
+                    };
+                    executor.write_words(id, &words).expect("a value");
+                }
+            },
+            &mut stream,
+        );
+    }
+}
+
+/// Runs `action` for both with the same random numbers.
+fn for_both(executors: &mut [Executor; 2], action: impl Fn(&mut Executor, &mut Stream), stream: &mut Stream) {
+    let mut copy = stream.clone();
+    action(&mut executors[0], &mut copy);
+    action(&mut executors[1], stream);
+}
+
+fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
+    let Some(gpu) = common::gpu() else { return 0 };
+    let gpu = Device::Gpu(gpu);
+    let optimizer: Optimizer = Sgd::new(0.1).momentum(0.9).weight_decay(0.01).into();
+    let program = Program::build(&ProgramSpec {
+        model,
+        loss: Loss::cross_entropy(),
+        optimizer: &optimizer,
+        batch_size: BatchSize::Rows(64),
+        drop_last: false,
+        shuffle: true,
+        seed: 4,
+        train: RowsSpec::of(&data.train),
+        test: Some(RowsSpec::of(&data.test)),
+    })
+    .expect("a program");
+    let plan = Plan::new(program.graph, &gpu.target()).expect("a plan");
+    let mut executors = [
+        block_on(Device::Cpu.load(plan.clone())).expect("the CPU"),
+        block_on(gpu.load(plan.clone())).expect("the GPU"),
+    ];
+    fill(&plan, &mut executors, data.test.rows(), 10);
+
+    let mut compared = 0;
+    for name in phases {
+        let phase = plan.phase(name).unwrap_or_else(|| panic!("no phase {name}"));
+        for (index, dispatch) in plan.phases()[phase.index()].dispatches.iter().enumerate() {
+            for executor in &mut executors {
+                executor.run_dispatch(phase, index).expect("a dispatch");
+            }
+            let place = format!("phase {name}, dispatch {index}, {} ({})", dispatch.label, dispatch.kernel.name);
+            let bindings = &dispatch.kernel.bindings[1..];
+            for (bound, binding) in dispatch.buffers.iter().zip(bindings) {
+                if bound.access != Access::Write {
+                    continue;
+                }
+                let [cpu, gpu] = &mut executors;
+                if binding.element != Element::Float {
+                    let read = |e: &mut Executor| block_on(e.read_words(bound.value)).expect("words");
+                    assert_eq!(read(cpu), read(gpu), "{place}: `{}`", binding.name);
+                } else {
+                    let expected = block_on(cpu.read(bound.value)).expect("floats");
+                    let got = block_on(gpu.read(bound.value)).expect("floats");
+                    // Both round in f32; sums here have at most 100 terms of size about 1.
+                    let scale = expected.iter().fold(0f32, |m, x| m.max(x.abs()));
+                    for (i, (e, g)) in expected.iter().zip(&got).enumerate() {
+                        assert!(
+                            (e - g).abs() <= 1e-5 * scale.max(1e-3),
+                            "{place}: `{}`[{i}] is {g} on the GPU, {e} on the CPU",
+                            binding.name
+                        );
+                    }
+                    gpu.write(bound.value, &expected).expect("a value");
+                }
+                compared += 1;
+            }
+        }
+    }
+    compared
+}
+
+#[test]
+fn every_dispatch_of_a_step_agrees() {
+    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    let deep = Sequential::new(64).linear(40).relu().dropout(0.2).linear(24).tanh().linear(12).sigmoid().linear(10);
+    let phases = ["begin_epoch", "train", "train", "train_tail", "begin_eval", "eval"];
+    let compared = step(&deep, &data, &phases);
+    if compared > 0 {
+        common::report_comparisons("lockstep", compared);
+    }
+}
+
+#[test]
+fn bytes_and_standardized_floats_agree() {
+    let split = digits().expect("digits").split(0.2, 0).expect("a split");
+    let as_floats = |data: &anygrad::data::Dataset| {
+        let mut data = data.clone();
+        data.preprocessing = anygrad::data::Preprocessing::standardize(&data);
+        data
+    };
+    let floats = Split { train: as_floats(&split.train), test: as_floats(&split.test) };
+    let wide = Sequential::new(64).linear(33).activation("leaky_relu:0.2".parse().expect("a name")).linear(10);
+    let compared = step(&wide, &floats, &["begin_epoch", "train", "train_tail"]);
+    if compared > 0 {
+        common::report_comparisons("lockstep_floats", compared);
+    }
+}

@@ -100,7 +100,7 @@ impl Recipe {
         let text =
             std::fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
         toml::from_str(&text).map_err(|e| {
-            let line = e.span().map(|span| text[..span.start].lines().count().max(1));
+            let line = e.span().map(|span| text[..span.start].matches('\n').count() + 1);
             let place = line.map_or(String::new(), |line| format!(":{line}"));
             Error::data(path, place, e.message().replace('\n', " "), "see the README for all keys")
         })

@@ -1,0 +1,381 @@
+//! The program's verbs end to end, bad input included.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A fresh folder for one test.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).expect("a folder");
+    path
+}
+
+fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+    command.current_dir(folder).args(arguments).env_remove("RUST_LOG");
+    // Keeps a display library of some drivers from printing to stderr on machines without a display.
+    command.env("XDG_RUNTIME_DIR", folder);
+    command.output().expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+/// Runs what must succeed and returns its stdout.
+fn succeed(folder: &Path, arguments: &[&str]) -> String {
+    let output = anygrad(folder, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"))).collect()
+}
+
+/// Runs what must fail with `code`, one line on stderr that contains all of `parts`, and no model.
+fn fail(folder: &Path, arguments: &[&str], code: i32, parts: &[&str]) {
+    let output = anygrad(folder, arguments);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "{arguments:?}: {text}");
+    assert!(!text.contains("panicked"), "{arguments:?}: {text}");
+    for part in parts {
+        assert!(errors[0].contains(part), "{arguments:?}: `{part}` is missing in {}", errors[0]);
+    }
+    assert!(output.stdout.is_empty(), "{arguments:?} printed data: {}", stdout(&output));
+    assert!(models(folder).is_empty(), "{arguments:?} left a model: {:?}", models(folder));
+}
+
+/// All model files below a folder, temporary ones included.
+fn models(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(models(&path));
+        } else if path.to_string_lossy().contains("safetensors") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn train_without_arguments_learns_the_digits() {
+    let folder = folder("default");
+    let output = anygrad(&folder, &["train"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    let accuracy = text.lines().find_map(|l| l.strip_prefix("test accuracy")).expect("an accuracy");
+    assert!(accuracy.trim().parse::<f64>().expect("a number") >= 0.97, "{text}");
+    assert!(stderr(&output).lines().any(|l| l.starts_with("device ") && l.contains(": ")), "the device and the reason");
+    let run = folder.join("runs/digits-1");
+    for file in ["config.toml", "environment.json", "metrics.jsonl", "last.safetensors"] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let metrics = json_lines(&std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics"));
+    assert_eq!(metrics.len(), 31);
+    // The resolved configuration reproduces the run.
+    let again = succeed(&folder, &["train", "runs/digits-1/config.toml", "--format", "json"]);
+    let hash = |v: &Value| v["weights_hash"].clone();
+    assert_eq!(hash(json_lines(&again).last().expect("a line")), hash(metrics.last().expect("a line")));
+}
+
+#[test]
+fn json_lines_have_the_documented_fields() {
+    let folder = folder("json");
+    let lines = json_lines(&succeed(&folder, &["train", "--epochs", "2", "--device", "cpu", "--format", "json"]));
+    assert_eq!(lines.len(), 3);
+    for field in
+        ["epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "learning_rate", "samples_per_second"]
+    {
+        assert!(lines[0][field].is_number(), "{field} in {}", lines[0]);
+    }
+    assert_eq!((&lines[0]["event"], &lines[2]["event"]), (&Value::from("epoch"), &Value::from("done")));
+    for field in ["parameters", "steps", "seconds", "samples_per_second", "test_loss", "test_accuracy"] {
+        assert!(lines[2][field].is_number(), "{field} in {}", lines[2]);
+    }
+    assert_eq!(lines[2]["backend"], "cpu");
+    assert_eq!(lines[2]["weights_hash"].as_str().map(str::len), Some(16));
+    assert!(folder.join(lines[2]["run"].as_str().expect("a path")).is_dir());
+}
+
+#[test]
+fn zero_epochs_write_the_initial_model() {
+    let folder = folder("zero");
+    let lines = json_lines(&succeed(&folder, &["train", "--epochs", "0", "--format", "json", "--out", "run"]));
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0]["steps"], 0);
+    assert!(lines[0]["test_accuracy"].as_f64().expect("an accuracy") < 0.5);
+    assert!(folder.join("run/last.safetensors").is_file());
+}
+
+#[test]
+fn the_same_command_gives_the_same_weights() {
+    let folder = folder("hash");
+    let hash = |arguments: &[&str]| {
+        let all = [&["train", "--epochs", "2", "--format", "json", "--dropout", "0.1"], arguments].concat();
+        json_lines(&succeed(&folder, &all)).last().expect("a line")["weights_hash"].clone()
+    };
+    assert_eq!(hash(&["--device", "cpu"]), hash(&["--device", "cpu"]));
+    assert_ne!(hash(&["--device", "cpu"]), hash(&["--device", "cpu", "--seed", "1"]));
+    if common::adapter().is_some() {
+        assert_eq!(hash(&["--device", "gpu"]), hash(&["--device", "gpu"]));
+    }
+}
+
+#[test]
+fn the_gpu_trains_and_says_so() {
+    let Some(adapter) = common::adapter() else { return };
+    let folder = folder("gpu");
+    let lines = json_lines(&succeed(&folder, &["train", "--device", "0", "--epochs", "30", "--format", "json"]));
+    let done = lines.last().expect("a line");
+    assert_eq!(done["backend"], adapter.backend());
+    assert_eq!(done["device"], adapter.name());
+    assert!(done["test_accuracy"].as_f64().expect("an accuracy") >= 0.97, "{done}");
+    // By a part of its name, whatever the case.
+    let name = adapter.name().to_uppercase();
+    let word = name.split_whitespace().next().expect("a name");
+    succeed(&folder, &["eval", "runs/digits-1/last.safetensors", "--data", "digits", "--device", word]);
+}
+
+#[test]
+fn eval_and_predict_need_only_the_model_file() {
+    let folder = folder("eval");
+    let trained = json_lines(&succeed(&folder, &["train", "--format", "json", "--out", "run"]));
+    let accuracy = trained.last().expect("a line")["test_accuracy"].as_f64().expect("an accuracy");
+    std::fs::rename(folder.join("run/last.safetensors"), folder.join("model.safetensors")).expect("a rename");
+    let eval = ["eval", "model.safetensors", "--data", "digits", "--part", "test", "--format", "json"];
+    let evaluation = &json_lines(&succeed(&folder, &eval))[0];
+    assert_eq!(evaluation["rows"], 359);
+    assert!((evaluation["accuracy"].as_f64().expect("an accuracy") - accuracy).abs() < 1e-9);
+    let confusion = evaluation["confusion"].as_array().expect("a matrix");
+    let total: u64 = confusion.iter().flat_map(|r| r.as_array().expect("a row")).filter_map(Value::as_u64).sum();
+    assert_eq!(total, 359);
+    assert!(succeed(&folder, &["eval", "model.safetensors", "--data", "digits"]).contains("rows      1797"));
+
+    let table = succeed(&folder, &["predict", "model.safetensors", "--data", "digits"]);
+    assert_eq!(table.lines().count(), 1798);
+    assert!(table.starts_with("digit,p(0),p(1),"), "{}", table.lines().next().unwrap_or(""));
+    let rows = json_lines(&succeed(&folder, &["predict", "model.safetensors", "--data", "digits", "--format", "json"]));
+    assert_eq!(rows.len(), 1797);
+    let sum: f64 = rows[0]["probabilities"].as_object().expect("classes").values().filter_map(Value::as_f64).sum();
+    assert!((sum - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_table_with_text_classes_trains_evaluates_and_predicts() {
+    let folder = folder("csv");
+    let mut table = String::from("length,width,kind\n");
+    for i in 0..90 {
+        let (kind, at) = [("ash", 0.0), ("\"birch, white\"", 5.0), ("cedar", 10.0)][i % 3];
+        table.push_str(&format!("{},{},{kind}\n", 100.0 + at + (i % 7) as f64 * 0.1, at - (i % 5) as f64 * 0.1));
+    }
+    std::fs::write(folder.join("trees.csv"), &table).expect("a file");
+    let train =
+        ["train", "--data", "trees.csv", "--hidden", "8", "--format", "json", "--out", "run", "--batch-size", "8"];
+    let done = json_lines(&succeed(&folder, &train)).pop().expect("a line");
+    assert_eq!(done["test_accuracy"], 1.0);
+    let eval = ["eval", "run/last.safetensors", "--data", "trees.csv", "--format", "json"];
+    let evaluation = &json_lines(&succeed(&folder, &eval))[0];
+    assert_eq!(evaluation["accuracy"], 1.0);
+    assert_eq!(evaluation["classes"][1], "birch, white");
+    // Columns are found by name: another order, no target, another column.
+    std::fs::write(folder.join("new.csv"), "id,width,length\n7,10.0,110.0\n8,0.0,100.0\n").expect("a file");
+    let predicted = succeed(&folder, &["predict", "run/last.safetensors", "--data", "new.csv"]);
+    let classes: Vec<&str> = predicted.lines().skip(1).map(|l| l.split(',').next().unwrap_or("")).collect();
+    assert_eq!(classes, ["cedar", "ash"]);
+
+    std::fs::write(folder.join("unknown.csv"), "length,width,kind\n1,2,oak\n").expect("a file");
+    let output = anygrad(&folder, &["eval", "run/last.safetensors", "--data", "unknown.csv"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("unknown class `oak`"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_table_with_numbers_as_target_is_regression() {
+    let folder = folder("regression");
+    let mut table = String::from("y,a,b\n");
+    for i in 0..200 {
+        let (a, b) = (f64::from(i % 17), f64::from(i % 11));
+        table.push_str(&format!("{:.3},{a},{b}\n", 0.3 * a - 0.2 * b + 0.5));
+    }
+    std::fs::write(folder.join("plane.csv"), &table).expect("a file");
+    let train = [
+        "train",
+        "--data",
+        "plane.csv",
+        "--target",
+        "y",
+        "--hidden",
+        "none",
+        "--learning-rate",
+        "0.05",
+        "--out",
+        "run",
+    ];
+    succeed(&folder, &train);
+    let eval = ["eval", "run/last.safetensors", "--data", "plane.csv", "--format", "json"];
+    let evaluation = &json_lines(&succeed(&folder, &eval))[0];
+    assert!(evaluation["r_squared"].as_f64().expect("R²") > 0.999, "{evaluation}");
+    let predicted = succeed(&folder, &["predict", "run/last.safetensors", "--data", "plane.csv"]);
+    assert!(predicted.starts_with("y\n"), "{predicted}");
+}
+
+#[test]
+fn devices_lists_the_cpu_and_every_adapter() {
+    let folder = folder("devices");
+    let lines = json_lines(&succeed(&folder, &["devices", "--format", "json"]));
+    assert_eq!(lines.last().expect("a line")["device"], "cpu");
+    if let Some(adapter) = common::adapter() {
+        assert!(lines.iter().any(|l| l["name"] == adapter.name() && l["backend"] == adapter.backend()));
+    }
+    assert!(succeed(&folder, &["devices"]).contains("processors"));
+}
+
+#[test]
+fn bad_usage_is_one_line_with_a_remedy_and_code_2() {
+    let folder = folder("usage");
+    for (arguments, parts) in [
+        (&["train", "--hidden", "0"][..], &["--hidden", "from 1"][..]),
+        (&["train", "--learning-rate", "nan"], &["learning_rate", "at least 0"]),
+        (&["train", "--learning-rate", "-1"], &["learning_rate = -1", "at least 0"]),
+        (&["train", "--momentum", "1"], &["momentum = 1", "below 1"]),
+        (&["train", "--learnin-rate", "1"], &["--learnin-rate", "'--learning-rate'"]),
+        (&["train", "--epochs", "many"], &["--epochs"]),
+        (&["train", "--batch-size", "0"], &["batch_size = 0", "from 1"]),
+        (&["train", "--activation", "rellu"], &["`relu`"]),
+        (&["train", "--loss", "nothing"], &["cross_entropy"]),
+        (&["train", "--optimizer", "sdg"], &["`sgd`"]),
+        (&["train", "--dropout", "1"], &["dropout = 1", "below 1"]),
+        (&["train", "--test-fraction", "1.5"], &["test_fraction = 1.5", "between 0 and 1"]),
+        (&["train", "--data", "digts"], &["`digits`"]),
+        (&["train", "--data", "digits", "--target", "x"], &["target = x", "CSV"]),
+        (&["train", "--loss", "mean_squared_error"], &["mean_squared_error", "class labels"]),
+        (&["trian"], &["trian", "'train'"]),
+        (&["predict"], &["MODEL"]),
+    ] {
+        fail(&folder, arguments, 2, parts);
+    }
+}
+
+#[test]
+fn bad_files_are_one_line_with_a_remedy_and_code_2() {
+    let folder = folder("files");
+    let write = |name: &str, content: &[u8]| std::fs::write(folder.join(name), content).expect("a file");
+    write("text.csv", b"a,b,y\n1,2,x\n3,oops,y\n");
+    write("ragged.csv", b"a,b,y\n1,2,x\n3,y\n");
+    write("gap.csv", b"a,b,y\n1,2,x\n3,,y\n");
+    write("header.csv", b"a,b,y\n");
+    write("twice.csv", b"a,a,y\n1,2,x\n");
+    write("single.csv", b"a,y\n1,x\n2,x\n");
+    write("binary.csv", b"a,y\n\xff\xfe,x\n2,z\n");
+    write("infinite.csv", b"a,y\ninf,x\n2,z\n");
+    write("fake.safetensors", b"not a model at all");
+    write("unknown.toml", b"seed = 1\nlearning_rate = 0.1\n");
+    write("layers.toml", b"[[layers]]\nlinear = 5\nactivation = \"relu\"\n");
+    for (arguments, parts) in [
+        (&["train", "--data", "missing.csv"][..], &["missing.csv", "check the path"][..]),
+        (&["train", "--data", "text.csv"], &["text.csv:3", "column `b`", "`oops` is not a number"]),
+        (&["train", "--data", "ragged.csv"], &["ragged.csv:3", "2 cells", "3"]),
+        (&["train", "--data", "gap.csv"], &["gap.csv:3", "empty"]),
+        (&["train", "--data", "header.csv"], &["no rows"]),
+        (&["train", "--data", "twice.csv"], &["two columns are called `a`"]),
+        (&["train", "--data", "single.csv"], &["single class `x`", "--target"]),
+        (&["train", "--data", "binary.csv"], &["UTF-8"]),
+        (&["train", "--data", "infinite.csv"], &["`inf` is not a number"]),
+        (&["train", "--data", "text.csv", "--target", "z"], &["unknown column `z`"]),
+        (&["train", "--data", "mnist:nowhere"], &["train-images-idx3-ubyte", "mnist:DIR"]),
+        (&["eval", "missing.safetensors", "--data", "digits"], &["missing.safetensors", "check the path"]),
+        (&["train", "missing.toml"], &["missing.toml", "check the path"]),
+        (&["train", "unknown.toml"], &["unknown.toml:2", "learning_rate", "expected"]),
+        (&["train", "layers.toml"], &["layers.toml:1", "exactly one of"]),
+    ] {
+        // The fake model is no model that a run left behind.
+        let _ = std::fs::remove_file(folder.join("fake.safetensors"));
+        fail(&folder, arguments, 2, parts);
+    }
+    write("fake.safetensors", b"not a model at all");
+    let output = anygrad(&folder, &["predict", "fake.safetensors", "--data", "digits"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("anygrad train"), "{}", stderr(&output));
+}
+
+/// Small MNIST files of the official format.
+fn write_mnist(folder: &Path, rows: u32) {
+    let header = |kind: u8, dims: &[u32]| {
+        let mut bytes = vec![0, 0, 8, kind];
+        dims.iter().for_each(|d| bytes.extend(d.to_be_bytes()));
+        bytes
+    };
+    for part in ["train", "t10k"] {
+        let pixels = (0..rows * 16).map(|i| if i / 16 % 10 == i % 16 { 255 } else { 0 });
+        let images = [header(3, &[rows, 4, 4]), pixels.collect()].concat();
+        let labels = [header(1, &[rows]), (0..rows).map(|i| (i % 10) as u8).collect()].concat();
+        std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), images).expect("a file");
+        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("a file");
+    }
+}
+
+#[test]
+fn idx_files_train_and_damaged_ones_are_refused() {
+    let folder = folder("idx");
+    write_mnist(&folder, 200);
+    let done = json_lines(&succeed(&folder, &["train", "--data", "mnist:.", "--format", "json", "--out", "run"]));
+    assert_eq!(done.last().expect("a line")["test_accuracy"], 1.0);
+    let eval = succeed(&folder, &["eval", "run/last.safetensors", "--data", "mnist:.", "--format", "json"]);
+    assert_eq!(json_lines(&eval)[0]["rows"], 200);
+    std::fs::remove_dir_all(folder.join("run")).expect("removed");
+
+    let path = folder.join("train-images-idx3-ubyte");
+    let whole = std::fs::read(&path).expect("a file");
+    std::fs::write(&path, &whole[..1000]).expect("a file");
+    fail(&folder, &["train", "--data", "mnist:."], 2, &["train-images", "truncated", "fetch"]);
+    std::fs::write(&path, &whole).expect("a file");
+    let labels = folder.join("train-labels-idx1-ubyte");
+    let mut bytes = std::fs::read(&labels).expect("a file");
+    bytes[20] = 12;
+    std::fs::write(&labels, &bytes).expect("a file");
+    fail(&folder, &["train", "--data", "mnist:."], 2, &["row 12", "label 12 is not a digit"]);
+}
+
+#[test]
+fn a_missing_device_is_code_3_and_divergence_code_4() {
+    let folder = folder("codes");
+    fail(&folder, &["train", "--device", "NoSuchGpu"], 3, &["NoSuchGpu", "cpu"]);
+    fail(&folder, &["train", "--device", "99"], 3, &["99", "cpu"]);
+    fail(&folder, &["train", "--learning-rate", "1e9"], 4, &["diverged", "lower the learning rate"]);
+}
+
+#[test]
+fn a_run_is_never_overwritten() {
+    let folder = folder("overwrite");
+    succeed(&folder, &["train", "--epochs", "1", "--out", "run"]);
+    let before = std::fs::read(folder.join("run/last.safetensors")).expect("a model");
+    let output = anygrad(&folder, &["train", "--epochs", "2", "--out", "run"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("already holds a run"));
+    assert_eq!(std::fs::read(folder.join("run/last.safetensors")).expect("a model"), before);
+}
+
+#[test]
+fn help_names_every_verb() {
+    let folder = folder("help");
+    let help = succeed(&folder, &["--help"]);
+    for verb in ["train", "eval", "predict", "devices"] {
+        assert!(help.contains(verb), "{help}");
+        succeed(&folder, &[verb, "--help"]);
+    }
+    assert!(succeed(&folder, &["--version"]).starts_with("anygrad "));
+}

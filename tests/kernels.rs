@@ -114,7 +114,9 @@ fn bound(case: &Case, inputs: &[Data], i: usize, expected: f64) -> f64 {
             gamma(rows + 1) * sum * f64::from(op.scale) + TINY
         }
         Op::AddBias(_) | Op::BroadcastRows(_) | Op::Elementwise(_) | Op::Dropout(_) | Op::Gather(_) => relative(1.0),
-        Op::Activate(Activate(activation)) => activation_bound(*activation, f64::from(float(inputs, 0)[i]), expected),
+        Op::Activate(Activate(activation)) => {
+            U * activation.rounding_bound(f64::from(float(inputs, 0)[i]), expected) + TINY
+        }
         Op::ActivateGrad(ActivateGrad(_)) => {
             let saved = magnitude(0, i);
             magnitude(1, i) * (saved * saved + saved + 1.0) * 4.0 * U + relative(4.0)
@@ -165,20 +167,6 @@ fn matmul_bound(form: Matmul, case: &Case, inputs: &[Data], i: usize) -> f64 {
         })
         .sum();
     gamma(k) * sum + k as f64 * TINY
-}
-
-fn activation_bound(activation: Activation, x: f64, y: f64) -> f64 {
-    match activation {
-        Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => 2.0 * U * y.abs() + TINY,
-        // One exp of −|x|, two divisions or additions.
-        Activation::Sigmoid => y * U * (2.0 * x.abs() + 12.0) + TINY,
-        Activation::Tanh => {
-            let t = (-2.0 * x.abs()).exp();
-            U * (2.0 * t * (3.0 + 4.0 * x.abs()) + 1.0 * f64::from(x.abs() >= 0.15) + 8.0 * y.abs())
-                * f64::from(x != 0.0)
-                + TINY
-        }
-    }
 }
 
 /// Compares one case under every variant that accepts it and every class of values.

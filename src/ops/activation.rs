@@ -102,6 +102,19 @@ impl Activation {
         }
     }
 
+    /// How far the WGSL form may be from f(x), in units of 2⁻²³, from WGSL's guarantees: exp is good to 3 + 2|x| ULP,
+    /// a division to 2.5. `y` is f(x). Tests hold every device to it.
+    pub fn rounding_bound(self, x: f64, y: f64) -> f64 {
+        match self {
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => 2.0 * y.abs(),
+            // One exp of −|x|, an addition, a division.
+            Activation::Sigmoid => y * (2.0 * x.abs() + 12.0),
+            // Near 0 a polynomial; elsewhere the error of t = exp(−2|x|) and of 1 − t.
+            Activation::Tanh if x.abs() < 0.15 => 8.0 * y.abs(),
+            Activation::Tanh => 2.0 * (-2.0 * x.abs()).exp() * (3.0 + 4.0 * x.abs()) + 1.0 + 8.0 * y.abs(),
+        }
+    }
+
     fn index(self) -> u32 {
         Self::ALL.iter().position(|a| a.name() == self.name()).unwrap_or(0) as u32
     }

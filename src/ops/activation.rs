@@ -29,6 +29,8 @@ pub enum Activation {
     Sigmoid,
     /// tanh x
     Tanh,
+    /// log(1 + eˣ), a smooth ReLU.
+    Softplus,
 }
 
 impl Activation {
@@ -39,6 +41,7 @@ impl Activation {
         Activation::LeakyRelu { slope: 0.01 },
         Activation::Sigmoid,
         Activation::Tanh,
+        Activation::Softplus,
     ];
 
     /// Name in flags, config files and model files.
@@ -49,6 +52,7 @@ impl Activation {
             Activation::LeakyRelu { .. } => "leaky_relu",
             Activation::Sigmoid => "sigmoid",
             Activation::Tanh => "tanh",
+            Activation::Softplus => "softplus",
         }
     }
 
@@ -73,6 +77,7 @@ impl Activation {
         match self {
             Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => true,
             Activation::Sigmoid | Activation::Tanh => true,
+            Activation::Softplus => false,
         }
     }
 
@@ -88,6 +93,8 @@ impl Activation {
                 if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
             }
             Activation::Tanh => x.tanh(),
+            // max(x, 0) + log1p(e^−|x|): neither overflows nor loses small values.
+            Activation::Softplus => if_else(x < F::ZERO, F::ZERO, x) + (-x.abs()).exp().ln_1p(),
         }
     }
 
@@ -99,6 +106,7 @@ impl Activation {
             Activation::LeakyRelu { slope } => if_else(saved > F::ZERO, F::ONE, F::from_f32(slope)),
             Activation::Sigmoid => saved * (F::ONE - saved),
             Activation::Tanh => F::ONE - saved * saved,
+            Activation::Softplus => Activation::Sigmoid.function(saved),
         }
     }
 
@@ -111,6 +119,8 @@ impl Activation {
             Activation::Sigmoid => y * (2.0 * x.abs() + 12.0),
             // Near 0 a polynomial; elsewhere the error of t = exp(−2|x|) and of 1 − t.
             Activation::Tanh if x.abs() < 0.15 => 8.0 * y.abs(),
+            // One exp of −|x|, a series for log1p, an addition.
+            Activation::Softplus => y.abs() * (2.0 * x.abs().min(90.0) + 16.0),
             Activation::Tanh => 2.0 * (-2.0 * x.abs()).exp() * (3.0 + 4.0 * x.abs()) + 1.0 + 8.0 * y.abs(),
         }
     }

@@ -1,4 +1,32 @@
-//! anygrad
+//! Neural-network training on any GPU through WebGPU, and on the CPU where there is none.
+//!
+//! ```
+//! use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+//!
+//! let data = data::digits()?.split(0.2, 0)?;
+//! let model = Sequential::new(64).linear(64).relu().dropout(0.1).linear(10);
+//! let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1).momentum(0.9))
+//!     .batch_size(64)
+//!     .epochs(15)
+//!     .seed(0)
+//!     .on(Device::cpu());
+//! let history = trainer.fit_blocking(&data)?;
+//! assert!(history.last().unwrap().test_accuracy.unwrap() > 0.94);
+//! let evaluation = trainer.evaluate_blocking(&data.test)?;
+//! println!("loss {:.4}", evaluation.loss);
+//! # let folder = std::env::temp_dir();
+//! # let path = folder.join("anygrad-doc.safetensors");
+//! trainer.model()?.save(&path)?;
+//! # Ok::<(), anygrad::Error>(())
+//! ```
+//!
+//! The way data flows: a model of layers ([`nn`]) becomes a [`graph`] of [`ops`]; each op states its own gradient, so
+//! that the graph can be differentiated; a [`plan`] puts it in order as kernel dispatches over numbered buffers; a
+//! [`backend`] replays the plan, on the CPU by the kernels' twins and on a GPU by the kernels; [`train`] drives it.
+//! `ARCHITECTURE.md` in the repository tells more.
+//!
+//! The library never prints and reads no environment variables; it logs through the `log` crate. Functions that wait
+//! for a device are async, with blocking forms where there are threads.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]

@@ -113,10 +113,10 @@ struct Sink {
 
 impl Sink {
     fn take(&mut self, event: &anygrad::train::Event) {
-        if let Some(object) = self.progress.show(event) {
-            if let Err(error) = self.folder.append_metrics(&object.to_string()) {
-                self.failure.get_or_insert(error);
-            }
+        if let Some(object) = self.progress.show(event)
+            && let Err(error) = self.folder.append_metrics(&object.to_string())
+        {
+            self.failure.get_or_insert(error);
         }
     }
 }

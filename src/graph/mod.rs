@@ -150,7 +150,7 @@ impl Graph {
         self.values[id.index()].role = role;
     }
 
-    /// The run's state ([`StepState`](crate::kernel::StepState)): step, epoch, place in the epoch, learning rate.
+    /// The run's state ([`StepState`]): step, epoch, place in the epoch, learning rate.
     pub fn step_state(&mut self) -> ValueId {
         if let Some(id) = self.step_state {
             return id;

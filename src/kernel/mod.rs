@@ -52,7 +52,7 @@ pub struct Variant {
     /// Which kind of adapter it is fast on.
     pub suits: Suits,
     /// Whether it can run with these `Params` (as bytes) and constants of the dispatch.
-    pub accepts: fn(&[u8], &[(&'static str, u32)]) -> bool,
+    pub accepts: Accepts,
 }
 
 impl Variant {
@@ -67,6 +67,12 @@ impl Variant {
         }
     }
 }
+
+/// Constants by name, as they are emitted into WGSL.
+pub type Constants = [(&'static str, u32)];
+
+/// Whether a variant can run with these `Params` (as bytes) and constants of the dispatch.
+pub type Accepts = fn(&[u8], &Constants) -> bool;
 
 /// What a device must have to run a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

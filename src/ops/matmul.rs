@@ -8,7 +8,8 @@ use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    Accepts, Binding, Bound, Constants, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant,
+    twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -115,12 +116,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     twin: twin!(call, fast = matmul_cpu::call),
 };
 
-const fn tiled(
-    name: &'static str,
-    workgroup_size: u32,
-    constants: &'static [(&'static str, u32)],
-    accepts: fn(&[u8], &[(&'static str, u32)]) -> bool,
-) -> Variant {
+const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Constants, accepts: Accepts) -> Variant {
     Variant {
         name,
         file: "matmul_tiled.wgsl",
@@ -137,19 +133,19 @@ const fn tiled(
 }
 
 /// Whether C has enough 64 × 64 tiles to occupy a GPU.
-fn fills_64(params: &[u8], _: &[(&'static str, u32)]) -> bool {
+fn fills_64(params: &[u8], _: &Constants) -> bool {
     let p = bytemuck::pod_read_unaligned::<Params>(params);
     u64::from(p.m.div_ceil(64)) * u64::from(p.n.div_ceil(64)) >= 128
 }
 
 /// Whether the rows of A and B consist of whole vec4.
-fn rows_are_aligned(params: &[u8], specialization: &[(&'static str, u32)]) -> bool {
+fn rows_are_aligned(params: &[u8], specialization: &Constants) -> bool {
     let p = bytemuck::pod_read_unaligned::<Params>(params);
-    let flag = |name| specialization.iter().any(|c| *c == (name, 1));
+    let flag = |name| specialization.contains(&(name, 1));
     match (flag("TRANSPOSE_A"), flag("TRANSPOSE_B")) {
-        (false, false) => p.k % 4 == 0 && p.n % 4 == 0,
-        (false, true) => p.k % 4 == 0,
-        (true, _) => p.m % 4 == 0 && p.n % 4 == 0,
+        (false, false) => p.k.is_multiple_of(4) && p.n.is_multiple_of(4),
+        (false, true) => p.k.is_multiple_of(4),
+        (true, _) => p.m.is_multiple_of(4) && p.n.is_multiple_of(4),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Row order of an epoch: `order[i]` = the dataset's row at position `i`, a keyed bijection of `0..N`.
 //!
-//! Position `i` of epoch `e` is a function of (seed, e, i): see [`Permutation`](crate::random::Permutation). Each
+//! Position `i` of epoch `e` is a function of (seed, e, i): see [`Permutation`]. Each
 //! invocation computes its own position, so the order is the same on every device and a run can resume anywhere.
 
 use super::{Operation, Workgroups, element_grid, extent, one_variant};

@@ -3,7 +3,7 @@
 use super::{BoundBuffer, Dispatch, Phase, Plan, memory};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Shape, ValueId};
-use crate::kernel::{Access, Binding, KernelSpec, Target, Variant};
+use crate::kernel::{Access, Binding, Constants, KernelSpec, Target, Variant};
 use crate::ops::Operation;
 
 impl Plan {
@@ -25,7 +25,7 @@ impl Plan {
     /// As [`Plan::new`].
     pub fn with_variants(
         graph: Graph,
-        choose: impl Fn(&'static KernelSpec, &[u8], &[(&'static str, u32)]) -> &'static Variant,
+        choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
     ) -> Result<Plan> {
         let (buffers, places) = memory::place(&graph)?;
         let mut plan = Plan { graph, buffers, phases: Vec::new(), places };
@@ -41,7 +41,7 @@ impl Plan {
     fn dispatch(
         &self,
         node: &Node,
-        choose: impl Fn(&'static KernelSpec, &[u8], &[(&'static str, u32)]) -> &'static Variant,
+        choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
     ) -> Result<Dispatch> {
         let kernel = node.op.spec();
         let shapes: Vec<&Shape> = node.inputs.iter().chain(&node.outputs).map(|&id| self.graph.shape(id)).collect();

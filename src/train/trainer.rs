@@ -145,11 +145,11 @@ impl Trainer {
     fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
-            if let (Targets::Labels { classes, .. }, Ok(width)) = (&data.targets, self.model.output_width()) {
-                if width < classes.len() {
-                    let detail = format!("{} classes need as many outputs, the model has {width}", classes.len());
-                    return Err(Error::shape("model", detail));
-                }
+            if let (Targets::Labels { classes, .. }, Ok(width)) = (&data.targets, self.model.output_width())
+                && width < classes.len()
+            {
+                let detail = format!("{} classes need as many outputs, the model has {width}", classes.len());
+                return Err(Error::shape("model", detail));
             }
         }
         Program::build(&ProgramSpec {

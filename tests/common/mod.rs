@@ -45,7 +45,7 @@ pub fn report_comparisons(test: &str, count: usize) {
     assert!(count > 0, "{test} has compared nothing");
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparisons");
     std::fs::create_dir_all(&folder).expect("a folder for counts");
-    std::fs::write(folder.join(test), count.to_string()).expect("a file for the count");
+    std::fs::write(folder.join(test), format!("{count}\n")).expect("a file for the count");
 }
 
 /// What kind of numbers to fill a tensor with.

@@ -220,7 +220,7 @@ impl GpuDevice {
         let created = create();
         // Scopes close in reverse order.
         let (internal, memory, validation) = (internal.pop(), memory.pop(), validation.pop());
-        for error in [internal.await, memory.await, validation.await].into_iter().flatten() {
+        if let Some(error) = internal.await.or(memory.await).or(validation.await) {
             return Err(fault(error, context));
         }
         self.check()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 type Mapped = Result<(), wgpu::BufferAsyncError>;
 
-/// Words on their way from the device. Holding one does not block; [`PendingRead::finish`] waits.
+/// Words on their way from the device. Holding one does not block; [`GpuExecutor::finish_read`](super::GpuExecutor::finish_read) waits.
 #[derive(Debug)]
 pub struct PendingRead {
     device: Arc<GpuDevice>,

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# All checks: formatting, lints, documentation, tests on CPU and GPU, examples, each bench once.
+# On a Debian machine without a graphics driver it installs a software Vulkan driver first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target="${CARGO_TARGET_DIR:-target}"
+
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+
+has_driver() {
+    compgen -G '/dev/dri/renderD*' >/dev/null || compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null ||
+        [ -n "${VK_DRIVER_FILES:-}" ] || [ "$(uname -s)" != Linux ]
+}
+if ! has_driver && command -v apt-get >/dev/null; then
+    step 'install the software Vulkan driver'
+    sudo=''
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libvulkan1 mesa-vulkan-drivers >/dev/null
+fi
+if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
+    # Some drivers look for a display there and complain if it is unset.
+    XDG_RUNTIME_DIR="$(mktemp -d)"
+    export XDG_RUNTIME_DIR
+fi
+# A test that finds no GPU adapter fails instead of being skipped.
+export ANYGRAD_REQUIRE_GPU="${ANYGRAD_REQUIRE_GPU:-1}"
+
+step 'formatting'
+cargo fmt --check
+step 'lints'
+cargo clippy --quiet --all-targets --all-features -- -D warnings
+cargo clippy --quiet --lib --no-default-features -- -D warnings
+step 'documentation'
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
+
+step 'tests'
+rm -rf "$target/tmp/comparisons"
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --no-fail-fast
+else
+    cargo test --no-fail-fast --lib --bins --tests
+fi
+step 'documentation tests'
+cargo test --quiet --doc
+
+step 'examples'
+for example in examples/[0-9]*.rs; do
+    name="$(basename "$example" .rs)"
+    folder=()
+    if [ "$name" = 04_mnist ]; then
+        mnist="${ANYGRAD_MNIST:-../shared/data/mnist}"
+        if [ ! -d "$mnist" ]; then
+            echo "SKIPPED: example $name, there is no MNIST in $mnist (set ANYGRAD_MNIST)"
+            continue
+        fi
+        folder=("$mnist")
+    fi
+    echo "-- $name"
+    cargo run --quiet --example "$name" -- "${folder[@]}" --device cpu | tail -n 3
+done
+
+step 'each bench once'
+cargo test --quiet --bench kernels --bench training_step | tail -n 3
+
+step 'done'
+cat "$target"/tmp/comparisons/* | awk '{ sum += $1 } END { print sum " comparisons" }'

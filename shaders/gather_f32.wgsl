@@ -1,4 +1,5 @@
-// Float rows of the batch: the dataset's rows that stand at batch_start in the epoch's order. One invocation per element.
+// Float rows of the batch: the dataset's rows that stand at batch_start in the epoch's order. One invocation per
+// element.
 
 struct Params {
     count: u32,

@@ -1,4 +1,5 @@
-// Rows of bytes, packed four to a word with the first in the lowest bits, as scaled floats: the dataset's rows that stand at batch_start in the epoch's order. One invocation per element.
+// Rows of bytes, packed four to a word with the first in the lowest bits, as scaled floats: the dataset's rows that
+// stand at batch_start in the epoch's order. One invocation per element.
 
 struct Params {
     count: u32,

@@ -31,7 +31,11 @@ pub fn run(options: &DevicesOptions) -> Result<()> {
                 print_line(&format!("{index}    {} ({}, {})", adapter.name(), adapter.backend(), adapter.kind()));
                 print_line(&format!("     driver {}", adapter.driver()));
                 let mebibytes = adapter.max_binding_bytes() >> 20;
-                print_line(&format!("     buffers up to {mebibytes} MiB, {}", adapter.features().join(", ")));
+                let (size, bytes) = (adapter.max_workgroup_size(), adapter.workgroup_bytes());
+                print_line(&format!(
+                    "     buffers up to {mebibytes} MiB, workgroups of {size} with {bytes} bytes of memory"
+                ));
+                print_line(&format!("     features {}", adapter.features().join(", ")));
             }
             print_line(&format!("cpu  {processors} processors"));
         }
@@ -51,6 +55,8 @@ fn object(index: usize, adapter: &Adapter) -> serde_json::Value {
         "kind": adapter.kind(),
         "driver": adapter.driver(),
         "max_buffer_bytes": adapter.max_binding_bytes(),
+        "max_workgroup_size": adapter.max_workgroup_size(),
+        "workgroup_bytes": adapter.workgroup_bytes(),
         "features": adapter.features(),
     })
 }

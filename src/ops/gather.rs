@@ -7,7 +7,9 @@
 use super::{Operation, Workgroups, element_grid, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{
+    Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant, twin::MISMATCH,
+};
 use crate::{twin, uniform_struct};
 
 /// Rows of the batch. Inputs: data, order.
@@ -44,6 +46,38 @@ uniform_struct! {
     }
 }
 
+/// One element per invocation, then four where rows consist of whole vec4 (and whole words of bytes).
+macro_rules! row_variants {
+    ($name:literal) => {
+        &[
+            Variant {
+                name: "plain",
+                file: concat!($name, ".wgsl"),
+                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+                entry_point: $name,
+                shared: &[Shared::Grid, Shared::Step],
+                workgroup_size: 256,
+                constants: &[],
+                requirements: Requirements::NONE,
+                suits: Suits::Any,
+                accepts: |_, _| true,
+            },
+            Variant {
+                name: "vec4",
+                file: concat!($name, "_vec4.wgsl"),
+                source: include_str!(concat!("../../shaders/", $name, "_vec4.wgsl")),
+                entry_point: concat!($name, "_vec4"),
+                shared: &[Shared::Grid, Shared::Step],
+                workgroup_size: 256,
+                constants: &[],
+                requirements: Requirements::NONE,
+                suits: Suits::Any,
+                accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).columns.is_multiple_of(4),
+            },
+        ]
+    };
+}
+
 /// The kernel for floats.
 pub const F32_SPEC: KernelSpec = KernelSpec {
     name: "gather_f32",
@@ -56,7 +90,7 @@ pub const F32_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("gather_f32", "gather_f32.wgsl", [Grid, Step]),
+    variants: row_variants!("gather_f32"),
     twin: twin!(call_f32),
 };
 
@@ -72,7 +106,7 @@ pub const U8_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("gather_u8", "gather_u8.wgsl", [Grid, Step]),
+    variants: row_variants!("gather_u8"),
     twin: twin!(call_u8),
 };
 
@@ -131,7 +165,8 @@ impl Operation for Gather {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+        let count = bytemuck::pod_read_unaligned::<Params>(params).count;
+        element_grid(if variant.name == "vec4" { count / 4 } else { count }, variant)
     }
 }
 

@@ -107,7 +107,7 @@ pub const SPEC: KernelSpec = KernelSpec {
             entry_point: "matmul_registers",
             shared: &[],
             workgroup_size: 8,
-            constants: &[("THREAD_M", 8), ("THREAD_N", 16)],
+            constants: &[],
             requirements: Requirements::NONE,
             suits: Suits::Software,
             accepts: rows_are_aligned,
@@ -194,8 +194,7 @@ impl Operation for Matmul {
         let tiles = |tile_m: u32, tile_n: u32| u64::from(m.div_ceil(tile_m)) * u64::from(n.div_ceil(tile_n));
         linear_grid(match variant.name {
             "plain" => tiles(1, 1).div_ceil(u64::from(variant.workgroup_size)),
-            "registers" => tiles(variant.constant("THREAD_M"), variant.constant("THREAD_N"))
-                .div_ceil(u64::from(variant.workgroup_size)),
+            "registers" => tiles(8, 16).div_ceil(u64::from(variant.workgroup_size)),
             _ => tiles(variant.constant("TILE_M"), variant.constant("TILE_N")),
         })
     }

@@ -11,10 +11,12 @@
 //! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
 //! the device. `w`, `grad` and `v` have one shape.
 
-use super::{Operation, Workgroups, element_grid, one_variant};
+use super::{Operation, Workgroups, element_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{
+    Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant, twin::MISMATCH,
+};
 use crate::{twin, uniform_struct};
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, and `velocity` (in place) if `momentum ≠ 0`.
@@ -46,13 +48,45 @@ uniform_struct! {
     }
 }
 
+/// One element per invocation, then four: the update is bound by memory.
+macro_rules! element_variants {
+    ($name:literal) => {
+        &[
+            Variant {
+                name: "plain",
+                file: concat!($name, ".wgsl"),
+                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+                entry_point: $name,
+                shared: &[Shared::Grid, Shared::Step],
+                workgroup_size: 256,
+                constants: &[],
+                requirements: Requirements::NONE,
+                suits: Suits::Any,
+                accepts: |_, _| true,
+            },
+            Variant {
+                name: "vec4",
+                file: concat!($name, "_vec4.wgsl"),
+                source: include_str!(concat!("../../shaders/", $name, "_vec4.wgsl")),
+                entry_point: concat!($name, "_vec4"),
+                shared: &[Shared::Grid, Shared::Step],
+                workgroup_size: 256,
+                constants: &[],
+                requirements: Requirements::NONE,
+                suits: Suits::Any,
+                accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).count.is_multiple_of(4),
+            },
+        ]
+    };
+}
+
 /// The kernel without momentum.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "sgd",
     bindings: &[Binding::PARAMS, Binding::STEP, Binding::write("weight"), Binding::read("grad")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("sgd", "sgd.wgsl", [Grid, Step]),
+    variants: element_variants!("sgd"),
     twin: twin!(call),
 };
 
@@ -68,7 +102,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("sgd_momentum", "sgd_momentum.wgsl", [Grid, Step]),
+    variants: element_variants!("sgd_momentum"),
     twin: twin!(call_momentum),
 };
 
@@ -98,7 +132,8 @@ impl Operation for Sgd {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+        let count = bytemuck::pod_read_unaligned::<Params>(params).count;
+        element_grid(if variant.name == "vec4" { count / 4 } else { count }, variant)
     }
 }
 

@@ -88,6 +88,16 @@ impl Adapter {
         self.inner.limits().max_storage_buffer_binding_size
     }
 
+    /// Most invocations in a workgroup.
+    pub fn max_workgroup_size(&self) -> u32 {
+        self.inner.limits().max_compute_invocations_per_workgroup
+    }
+
+    /// Bytes of workgroup memory.
+    pub fn workgroup_bytes(&self) -> u32 {
+        self.inner.limits().max_compute_workgroup_storage_size
+    }
+
     /// Names of the optional features that matter for compute.
     pub fn features(&self) -> Vec<&'static str> {
         let has = |feature| self.inner.features().contains(feature);

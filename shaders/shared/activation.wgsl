@@ -35,6 +35,41 @@ fn softplus(x: f32) -> f32 {
     return max(x, 0.0) + 2.0 * s * series;
 }
 
+fn elu(x: f32, alpha: f32) -> f32 {
+    return select(alpha * (exp(min(x, 0.0)) - 1.0), x, x > 0.0);
+}
+
+// The normal distribution by erfc, with a fractional error below 1.2e-7 everywhere: Press et al., Numerical Recipes,
+// second edition, section 6.2 (erfcc).
+fn normal_cdf(x: f32) -> f32 {
+    let z = abs(x) * 0.70710678;
+    let t = 1.0 / (1.0 + 0.5 * z);
+    let polynomial = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
+        + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+    let half_erfc = 0.5 * t * exp(-z * z + polynomial);
+    return select(1.0 - half_erfc, half_erfc, x < 0.0);
+}
+
+fn gelu_derivative(x: f32) -> f32 {
+    return normal_cdf(x) + x * 0.39894228 * exp(-0.5 * x * x);
+}
+
+// (1 + tanh u) / 2 = sigmoid(2u): the argument 2u of gelu_tanh.
+fn gelu_tanh_argument(x: f32) -> f32 {
+    return 1.5957691 * (x + 0.044715 * x * x * x);
+}
+
+fn gelu_tanh_derivative(x: f32) -> f32 {
+    let s = sigmoid(gelu_tanh_argument(x));
+    return s + x * s * (1.0 - s) * 1.5957691 * (1.0 + 0.134145 * x * x);
+}
+
+// Derivative of x * sigmoid(factor * x).
+fn scaled_silu_derivative(x: f32, factor: f32) -> f32 {
+    let s = sigmoid(factor * x);
+    return s + factor * x * s * (1.0 - s);
+}
+
 fn activate(x: f32, parameter: f32) -> f32 {
     switch ACTIVATION {
         case 1u: { return relu(x); }
@@ -42,6 +77,12 @@ fn activate(x: f32, parameter: f32) -> f32 {
         case 3u: { return sigmoid(x); }
         case 4u: { return hyperbolic_tangent(x); }
         case 5u: { return softplus(x); }
+        case 6u: { return select(0.0, 1.0, x >= 0.0); }
+        case 7u: { return elu(x, parameter); }
+        case 8u: { return x * normal_cdf(x); }
+        case 9u: { return x * sigmoid(gelu_tanh_argument(x)); }
+        case 10u: { return x * sigmoid(1.702 * x); }
+        case 11u: { return x * sigmoid(x); }
         default: { return x; }
     }
 }
@@ -54,6 +95,12 @@ fn activate_derivative(saved: f32, parameter: f32) -> f32 {
         case 3u: { return saved * (1.0 - saved); }
         case 4u: { return 1.0 - saved * saved; }
         case 5u: { return sigmoid(saved); }
+        case 6u: { return 0.0; }
+        case 7u: { return select(saved + parameter, 1.0, saved > 0.0); }
+        case 8u: { return gelu_derivative(saved); }
+        case 9u: { return gelu_tanh_derivative(saved); }
+        case 10u: { return scaled_silu_derivative(saved, 1.702); }
+        case 11u: { return scaled_silu_derivative(saved, 1.0); }
         default: { return 1.0; }
     }
 }

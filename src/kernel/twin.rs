@@ -37,6 +37,10 @@ pub trait Float:
     fn ln(self) -> Self;
     /// log(1 + x), accurate near 0.
     fn ln_1p(self) -> Self;
+    /// eˣ − 1, accurate near 0.
+    fn exp_m1(self) -> Self;
+    /// The complementary error function, 2/√π ∫ₓ^∞ e^(−t²) dt: accurate also where it is tiny.
+    fn erfc(self) -> Self;
     /// tanh x
     fn tanh(self) -> Self;
     /// |x|
@@ -54,7 +58,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($t:ident, $twin:ident => $form:expr) => {
+    ($t:ident, $erfc:path, $twin:ident => $form:expr) => {
         impl Float for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -72,6 +76,12 @@ macro_rules! float {
             }
             fn ln_1p(self) -> Self {
                 self.ln_1p()
+            }
+            fn exp_m1(self) -> Self {
+                self.exp_m1()
+            }
+            fn erfc(self) -> Self {
+                $erfc(self)
             }
             fn tanh(self) -> Self {
                 self.tanh()
@@ -92,8 +102,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32, twin => twin.fast);
-float!(f64, twin => None);
+float!(f32, libm::erfcf, twin => twin.fast);
+float!(f64, libm::erfc, twin => None);
 
 /// One buffer as a twin sees it.
 #[derive(Debug)]

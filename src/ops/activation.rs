@@ -31,7 +31,29 @@ pub enum Activation {
     Tanh,
     /// log(1 + eˣ), a smooth ReLU.
     Softplus,
+    /// 1 if x ≥ 0, else 0; its derivative is 0 everywhere. For the perceptron, and for teaching.
+    Step,
+    /// x if x > 0, else α·(eˣ − 1) (Clevert et al., 2016).
+    Elu {
+        /// Limit for x → −∞ is −α; above 0.
+        alpha: f32,
+    },
+    /// x·Φ(x) with the normal distribution Φ: x·½(1 + erf(x/√2)) (Hendrycks and Gimpel, 2016).
+    Gelu,
+    /// PyTorch's `approximate="tanh"`: x·½(1 + tanh(√(2/π)(x + 0.044715·x³))).
+    GeluTanh,
+    /// The lectures' approximation: x·σ(1.702·x).
+    GeluSigmoid,
+    /// x·σ(x), also called swish.
+    Silu,
 }
+
+/// √(2/π)
+const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
+/// Coefficient of x³ in [`Activation::GeluTanh`].
+const GELU_CUBIC: f64 = 0.044_715;
+/// Coefficient of x in [`Activation::GeluSigmoid`].
+const GELU_LOGISTIC: f64 = 1.702;
 
 impl Activation {
     /// Every activation, with its default parameter. The position is the constant `ACTIVATION` in WGSL.
@@ -42,6 +64,12 @@ impl Activation {
         Activation::Sigmoid,
         Activation::Tanh,
         Activation::Softplus,
+        Activation::Step,
+        Activation::Elu { alpha: 1.0 },
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::GeluSigmoid,
+        Activation::Silu,
     ];
 
     /// Name in flags, config files and model files.
@@ -53,6 +81,12 @@ impl Activation {
             Activation::Sigmoid => "sigmoid",
             Activation::Tanh => "tanh",
             Activation::Softplus => "softplus",
+            Activation::Step => "step",
+            Activation::Elu { .. } => "elu",
+            Activation::Gelu => "gelu",
+            Activation::GeluTanh => "gelu_tanh",
+            Activation::GeluSigmoid => "gelu_sigmoid",
+            Activation::Silu => "silu",
         }
     }
 
@@ -60,6 +94,7 @@ impl Activation {
     pub fn parameter(self) -> f32 {
         match self {
             Activation::LeakyRelu { slope } => slope,
+            Activation::Elu { alpha } => alpha,
             _ => 0.0,
         }
     }
@@ -68,6 +103,7 @@ impl Activation {
     fn with_parameter(self, p: f32) -> Option<Activation> {
         match self {
             Activation::LeakyRelu { .. } if p >= 0.0 && p.is_finite() => Some(Activation::LeakyRelu { slope: p }),
+            Activation::Elu { .. } if p > 0.0 && p.is_finite() => Some(Activation::Elu { alpha: p }),
             _ => None,
         }
     }
@@ -77,7 +113,9 @@ impl Activation {
         match self {
             Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => true,
             Activation::Sigmoid | Activation::Tanh => true,
-            Activation::Softplus => false,
+            Activation::Elu { .. } => true,
+            Activation::Softplus | Activation::Step => false,
+            Activation::Gelu | Activation::GeluTanh | Activation::GeluSigmoid | Activation::Silu => false,
         }
     }
 
@@ -88,13 +126,16 @@ impl Activation {
             // Not max(0, x): that would turn NaN into 0 and hide it.
             Activation::Relu => if_else(x <= F::ZERO, F::ZERO, x),
             Activation::LeakyRelu { slope } => if_else(x <= F::ZERO, F::from_f32(slope) * x, x),
-            Activation::Sigmoid => {
-                let e = (-x.abs()).exp();
-                if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
-            }
+            Activation::Sigmoid => logistic(x),
             Activation::Tanh => x.tanh(),
             // max(x, 0) + log1p(e^−|x|): neither overflows nor loses small values.
             Activation::Softplus => if_else(x < F::ZERO, F::ZERO, x) + (-x.abs()).exp().ln_1p(),
+            Activation::Step => if_else(x >= F::ZERO, F::ONE, F::ZERO),
+            Activation::Elu { alpha } => if_else(x > F::ZERO, x, F::from_f32(alpha) * x.exp_m1()),
+            Activation::Gelu => x * normal_cdf(x),
+            Activation::GeluTanh => x * logistic(gelu_tanh_argument(x)),
+            Activation::GeluSigmoid => x * logistic(F::from_f64(GELU_LOGISTIC) * x),
+            Activation::Silu => x * logistic(x),
         }
     }
 
@@ -106,7 +147,28 @@ impl Activation {
             Activation::LeakyRelu { slope } => if_else(saved > F::ZERO, F::ONE, F::from_f32(slope)),
             Activation::Sigmoid => saved * (F::ONE - saved),
             Activation::Tanh => F::ONE - saved * saved,
-            Activation::Softplus => Activation::Sigmoid.function(saved),
+            Activation::Softplus => logistic(saved),
+            Activation::Step => F::ZERO,
+            Activation::Elu { alpha } => if_else(saved > F::ZERO, F::ONE, saved + F::from_f32(alpha)),
+            // Φ + x·φ with the normal density φ.
+            Activation::Gelu => {
+                let density = (-saved * saved * F::from_f64(0.5)).exp() * F::from_f64(0.5 * SQRT_2_OVER_PI);
+                normal_cdf(saved) + saved * density
+            }
+            Activation::GeluTanh => {
+                let s = logistic(gelu_tanh_argument(saved));
+                let cubic = F::from_f64(3.0 * GELU_CUBIC) * saved * saved;
+                s + saved * s * (F::ONE - s) * F::from_f64(2.0 * SQRT_2_OVER_PI) * (F::ONE + cubic)
+            }
+            Activation::GeluSigmoid => {
+                let factor = F::from_f64(GELU_LOGISTIC);
+                let s = logistic(factor * saved);
+                s + factor * saved * s * (F::ONE - s)
+            }
+            Activation::Silu => {
+                let s = logistic(saved);
+                s + saved * s * (F::ONE - s)
+            }
         }
     }
 
@@ -119,9 +181,30 @@ impl Activation {
             Activation::Sigmoid => y * (2.0 * x.abs() + 12.0),
             // Near 0 a polynomial; elsewhere the error of t = exp(−2|x|) and of 1 − t.
             Activation::Tanh if x.abs() < 0.15 => 8.0 * y.abs(),
+            Activation::Step => 0.0,
+            Activation::Elu { alpha } if x <= 0.0 => f64::from(alpha) * ((3.0 + 2.0 * x.abs()) * x.exp() + 4.0),
+            Activation::Elu { .. } => 2.0 * y.abs(),
+            // erfc by exp of about −x²/2, whose argument is rounded, too.
+            Activation::Gelu => y.abs() * (4.0 * x * x + 24.0),
+            // A logistic function whose argument is rounded: the error grows with the argument, where the result
+            // has not yet vanished.
+            Activation::GeluTanh => {
+                let argument = gelu_tanh_argument(x).abs().min(90.0);
+                y.abs() * (10.0 * argument + 24.0)
+            }
+            Activation::GeluSigmoid | Activation::Silu => y.abs() * (10.0 * (2.0 * x.abs()).min(90.0) + 24.0),
             // One exp of −|x|, a series for log1p, an addition.
             Activation::Softplus => y.abs() * (2.0 * x.abs().min(90.0) + 16.0),
             Activation::Tanh => 2.0 * (-2.0 * x.abs()).exp() * (3.0 + 4.0 * x.abs()) + 1.0 + 8.0 * y.abs(),
+        }
+    }
+
+    /// The same for f′, from what was saved.
+    pub fn derivative_rounding_bound(self, saved: f64) -> f64 {
+        match self {
+            Activation::Gelu | Activation::GeluTanh | Activation::GeluSigmoid | Activation::Silu => 96.0,
+            Activation::Softplus => 8.0,
+            _ => 4.0 * (1.0 + saved.abs() + saved * saved),
         }
     }
 
@@ -133,6 +216,22 @@ impl Activation {
         let default = Self::ALL[index as usize];
         default.with_parameter(parameter).unwrap_or(default)
     }
+}
+
+/// σ(x) = 1/(1 + e⁻ˣ), by exp of −|x|, so that it cannot overflow.
+fn logistic<F: Float>(x: F) -> F {
+    let e = (-x.abs()).exp();
+    if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
+}
+
+/// Φ(x) = ½(1 + erf(x/√2)) = ½ erfc(−x/√2), which does not cancel for negative x.
+fn normal_cdf<F: Float>(x: F) -> F {
+    F::from_f64(0.5) * (-x * F::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erfc()
+}
+
+/// ½(1 + tanh u) = σ(2u): the argument 2u of [`Activation::GeluTanh`].
+fn gelu_tanh_argument<F: Float>(x: F) -> F {
+    F::from_f64(2.0 * SQRT_2_OVER_PI) * (x + F::from_f64(GELU_CUBIC) * x * x * x)
 }
 
 fn if_else<F>(condition: bool, yes: F, no: F) -> F {

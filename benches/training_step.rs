@@ -44,7 +44,7 @@ fn step(c: &mut Criterion) {
             let train = RowsSpec { rows, width: widths[0], byte_scale: None, target: TargetSpec::Labels };
             let program = Program::build(&ProgramSpec {
                 model: &model,
-                loss: Loss::CrossEntropy,
+                loss: Loss::cross_entropy(),
                 optimizer: &optimizer,
                 batch_size: BatchSize::Rows(batch),
                 drop_last: true,

@@ -1,8 +1,10 @@
-// loss[b] = log(sum over c of exp(z[b,c] - m)) - (z[b,label] - m) with m the row's maximum. One invocation per row.
+// loss[b] = log(sum over c of exp(z[b,c] - m)) - sum over c of q[c] (z[b,c] - m) with m the row's maximum and
+// q = (1 - s) [c = label] + s / C for label smoothing s. One invocation per row.
 
 struct Params {
     rows: u32,
     classes: u32,
+    label_smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,5 +31,12 @@ fn softmax_cross_entropy(
     for (var c = 0u; c < params.classes; c++) {
         sum += exp(logits[row + c] - largest);
     }
-    loss[b] = log(sum) - (logits[row + labels[b]] - largest);
+    var distance = 0.0;
+    if params.label_smoothing > 0.0 {
+        for (var c = 0u; c < params.classes; c++) {
+            distance += logits[row + c] - largest;
+        }
+    }
+    let expected = (1.0 - params.label_smoothing) * (logits[row + labels[b]] - largest);
+    loss[b] = log(sum) - expected - params.label_smoothing * distance / f32(params.classes);
 }

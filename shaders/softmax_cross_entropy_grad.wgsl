@@ -1,8 +1,10 @@
-// grad_logits[b,c] = grad_loss[b] * (softmax(z[b])[c] - [c = label]). One invocation per row.
+// grad_logits[b,c] = grad_loss[b] * (softmax(z[b])[c] - q[c]), q = (1 - s) [c = label] + s / C for label
+// smoothing s. One invocation per row.
 
 struct Params {
     rows: u32,
     classes: u32,
+    label_smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,8 +34,10 @@ fn softmax_cross_entropy_grad(
     }
     let label = labels[b];
     let g = grad_loss[b];
+    let spread = params.label_smoothing / f32(params.classes);
+    let own = 1.0 - params.label_smoothing + spread;
     for (var c = 0u; c < params.classes; c++) {
         let softmax = exp(logits[row + c] - largest) / sum;
-        grad_logits[row + c] = g * (softmax - select(0.0, 1.0, c == label));
+        grad_logits[row + c] = g * (softmax - select(spread, own, c == label));
     }
 }

@@ -1,8 +1,10 @@
-// grad_logits[b,c] = grad_loss[b] * (softmax(z[b])[c] - [c = label]). One workgroup per row.
+// grad_logits[b,c] = grad_loss[b] * (softmax(z[b])[c] - q[c]), q = (1 - s) [c = label] + s / C for label
+// smoothing s. One workgroup per row.
 
 struct Params {
     rows: u32,
     classes: u32,
+    label_smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -34,8 +36,10 @@ fn softmax_cross_entropy_grad_workgroup(
     let sum = workgroup_sum(own_sum, local);
     let label = labels[b];
     let g = grad_loss[b];
+    let spread = params.label_smoothing / f32(params.classes);
+    let own = 1.0 - params.label_smoothing + spread;
     for (var c = local; c < params.classes; c += WORKGROUP_SIZE) {
         let softmax = exp(logits[row + c] - largest) / sum;
-        grad_logits[row + c] = g * (softmax - select(0.0, 1.0, c == label));
+        grad_logits[row + c] = g * (softmax - select(spread, own, c == label));
     }
 }

@@ -1,8 +1,10 @@
-// loss[b] = log(sum over c of exp(z[b,c] - m)) - (z[b,label] - m) with m the row's maximum. One workgroup per row.
+// loss[b] = log(sum over c of exp(z[b,c] - m)) - sum over c of q[c] (z[b,c] - m) with m the row's maximum and
+// q = (1 - s) [c = label] + s / C for label smoothing s. One workgroup per row.
 
 struct Params {
     rows: u32,
     classes: u32,
+    label_smoothing: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -32,7 +34,15 @@ fn softmax_cross_entropy_workgroup(
         own_sum += exp(logits[row + c] - largest);
     }
     let sum = workgroup_sum(own_sum, local);
+    var own_distance = 0.0;
+    if params.label_smoothing > 0.0 {
+        for (var c = local; c < params.classes; c += WORKGROUP_SIZE) {
+            own_distance += logits[row + c] - largest;
+        }
+    }
+    let mean_distance = workgroup_sum(own_distance, local) / f32(params.classes);
     if local == 0u {
-        loss[b] = log(sum) - (logits[row + labels[b]] - largest);
+        let expected = (1.0 - params.label_smoothing) * (logits[row + labels[b]] - largest);
+        loss[b] = log(sum) - expected - params.label_smoothing * mean_distance;
     }
 }

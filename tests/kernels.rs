@@ -10,6 +10,7 @@ use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::graph::{DType, Shape, ValueId};
 use anygrad::kernel::{Target, Variant};
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
+use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
 use anygrad::ops::{Op, Operation, matmul, matmul::Matmul};
 use anygrad::plan::PhaseId;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
@@ -138,14 +139,39 @@ fn bound(case: &Case, inputs: &[Data], i: usize, expected: f64) -> f64 {
             let softmax = (-distance).exp();
             g * U * (softmax * (2.0 * distance + 2.0 * columns as f64 + 16.0) + 4.0) + TINY
         }
-        Op::MeanSquaredError(_) => relative(columns as f64 + 6.0),
-        Op::MeanSquaredErrorGrad(_) => relative(6.0),
+        Op::PointwiseLoss(op) => {
+            let scale = if op.mean { 1.0 / columns as f64 } else { 1.0 };
+            let terms: f64 = (0..columns)
+                .map(|o| (magnitude(0, i * columns + o), magnitude(1, i * columns + o)))
+                .map(|(p, y)| match op.form {
+                    // max(p, 0), p·y and a logarithm, which may cancel.
+                    Pointwise::BinaryCrossEntropy => 4.0 * p + p * y + 24.0,
+                    Pointwise::SquaredError | Pointwise::HalfSquaredError => 2.0 * (p + y) * (p + y),
+                    Pointwise::AbsoluteError | Pointwise::Huber { .. } => 3.0 * (p + y),
+                })
+                .sum();
+            scale * terms * (U + gamma(columns)) + TINY
+        }
+        Op::PointwiseLossGrad(op) => {
+            let (g, scale) = (magnitude(2, i / columns), if op.0.mean { 1.0 / columns as f64 } else { 1.0 });
+            let (p, y) = (magnitude(0, i), magnitude(1, i));
+            let error = match op.0.form {
+                Pointwise::BinaryCrossEntropy => 16.0 + y,
+                _ => 6.0 * (p + y),
+            };
+            g * scale * error * U + relative(4.0)
+        }
+        Op::MarginLoss(_) => {
+            let z = &float(inputs, 0)[i * columns..][..columns];
+            columns as f64 * 2.0 * U * (spread(z) + 1.0) + gamma(columns) * expected.abs() + TINY
+        }
+        Op::MarginLossGrad(_) => relative(1.0),
         Op::Sgd(op) => {
             let velocity = if op.momentum == 0.0 { 0.0 } else { magnitude(2, i) };
             let size = magnitude(0, i) + magnitude(1, i) + velocity;
             8.0 * U * size + TINY
         }
-        Op::CorrectRows(_) | Op::BeginEpoch(_) | Op::Shuffle(_) | Op::EndStep(_) => 0.0,
+        Op::CorrectRows(_) | Op::LabelValues(_) | Op::BeginEpoch(_) | Op::Shuffle(_) | Op::EndStep(_) => 0.0,
     }
 }
 
@@ -275,9 +301,9 @@ fn grids_beyond_one_dimension_equal_their_twins() {
     }
     let rows = 65_536 * 64 + 1;
     for case in [
-        Case::new(anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropy, [f([rows, 2]), words([rows])]),
+        Case::new(anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropy::PLAIN, [f([rows, 2]), words([rows])]),
         Case::new(anygrad::ops::correct_rows::CorrectRows, [f([rows, 2]), words([rows])]),
-        Case::new(anygrad::ops::mean_squared_error::MeanSquaredError, [f([rows, 1]), f([rows, 1])]),
+        Case::new(PointwiseLoss { form: Pointwise::SquaredError, mean: true }, [f([rows, 1]), f([rows, 1])]),
         Case::new(anygrad::ops::column_sum::ColumnSum::SUM, [f([1, rows])]),
         Case::new(anygrad::ops::gather::Gather::Labels { rows: rows - 3 }, [words([rows]), words([rows])]),
     ] {

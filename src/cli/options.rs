@@ -38,7 +38,8 @@ pub struct TrainOptions {
     /// Activation of the hidden layers: relu, leaky_relu[:SLOPE], sigmoid, tanh, … [default: relu]
     #[arg(long, value_name = "NAME")]
     pub activation: Option<Activation>,
-    /// cross_entropy or mean_squared_error [default: what fits the target]
+    /// cross_entropy, binary_cross_entropy, mean_squared_error, half_squared_error, mean_absolute_error, huber, hinge
+    /// or perceptron [default: what fits the target]
     #[arg(long, value_name = "NAME")]
     pub loss: Option<Loss>,
     /// sgd [default: sgd]

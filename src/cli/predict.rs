@@ -6,7 +6,7 @@ use super::rows;
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Source;
-use anygrad::train::{Model, Target, softmax};
+use anygrad::train::{Model, Target, probabilities};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ pub fn run(options: &PredictOptions) -> Result<()> {
 fn classify(classes: &[String], logits: &[f32]) -> (String, Vec<f64>) {
     let class = anygrad::ops::correct_rows::predicted_class(logits);
     let name = classes.get(class).cloned().unwrap_or_else(|| class.to_string());
-    (name, softmax(logits))
+    (name, probabilities(logits))
 }
 
 fn header(target: &Target) -> String {

@@ -2,7 +2,7 @@
 
 use super::options::TrainOptions;
 use anygrad::backend::Request;
-use anygrad::data::{Source, Split, Targets};
+use anygrad::data::{Source, Split};
 use anygrad::nn::{LayerDescription, Loss, Sequential};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::{Optimizer, Sgd};
@@ -26,7 +26,7 @@ pub struct Recipe {
     pub layers: Vec<LayerDescription>,
     /// What to minimize.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub loss: Option<LossTable>,
+    pub loss: Option<Loss>,
     /// By what rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
@@ -51,14 +51,6 @@ impl Default for DataTable {
     fn default() -> Self {
         DataTable { source: Source::Digits, target: None, test_fraction: 0.2 }
     }
-}
-
-/// `[loss]`
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LossTable {
-    /// As `--loss`.
-    pub kind: Loss,
 }
 
 /// `[train]`
@@ -89,7 +81,7 @@ impl Recipe {
         recipe.data.source = options.data.clone().unwrap_or(recipe.data.source);
         recipe.data.target = options.target.clone().or(recipe.data.target);
         recipe.data.test_fraction = options.test_fraction.unwrap_or(recipe.data.test_fraction);
-        recipe.loss = options.loss.map(|kind| LossTable { kind }).or(recipe.loss);
+        recipe.loss = options.loss.or(recipe.loss);
         recipe.train.epochs = options.epochs.unwrap_or(recipe.train.epochs);
         recipe.train.batch_size = options.batch_size.unwrap_or(recipe.train.batch_size);
         recipe.optimizer = Some(optimizer(recipe.optimizer, options)?);
@@ -109,11 +101,11 @@ impl Recipe {
     /// Fills in what depends on the data: the loss, and layers from the flags. Returns the model.
     pub fn complete(&mut self, options: &TrainOptions, data: &Split) -> Result<(Sequential, Loss)> {
         let targets = &data.train.targets;
-        let loss = self.loss.map_or_else(|| targets.default_loss(), |table| table.kind);
-        self.loss = Some(LossTable { kind: loss });
+        let loss = self.loss.unwrap_or_else(|| targets.default_loss());
+        self.loss = Some(loss);
         let from_flags = options.hidden.is_some() || options.activation.is_some() || options.dropout.is_some();
         if self.layers.is_empty() || from_flags {
-            self.layers = layers(options, targets);
+            self.layers = layers(options, loss.outputs(targets));
         }
         let model = Sequential::from_description(data.train.features.width(), &self.layers)?;
         model.widths()?;
@@ -122,7 +114,7 @@ impl Recipe {
 }
 
 /// Hidden layers with activation and dropout, then one output per class or value.
-fn layers(options: &TrainOptions, targets: &Targets) -> Vec<LayerDescription> {
+fn layers(options: &TrainOptions, outputs: usize) -> Vec<LayerDescription> {
     let linear = |outputs| LayerDescription::Linear { outputs, bias: true, init: Default::default() };
     let hidden = options.hidden.as_ref().map_or(vec![64], |hidden| hidden.0.clone());
     let mut layers = Vec::new();
@@ -131,7 +123,7 @@ fn layers(options: &TrainOptions, targets: &Targets) -> Vec<LayerDescription> {
         layers.push(LayerDescription::Activation(options.activation.unwrap_or(Activation::Relu)));
         layers.extend(options.dropout.filter(|&rate| rate != 0.0).map(LayerDescription::Dropout));
     }
-    layers.push(linear(targets.width()));
+    layers.push(linear(outputs));
     layers
 }
 

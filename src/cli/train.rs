@@ -16,8 +16,9 @@ use std::time::Instant;
 pub fn run(options: &TrainOptions) -> Result<()> {
     let mut recipe = Recipe::new(options)?;
     let kind = match recipe.loss {
-        Some(table) if table.kind.takes_labels() => TargetKind::Labels,
-        Some(_) => TargetKind::Values,
+        Some(loss) if !loss.takes_values() => TargetKind::Labels,
+        Some(loss) if !loss.takes_labels() => TargetKind::Values,
+        Some(_) => TargetKind::Auto,
         None => TargetKind::Auto,
     };
     let table = &recipe.data;

@@ -131,8 +131,8 @@ impl Targets {
     /// The loss that fits by default.
     pub fn default_loss(&self) -> Loss {
         match self {
-            Targets::Labels { .. } => Loss::CrossEntropy,
-            Targets::Values { .. } => Loss::MeanSquaredError,
+            Targets::Labels { .. } => Loss::cross_entropy(),
+            Targets::Values { .. } => Loss::mean_squared_error(),
         }
     }
 }

@@ -1,69 +1,242 @@
-//! Losses by name: which target they take and which op computes them.
+//! Losses by name: which target they take, which options, and which op computes them.
+//!
+//! The mean over the batch is minimized unless [`Loss::sum`] is asked for. Conversions: PyTorch's `MultiMarginLoss` is
+//! `hinge` divided by the number of classes; its `HuberLoss`, `L1Loss`, `MSELoss`, `BCEWithLogitsLoss` and
+//! `CrossEntropyLoss` are the losses here. The lectures' Σ(ŷ−y)² is `mean_squared_error` with `reduction = "sum"`.
 
+use crate::data::Targets;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::column_sum::ColumnSum;
-use crate::ops::mean_squared_error::MeanSquaredError;
+use crate::ops::label_values::LabelValues;
+use crate::ops::margin_loss::MarginLoss;
+use crate::ops::pointwise_loss::{Pointwise, PointwiseLoss};
 use crate::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use std::fmt;
 use std::str::FromStr;
 
-/// What training minimizes: the mean over the rows of a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Loss {
-    /// Cross-entropy of class labels from logits (PyTorch's `CrossEntropyLoss`).
-    CrossEntropy,
-    /// Mean over all elements of (ŷ − y)² (PyTorch's `MSELoss`).
-    MeanSquaredError,
+/// What training minimizes.
+///
+/// ```
+/// use anygrad::nn::Loss;
+/// let smooth = Loss::cross_entropy().label_smoothing(0.1);
+/// assert_eq!("huber".parse::<Loss>()?, Loss::huber(1.0));
+/// assert!(smooth.takes_labels() && !Loss::huber(1.0).takes_labels());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "LossTable", into = "LossTable")]
+pub struct Loss {
+    /// How a row is compared with its target.
+    pub form: Form,
+    /// How the rows of a batch are put together.
+    pub reduction: Reduction,
 }
 
+/// How a row of outputs is compared with its target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Form {
+    /// Cross-entropy of class labels from logits.
+    CrossEntropy {
+        /// Share of the target that is spread over all classes, in `[0, 1)`.
+        label_smoothing: f32,
+    },
+    /// Cross-entropy of each output on its own, from logits: labels of two classes with one output, or several targets
+    /// between 0 and 1.
+    BinaryCrossEntropy,
+    /// (ŷ − y)², averaged over the outputs.
+    MeanSquaredError,
+    /// ½(ŷ − y)², averaged over the outputs.
+    HalfSquaredError,
+    /// |ŷ − y|, averaged over the outputs.
+    MeanAbsoluteError,
+    /// Quadratic up to `delta`, linear beyond, averaged over the outputs.
+    Huber {
+        /// Where the two meet, above 0.
+        delta: f32,
+    },
+    /// Multiclass support vector machine: Σ_{j≠y} max(0, z_j − z_y + margin).
+    Hinge {
+        /// How far the true class must lie above the others, above 0.
+        margin: f32,
+    },
+    /// Σ_{j≠y} max(0, z_j − z_y); with batch size 1, learning rate 1 and zero initial values the perceptron algorithm.
+    Perceptron,
+}
+
+/// How the losses of rows (and, for losses of numbers, of outputs) are put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reduction {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their sum, as in the lectures.
+    Sum,
+}
+
+/// Every form with its default options.
+const FORMS: [Form; 8] = [
+    Form::CrossEntropy { label_smoothing: 0.0 },
+    Form::BinaryCrossEntropy,
+    Form::MeanSquaredError,
+    Form::HalfSquaredError,
+    Form::MeanAbsoluteError,
+    Form::Huber { delta: 1.0 },
+    Form::Hinge { margin: 1.0 },
+    Form::Perceptron,
+];
+
 impl Loss {
-    /// All losses.
-    pub const ALL: [Loss; 2] = [Loss::CrossEntropy, Loss::MeanSquaredError];
+    fn new(form: Form) -> Loss {
+        Loss { form, reduction: Reduction::Mean }
+    }
+
+    /// All losses with their default options.
+    pub fn all() -> impl Iterator<Item = Loss> {
+        FORMS.into_iter().map(Loss::new)
+    }
 
     /// Cross-entropy of class labels from logits.
     pub fn cross_entropy() -> Loss {
-        Loss::CrossEntropy
+        Loss::new(FORMS[0])
     }
 
-    /// Mean squared error of values.
+    /// Cross-entropy of each output on its own, from logits.
+    pub fn binary_cross_entropy() -> Loss {
+        Loss::new(Form::BinaryCrossEntropy)
+    }
+
+    /// Mean squared error.
     pub fn mean_squared_error() -> Loss {
-        Loss::MeanSquaredError
+        Loss::new(Form::MeanSquaredError)
+    }
+
+    /// Half the mean squared error.
+    pub fn half_squared_error() -> Loss {
+        Loss::new(Form::HalfSquaredError)
+    }
+
+    /// Mean absolute error.
+    pub fn mean_absolute_error() -> Loss {
+        Loss::new(Form::MeanAbsoluteError)
+    }
+
+    /// Huber's loss, quadratic up to `delta` (above 0).
+    pub fn huber(delta: f32) -> Loss {
+        Loss::new(Form::Huber { delta })
+    }
+
+    /// Multiclass hinge loss with this margin (above 0).
+    pub fn hinge(margin: f32) -> Loss {
+        Loss::new(Form::Hinge { margin })
+    }
+
+    /// The perceptron's loss.
+    pub fn perceptron() -> Loss {
+        Loss::new(Form::Perceptron)
+    }
+
+    /// Spreads this share of the target over all classes; only for cross-entropy.
+    pub fn label_smoothing(mut self, share: f32) -> Loss {
+        if let Form::CrossEntropy { label_smoothing } = &mut self.form {
+            *label_smoothing = share;
+        }
+        self
+    }
+
+    /// Adds the losses of rows (and of outputs) instead of averaging them.
+    pub fn sum(mut self) -> Loss {
+        self.reduction = Reduction::Sum;
+        self
     }
 
     /// Name in flags and files.
     pub fn name(self) -> &'static str {
-        match self {
-            Loss::CrossEntropy => "cross_entropy",
-            Loss::MeanSquaredError => "mean_squared_error",
+        match self.form {
+            Form::CrossEntropy { .. } => "cross_entropy",
+            Form::BinaryCrossEntropy => "binary_cross_entropy",
+            Form::MeanSquaredError => "mean_squared_error",
+            Form::HalfSquaredError => "half_squared_error",
+            Form::MeanAbsoluteError => "mean_absolute_error",
+            Form::Huber { .. } => "huber",
+            Form::Hinge { .. } => "hinge",
+            Form::Perceptron => "perceptron",
         }
     }
 
-    /// Whether the target is a class label (else a row of values).
+    /// Whether the target is a class label (else a row of values). Binary cross-entropy takes both.
     pub fn takes_labels(self) -> bool {
-        self == Loss::CrossEntropy
+        use Form::{BinaryCrossEntropy, CrossEntropy, Hinge, Perceptron};
+        matches!(self.form, CrossEntropy { .. } | BinaryCrossEntropy | Hinge { .. } | Perceptron)
     }
 
-    /// Appends the loss of each row, `[B, 1]`.
+    /// Whether the target is a row of values.
+    pub fn takes_values(self) -> bool {
+        !self.takes_labels() || self.form == Form::BinaryCrossEntropy
+    }
+
+    /// Outputs that a model needs for these targets.
+    pub fn outputs(self, targets: &Targets) -> usize {
+        match (self.form, targets) {
+            (Form::BinaryCrossEntropy, Targets::Labels { .. }) => 1,
+            _ => targets.width(),
+        }
+    }
+
+    /// Checks every option.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] with the option's name.
+    pub fn validate(self) -> Result<()> {
+        let above_0 = |name, value: f32| {
+            if value > 0.0 && value.is_finite() {
+                return Ok(());
+            }
+            Err(Error::option(name, value, "must be a number above 0"))
+        };
+        match self.form {
+            Form::CrossEntropy { label_smoothing } if !(0.0..1.0).contains(&label_smoothing) => {
+                Err(Error::option("label_smoothing", label_smoothing, "must be at least 0 and below 1"))
+            }
+            Form::Huber { delta } => above_0("delta", delta),
+            Form::Hinge { margin } => above_0("margin", margin),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends the loss of each row, `[B, 1]`. The target is labels `[B]` or values of the output's shape.
     ///
     /// # Errors
     /// [`Error::Shape`] if the target does not fit the output.
     pub fn rows(self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
-        match self {
-            Loss::CrossEntropy => graph.apply(SoftmaxCrossEntropy, &[output, target]),
-            Loss::MeanSquaredError => graph.apply(MeanSquaredError, &[output, target]),
-        }
+        let mean = self.reduction == Reduction::Mean;
+        let form = match self.form {
+            Form::CrossEntropy { label_smoothing } => {
+                return graph.apply(SoftmaxCrossEntropy { label_smoothing }, &[output, target]);
+            }
+            Form::Hinge { margin } => return graph.apply(MarginLoss { margin }, &[output, target]),
+            Form::Perceptron => return graph.apply(MarginLoss { margin: 0.0 }, &[output, target]),
+            Form::BinaryCrossEntropy => Pointwise::BinaryCrossEntropy,
+            Form::MeanSquaredError => Pointwise::SquaredError,
+            Form::HalfSquaredError => Pointwise::HalfSquaredError,
+            Form::MeanAbsoluteError => Pointwise::AbsoluteError,
+            Form::Huber { delta } => Pointwise::Huber { delta },
+        };
+        let is_labels = graph.value(target).dtype == crate::graph::DType::U32;
+        let target = if is_labels { graph.apply(LabelValues, &[target])? } else { target };
+        graph.apply(PointwiseLoss { form, mean }, &[output, target])
     }
 
-    /// Appends the mean of the row losses, `[1]`.
+    /// Appends the loss of the batch, `[1]`: the mean or the sum of the row losses.
     ///
     /// # Errors
     /// As [`Loss::rows`].
-    pub fn mean(self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
+    pub fn batch(self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
         let rows = self.rows(graph, output, target)?;
         let (count, _) = graph.shape(rows).matrix(self.name())?;
-        graph.apply(ColumnSum { scale: 1.0 / count as f32 }, &[rows])
+        let scale = if self.reduction == Reduction::Mean { 1.0 / count as f32 } else { 1.0 };
+        graph.apply(ColumnSum { scale }, &[rows])
     }
 }
 
@@ -76,8 +249,91 @@ impl fmt::Display for Loss {
 impl FromStr for Loss {
     type Err = Error;
 
+    /// The loss called so, with its default options.
     fn from_str(name: &str) -> Result<Loss> {
-        let known = || Loss::ALL.iter().map(|loss| loss.name());
-        Loss::ALL.into_iter().find(|loss| loss.name() == name).ok_or_else(|| Error::unknown("loss", name, known()))
+        let known = || Loss::all().map(|loss| loss.name());
+        Loss::all().find(|loss| loss.name() == name).ok_or_else(|| Error::unknown("loss", name, known()))
+    }
+}
+
+/// The flat form in files.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LossTable {
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    label_smoothing: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    delta: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    margin: Option<f32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reduction: Option<Reduction>,
+}
+
+impl TryFrom<LossTable> for Loss {
+    type Error = Error;
+
+    fn try_from(table: LossTable) -> Result<Loss> {
+        let mut loss: Loss = table.kind.parse()?;
+        let mut unused = [("label_smoothing", table.label_smoothing), ("delta", table.delta), ("margin", table.margin)];
+        let (mut own, name) = match &mut loss.form {
+            Form::CrossEntropy { label_smoothing } => (Some(label_smoothing), "label_smoothing"),
+            Form::Huber { delta } => (Some(delta), "delta"),
+            Form::Hinge { margin } => (Some(margin), "margin"),
+            _ => (None, ""),
+        };
+        for (option, value) in &mut unused {
+            if let (Some(own), true) = (&mut own, *option == name) {
+                **own = value.take().unwrap_or(**own);
+            }
+        }
+        if let Some((option, Some(value))) = unused.iter().find(|(_, value)| value.is_some()) {
+            return Err(Error::option(option, value, &format!("the loss {} has no such option", table.kind)));
+        }
+        loss.reduction = table.reduction.unwrap_or_default();
+        loss.validate()?;
+        Ok(loss)
+    }
+}
+
+impl From<Loss> for LossTable {
+    fn from(loss: Loss) -> LossTable {
+        let mut table = LossTable { kind: loss.name().into(), ..LossTable::default() };
+        match loss.form {
+            Form::CrossEntropy { label_smoothing } if label_smoothing != 0.0 => {
+                table.label_smoothing = Some(label_smoothing);
+            }
+            Form::Huber { delta } => table.delta = Some(delta),
+            Form::Hinge { margin } => table.margin = Some(margin),
+            _ => {}
+        }
+        table.reduction = (loss.reduction != Reduction::Mean).then_some(loss.reduction);
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_survive_the_round_trip_and_foreign_ones_are_refused() {
+        let all =
+            Loss::all().chain([Loss::cross_entropy().label_smoothing(0.1).sum(), Loss::huber(0.5), Loss::hinge(2.0)]);
+        for loss in all {
+            let json = serde_json::to_string(&loss).unwrap();
+            assert_eq!(serde_json::from_str::<Loss>(&json).unwrap(), loss, "{json}");
+        }
+        for (json, part) in [
+            (r#"{"kind":"huber","margin":1}"#, "no such option"),
+            (r#"{"kind":"huber","delta":0}"#, "above 0"),
+            (r#"{"kind":"cross_entropy","label_smoothing":1}"#, "below 1"),
+            (r#"{"kind":"hinje"}"#, "`hinge`"),
+            (r#"{"kind":"huber","deltas":1}"#, "unknown field"),
+        ] {
+            let error = serde_json::from_str::<Loss>(json).unwrap_err().to_string();
+            assert!(error.contains(part), "{json}: {error}");
+        }
     }
 }

@@ -14,7 +14,7 @@ pub use dropout::DropoutLayer;
 pub use init::Init;
 pub use layer::{Forward, Layer, LayerDescription, ParameterSpec};
 pub use linear::Linear;
-pub use loss::Loss;
+pub use loss::{Form, Loss, Reduction};
 pub use sequential::Sequential;
 pub(crate) use tensor::Fnv;
 pub use tensor::{Tensor, weights_hash};

@@ -11,9 +11,11 @@ pub mod dropout;
 pub mod elementwise;
 pub mod end_step;
 pub mod gather;
+pub mod label_values;
+pub mod margin_loss;
 pub mod matmul;
 pub mod matmul_cpu;
-pub mod mean_squared_error;
+pub mod pointwise_loss;
 pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
@@ -167,10 +169,16 @@ ops! {
     SoftmaxCrossEntropy(softmax_cross_entropy::SoftmaxCrossEntropy) => [softmax_cross_entropy::SPEC];
     /// Its gradient.
     SoftmaxCrossEntropyGrad(softmax_cross_entropy::SoftmaxCrossEntropyGrad) => [softmax_cross_entropy::GRAD_SPEC];
-    /// Squared error of each row.
-    MeanSquaredError(mean_squared_error::MeanSquaredError) => [mean_squared_error::SPEC];
+    /// Loss of each row, summed over its outputs.
+    PointwiseLoss(pointwise_loss::PointwiseLoss) => [pointwise_loss::SPEC];
     /// Its gradient.
-    MeanSquaredErrorGrad(mean_squared_error::MeanSquaredErrorGrad) => [mean_squared_error::GRAD_SPEC];
+    PointwiseLossGrad(pointwise_loss::PointwiseLossGrad) => [pointwise_loss::GRAD_SPEC];
+    /// Loss of each row by the margins between classes.
+    MarginLoss(margin_loss::MarginLoss) => [margin_loss::SPEC];
+    /// Its gradient.
+    MarginLossGrad(margin_loss::MarginLossGrad) => [margin_loss::GRAD_SPEC];
+    /// Labels as numbers.
+    LabelValues(label_values::LabelValues) => [label_values::SPEC];
     /// Whether each row is classified correctly.
     CorrectRows(correct_rows::CorrectRows) => [correct_rows::SPEC];
     /// Stochastic gradient descent, in place.

@@ -1,8 +1,9 @@
 //! Cross-entropy of each row from its logits: `loss[b] = log Σ_c e^z[b,c] − z[b,label_b]`.
 //!
 //! `z: [B, C]`, `labels: [B]` (class numbers below C), `loss: [B, 1]`. Computed as
-//! `log Σ e^(z−m) − (z_label − m)` with `m = max_c z`, so that nothing overflows. Gradient:
-//! `grad_z[b,c] = g[b] · (softmax(z[b])_c − [c = label_b])`. Nothing is saved: the gradient kernel recomputes the
+//! `log Σ e^(z−m) − (z_label − m)` with `m = max_c z`, so that nothing overflows. With label smoothing ε (Szegedy et
+//! al., 2016; PyTorch's) the target is `q_c = (1 − ε)·[c = label] + ε/C` and
+//! `loss = log Σ e^(z−m) − Σ_c q_c (z_c − m)`. Gradient: `grad_z[b,c] = g[b] · (softmax(z[b])_c − q_c)`. Nothing is saved: the gradient kernel recomputes the
 //! softmax from the logits, which is cheaper than another trip through memory.
 
 use super::{Operation, Workgroups, element_grid, extent, linear_grid};
@@ -14,12 +15,20 @@ use crate::kernel::{
 use crate::{twin, uniform_struct};
 
 /// Cross-entropy of each row. Inputs: logits, labels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SoftmaxCrossEntropy;
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SoftmaxCrossEntropy {
+    /// ε, in `[0, 1)`.
+    pub label_smoothing: f32,
+}
+
+impl SoftmaxCrossEntropy {
+    /// Without label smoothing.
+    pub const PLAIN: SoftmaxCrossEntropy = SoftmaxCrossEntropy { label_smoothing: 0.0 };
+}
 
 /// Its gradient with respect to the logits. Inputs: logits, labels, gradient of each row's loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SoftmaxCrossEntropyGrad;
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SoftmaxCrossEntropyGrad(pub SoftmaxCrossEntropy);
 
 uniform_struct! {
     /// Parameters of both kernels.
@@ -28,6 +37,8 @@ uniform_struct! {
         rows: u32,
         /// C
         classes: u32,
+        /// ε
+        label_smoothing: f32,
     }
 }
 
@@ -106,11 +117,11 @@ impl Operation for SoftmaxCrossEntropy {
 
     fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
         let inputs = [request.inputs[0], request.inputs[1], request.grad_output];
-        Ok(vec![Some(request.graph.apply(SoftmaxCrossEntropyGrad, &inputs)?), None])
+        Ok(vec![Some(request.graph.apply(SoftmaxCrossEntropyGrad(*self), &inputs)?), None])
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        params(shapes[0])
+        params(self.label_smoothing, shapes[0])
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
@@ -136,7 +147,7 @@ impl Operation for SoftmaxCrossEntropyGrad {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        params(shapes[0])
+        params(self.0.label_smoothing, shapes[0])
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
@@ -144,10 +155,10 @@ impl Operation for SoftmaxCrossEntropyGrad {
     }
 }
 
-fn params(logits: &Shape) -> Result<Vec<u8>> {
+fn params(label_smoothing: f32, logits: &Shape) -> Result<Vec<u8>> {
     logits.elements_u32(SPEC.name)?;
     let (rows, classes) = logits.matrix(SPEC.name)?;
-    let params = Params { rows: extent(SPEC.name, rows)?, classes: extent(SPEC.name, classes)? };
+    let params = Params { rows: extent(SPEC.name, rows)?, classes: extent(SPEC.name, classes)?, label_smoothing };
     Ok(bytemuck::bytes_of(&params).to_vec())
 }
 
@@ -160,37 +171,50 @@ fn workgroups(params: &[u8], variant: &Variant) -> Workgroups {
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    let classes = call.params::<Params>().classes as usize;
+    let params = call.params::<Params>();
     let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
-    reference(classes, logits, labels, loss);
+    reference(&params, logits, labels, loss);
 }
 
 fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    let classes = call.params::<Params>().classes as usize;
+    let params = call.params::<Params>();
     let [Bound::Float(logits), Bound::Word(labels), Bound::Float(grad_loss), Bound::FloatMut(grad_logits)] =
         call.buffers
     else {
         panic!("{MISMATCH}")
     };
-    reference_grad(classes, logits, labels, grad_loss, grad_logits);
+    reference_grad(&params, logits, labels, grad_loss, grad_logits);
+}
+
+/// q_c: what the softmax should be.
+fn target<F: Float>(params: &Params, c: usize, label: u32) -> F {
+    let smoothing = F::from_f32(params.label_smoothing);
+    let spread = smoothing / F::from_f64(f64::from(params.classes));
+    if c == label as usize { F::ONE - smoothing + spread } else { spread }
 }
 
 /// The definition of [`SoftmaxCrossEntropy`].
-pub fn reference<F: Float>(classes: usize, logits: &[F], labels: &[u32], loss: &mut [F]) {
+pub fn reference<F: Float>(params: &Params, logits: &[F], labels: &[u32], loss: &mut [F]) {
+    let classes = params.classes as usize;
     for ((z, &label), loss) in logits.chunks_exact(classes).zip(labels).zip(loss) {
         let (largest, sum) = largest_and_sum(z);
-        *loss = sum.ln() - (z[label as usize] - largest);
+        let expected: F = if params.label_smoothing == 0.0 {
+            z[label as usize] - largest
+        } else {
+            (0..classes).map(|c| target::<F>(params, c, label) * (z[c] - largest)).sum()
+        };
+        *loss = sum.ln() - expected;
     }
 }
 
 /// The definition of [`SoftmaxCrossEntropyGrad`].
-pub fn reference_grad<F: Float>(classes: usize, logits: &[F], labels: &[u32], grad_loss: &[F], grad_logits: &mut [F]) {
+pub fn reference_grad<F: Float>(params: &Params, logits: &[F], labels: &[u32], grad_loss: &[F], grad_logits: &mut [F]) {
+    let classes = params.classes as usize;
     let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
     for (((z, grad_z), &label), &g) in rows.zip(labels).zip(grad_loss) {
         let (largest, sum) = largest_and_sum(z);
         for c in 0..classes {
-            let softmax = (z[c] - largest).exp() / sum;
-            grad_z[c] = g * if c == label as usize { softmax - F::ONE } else { softmax };
+            grad_z[c] = g * ((z[c] - largest).exp() / sum - target(params, c, label));
         }
     }
 }

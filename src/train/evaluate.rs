@@ -2,11 +2,14 @@
 
 use super::model::Model;
 use crate::backend::Device;
+use crate::backend::cpu::CpuExecutor;
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
+use crate::graph::{DType, Graph, Role};
+use crate::kernel::Target as KernelTarget;
 use crate::nn::Loss;
 use crate::ops::correct_rows::predicted_class;
-use crate::ops::{mean_squared_error, softmax_cross_entropy};
+use crate::plan::{PhaseId, Plan};
 
 /// How well a model does on data.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -44,14 +47,19 @@ impl Model {
         data.check()?;
         let outputs: Vec<f64> = self.outputs(&data.features, device).await?.into_iter().map(f64::from).collect();
         let width = self.architecture.output_width()?;
-        match (&data.targets, self.loss) {
-            (Targets::Labels { classes, data, .. }, Loss::CrossEntropy) if classes.len() <= width => {
-                Ok(classification(&outputs, width, data, classes))
+        let needed = self.loss.outputs(&data.targets);
+        match &data.targets {
+            Targets::Labels { classes, data: labels, .. } if self.loss.takes_labels() && needed <= width => {
+                let loss = mean_loss(self.loss, &outputs, width, &Target::Labels(labels))?;
+                Ok(classification(loss, &outputs, width, labels, classes))
             }
-            (Targets::Values { names, data }, Loss::MeanSquaredError) if names.len() == width => {
-                Ok(regression(&outputs, width, data))
+            Targets::Values { data: values, .. } if self.loss.takes_values() && needed == width => {
+                let values: Vec<f64> = values.iter().map(|&y| f64::from(y)).collect();
+                let loss = mean_loss(self.loss, &outputs, width, &Target::Values(&values))?;
+                Ok(regression(loss, &outputs, width, &values))
             }
-            (targets, loss) => {
+            targets => {
+                let loss = self.loss;
                 let detail =
                     format!("a model of {width} outputs trained for {loss} does not fit {} targets", targets.width());
                 Err(Error::shape("data", detail))
@@ -69,17 +77,41 @@ impl Model {
     }
 }
 
-fn classification(outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
-    let mut losses = vec![0.0; labels.len()];
-    softmax_cross_entropy::reference(width, outputs, labels, &mut losses);
-    let mut confusion = vec![vec![0; width]; classes.len()];
+enum Target<'a> {
+    Labels(&'a [u32]),
+    Values(&'a [f64]),
+}
+
+/// Mean of the row losses, by the loss's own ops in f64.
+fn mean_loss(loss: Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<f64> {
+    let rows = outputs.len() / width;
+    let mut graph = Graph::new();
+    let output = graph.declare("output", [rows, width], DType::F32, Role::State);
+    let expected = match target {
+        Target::Labels(_) => graph.declare("labels", [rows], DType::U32, Role::State),
+        Target::Values(_) => graph.declare("values", [rows, width], DType::F32, Role::State),
+    };
+    let row_losses = loss.rows(&mut graph, output, expected)?;
+    graph.set_role(row_losses, Role::Output);
+    let mut executor = CpuExecutor::<f64>::new(Plan::new(graph, &KernelTarget::DOWNLEVEL)?)?;
+    executor.write(output, outputs)?;
+    match target {
+        Target::Labels(labels) => executor.write_words(expected, labels)?,
+        Target::Values(values) => executor.write(expected, values)?,
+    }
+    executor.run(PhaseId::FIRST, 1);
+    Ok(executor.read(row_losses)?.iter().sum::<f64>() / rows as f64)
+}
+
+fn classification(loss: f64, outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
+    let mut confusion = vec![vec![0; width.max(classes.len())]; classes.len()];
     for (row, &label) in outputs.chunks_exact(width).zip(labels) {
         confusion[label as usize][predicted_class(row)] += 1;
     }
     let correct: u64 = (0..classes.len()).map(|c| confusion[c][c]).sum();
     Evaluation {
         rows: labels.len(),
-        loss: losses.iter().sum::<f64>() / labels.len() as f64,
+        loss,
         accuracy: Some(correct as f64 / labels.len() as f64),
         confusion: Some(confusion),
         classes: Some(classes.to_vec()),
@@ -89,19 +121,15 @@ fn classification(outputs: &[f64], width: usize, labels: &[u32], classes: &[Stri
     }
 }
 
-fn regression(outputs: &[f64], width: usize, targets: &[f32]) -> Evaluation {
-    let targets: Vec<f64> = targets.iter().map(|&y| f64::from(y)).collect();
+fn regression(loss: f64, outputs: &[f64], width: usize, targets: &[f64]) -> Evaluation {
     let rows = targets.len() / width;
-    let mut losses = vec![0.0; rows];
-    mean_squared_error::reference(width, outputs, &targets, &mut losses);
-    let loss = losses.iter().sum::<f64>() / rows as f64;
-    let absolute: f64 = outputs.iter().zip(&targets).map(|(p, y)| (p - y).abs()).sum();
+    let absolute: f64 = outputs.iter().zip(targets).map(|(p, y)| (p - y).abs()).sum();
     let mut variance = 0.0;
     for column in 0..width {
         let mean = targets.iter().skip(column).step_by(width).sum::<f64>() / rows as f64;
         variance += targets.iter().skip(column).step_by(width).map(|y| (y - mean).powi(2)).sum::<f64>();
     }
-    let residual: f64 = outputs.iter().zip(&targets).map(|(p, y)| (p - y).powi(2)).sum();
+    let residual: f64 = outputs.iter().zip(targets).map(|(p, y)| (p - y).powi(2)).sum();
     Evaluation {
         rows,
         loss,
@@ -110,6 +138,6 @@ fn regression(outputs: &[f64], width: usize, targets: &[f32]) -> Evaluation {
         classes: None,
         r_squared: (variance > 0.0).then(|| 1.0 - residual / variance),
         mean_absolute_error: Some(absolute / targets.len() as f64),
-        root_mean_squared_error: Some(loss.sqrt()),
+        root_mean_squared_error: Some((residual / targets.len() as f64).sqrt()),
     }
 }

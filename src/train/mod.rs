@@ -10,7 +10,7 @@ mod run_folder;
 mod trainer;
 
 pub use evaluate::Evaluation;
-pub use model::{Model, Target, softmax};
+pub use model::{Model, Target, probabilities};
 pub use program::{BatchSize, Batches, Program, ProgramSpec, ResidentRows, RowsSpec, TargetSpec};
 pub use report::{EpochReport, Event, Flow, History};
 pub use run_folder::RunFolder;

@@ -114,8 +114,12 @@ impl Model {
     }
 }
 
-/// Probabilities of the classes from a row of logits.
-pub fn softmax(logits: &[f32]) -> Vec<f64> {
+/// Probabilities of the classes from a row of logits: their softmax; of a single logit, those of the classes 0 and 1.
+pub fn probabilities(logits: &[f32]) -> Vec<f64> {
+    if let [logit] = logits {
+        let one = 1.0 / (1.0 + f64::from(-logit).exp());
+        return vec![1.0 - one, one];
+    }
     let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let powers: Vec<f64> = logits.iter().map(|&z| f64::from(z - largest).exp()).collect();
     let sum: f64 = powers.iter().sum();

@@ -139,6 +139,7 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
     }
     let outputs = model.architecture.output_width().map_err(|e| e.to_string())?;
     let named = match &model.target {
+        Target::Classes { classes, .. } if outputs == 1 && classes.len() == 2 => 1,
         Target::Classes { classes, .. } => classes.len(),
         Target::Values { names } => names.len(),
     };

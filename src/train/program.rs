@@ -7,7 +7,7 @@
 use crate::data::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
-use crate::nn::{Loss, Sequential};
+use crate::nn::{Form, Loss, Sequential};
 use crate::ops::{
     begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, end_step::EndStep, gather::Gather,
     shuffle::Shuffle,
@@ -285,8 +285,8 @@ impl Program {
         let target = graph.apply(gather_targets, &[resident.targets, order])?;
         let output = spec.model.forward(graph, &self.parameters, x, training, spec.seed)?;
         graph.set_scope("loss");
-        let loss = spec.loss.mean(graph, output, target)?;
-        let metric = if spec.loss.takes_labels() {
+        let loss = spec.loss.batch(graph, output, target)?;
+        let metric = if kind.target == TargetSpec::Labels {
             let correct = graph.apply(CorrectRows, &[output, target])?;
             graph.apply(ColumnSum::SUM, &[correct])?
         } else {
@@ -318,6 +318,7 @@ fn declare_rows(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows 
 
 fn check(spec: &ProgramSpec<'_>) -> Result<()> {
     spec.optimizer.validate()?;
+    spec.loss.validate()?;
     let output = spec.model.output_width()?;
     if spec.batch_size == BatchSize::Rows(0) {
         return Err(Error::option("batch_size", 0, "must be at least 1, or full"));
@@ -331,8 +332,10 @@ fn check(spec: &ProgramSpec<'_>) -> Result<()> {
             return Err(Error::shape("data", detail));
         }
         let fits = match rows.target {
-            TargetSpec::Labels => spec.loss.takes_labels(),
-            TargetSpec::Values(width) => !spec.loss.takes_labels() && width == output,
+            TargetSpec::Labels => {
+                spec.loss.takes_labels() && (output == 1) == (spec.loss.form == Form::BinaryCrossEntropy)
+            }
+            TargetSpec::Values(width) => spec.loss.takes_values() && width == output,
         };
         if !fits {
             let target = match rows.target {

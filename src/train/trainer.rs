@@ -145,12 +145,7 @@ impl Trainer {
     fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
-            if let (Targets::Labels { classes, .. }, Ok(width)) = (&data.targets, self.model.output_width())
-                && width < classes.len()
-            {
-                let detail = format!("{} classes need as many outputs, the model has {width}", classes.len());
-                return Err(Error::shape("model", detail));
-            }
+            self.check_width(&data.targets)?;
         }
         Program::build(&ProgramSpec {
             model: &self.model,
@@ -163,6 +158,21 @@ impl Trainer {
             train: RowsSpec::of(train),
             test: test.map(RowsSpec::of),
         })
+    }
+
+    /// A model of classes may have more outputs than there are classes, but not fewer.
+    fn check_width(&self, targets: &Targets) -> Result<()> {
+        let Targets::Labels { classes, .. } = targets else { return Ok(()) };
+        let (width, needed) = (self.model.output_width()?, self.loss.outputs(targets));
+        if self.loss.takes_labels() && needed == 1 && classes.len() != 2 {
+            let detail = format!("{} takes labels of 2 classes, there are {}", self.loss, classes.len());
+            return Err(Error::shape("loss", detail));
+        }
+        if self.loss.takes_labels() && width < needed {
+            let detail = format!("{} classes need {needed} outputs, the model has {width}", classes.len());
+            return Err(Error::shape("model", detail));
+        }
+        Ok(())
     }
 
     /// Trains on `data.train` and evaluates on `data.test` after each epoch.
@@ -195,7 +205,7 @@ impl Trainer {
         executor.write_words(program.step_state, &state.words())?;
 
         (self.observer)(&Event::Start { steps: self.epochs * program.train_batches.count() as u64 });
-        let takes_labels = self.loss.takes_labels();
+        let takes_labels = matches!(train.targets, Targets::Labels { .. });
         let mut run = Run::new(&mut executor, &program, takes_labels, learning_rate, &mut self.observer)?;
         for epoch in 1..=self.epochs {
             run.epoch(epoch).await?;

@@ -9,7 +9,8 @@ use anygrad::ops::{Op, Operation};
 use anygrad::ops::{
     add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows, column_sum::ColumnSum,
     correct_rows::CorrectRows, dropout::Dropout, elementwise::Elementwise, end_step::EndStep, gather::Gather,
-    matmul::Matmul, mean_squared_error::*, sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
+    label_values::LabelValues, margin_loss::*, matmul::Matmul, pointwise_loss::*, sgd::Sgd, shuffle::Shuffle,
+    softmax_cross_entropy::*,
 };
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -120,10 +121,18 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(Elementwise::Multiply, [f([b, c]), f([b, c])]),
         Case::new(dropout(0.2), [f([b, c])]),
         Case::new(dropout(0.0), [f([b, c])]),
-        Case::new(SoftmaxCrossEntropy, [f([b, c]), words([b])]),
-        Case::new(SoftmaxCrossEntropyGrad, [f([b, c]), words([b]), f([b, 1])]),
-        Case::new(MeanSquaredError, [f([b, c]), f([b, c])]),
-        Case::new(MeanSquaredErrorGrad, [f([b, c]), f([b, c]), f([b, 1])]),
+        Case::new(SoftmaxCrossEntropy::PLAIN, [f([b, c]), words([b])]),
+        Case::new(SoftmaxCrossEntropy { label_smoothing: 0.1 }, [f([b, c]), words([b])]),
+        Case::new(SoftmaxCrossEntropyGrad(SoftmaxCrossEntropy::PLAIN), [f([b, c]), words([b]), f([b, 1])]),
+        Case::new(
+            SoftmaxCrossEntropyGrad(SoftmaxCrossEntropy { label_smoothing: 0.3 }),
+            [f([b, c]), words([b]), f([b, 1])],
+        ),
+        Case::new(MarginLoss { margin: 1.0 }, [f([b, c]), words([b])]),
+        Case::new(MarginLoss { margin: 0.0 }, [f([b, c]), words([b])]),
+        Case::new(MarginLossGrad(MarginLoss { margin: 1.0 }), [f([b, c]), words([b]), f([b, 1])]),
+        Case::new(MarginLossGrad(MarginLoss { margin: 0.0 }), [f([b, c]), words([b]), f([b, 1])]),
+        Case::new(LabelValues, [words([b])]),
         Case::new(CorrectRows, [f([b, c]), words([b])]),
         Case::new(sgd(0.0, 0.0, false), [f([b, c]), f([b, c])]),
         Case::new(sgd(0.9, 0.0, false), [f([b, c]), f([b, c]), f([b, c])]),
@@ -139,6 +148,13 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(BeginEpoch { training: true }, [words([5])]),
         Case::new(BeginEpoch { training: false }, [words([5])]),
     ];
+    for form in Pointwise::ALL {
+        for mean in [true, false] {
+            let loss = PointwiseLoss { form, mean };
+            cases.push(Case::new(loss, [f([b, c]), f([b, c])]));
+            cases.push(Case::new(PointwiseLossGrad(loss), [f([b, c]), f([b, c]), f([b, 1])]));
+        }
+    }
     for &activation in Activation::ALL {
         cases.push(Case::new(Activate(activation), [f([b, c])]));
         cases.push(Case::new(ActivateGrad(activation), [f([b, c]), f([b, c])]));

@@ -1,0 +1,57 @@
+//! Labels of two classes as numbers: `y[b] = label_b`, `labels: [B]` of 0 and 1, `y: [B, 1]`.
+//!
+//! It lets a loss of numbers, such as binary cross-entropy with one output, take class labels. No gradient.
+
+use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// Labels as numbers. Input: labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LabelValues;
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// B
+        rows: u32,
+    }
+}
+
+/// The kernel.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "label_values",
+    bindings: &[Binding::PARAMS, Binding::read_words("labels"), Binding::write("y")],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("label_values", "label_values.wgsl", [Grid], 64),
+    twin: twin!(call),
+};
+
+impl Operation for LabelValues {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [labels] = inputs else { return Err(Error::shape(SPEC.name, "takes labels")) };
+        Ok(vec![([labels.shape.vector(SPEC.name)?, 1].into(), DType::F32)])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        Ok(bytemuck::bytes_of(&Params { rows: extent(SPEC.name, shapes[0].elements())? }).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let [Bound::Word(labels), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    for (&label, y) in labels.iter().zip(y.iter_mut()) {
+        *y = F::from_f64(f64::from(label));
+    }
+}

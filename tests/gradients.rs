@@ -101,7 +101,19 @@ enum Data64 {
 
 /// Whether the op has a derivative: it computes floats from floats, and is not itself part of a backward pass.
 fn is_differentiable(op: &Op) -> bool {
-    let without = ["_grad", "gather", "sgd", "correct_rows", "shuffle", "begin_epoch", "end_step"];
+    let without = [
+        "_grad",
+        "gather",
+        "sgd",
+        "adam",
+        "rmsprop",
+        "adagrad",
+        "label_values",
+        "correct_rows",
+        "shuffle",
+        "begin_epoch",
+        "end_step",
+    ];
     !without.iter().any(|part| op.name().contains(part))
 }
 

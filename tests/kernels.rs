@@ -171,6 +171,13 @@ fn bound(case: &Case, inputs: &[Data], i: usize, expected: f64) -> f64 {
             let size = magnitude(0, i) + magnitude(1, i) + velocity;
             8.0 * U * size + TINY
         }
+        // Each result is a sum of products of the operands with factors below 1, and of a step whose relative error is
+        // a few roundings.
+        Op::Adam(_) | Op::RmsProp(_) | Op::Adagrad(_) => {
+            let size: f64 = (0..case.inputs.len()).map(|input| magnitude(input, i)).sum();
+            let g = magnitude(1, i) + 0.01 * magnitude(0, i);
+            32.0 * U * (size + g * g + expected.abs()) + TINY
+        }
         Op::CorrectRows(_) | Op::LabelValues(_) | Op::BeginEpoch(_) | Op::Shuffle(_) | Op::EndStep(_) => 0.0,
     }
 }

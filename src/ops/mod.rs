@@ -2,6 +2,8 @@
 //! dispatch and the CPU twin.
 
 pub mod activation;
+pub mod adagrad;
+pub mod adam;
 pub mod add_bias;
 pub mod begin_epoch;
 pub mod broadcast_rows;
@@ -16,6 +18,7 @@ pub mod margin_loss;
 pub mod matmul;
 pub mod matmul_cpu;
 pub mod pointwise_loss;
+pub mod rmsprop;
 pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
@@ -108,6 +111,40 @@ macro_rules! one_variant {
 }
 pub(crate) use one_variant;
 
+/// The variant table of a kernel bound by memory: one element per invocation, then four where `Params::count` is a
+/// multiple of four. The second is in the file with `_vec4`.
+macro_rules! element_variants {
+    ($name:literal, [$($part:ident),*]) => {
+        &[
+            element_variants!(@row "plain", $name, concat!($name, ".wgsl"), [$($part),*], |_, _| true),
+            element_variants!(
+                @row "vec4", concat!($name, "_vec4"), concat!($name, "_vec4.wgsl"), [$($part),*],
+                |params, _| bytemuck::pod_read_unaligned::<Params>(params).count.is_multiple_of(4)
+            ),
+        ]
+    };
+    (@row $variant:literal, $entry:expr, $file:expr, [$($part:ident),*], $accepts:expr) => {
+        $crate::kernel::Variant {
+            name: $variant,
+            file: $file,
+            source: include_str!(concat!("../../shaders/", $file)),
+            entry_point: $entry,
+            shared: &[$($crate::kernel::Shared::$part),*],
+            workgroup_size: 256,
+            constants: &[],
+            requirements: $crate::kernel::Requirements::NONE,
+            suits: $crate::kernel::Suits::Any,
+            accepts: $accepts,
+        }
+    };
+}
+pub(crate) use element_variants;
+
+/// The grid for the variants of [`element_variants`].
+pub(crate) fn element_or_vec4_grid(elements: u32, variant: &Variant) -> Workgroups {
+    element_grid(if variant.name == "vec4" { elements / 4 } else { elements }, variant)
+}
+
 /// Builds [`Op`], its conversions, its delegation to [`Operation`] and the list of kernels.
 macro_rules! ops {
     ($($(#[$doc:meta])* $name:ident($op:ty) => [$($spec:path),+];)*) => {
@@ -183,6 +220,12 @@ ops! {
     CorrectRows(correct_rows::CorrectRows) => [correct_rows::SPEC];
     /// Stochastic gradient descent, in place.
     Sgd(sgd::Sgd) => [sgd::SPEC, sgd::MOMENTUM_SPEC];
+    /// Adam or AdamW, in place.
+    Adam(adam::Adam) => [adam::SPEC];
+    /// RMSprop, in place.
+    RmsProp(rmsprop::RmsProp) => [rmsprop::SPEC, rmsprop::MOMENTUM_SPEC];
+    /// Adagrad, in place.
+    Adagrad(adagrad::Adagrad) => [adagrad::SPEC];
     /// Rows of the resident dataset that make up the batch.
     Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
     /// Moves the run's state to the next epoch.

@@ -11,12 +11,10 @@
 //! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
 //! the device. `w`, `grad` and `v` have one shape.
 
-use super::{Operation, Workgroups, element_grid};
+use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant, twin::MISMATCH,
-};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, and `velocity` (in place) if `momentum ≠ 0`.
@@ -48,45 +46,13 @@ uniform_struct! {
     }
 }
 
-/// One element per invocation, then four: the update is bound by memory.
-macro_rules! element_variants {
-    ($name:literal) => {
-        &[
-            Variant {
-                name: "plain",
-                file: concat!($name, ".wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-                entry_point: $name,
-                shared: &[Shared::Grid, Shared::Step],
-                workgroup_size: 256,
-                constants: &[],
-                requirements: Requirements::NONE,
-                suits: Suits::Any,
-                accepts: |_, _| true,
-            },
-            Variant {
-                name: "vec4",
-                file: concat!($name, "_vec4.wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, "_vec4.wgsl")),
-                entry_point: concat!($name, "_vec4"),
-                shared: &[Shared::Grid, Shared::Step],
-                workgroup_size: 256,
-                constants: &[],
-                requirements: Requirements::NONE,
-                suits: Suits::Any,
-                accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).count.is_multiple_of(4),
-            },
-        ]
-    };
-}
-
 /// The kernel without momentum.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "sgd",
     bindings: &[Binding::PARAMS, Binding::STEP, Binding::write("weight"), Binding::read("grad")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("sgd"),
+    variants: element_variants!("sgd", [Grid, Step]),
     twin: twin!(call),
 };
 
@@ -102,7 +68,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("sgd_momentum"),
+    variants: element_variants!("sgd_momentum", [Grid, Step]),
     twin: twin!(call_momentum),
 };
 
@@ -132,8 +98,7 @@ impl Operation for Sgd {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let count = bytemuck::pod_read_unaligned::<Params>(params).count;
-        element_grid(if variant.name == "vec4" { count / 4 } else { count }, variant)
+        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
     }
 }
 

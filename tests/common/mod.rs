@@ -7,10 +7,10 @@ use anygrad::kernel::{Access, Binding, Element, Variant};
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::{Op, Operation};
 use anygrad::ops::{
-    add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows, column_sum::ColumnSum,
-    correct_rows::CorrectRows, dropout::Dropout, elementwise::Elementwise, end_step::EndStep, gather::Gather,
-    label_values::LabelValues, margin_loss::*, matmul::Matmul, pointwise_loss::*, sgd::Sgd, shuffle::Shuffle,
-    softmax_cross_entropy::*,
+    adagrad::Adagrad, adam::Adam, add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows,
+    column_sum::ColumnSum, correct_rows::CorrectRows, dropout::Dropout, elementwise::Elementwise, end_step::EndStep,
+    gather::Gather, label_values::LabelValues, margin_loss::*, matmul::Matmul, pointwise_loss::*, rmsprop::RmsProp,
+    sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
 };
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -138,6 +138,11 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(sgd(0.9, 0.0, false), [f([b, c]), f([b, c]), f([b, c])]),
         Case::new(sgd(0.9, 0.25, false), [f([b, c]), f([b, c]), f([b, c])]),
         Case::new(sgd(0.9, 0.0, true), [f([b, c]), f([b, c]), f([b, c])]),
+        Case::new(adam(false), [f([b, c]), f([b, c]), f([b, c]), f([b, c])]),
+        Case::new(adam(true), [f([b, c]), f([b, c]), f([b, c]), f([b, c])]),
+        Case::new(rmsprop(0.0), [f([b, c]), f([b, c]), f([b, c])]),
+        Case::new(rmsprop(0.9), [f([b, c]), f([b, c]), f([b, c]), f([b, c])]),
+        Case::new(adagrad(), [f([b, c]), f([b, c]), f([b, c])]),
         Case::new(Gather::F32 { rows: b }, [f([b + 3, c]), words([b + 3])]),
         Case::new(Gather::U8 { rows: b, scale: 1.0 / 255.0 }, [(Shape::from([b + 3, c]), DType::U8), words([b + 3])]),
         Case::new(Gather::Labels { rows: b }, [words([b + 3]), words([b + 3])]),
@@ -168,6 +173,18 @@ pub fn dropout(rate: f32) -> Dropout {
 
 fn sgd(momentum: f32, dampening: f32, nesterov: bool) -> Sgd {
     Sgd { momentum, dampening, nesterov, weight_decay: 0.01 }
+}
+
+fn adam(decoupled: bool) -> Adam {
+    Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, decoupled }
+}
+
+fn rmsprop(momentum: f32) -> RmsProp {
+    RmsProp { alpha: 0.99, epsilon: 1e-8, momentum, weight_decay: 0.01 }
+}
+
+fn adagrad() -> Adagrad {
+    Adagrad { rate_decay: 0.1, epsilon: 1e-10, weight_decay: 0.01 }
 }
 
 /// A plan of one op with the given variant: inputs and outputs are kept, so that both can be read back.
@@ -221,6 +238,10 @@ pub fn draw_inputs(case: &Case, values: Values, stream: &mut Stream) -> Vec<Data
         .iter()
         .zip(bindings)
         .map(|((shape, dtype), binding)| match (dtype, binding.element, binding.name) {
+            // Sums of squares are not negative; away from 0, so that a quotient by their root has a bounded error.
+            (DType::F32, _, "second" | "squares") => {
+                Data::Float(values.draw(stream, shape.elements()).iter().map(|x| x.abs() + 0.01).collect())
+            }
             (DType::F32, _, _) => Data::Float(values.draw(stream, shape.elements())),
             (_, Element::StepState, _) => Data::Word(step_state().to_vec()),
             (DType::U8, _, _) => {

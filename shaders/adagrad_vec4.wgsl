@@ -1,0 +1,32 @@
+// Adagrad, one invocation per four elements.
+
+struct Params {
+    count: u32,
+    rate_decay: f32,
+    epsilon: f32,
+    weight_decay: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(2) var<storage, read_write> weight: array<vec4<Elem>>;
+@group(0) @binding(3) var<storage, read> grad: array<vec4<Elem>>;
+@group(0) @binding(4) var<storage, read_write> squares: array<vec4<Elem>>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn adagrad_vec4(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = linear_index(group, groups, local);
+    if i >= params.count / 4u {
+        return;
+    }
+    let w = weight[i];
+    let g = grad[i] + params.weight_decay * w;
+    let s = squares[i] + g * g;
+    squares[i] = s;
+    let rate = step_state.learning_rate / (1.0 + f32(step_state.step) * params.rate_decay);
+    weight[i] = w - rate * g / (sqrt(s) + params.epsilon);
+}

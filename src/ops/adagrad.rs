@@ -1,0 +1,105 @@
+//! Adagrad (Duchi, Hazan, Singer, 2011), in place, by PyTorch's rule (`torch.optim.Adagrad`):
+//!
+//! ```text
+//! g ← grad + weight_decay · w
+//! s ← s + g²
+//! w ← w − learning_rate / (1 + t · rate_decay) · g / (√s + ε)      at step t = 0, 1, …
+//! ```
+//!
+//! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number come from the run's state.
+
+use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// The update of one parameter. Inputs: `weight` (in place), `grad`, `squares` (in place).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adagrad {
+    /// By how much the learning rate falls with each step.
+    pub rate_decay: f32,
+    /// ε, keeps the division finite.
+    pub epsilon: f32,
+    /// Added to the gradient as `weight_decay · w`.
+    pub weight_decay: f32,
+}
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// Elements of each tensor.
+        count: u32,
+        /// By how much the learning rate falls with each step.
+        rate_decay: f32,
+        /// ε
+        epsilon: f32,
+        /// Factor of `w` in the gradient.
+        weight_decay: f32,
+    }
+}
+
+/// The kernel.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "adagrad",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::write("weight"),
+        Binding::read("grad"),
+        Binding::write("squares"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: element_variants!("adagrad", [Grid, Step]),
+    twin: twin!(call),
+};
+
+impl Operation for Adagrad {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let expected = 3;
+        if inputs.len() != expected || inputs.iter().any(|v| v.shape != inputs[0].shape) {
+            let detail = format!("takes {expected} tensors of one shape: weight, grad and the sum of squares");
+            return Err(Error::shape(self.spec().name, detail));
+        }
+        Ok(Vec::new())
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let params = Params {
+            count: shapes[0].elements_u32(SPEC.name)?,
+            rate_decay: self.rate_decay,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+        };
+        Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(squares)] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    reference(&params, &StepState::from_words(state), weight, grad, squares);
+}
+
+/// The definition.
+pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F], squares: &mut [F]) {
+    let f = F::from_f32;
+    let rate = f(state.learning_rate) / (F::ONE + F::from_f64(f64::from(state.step)) * f(params.rate_decay));
+    for ((w, &grad), s) in weight.iter_mut().zip(grad).zip(squares) {
+        let g = grad + f(params.weight_decay) * *w;
+        *s += g * g;
+        *w -= rate * g / (s.sqrt() + f(params.epsilon));
+    }
+}

@@ -1,0 +1,154 @@
+//! Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019), in place, by PyTorch's rule:
+//!
+//! ```text
+//! g ← grad + weight_decay · w                        Adam
+//! w ← w · (1 − learning_rate · weight_decay)         AdamW
+//! m ← β1 · m + (1 − β1) · g
+//! v ← β2 · v + (1 − β2) · g²
+//! w ← w − learning_rate · (m / (1 − β1ᵗ)) / (√(v / (1 − β2ᵗ)) + ε)     at step t = 1, 2, …
+//! ```
+//!
+//! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0. The learning rate and the step number come from the
+//! run's state on the device. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
+
+use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// The update of one parameter. Inputs: `weight` (in place), `grad`, `first` and `second` moment (in place).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// β1, share of the first moment kept.
+    pub beta1: f32,
+    /// β2, share of the second moment kept.
+    pub beta2: f32,
+    /// ε, keeps the division finite.
+    pub epsilon: f32,
+    /// Factor of `w`.
+    pub weight_decay: f32,
+    /// Whether the decay acts on the weight itself (AdamW) instead of the gradient.
+    pub decoupled: bool,
+}
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// Elements of each tensor.
+        count: u32,
+        /// β1
+        beta1: f32,
+        /// 1 − β1, rounded once.
+        share1: f32,
+        /// ln β1
+        log_beta1: f32,
+        /// β2
+        beta2: f32,
+        /// 1 − β2, rounded once.
+        share2: f32,
+        /// ln β2
+        log_beta2: f32,
+        /// ε
+        epsilon: f32,
+        /// Factor of `w`.
+        weight_decay: f32,
+        /// 1 for AdamW, else 0.
+        decoupled: u32,
+    }
+}
+
+/// The kernel.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "adam",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::write("weight"),
+        Binding::read("grad"),
+        Binding::write("first"),
+        Binding::write("second"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: element_variants!("adam", [Grid, Step]),
+    twin: twin!(call),
+};
+
+impl Operation for Adam {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let expected = 4;
+        if inputs.len() != expected || inputs.iter().any(|v| v.shape != inputs[0].shape) {
+            let detail = format!("takes {expected} tensors of one shape: weight, grad, first and second moment");
+            return Err(Error::shape(self.spec().name, detail));
+        }
+        Ok(Vec::new())
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let (beta1, beta2) = (f64::from(self.beta1), f64::from(self.beta2));
+        let params = Params {
+            count: shapes[0].elements_u32(SPEC.name)?,
+            beta1: self.beta1,
+            share1: (1.0 - beta1) as f32,
+            log_beta1: beta1.ln() as f32,
+            beta2: self.beta2,
+            share2: (1.0 - beta2) as f32,
+            log_beta2: beta2.ln() as f32,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            decoupled: u32::from(self.decoupled),
+        };
+        Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [
+        Bound::Word(state),
+        Bound::FloatMut(weight),
+        Bound::Float(grad),
+        Bound::FloatMut(first),
+        Bound::FloatMut(second),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    reference(&params, &StepState::from_words(state), weight, grad, first, second);
+}
+
+/// The definition.
+pub fn reference<F: Float>(
+    params: &Params,
+    state: &StepState,
+    weight: &mut [F],
+    grad: &[F],
+    first: &mut [F],
+    second: &mut [F],
+) {
+    let f = F::from_f32;
+    let (rate, decay, t) = (f(state.learning_rate), f(params.weight_decay), F::from_f64(f64::from(state.step) + 1.0));
+    // β = 0 has no logarithm, and 1 − 0ᵗ = 1: exp(−∞) = 0 gives just that.
+    let correction1 = -(t * f(params.log_beta1)).exp_m1();
+    let correction2 = -(t * f(params.log_beta2)).exp_m1();
+    for (((w, &grad), m), v) in weight.iter_mut().zip(grad).zip(first).zip(second) {
+        let mut g = grad;
+        if params.decoupled == 1 {
+            *w -= rate * decay * *w;
+        } else {
+            g += decay * *w;
+        }
+        *m = f(params.beta1) * *m + f(params.share1) * g;
+        *v = f(params.beta2) * *v + f(params.share2) * g * g;
+        *w -= rate * (*m / correction1) / ((*v / correction2).sqrt() + f(params.epsilon));
+    }
+}

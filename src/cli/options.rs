@@ -4,6 +4,7 @@ use anygrad::backend::Request;
 use anygrad::data::Source;
 use anygrad::nn::Loss;
 use anygrad::ops::activation::Activation;
+use anygrad::optim::Optimizer;
 use anygrad::train::BatchSize;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -42,19 +43,19 @@ pub struct TrainOptions {
     /// or perceptron [default: what fits the target]
     #[arg(long, value_name = "NAME")]
     pub loss: Option<Loss>,
-    /// sgd [default: sgd]
+    /// sgd, adam, adamw, rmsprop or adagrad [default: sgd]
     #[arg(long, value_name = "NAME")]
-    pub optimizer: Option<OptimizerName>,
-    /// Step length [default: 0.1]
+    pub optimizer: Option<NamedOptimizer>,
+    /// Step length [default: 0.1; adam and adamw 0.001; rmsprop and adagrad 0.01]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub learning_rate: Option<f32>,
-    /// Share of the velocity kept from step to step [default: 0.9]
+    /// Share of the velocity kept from step to step, for sgd and rmsprop [default: 0.9; rmsprop 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub momentum: Option<f32>,
-    /// Nesterov's form of momentum
+    /// Nesterov's form of momentum, for sgd
     #[arg(long)]
     pub nesterov: bool,
-    /// PyTorch's weight decay [default: 0]
+    /// PyTorch's weight decay [default: 0; adamw 0.01]
     #[arg(long, value_name = "D", allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
     /// Probability of dropping a hidden unit in training [default: 0]
@@ -99,17 +100,14 @@ impl std::str::FromStr for Hidden {
     }
 }
 
-/// Optimizers by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OptimizerName;
+/// An optimizer by name, with its defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NamedOptimizer(pub Optimizer);
 
-impl std::str::FromStr for OptimizerName {
+impl std::str::FromStr for NamedOptimizer {
     type Err = anygrad::Error;
 
-    fn from_str(name: &str) -> Result<OptimizerName, anygrad::Error> {
-        match name {
-            "sgd" => Ok(OptimizerName),
-            _ => Err(anygrad::Error::unknown("optimizer", name, ["sgd"])),
-        }
+    fn from_str(name: &str) -> Result<NamedOptimizer, anygrad::Error> {
+        Optimizer::named(name).map(NamedOptimizer)
     }
 }

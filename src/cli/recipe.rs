@@ -5,7 +5,7 @@ use anygrad::backend::Request;
 use anygrad::data::{Source, Split};
 use anygrad::nn::{LayerDescription, Loss, Sequential};
 use anygrad::ops::activation::Activation;
-use anygrad::optim::{Optimizer, Sgd};
+use anygrad::optim::Optimizer;
 use anygrad::train::BatchSize;
 use anygrad::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -127,12 +127,34 @@ fn layers(options: &TrainOptions, outputs: usize) -> Vec<LayerDescription> {
     layers
 }
 
+/// The file's optimizer, or the named one with its defaults if it is another; the flags on top.
 fn optimizer(from_file: Option<Optimizer>, options: &TrainOptions) -> Result<Optimizer> {
-    let Optimizer::Sgd(mut sgd) = from_file.unwrap_or(Optimizer::Sgd(Sgd::new(0.1).momentum(0.9)));
-    sgd.learning_rate = options.learning_rate.unwrap_or(sgd.learning_rate);
-    sgd.momentum = options.momentum.unwrap_or(sgd.momentum);
-    sgd.weight_decay = options.weight_decay.unwrap_or(sgd.weight_decay);
-    sgd.nesterov |= options.nesterov;
-    sgd.validate()?;
-    Ok(Optimizer::Sgd(sgd))
+    let mut optimizer = match (from_file, options.optimizer) {
+        (Some(file), Some(named)) if file.name() != named.0.name() => named.0,
+        (Some(file), _) => file,
+        (None, Some(named)) => named.0,
+        (None, None) => Optimizer::named("sgd")?,
+    };
+    let name = optimizer.name();
+    let (rate, decay, momentum) = match &mut optimizer {
+        Optimizer::Sgd(o) => (&mut o.learning_rate, &mut o.weight_decay, Some(&mut o.momentum)),
+        Optimizer::RmsProp(o) => (&mut o.learning_rate, &mut o.weight_decay, Some(&mut o.momentum)),
+        Optimizer::Adam(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
+        Optimizer::AdamW(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
+        Optimizer::Adagrad(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
+    };
+    *rate = options.learning_rate.unwrap_or(*rate);
+    *decay = options.weight_decay.unwrap_or(*decay);
+    match (momentum, options.momentum) {
+        (Some(momentum), Some(given)) => *momentum = given,
+        (None, Some(given)) => return Err(Error::option("momentum", given, &format!("{name} has no momentum"))),
+        (_, None) => {}
+    }
+    match &mut optimizer {
+        Optimizer::Sgd(sgd) => sgd.nesterov |= options.nesterov,
+        _ if options.nesterov => return Err(Error::option("nesterov", true, &format!("{name} has no such form"))),
+        _ => {}
+    }
+    optimizer.validate()?;
+    Ok(optimizer)
 }

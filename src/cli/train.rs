@@ -6,6 +6,7 @@ use super::recipe::Recipe;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split, TargetKind, load};
 use anygrad::nn::{Loss, Sequential};
+use anygrad::optim::Sgd;
 use anygrad::train::{History, Model, RunFolder, Trainer};
 use anygrad::{Error, Result};
 use serde_json::json;
@@ -59,7 +60,7 @@ pub fn run(options: &TrainOptions) -> Result<()> {
 }
 
 fn trainer(recipe: &Recipe, model: Sequential, loss: Loss) -> Trainer {
-    let optimizer = recipe.optimizer.clone().unwrap_or(anygrad::optim::Sgd::new(0.1).into());
+    let optimizer = recipe.optimizer.unwrap_or_else(|| Sgd::new(0.1).momentum(0.9).into());
     let trainer = Trainer::new(model, loss, optimizer).epochs(recipe.train.epochs).seed(recipe.seed);
     match recipe.train.batch_size {
         anygrad::train::BatchSize::Rows(rows) => trainer.batch_size(rows),

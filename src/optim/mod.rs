@@ -1,39 +1,105 @@
 //! Optimizers by name: what they keep for each parameter and which op updates it.
 
+mod adaptive;
 mod sgd;
 
+pub use adaptive::{Adagrad, Adam, AdamW, RmsProp};
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, ValueId};
+use crate::graph::{DType, Graph, Role, ValueId};
+
+/// What an optimizer's struct provides.
+pub trait Rule {
+    /// Learning rate of the first step.
+    fn learning_rate(&self) -> f32;
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] with the field's name.
+    fn validate(&self) -> Result<()>;
+
+    /// Names of the tensors that are kept for each parameter, of its shape, starting at 0.
+    fn state(&self) -> &'static [&'static str];
+
+    /// Appends the update of a parameter in place; inputs are the parameter, its gradient, and the kept tensors.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the inputs do not fit.
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()>;
+}
 
 /// Any optimizer, as config and model files state it: `kind = "sgd"` and its fields.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Optimizer {
     /// Stochastic gradient descent.
     Sgd(Sgd),
+    /// Adam.
+    Adam(Adam),
+    /// Adam with decoupled weight decay.
+    #[serde(rename = "adamw")]
+    AdamW(AdamW),
+    /// RMSprop.
+    #[serde(rename = "rmsprop")]
+    RmsProp(RmsProp),
+    /// Adagrad.
+    Adagrad(Adagrad),
 }
 
-impl From<Sgd> for Optimizer {
-    fn from(sgd: Sgd) -> Optimizer {
-        Optimizer::Sgd(sgd)
-    }
+macro_rules! conversions {
+    ($($name:ident),*) => {
+        $(impl From<$name> for Optimizer {
+            fn from(rule: $name) -> Optimizer {
+                Optimizer::$name(rule)
+            }
+        })*
+
+        impl Optimizer {
+            fn rule(&self) -> &dyn Rule {
+                match self {
+                    $(Optimizer::$name(rule) => rule,)*
+                }
+            }
+        }
+    };
 }
+conversions!(Sgd, Adam, AdamW, RmsProp, Adagrad);
 
 impl Optimizer {
+    /// Names of all optimizers.
+    pub const NAMES: [&str; 5] = ["sgd", "adam", "adamw", "rmsprop", "adagrad"];
+
+    /// The optimizer called `name` with its defaults: PyTorch's, and for `sgd` a learning rate of 0.1 and momentum 0.9.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] if there is none.
+    pub fn named(name: &str) -> Result<Optimizer> {
+        Ok(match name {
+            "sgd" => Sgd::new(0.1).momentum(0.9).into(),
+            "adam" => Adam::default().into(),
+            "adamw" => AdamW::default().into(),
+            "rmsprop" => RmsProp::default().into(),
+            "adagrad" => Adagrad::default().into(),
+            _ => return Err(Error::unknown("optimizer", name, Self::NAMES)),
+        })
+    }
+
     /// Name in flags and files.
     pub fn name(&self) -> &'static str {
         match self {
             Optimizer::Sgd(_) => "sgd",
+            Optimizer::Adam(_) => "adam",
+            Optimizer::AdamW(_) => "adamw",
+            Optimizer::RmsProp(_) => "rmsprop",
+            Optimizer::Adagrad(_) => "adagrad",
         }
     }
 
     /// Learning rate of the first step.
     pub fn learning_rate(&self) -> f32 {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.learning_rate,
-        }
+        self.rule().learning_rate()
     }
 
     /// Checks every field.
@@ -41,16 +107,15 @@ impl Optimizer {
     /// # Errors
     /// [`Error::InvalidOption`] with the field's name.
     pub fn validate(&self) -> Result<()> {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.validate(),
-        }
+        self.rule().validate()
     }
 
     /// Declares what the optimizer keeps for a parameter, such as its velocity.
     pub fn declare_state(&self, graph: &mut Graph, parameter: ValueId) -> Vec<ValueId> {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.declare_state(graph, parameter),
-        }
+        let value = graph.value(parameter);
+        let (name, shape) = (value.name.clone(), value.shape.clone());
+        let declare = |kept: &&str| graph.declare(format!("{name}.{kept}"), &shape, DType::F32, Role::State);
+        self.rule().state().iter().map(declare).collect()
     }
 
     /// Appends the update of a parameter in place.
@@ -58,9 +123,8 @@ impl Optimizer {
     /// # Errors
     /// [`Error::Shape`] if the gradient does not fit the parameter.
     pub fn update(&self, graph: &mut Graph, parameter: ValueId, gradient: ValueId, state: &[ValueId]) -> Result<()> {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.update(graph, parameter, gradient, state),
-        }
+        let inputs: Vec<ValueId> = [parameter, gradient].iter().chain(state).copied().collect();
+        self.rule().update(graph, &inputs)
     }
 }
 

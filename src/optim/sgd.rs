@@ -1,14 +1,14 @@
 //! Stochastic gradient descent with PyTorch's fields; the rule stands in [`crate::ops::sgd`].
 
-use super::check_range;
+use super::{Rule, check_range};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Role, ValueId};
+use crate::graph::{Graph, ValueId};
 use crate::ops::sgd;
 
 /// `torch.optim.SGD`
 ///
 /// ```
-/// use anygrad::optim::Sgd;
+/// use anygrad::optim::{Rule, Sgd};
 /// let optimizer = Sgd::new(0.1).momentum(0.9).nesterov();
 /// assert!(optimizer.validate().is_ok());
 /// assert!(Sgd::new(f32::NAN).validate().is_err());
@@ -61,12 +61,14 @@ impl Sgd {
         self.weight_decay = weight_decay;
         self
     }
+}
 
-    /// Checks every field.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] with the field's name.
-    pub fn validate(&self) -> Result<()> {
+impl Rule for Sgd {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Result<()> {
         check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
         check_range("momentum", self.momentum, 0.0, 1.0)?;
         check_range("dampening", self.dampening, 0.0, 1.0 + f32::EPSILON)?;
@@ -77,29 +79,12 @@ impl Sgd {
         Ok(())
     }
 
-    pub(super) fn declare_state(&self, graph: &mut Graph, parameter: ValueId) -> Vec<ValueId> {
-        if self.momentum == 0.0 {
-            return Vec::new();
-        }
-        let value = graph.value(parameter);
-        let (name, shape) = (format!("{}.velocity", value.name), value.shape.clone());
-        vec![graph.declare(name, shape, DType::F32, Role::State)]
+    fn state(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["velocity"] }
     }
 
-    pub(super) fn update(
-        &self,
-        graph: &mut Graph,
-        parameter: ValueId,
-        gradient: ValueId,
-        state: &[ValueId],
-    ) -> Result<()> {
-        let op = sgd::Sgd {
-            momentum: self.momentum,
-            dampening: self.dampening,
-            nesterov: self.nesterov,
-            weight_decay: self.weight_decay,
-        };
-        let inputs: Vec<ValueId> = [parameter, gradient].iter().chain(state).copied().collect();
-        graph.apply_all(op, &inputs).map(|_| ())
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        let Sgd { momentum, dampening, nesterov, weight_decay, .. } = *self;
+        graph.apply_all(sgd::Sgd { momentum, dampening, nesterov, weight_decay }, inputs).map(|_| ())
     }
 }

@@ -16,35 +16,133 @@ torch.set_default_dtype(torch.float64)
 
 ROWS, BATCH, EPOCHS = 37, 8, 2  # 4 full batches and one of 5 rows: 5 steps an epoch
 
+CE, MSE = dict(kind="cross_entropy"), dict(kind="mean_squared_error")
+SMALL = [("linear", 6), ("tanh",), ("linear", 3)]
+
+
+def sgd(learning_rate, **options):
+    return dict(kind="sgd", learning_rate=learning_rate, **options)
+
+
+# Loss and optimizer as anygrad's files state them.
 TRACES = [
-    dict(name="plain", layers=[("linear", 7), ("relu",), ("linear", 3)], loss="cross_entropy",
-         sgd=dict(lr=0.5)),
+    dict(name="plain", layers=[("linear", 7), ("relu",), ("linear", 3)], loss=CE, optimizer=sgd(0.5)),
     dict(name="momentum", layers=[("linear", 6), ("tanh",), ("linear", 5), ("leaky_relu", 0.2), ("linear", 3)],
-         loss="cross_entropy", sgd=dict(lr=0.2, momentum=0.9)),
-    dict(name="dampening_and_decay", layers=[("linear", 6), ("sigmoid",), ("linear", 3)], loss="cross_entropy",
-         sgd=dict(lr=0.3, momentum=0.8, dampening=0.25, weight_decay=0.01)),
-    dict(name="nesterov", layers=[("linear", 9), ("leaky_relu", 0.01), ("linear", 2)], loss="mean_squared_error",
-         sgd=dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.001)),
-    dict(name="linear_regression", layers=[("linear", 1)], loss="mean_squared_error", sgd=dict(lr=0.05)),
-    dict(name="softmax_regression", layers=[("linear", 4)], loss="cross_entropy", sgd=dict(lr=0.4, momentum=0.5)),
+         loss=CE, optimizer=sgd(0.2, momentum=0.9)),
+    dict(name="dampening_and_decay", layers=[("linear", 6), ("sigmoid",), ("linear", 3)], loss=CE,
+         optimizer=sgd(0.3, momentum=0.8, dampening=0.25, weight_decay=0.01)),
+    dict(name="nesterov", layers=[("linear", 9), ("leaky_relu", 0.01), ("linear", 2)], loss=MSE,
+         optimizer=sgd(0.1, momentum=0.9, nesterov=True, weight_decay=0.001)),
+    dict(name="linear_regression", layers=[("linear", 1)], loss=MSE, optimizer=sgd(0.05)),
+    dict(name="softmax_regression", layers=[("linear", 4)], loss=CE, optimizer=sgd(0.4, momentum=0.5)),
+    dict(name="elu", layers=[("linear", 6), ("elu", 0.7), ("linear", 3)], loss=CE, optimizer=sgd(0.2)),
+    dict(name="gelu", layers=[("linear", 6), ("gelu",), ("linear", 3)], loss=CE, optimizer=sgd(0.2)),
+    dict(name="gelu_tanh", layers=[("linear", 6), ("gelu_tanh",), ("linear", 3)], loss=CE, optimizer=sgd(0.2)),
+    dict(name="gelu_sigmoid", layers=[("linear", 6), ("gelu_sigmoid",), ("linear", 3)], loss=CE, optimizer=sgd(0.2)),
+    dict(name="softplus", layers=[("linear", 6), ("softplus",), ("linear", 3)], loss=CE, optimizer=sgd(0.2)),
+    dict(name="silu", layers=[("linear", 6), ("silu",), ("linear", 3)], loss=CE, optimizer=sgd(0.2)),
+    dict(name="label_smoothing", layers=SMALL, loss=dict(kind="cross_entropy", label_smoothing=0.125),
+         optimizer=sgd(0.3)),
+    dict(name="cross_entropy_sum", layers=SMALL, loss=dict(kind="cross_entropy", reduction="sum"),
+         optimizer=sgd(0.03)),
+    dict(name="logistic_regression", layers=[("linear", 1)], loss=dict(kind="binary_cross_entropy"), labels=2,
+         optimizer=sgd(0.3)),
+    dict(name="multi_label", layers=SMALL, loss=dict(kind="binary_cross_entropy"), optimizer=sgd(0.3)),
+    dict(name="squared_error_sum", layers=SMALL, loss=dict(kind="mean_squared_error", reduction="sum"),
+         optimizer=sgd(0.01)),
+    dict(name="half_squared_error", layers=SMALL, loss=dict(kind="half_squared_error"), optimizer=sgd(0.2)),
+    dict(name="mean_absolute_error", layers=SMALL, loss=dict(kind="mean_absolute_error"), optimizer=sgd(0.1)),
+    dict(name="huber", layers=SMALL, loss=dict(kind="huber", delta=0.5), optimizer=sgd(0.3)),
+    dict(name="hinge", layers=SMALL, loss=dict(kind="hinge", margin=1.0), optimizer=sgd(0.1)),
+    dict(name="perceptron", layers=[("linear", 4)], loss=dict(kind="perceptron"), optimizer=sgd(0.1)),
+    dict(name="adam", layers=SMALL, loss=CE, optimizer=dict(kind="adam", learning_rate=0.01, weight_decay=0.01)),
+    dict(name="adam_betas", layers=SMALL, loss=CE,
+         optimizer=dict(kind="adam", learning_rate=0.02, beta1=0.5, beta2=0.75, epsilon=0.001)),
+    dict(name="adamw", layers=SMALL, loss=CE, optimizer=dict(kind="adamw", learning_rate=0.01, weight_decay=0.1)),
+    dict(name="rmsprop", layers=SMALL, loss=CE, optimizer=dict(kind="rmsprop", learning_rate=0.01)),
+    dict(name="rmsprop_momentum", layers=SMALL, loss=MSE,
+         optimizer=dict(kind="rmsprop", learning_rate=0.005, alpha=0.875, momentum=0.5, weight_decay=0.01)),
+    dict(name="adagrad", layers=SMALL, loss=CE,
+         optimizer=dict(kind="adagrad", learning_rate=0.1, rate_decay=0.125, weight_decay=0.01)),
 ]
+
+
+class GeluSigmoid(nn.Module):
+    def forward(self, x):
+        return x * torch.sigmoid(1.702 * x)
 
 
 def build(layers, width):
     modules = []
+    kinds = dict(relu=nn.ReLU, tanh=nn.Tanh, sigmoid=nn.Sigmoid, leaky_relu=nn.LeakyReLU, elu=nn.ELU, gelu=nn.GELU,
+                 gelu_tanh=lambda: nn.GELU(approximate="tanh"), gelu_sigmoid=GeluSigmoid, softplus=nn.Softplus,
+                 silu=nn.SiLU)
     for kind, *argument in layers:
         if kind == "linear":
             modules.append(nn.Linear(width, argument[0]))
             width = argument[0]
         else:
-            modules.append({"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid,
-                            "leaky_relu": nn.LeakyReLU}[kind](*argument))
+            modules.append(kinds[kind](*map(f32, argument)))
     return nn.Sequential(*modules), width
 
 
 def as_f32(tensor):
     """Values that f32 holds exactly, so that both sides start from the same numbers."""
     return tensor.to(torch.float32).to(torch.float64)
+
+
+def f32(number):
+    """A hyperparameter as f32 holds it."""
+    return number if isinstance(number, (bool, str)) else as_f32(torch.tensor(number)).item()
+
+
+def perceptron(z, y):
+    margins = (z - z.gather(1, y[:, None])).clamp(min=0)
+    return margins.sum(1).mean()
+
+
+def make_loss(kind, reduction="mean", **options):
+    options = {name: f32(value) for name, value in options.items()}
+    if kind == "cross_entropy":
+        return nn.CrossEntropyLoss(reduction=reduction, **options)
+    if kind == "binary_cross_entropy":
+        return nn.BCEWithLogitsLoss(reduction=reduction)
+    if kind == "mean_squared_error":
+        return nn.MSELoss(reduction=reduction)
+    if kind == "half_squared_error":
+        return lambda p, y: nn.functional.mse_loss(p, y, reduction=reduction) / 2
+    if kind == "mean_absolute_error":
+        return nn.L1Loss(reduction=reduction)
+    if kind == "huber":
+        return nn.HuberLoss(reduction=reduction, **options)
+    if kind == "hinge":
+        # PyTorch divides by the number of classes.
+        return lambda z, y: nn.functional.multi_margin_loss(z, y, reduction=reduction, **options) * z.shape[1]
+    return perceptron
+
+
+def make_optimizer(parameters, kind, learning_rate, beta1=None, beta2=None, epsilon=None, rate_decay=None, **options):
+    if beta1 is not None:
+        options["betas"] = (f32(beta1), f32(beta2))
+    if epsilon is not None:
+        options["eps"] = f32(epsilon)
+    if rate_decay is not None:
+        options["lr_decay"] = f32(rate_decay)
+    options = {name: value if name == "betas" else f32(value) for name, value in options.items()}
+    rules = dict(sgd=torch.optim.SGD, adam=torch.optim.Adam, adamw=torch.optim.AdamW, rmsprop=torch.optim.RMSprop,
+                 adagrad=torch.optim.Adagrad)
+    return rules[kind](parameters, lr=f32(learning_rate), **options)
+
+
+def make_targets(spec, outputs):
+    """Labels with the number of classes, or values."""
+    kind = spec["loss"]["kind"]
+    if "labels" in spec or kind in ("cross_entropy", "hinge", "perceptron"):
+        classes = spec.get("labels", outputs)
+        return torch.randint(0, classes, (ROWS,)), classes
+    if kind == "binary_cross_entropy":
+        return torch.randint(0, 2, (ROWS, outputs)).to(torch.float64), None
+    return as_f32(torch.randn(ROWS, outputs)), None
 
 
 def trace(spec):
@@ -55,24 +153,24 @@ def trace(spec):
             parameter.copy_(as_f32(parameter))
     initial = {name: value.flatten().tolist() for name, value in model.state_dict().items()}
     x = as_f32(torch.randn(ROWS, inputs))
-    if spec["loss"] == "cross_entropy":
-        y, criterion = torch.randint(0, outputs, (ROWS,)), nn.CrossEntropyLoss()
-    else:
-        y, criterion = as_f32(torch.randn(ROWS, outputs)), nn.MSELoss()
-    # The hyperparameters as f32 holds them, too.
-    sgd = {k: v if isinstance(v, bool) else as_f32(torch.tensor(v)).item() for k, v in spec["sgd"].items()}
-    optimizer = torch.optim.SGD(model.parameters(), **sgd)
+    y, classes = make_targets(spec, outputs)
+    criterion = make_loss(**spec["loss"])
+    optimizer = make_optimizer(model.parameters(), **spec["optimizer"])
     losses = []
     for _ in range(EPOCHS):
         for start in range(0, ROWS, BATCH):
+            batch = y[start:start + BATCH]
+            if "labels" in spec:
+                batch = batch[:, None].to(torch.float64)
             optimizer.zero_grad()
-            loss = criterion(model(x[start:start + BATCH]), y[start:start + BATCH])
+            loss = criterion(model(x[start:start + BATCH]), batch)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
     return dict(
-        name=spec["name"], layers=spec["layers"], loss=spec["loss"], sgd=spec["sgd"], inputs=inputs, outputs=outputs,
-        batch=BATCH, epochs=EPOCHS, x=x.flatten().tolist(), y=y.flatten().tolist(), initial=initial, losses=losses,
+        name=spec["name"], layers=spec["layers"], loss=spec["loss"], optimizer=spec["optimizer"], inputs=inputs,
+        outputs=outputs, classes=classes, batch=BATCH, epochs=EPOCHS, x=x.flatten().tolist(), y=y.flatten().tolist(),
+        initial=initial, losses=losses,
         final={name: value.flatten().tolist() for name, value in model.state_dict().items()},
     )
 

@@ -1,0 +1,216 @@
+//! Optimizers that scale each weight's step by its past gradients, with PyTorch's fields; the rules stand in
+//! [`crate::ops::adam`], [`crate::ops::rmsprop`] and [`crate::ops::adagrad`].
+
+use super::{Rule, check_range};
+use crate::error::Result;
+use crate::graph::{Graph, ValueId};
+use crate::ops::{adagrad, adam, rmsprop};
+
+/// `torch.optim.Adam`
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Adam {
+    /// Step length, at least 0.
+    pub learning_rate: f32,
+    /// β1, share of the first moment kept, in `[0, 1)`.
+    pub beta1: f32,
+    /// β2, share of the second moment kept, in `[0, 1)`.
+    pub beta2: f32,
+    /// ε, at least 0.
+    pub epsilon: f32,
+    /// Added to the gradient as `weight_decay · w`.
+    pub weight_decay: f32,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl Adam {
+    /// With PyTorch's defaults.
+    pub fn new(learning_rate: f32) -> Adam {
+        Adam { learning_rate, ..Adam::default() }
+    }
+
+    fn rule(&self, decoupled: bool) -> adam::Adam {
+        let Adam { beta1, beta2, epsilon, weight_decay, .. } = *self;
+        adam::Adam { beta1, beta2, epsilon, weight_decay, decoupled }
+    }
+}
+
+impl Rule for Adam {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Result<()> {
+        check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
+        check_range("beta1", self.beta1, 0.0, 1.0)?;
+        check_range("beta2", self.beta2, 0.0, 1.0)?;
+        check_range("epsilon", self.epsilon, 0.0, f32::INFINITY)?;
+        check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
+    }
+
+    fn state(&self) -> &'static [&'static str] {
+        &["first_moment", "second_moment"]
+    }
+
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        graph.apply_all(self.rule(false), inputs).map(|_| ())
+    }
+}
+
+/// `torch.optim.AdamW`: the decay acts on the weight itself.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamW {
+    /// Step length, at least 0.
+    pub learning_rate: f32,
+    /// β1, share of the first moment kept, in `[0, 1)`.
+    pub beta1: f32,
+    /// β2, share of the second moment kept, in `[0, 1)`.
+    pub beta2: f32,
+    /// ε, at least 0.
+    pub epsilon: f32,
+    /// `learning_rate · weight_decay · w` is taken off the weight in each step.
+    pub weight_decay: f32,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        AdamW { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+impl AdamW {
+    /// With PyTorch's defaults.
+    pub fn new(learning_rate: f32) -> AdamW {
+        AdamW { learning_rate, ..AdamW::default() }
+    }
+
+    fn as_adam(&self) -> Adam {
+        let AdamW { learning_rate, beta1, beta2, epsilon, weight_decay } = *self;
+        Adam { learning_rate, beta1, beta2, epsilon, weight_decay }
+    }
+}
+
+impl Rule for AdamW {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.as_adam().validate()
+    }
+
+    fn state(&self) -> &'static [&'static str] {
+        &["first_moment", "second_moment"]
+    }
+
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        graph.apply_all(self.as_adam().rule(true), inputs).map(|_| ())
+    }
+}
+
+/// `torch.optim.RMSprop`, not centered.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RmsProp {
+    /// Step length, at least 0.
+    pub learning_rate: f32,
+    /// α, share of the second moment kept, in `[0, 1)`.
+    pub alpha: f32,
+    /// ε, at least 0.
+    pub epsilon: f32,
+    /// Share of the velocity kept, in `[0, 1)`.
+    pub momentum: f32,
+    /// Added to the gradient as `weight_decay · w`.
+    pub weight_decay: f32,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        RmsProp { learning_rate: 0.01, alpha: 0.99, epsilon: 1e-8, momentum: 0.0, weight_decay: 0.0 }
+    }
+}
+
+impl RmsProp {
+    /// With PyTorch's defaults.
+    pub fn new(learning_rate: f32) -> RmsProp {
+        RmsProp { learning_rate, ..RmsProp::default() }
+    }
+}
+
+impl Rule for RmsProp {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Result<()> {
+        check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
+        check_range("alpha", self.alpha, 0.0, 1.0)?;
+        check_range("epsilon", self.epsilon, 0.0, f32::INFINITY)?;
+        check_range("momentum", self.momentum, 0.0, 1.0)?;
+        check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
+    }
+
+    fn state(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &["second_moment"] } else { &["second_moment", "velocity"] }
+    }
+
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        let RmsProp { alpha, epsilon, momentum, weight_decay, .. } = *self;
+        graph.apply_all(rmsprop::RmsProp { alpha, epsilon, momentum, weight_decay }, inputs).map(|_| ())
+    }
+}
+
+/// `torch.optim.Adagrad`
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Adagrad {
+    /// Step length, at least 0.
+    pub learning_rate: f32,
+    /// By how much the learning rate falls with each step (`lr_decay`), at least 0.
+    pub rate_decay: f32,
+    /// ε, at least 0.
+    pub epsilon: f32,
+    /// Added to the gradient as `weight_decay · w`.
+    pub weight_decay: f32,
+}
+
+impl Default for Adagrad {
+    fn default() -> Self {
+        Adagrad { learning_rate: 0.01, rate_decay: 0.0, epsilon: 1e-10, weight_decay: 0.0 }
+    }
+}
+
+impl Adagrad {
+    /// With PyTorch's defaults.
+    pub fn new(learning_rate: f32) -> Adagrad {
+        Adagrad { learning_rate, ..Adagrad::default() }
+    }
+}
+
+impl Rule for Adagrad {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn validate(&self) -> Result<()> {
+        check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
+        check_range("rate_decay", self.rate_decay, 0.0, f32::INFINITY)?;
+        check_range("epsilon", self.epsilon, 0.0, f32::INFINITY)?;
+        check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
+    }
+
+    fn state(&self) -> &'static [&'static str] {
+        &["squares"]
+    }
+
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        let Adagrad { rate_decay, epsilon, weight_decay, .. } = *self;
+        graph.apply_all(adagrad::Adagrad { rate_decay, epsilon, weight_decay }, inputs).map(|_| ())
+    }
+}

@@ -258,6 +258,9 @@ fn bad_usage_is_one_line_with_a_remedy_and_code_2() {
         (&["train", "--activation", "rellu"], &["`relu`"]),
         (&["train", "--loss", "nothing"], &["cross_entropy"]),
         (&["train", "--optimizer", "sdg"], &["`sgd`"]),
+        (&["train", "--optimizer", "adam", "--momentum", "0.5"], &["momentum = 0.5", "adam has no momentum"]),
+        (&["train", "--loss", "binary_cross_entropy"], &["2 classes", "10"]),
+        (&["train", "--hidden", "4000000000,4000000000"], &["linear = 4000000000", "narrower"]),
         (&["train", "--dropout", "1"], &["dropout = 1", "below 1"]),
         (&["train", "--test-fraction", "1.5"], &["test_fraction = 1.5", "between 0 and 1"]),
         (&["train", "--data", "digts"], &["`digits`"]),
@@ -367,6 +370,142 @@ fn a_run_is_never_overwritten() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("already holds a run"));
     assert_eq!(std::fs::read(folder.join("run/last.safetensors")).expect("a model"), before);
+}
+
+/// A constant column, which one value outside breaks into.
+#[test]
+fn a_constant_feature_does_not_blow_up() {
+    let folder = folder("constant");
+    let row = |i: usize, flag: usize| format!("{},{flag},{}\n", i % 10, if i % 10 < 5 { "p" } else { "q" });
+    let table: String = (0..100).map(|i| row(i, 1)).collect();
+    std::fs::write(folder.join("t.csv"), format!("a,flag,y\n{table}")).expect("a file");
+    succeed(&folder, &["train", "--data", "t.csv", "--out", "run", "--hidden", "8"]);
+    let other: String = (0..100).map(|i| row(i, 0)).collect();
+    std::fs::write(folder.join("other.csv"), format!("a,flag,y\n{other}")).expect("a file");
+    let eval = ["eval", "run/last.safetensors", "--data", "other.csv", "--format", "json"];
+    let loss = json_lines(&succeed(&folder, &eval))[0]["loss"].as_f64().expect("a loss");
+    assert!(loss < 10.0, "{loss}");
+}
+
+#[test]
+fn the_speed_of_an_epoch_is_known_when_it_is_reported() {
+    let folder = folder("speed");
+    for line in json_lines(&succeed(&folder, &["train", "--epochs", "2", "--device", "cpu", "--format", "json"])) {
+        assert!(line["samples_per_second"].as_f64().expect("a speed") > 0.0, "{line}");
+    }
+}
+
+#[test]
+fn layers_of_a_config_file_are_not_silently_replaced() {
+    let folder = folder("layers");
+    succeed(&folder, &["train", "--hidden", "12,8", "--activation", "tanh", "--epochs", "1", "--out", "run"]);
+    std::fs::remove_file(folder.join("run/last.safetensors")).expect("removed");
+    fail(&folder, &["train", "run/config.toml", "--dropout", "0.2"], 2, &["dropout = 0.2", "--hidden"]);
+    fail(&folder, &["train", "run/config.toml", "--activation", "relu"], 2, &["activation = relu", "--hidden"]);
+    let again = succeed(&folder, &["train", "run/config.toml", "--epochs", "1", "--out", "again", "--format", "json"]);
+    let parameters = 64 * 12 + 12 + 12 * 8 + 8 + 8 * 10 + 10;
+    assert_eq!(json_lines(&again).last().expect("a line")["parameters"], parameters);
+}
+
+#[test]
+fn every_optimizer_and_loss_can_be_named() {
+    let folder = folder("names");
+    for optimizer in ["sgd", "adam", "adamw", "rmsprop", "adagrad"] {
+        let train = ["train", "--optimizer", optimizer, "--epochs", "5", "--format", "json"];
+        let done = json_lines(&succeed(&folder, &train)).pop().expect("a line");
+        assert!(done["test_accuracy"].as_f64().expect("an accuracy") > 0.85, "{optimizer}: {done}");
+    }
+    for loss in ["hinge", "perceptron"] {
+        let train = ["train", "--loss", loss, "--learning-rate", "0.02", "--epochs", "5", "--format", "json"];
+        let done = json_lines(&succeed(&folder, &train)).pop().expect("a line");
+        assert!(done["test_accuracy"].as_f64().expect("an accuracy") > 0.85, "{loss}: {done}");
+    }
+    let circles = ["train", "--data", "circles", "--loss", "binary_cross_entropy", "--format", "json", "--out", "run"];
+    let lines = json_lines(&succeed(&folder, &circles));
+    assert_eq!(lines.last().expect("a line")["test_accuracy"], 1.0);
+    let predicted = succeed(&folder, &["predict", "run/last.safetensors", "--data", "circles"]);
+    assert!(predicted.starts_with("class,p(0),p(1)\n"), "{}", predicted.lines().next().unwrap_or(""));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn streams_that_cannot_be_written_do_no_harm() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = folder("streams");
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+    let program = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+        command.current_dir(&folder);
+        command
+    };
+    // Messages are lost, the model is not.
+    let status = program().args(["train", "--epochs", "1", "--out", "run"]).stderr(full()).status().expect("it starts");
+    assert!(status.success() && folder.join("run/last.safetensors").is_file());
+    // Lost data is a failure.
+    let predict = ["predict", "run/last.safetensors", "--data", "digits"];
+    let output =
+        program().args(predict).stdout(full()).stderr(std::process::Stdio::piped()).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write the results"), "{}", stderr(&output));
+    let odd = std::ffi::OsString::from_vec(vec![0xFF]);
+    let output = program().arg(odd).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+/// Writes a model file with one tensor and this description.
+fn write_model(path: &Path, tensor: &str, shape: &[usize], description: &str) {
+    let count: usize = shape.iter().product();
+    let header = format!(
+        r#"{{"__metadata__":{{"anygrad":{}}},"{tensor}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[0,{}]}}}}"#,
+        serde_json::to_string(description).expect("JSON"),
+        count * 4
+    );
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.extend(std::iter::repeat_n(0u8, count * 4));
+    std::fs::write(path, bytes).expect("a file");
+}
+
+#[test]
+fn hostile_model_files_are_refused() {
+    let folder = folder("hostile");
+    std::fs::write(folder.join("x.csv"), "x0,y\n1,p\n2,q\n").expect("a file");
+    let model = |input: u64, layers: &str, target: &str| {
+        format!(
+            r#"{{"format":1,"input":{input},"layers":{layers},"loss":{{"kind":"cross_entropy"}},"preprocessing":{{"kind":"none"}},"feature_names":["x0"],"target":{target},"recipe":null,"metrics":null,"weights_hash":"0"}}"#
+        )
+    };
+    let one = r#"{"classes":{"name":"y","classes":["p"]}}"#;
+    for (name, description) in [
+        ("zero width", model(0, "[]", r#"{"values":{"names":[]}}"#)),
+        ("one class", model(1, r#"[{"linear":1,"bias":false}]"#, one)),
+        ("huge", model(1, r#"[{"linear":18446744073709551615,"bias":false}]"#, one)),
+        ("many", model(4_000_000_000, r#"[{"linear":4000000000,"bias":false}]"#, one)),
+        ("negative", model(1, r#"[{"linear":-1}]"#, one)),
+        ("newer", model(1, "[]", one).replace(r#""format":1"#, r#""format":2"#)),
+        ("no JSON", "{".into()),
+    ] {
+        write_model(&folder.join("m.safetensors"), "0.weight", &[1, 1], &description);
+        for verb in ["predict", "eval"] {
+            let output = anygrad(&folder, &[verb, "m.safetensors", "--data", "x.csv"]);
+            assert_eq!(output.status.code(), Some(2), "{verb} {name}: {}", stderr(&output));
+            assert!(stderr(&output).contains("not a usable model"), "{verb} {name}: {}", stderr(&output));
+        }
+    }
+    // A model that was cut short or whose weights were changed.
+    succeed(&folder, &["train", "--epochs", "1", "--out", "run"]);
+    let whole = std::fs::read(folder.join("run/last.safetensors")).expect("a model");
+    let mut flipped = whole.clone();
+    let last = flipped.len() - 3;
+    flipped[last] ^= 1;
+    for (bytes, part) in
+        [(&whole[..whole.len() - 10], "not a whole"), (&whole[..100], "not a whole"), (&flipped[..], "checksum")]
+    {
+        std::fs::write(folder.join("m.safetensors"), bytes).expect("a file");
+        let output = anygrad(&folder, &["eval", "m.safetensors", "--data", "digits"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(part), "{}", stderr(&output));
+    }
 }
 
 #[test]

@@ -180,6 +180,17 @@ fn gradients_that_meet_are_added() {
 }
 
 #[test]
+fn a_target_that_depends_on_a_parameter_is_an_error() {
+    use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
+    let mut graph = Graph::new();
+    let x = graph.declare("x", [1, 1], DType::F32, Role::Parameter);
+    let y = graph.apply(Elementwise::Multiply, &[x, x]).expect("a product");
+    let loss = graph.apply(PointwiseLoss { form: Pointwise::SquaredError, mean: true }, &[x, y]).expect("a loss");
+    let error = graph.gradients(loss, &[x]).expect_err("a target is data").to_string();
+    assert!(error.contains("must be data"), "{error}");
+}
+
+#[test]
 fn ops_without_a_derivative_say_so() {
     let mut graph = Graph::new();
     let x = graph.declare("x", [2, 2], DType::F32, Role::Parameter);

@@ -11,9 +11,11 @@ use anygrad::graph::{DType, Shape, ValueId};
 use anygrad::kernel::{Target, Variant};
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
-use anygrad::ops::{Op, Operation, matmul, matmul::Matmul};
+use anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropyGrad;
+use anygrad::ops::{KERNELS, Op, Operation, matmul, matmul::Matmul};
 use anygrad::plan::PhaseId;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Unit roundoff without a promised rounding mode.
@@ -257,12 +259,30 @@ const AWKWARD: [(usize, usize, usize); 12] = [
 fn kernels_equal_their_twins() {
     let Some(device) = common::gpu() else { return };
     let mut compared = 0;
+    let mut seen = BTreeSet::new();
+    let mut run = |case: &Case, classes: &[Values]| {
+        let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
+        for variant in case.op.spec().variants.iter().filter(|v| accepts(case, &shapes, v)) {
+            seen.insert((case.op.name(), variant.name));
+        }
+        compared += sweep(&device, case, &device.target(), classes);
+    };
     for (rows, columns, inner) in AWKWARD {
         for case in common::cases(rows, columns, inner) {
-            compared += sweep(&device, &case, &device.target(), &Values::ALL);
+            run(&case, &Values::ALL);
         }
     }
+    // Enough tiles for the large ones.
+    for case in [
+        Case::new(Matmul::NN, [f([1021, 19]), f([19, 522])]),
+        Case::new(Matmul::NT, [f([1024, 16]), f([520, 16])]),
+        Case::new(Matmul::TN, [f([17, 1020]), f([17, 523])]),
+    ] {
+        run(&case, &[Values::Unit]);
+    }
     common::report_comparisons("kernels", compared);
+    let all: BTreeSet<_> = KERNELS.iter().flat_map(|k| k.variants.iter().map(|v| (k.name, v.name))).collect();
+    assert_eq!(seen, all, "variants that no case reaches");
 }
 
 #[test]
@@ -313,6 +333,17 @@ fn grids_beyond_one_dimension_equal_their_twins() {
         Case::new(PointwiseLoss { form: Pointwise::SquaredError, mean: true }, [f([rows, 1]), f([rows, 1])]),
         Case::new(anygrad::ops::column_sum::ColumnSum::SUM, [f([1, rows])]),
         Case::new(anygrad::ops::gather::Gather::Labels { rows: rows - 3 }, [words([rows]), words([rows])]),
+    ] {
+        compared += sweep(&device, &case, &device.target(), &[Values::Unit]);
+    }
+    // One workgroup per row.
+    let rows = 65_537;
+    for case in [
+        Case::new(anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropy::PLAIN, [f([rows, 32]), words([rows])]),
+        Case::new(
+            SoftmaxCrossEntropyGrad(anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropy::PLAIN),
+            [f([rows, 32]), words([rows]), f([rows, 1])],
+        ),
     ] {
         compared += sweep(&device, &case, &device.target(), &[Values::Unit]);
     }

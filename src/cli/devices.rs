@@ -1,7 +1,7 @@
 //! `anygrad devices`
 
 use super::options::Format;
-use super::output::print_line;
+use super::output::{note, print_line};
 use anygrad::Result;
 use anygrad::backend::gpu::{Adapter, adapters};
 use clap::Args;
@@ -41,7 +41,7 @@ pub fn run(options: &DevicesOptions) -> Result<()> {
         }
     }
     if found.is_empty() {
-        eprintln!("no graphics adapter found; install a Vulkan driver to train on a GPU (Debian: mesa-vulkan-drivers)");
+        note("no graphics adapter found; install a Vulkan driver to train on a GPU (Debian: mesa-vulkan-drivers)");
     }
     Ok(())
 }

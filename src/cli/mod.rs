@@ -11,6 +11,7 @@ mod train;
 
 use anygrad::Error;
 use clap::{CommandFactory, Parser, Subcommand};
+use output::{note, output_failure};
 use std::process::ExitCode;
 
 /// Neural-network training on any GPU through WebGPU, and on the CPU where there is none.
@@ -46,9 +47,15 @@ pub fn run() -> ExitCode {
         Verb::Devices(options) => devices::run(&options),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match output_failure() {
+            None => ExitCode::SUCCESS,
+            Some(reason) => {
+                note(&format!("error: cannot write the results to stdout: {reason}; free space or name another file"));
+                ExitCode::from(1)
+            }
+        },
         Err(error) => {
-            eprintln!("error: {error}");
+            note(&format!("error: {error}"));
             ExitCode::from(exit_code(&error))
         }
     }
@@ -88,7 +95,11 @@ fn usage(error: &clap::Error) -> ExitCode {
         parts.push("error: invalid usage");
     }
     let verbs: Vec<String> = Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect();
-    let verb = std::env::args().nth(1).filter(|arg| verbs.contains(arg)).map_or(String::new(), |v| format!(" {v}"));
+    let verb = std::env::args_os()
+        .nth(1)
+        .and_then(|arg| arg.into_string().ok())
+        .filter(|arg| verbs.contains(arg))
+        .map_or(String::new(), |v| format!(" {v}"));
     eprintln!("{}; see `anygrad{verb} --help`", parts.join("; "));
     ExitCode::from(2)
 }

@@ -19,10 +19,10 @@ pub enum Format {
     Json,
 }
 
-/// The flags of `train`. Each replaces the key of the same name in the config file.
+/// The flags of `train`. Each replaces what the config file says.
 #[derive(Debug, Default, Args)]
 pub struct TrainOptions {
-    /// A config file (TOML) with the same keys as the flags.
+    /// A config file (TOML), such as the config.toml of a run folder.
     pub config: Option<PathBuf>,
     /// digits, mnist:DIR, spiral, circles, xor, or a CSV file with a header [default: digits]
     #[arg(long, value_name = "SPEC")]

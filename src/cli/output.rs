@@ -5,6 +5,7 @@ use anygrad::train::{EpochReport, Event};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 /// Shows the events of a run.
@@ -56,7 +57,7 @@ impl Progress {
         let line = self.line(report);
         match (self.format, &self.bar) {
             (Format::Json, _) => print_line(&object.to_string()),
-            (Format::Text, None) => eprintln!("{line}"),
+            (Format::Text, None) => note(&line),
             (Format::Text, Some(_)) => {}
         }
         self.last = report.test_accuracy.map_or(String::new(), |a| format!("test accuracy {a:.4}"));
@@ -117,9 +118,27 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// Prints a line of data to stdout. A closed pipe (`anygrad … | head`) ends the output, not the run.
+/// Why a line of data could not be written, once that has happened.
+static FAILURE: OnceLock<String> = OnceLock::new();
+
+/// Prints a line of data to stdout. A closed pipe (`anygrad … | head`) ends the output, not the run; any other failure
+/// is kept for [`output_failure`].
 pub fn print_line(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        FAILURE.get_or_init(|| error.to_string());
+    }
+}
+
+/// Why data could not be written, if so.
+pub fn output_failure() -> Option<&'static str> {
+    FAILURE.get().map(String::as_str)
+}
+
+/// Prints a message to stderr. Unlike `eprintln!` it does not panic if stderr is closed or full.
+pub fn note(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

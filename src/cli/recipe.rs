@@ -94,7 +94,7 @@ impl Recipe {
         toml::from_str(&text).map_err(|e| {
             let line = e.span().map(|span| text[..span.start].matches('\n').count() + 1);
             let place = line.map_or(String::new(), |line| format!(":{line}"));
-            Error::data(path, place, e.message().replace('\n', " "), "see the README for all keys")
+            Error::data(path, place, e.message().replace('\n', " "), "the README lists all keys")
         })
     }
 
@@ -103,8 +103,17 @@ impl Recipe {
         let targets = &data.train.targets;
         let loss = self.loss.unwrap_or_else(|| targets.default_loss());
         self.loss = Some(loss);
-        let from_flags = options.hidden.is_some() || options.activation.is_some() || options.dropout.is_some();
-        if self.layers.is_empty() || from_flags {
+        if !self.layers.is_empty() && options.hidden.is_none() {
+            let given = [
+                ("activation", options.activation.map(|a| a.to_string())),
+                ("dropout", options.dropout.map(|d| d.to_string())),
+            ];
+            if let Some((name, Some(value))) = given.into_iter().find(|(_, value)| value.is_some()) {
+                let expected = "the config file lists its layers: change them there, or give --hidden to replace them";
+                return Err(Error::option(name, value, expected));
+            }
+        }
+        if self.layers.is_empty() || options.hidden.is_some() {
             self.layers = layers(options, loss.outputs(targets));
         }
         let model = Sequential::from_description(data.train.features.width(), &self.layers)?;

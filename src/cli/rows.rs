@@ -31,7 +31,9 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
             };
         }
         Source::Digits => digits()?,
-        Source::Generated(name) => generated(name, recorded(model, "seed")?.as_u64().unwrap_or(0))?,
+        Source::Generated(name) => {
+            generated(name, recorded(model, "seed").ok().and_then(|seed| seed.as_u64()).unwrap_or(0))?
+        }
         Source::Csv(path) => csv(&Table::read(path)?, target, model)?,
     };
     if matches!(part, Part::Auto | Part::All) {

@@ -1,7 +1,7 @@
 //! `anygrad train`
 
 use super::options::{Format, TrainOptions};
-use super::output::{Progress, print_line};
+use super::output::{Progress, note, print_line};
 use super::recipe::Recipe;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split, TargetKind, load};
@@ -75,9 +75,9 @@ fn choose(recipe: &Recipe, model: &Sequential, loss: Loss, data: &Split) -> Resu
 
 fn announce(recipe: &Recipe, model: &Sequential, data: &Split, choice: &Choice) {
     let parameters = model.parameter_count().unwrap_or(0);
-    eprintln!("data    {}, {} training and {} test rows", recipe.data.source, data.train.rows(), data.test.rows());
-    eprintln!("model   {model}, {parameters} parameters");
-    eprintln!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason);
+    note(&format!("data    {}, {} training and {} test rows", recipe.data.source, data.train.rows(), data.test.rows()));
+    note(&format!("model   {model}, {parameters} parameters"));
+    note(&format!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason));
 }
 
 /// What a run folder is named after.

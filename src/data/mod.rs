@@ -184,6 +184,12 @@ impl Dataset {
         if self.targets.rows() != self.rows() {
             return wrong(format!("{} rows of features, {} of targets", self.rows(), self.targets.rows()));
         }
+        if let Preprocessing::Standardize { means, deviations } = &self.preprocessing
+            && (means.len() != width || deviations.len() != width)
+        {
+            let (means, deviations) = (means.len(), deviations.len());
+            return wrong(format!("{means} means and {deviations} deviations for {width} features"));
+        }
         if self.feature_names.len() != width {
             return wrong(format!("{} names for {width} features", self.feature_names.len()));
         }

@@ -38,10 +38,16 @@ impl Preprocessing {
                 deviations[i] += (f64::from(x) - means[i]).powi(2) / rows;
             }
         }
-        let deviation = |variance: &f64| if *variance > 0.0 { variance.sqrt() as f32 } else { 1.0 };
+        for i in 0..width {
+            let first = floats.get(i).copied().unwrap_or(0.0);
+            // Rounding gives a constant feature a tiny variance, which would blow up any other value it meets later.
+            if floats.iter().skip(i).step_by(width).all(|&x| x == first) {
+                (means[i], deviations[i]) = (f64::from(first), 1.0);
+            }
+        }
         Preprocessing::Standardize {
             means: means.iter().map(|&m| m as f32).collect(),
-            deviations: deviations.iter().map(deviation).collect(),
+            deviations: deviations.iter().map(|&variance| variance.sqrt() as f32).collect(),
         }
     }
 
@@ -93,5 +99,16 @@ mod tests {
         assert!((column.iter().map(|x| x * x).sum::<f32>() / 3.0 - 1.0).abs() < 1e-6);
         // A constant feature becomes 0, not NaN.
         assert!(inputs.iter().skip(1).step_by(2).all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn a_constant_feature_keeps_deviation_1_whatever_the_rounding() {
+        for rows in 1..300 {
+            let features = Features::F32 { width: 1, data: vec![0.1; rows] };
+            let targets = Targets::Values { names: vec!["y".into()], data: vec![0.0; rows] };
+            let data = Dataset::new("t", features, targets).unwrap();
+            let expected = Preprocessing::Standardize { means: vec![0.1], deviations: vec![1.0] };
+            assert_eq!(Preprocessing::standardize(&data), expected, "{rows} rows");
+        }
     }
 }

@@ -35,6 +35,10 @@ impl Layer for Linear {
         if input == 0 {
             return Err(Error::option("input width", 0, "the data needs at least 1 feature"));
         }
+        if self.outputs.checked_mul(input).is_none_or(|weights| u32::try_from(weights).is_err()) {
+            let expected = format!("with {input} inputs the weight exceeds 2³² elements; use narrower layers");
+            return Err(Error::option("linear", self.outputs, &expected));
+        }
         Ok(self.outputs)
     }
 

@@ -192,6 +192,9 @@ impl Operation for PointwiseLoss {
     }
 
     fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        if request.needed[1] {
+            return Err(Error::shape(SPEC.name, "the target must be data: it must not depend on a parameter"));
+        }
         let inputs = [request.inputs[0], request.inputs[1], request.grad_output];
         Ok(vec![Some(request.graph.apply(PointwiseLossGrad(*self), &inputs)?), None])
     }

@@ -6,7 +6,7 @@
 
 use super::{Buffer, BufferId, Place, Plan, is_float, words_of};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Role, Value, ValueId};
+use crate::graph::{Graph, Phase, Role, Value, ValueId};
 
 /// Bytes that a plan takes, by use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +54,7 @@ pub(super) fn place(graph: &Graph) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> 
     let mut buffers = Vec::new();
     let mut places = vec![None; graph.values().len()];
     for (i, value) in graph.values().iter().enumerate() {
+        value.shape.elements_u32(&value.name)?;
         if value.role.is_persistent() {
             places[i] = Some(add(&mut buffers, value));
         }
@@ -71,7 +72,7 @@ pub(super) fn place(graph: &Graph) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> 
                 places[id.index()] = Some(take(graph.value(id), &mut free, &mut buffers));
             }
             for &id in &node.inputs {
-                check_available(graph, id, &places, &phase.name)?;
+                check_available(graph, id, &places, phase)?;
             }
             let mut operands: Vec<ValueId> = node.inputs.iter().chain(&node.outputs).copied().collect();
             operands.sort_unstable();
@@ -83,16 +84,13 @@ pub(super) fn place(graph: &Graph) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> 
     Ok((buffers, places))
 }
 
-fn check_available(graph: &Graph, id: ValueId, places: &[Option<Place>], phase: &str) -> Result<()> {
+fn check_available(graph: &Graph, id: ValueId, places: &[Option<Place>], phase: &Phase) -> Result<()> {
     let value = graph.value(id);
-    let produced_here = || {
-        let phase = graph.phases().iter().find(|p| p.name == phase);
-        phase.is_some_and(|p| graph.nodes()[p.nodes.clone()].iter().any(|n| n.outputs.contains(&id)))
-    };
+    let produced_here = || graph.nodes()[phase.nodes.clone()].iter().any(|node| node.outputs.contains(&id));
     if places[id.index()].is_some() && (value.role.is_persistent() || produced_here()) {
         return Ok(());
     }
-    let detail = format!("`{}` is read in phase `{phase}` but neither computed there nor kept", value.name);
+    let detail = format!("`{}` is read in phase `{}` but neither computed there nor kept", value.name, phase.name);
     Err(Error::shape("plan", detail))
 }
 

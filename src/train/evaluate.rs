@@ -104,7 +104,8 @@ fn mean_loss(loss: Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> 
 }
 
 fn classification(loss: f64, outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
-    let mut confusion = vec![vec![0; width.max(classes.len())]; classes.len()];
+    // A single logit tells two classes apart.
+    let mut confusion = vec![vec![0; width.max(2)]; classes.len()];
     for (row, &label) in outputs.chunks_exact(width).zip(labels) {
         confusion[label as usize][predicted_class(row)] += 1;
     }

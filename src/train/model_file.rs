@@ -3,7 +3,7 @@
 use super::model::{Model, Target};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
-use crate::nn::{LayerDescription, Loss, Sequential, Tensor};
+use crate::nn::{Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::fs::File;
@@ -138,12 +138,14 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
         return Err("its weights differ from their checksum: the file is damaged or was edited".into());
     }
     let outputs = model.architecture.output_width().map_err(|e| e.to_string())?;
-    let named = match &model.target {
-        Target::Classes { classes, .. } if outputs == 1 && classes.len() == 2 => 1,
-        Target::Classes { classes, .. } => classes.len(),
-        Target::Values { names } => names.len(),
+    let (named, fits) = match &model.target {
+        Target::Classes { classes, .. } if outputs == 1 => {
+            (classes.len(), classes.len() == 2 && model.loss.form == Form::BinaryCrossEntropy)
+        }
+        Target::Classes { classes, .. } => (classes.len(), classes.len() <= outputs),
+        Target::Values { names } => (names.len(), names.len() == outputs),
     };
-    if named > outputs {
+    if !fits {
         return Err(format!("it names {named} targets for {outputs} outputs"));
     }
     let width = model.architecture.input_width();
@@ -151,7 +153,7 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
         Preprocessing::Standardize { means, deviations } => means.len() == width && deviations.len() == width,
         Preprocessing::None | Preprocessing::Scale { .. } => true,
     };
-    if model.feature_names.len() != width || !prepared {
+    if width == 0 || model.feature_names.len() != width || !prepared {
         return Err(format!("its features do not fit its input of {width}"));
     }
     Ok(())

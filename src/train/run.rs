@@ -58,7 +58,7 @@ pub(super) struct Run<'a> {
     phases: Phases,
     takes_labels: bool,
     learning_rate: f32,
-    steps_per_submission: usize,
+    queued_flops: u64,
     schedule: Vec<(PhaseId, u32)>,
     entries: Vec<Entry>,
     in_flight: VecDeque<(Vec<Entry>, Reading)>,
@@ -80,16 +80,14 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn FnMut(&Event),
     ) -> Result<Run<'a>> {
         let phases = Phases::find(executor.plan())?;
-        let train = &executor.plan().phases()[phases.train.index()];
-        let dispatches_per_step = train.dispatches.len();
-        let steps_per_submission = (FLOPS_PER_SUBMISSION / train.flops().max(1)).clamp(1, MOST_STEPS as u64) as usize;
+        let dispatches_per_step = executor.plan().phases()[phases.train.index()].dispatches.len();
         Ok(Run {
             executor,
             program,
             phases,
             takes_labels,
             learning_rate,
-            steps_per_submission,
+            queued_flops: 0,
             schedule: Vec::new(),
             entries: Vec::new(),
             in_flight: VecDeque::new(),
@@ -115,6 +113,19 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    fn flops(&self, phase: PhaseId) -> u64 {
+        self.executor.plan().phases()[phase.index()].flops().max(1)
+    }
+
+    /// How many more batches of a phase go into the submission that is being queued: at least one into an empty one.
+    fn room(&self, phase: PhaseId) -> usize {
+        let by_count = MOST_STEPS.saturating_sub(self.entries.len());
+        let by_work = FLOPS_PER_SUBMISSION.saturating_sub(self.queued_flops) / self.flops(phase);
+        let room = by_count.min(usize::try_from(by_work).unwrap_or(usize::MAX));
+        if self.entries.is_empty() { room.max(1) } else { room }
+    }
+
+    #[allow(clippy::too_many_arguments)]
     async fn pass(
         &mut self,
         epoch: u64,
@@ -126,13 +137,14 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let mut left = batches.full;
         while left > 0 {
-            let room = self.steps_per_submission.saturating_sub(self.entries.len());
+            let room = self.room(full);
             if room == 0 {
                 self.submit().await?;
                 continue;
             }
             let now = left.min(room);
             left -= now;
+            self.queued_flops += now as u64 * self.flops(full);
             self.schedule.push((full, now as u32));
             for i in 0..now {
                 let last = ends_epoch && tail.is_none() && left == 0 && i + 1 == now;
@@ -140,6 +152,7 @@ impl<'a> Run<'a> {
             }
         }
         if let Some(tail) = tail {
+            self.queued_flops += self.flops(tail);
             self.schedule.push((tail, 1));
             self.entries.push(Entry { epoch, rows: batches.tail, training, ends_epoch });
         }
@@ -153,6 +166,7 @@ impl<'a> Run<'a> {
         }
         self.executor.run(&self.schedule)?;
         self.schedule.clear();
+        self.queued_flops = 0;
         self.history.submissions += 1;
         let reading = self.executor.start_read(self.program.ring).await?;
         self.in_flight.push_back((std::mem::take(&mut self.entries), reading));
@@ -174,12 +188,16 @@ impl<'a> Run<'a> {
                 self.slot += 1;
                 self.take_in(entry, ring[at], ring[at + 1])?;
             }
-            if let Some(&loss) = self.history.step_losses.last() {
-                let done = self.history.step_losses.len() as u64;
-                (self.observer)(&Event::Steps { done, rows: self.rows_done, loss });
-            }
+            self.tell_steps();
         }
         Ok(())
+    }
+
+    fn tell_steps(&mut self) {
+        if let Some(&loss) = self.history.step_losses.last() {
+            let done = self.history.step_losses.len() as u64;
+            (self.observer)(&Event::Steps { done, rows: self.rows_done, loss });
+        }
     }
 
     fn take_in(&mut self, entry: Entry, loss: f32, correct: f32) -> Result<()> {
@@ -196,6 +214,7 @@ impl<'a> Run<'a> {
             self.test.add(entry.rows, loss, correct);
         }
         if entry.ends_epoch {
+            self.tell_steps();
             let (train, test) = (std::mem::take(&mut self.train), std::mem::take(&mut self.test));
             let report = self.report(entry.epoch, train, test);
             (self.observer)(&Event::Epoch(report.clone()));

@@ -190,9 +190,10 @@ impl Trainer {
     /// As [`Trainer::fit`].
     pub async fn fit_rows(&mut self, train: &Dataset, test: Option<&Dataset>) -> Result<History> {
         let program = self.program(train, test)?;
-        let initial = self.initial_values()?;
         let plan = Plan::new(program.graph.clone(), &self.device.target())?;
         let mut executor = self.device.load(plan).await?;
+        // Drawn after loading: what does not fit the device has failed by now.
+        let initial = self.initial_values()?;
         for (&value, tensor) in program.parameters.iter().zip(&initial) {
             executor.write(value, &tensor.data)?;
         }
@@ -204,7 +205,7 @@ impl Trainer {
         let state = StepState { learning_rate, ..StepState::default() };
         executor.write_words(program.step_state, &state.words())?;
 
-        (self.observer)(&Event::Start { steps: self.epochs * program.train_batches.count() as u64 });
+        (self.observer)(&Event::Start { steps: self.epochs.saturating_mul(program.train_batches.count() as u64) });
         let takes_labels = matches!(train.targets, Targets::Labels { .. });
         let mut run = Run::new(&mut executor, &program, takes_labels, learning_rate, &mut self.observer)?;
         for epoch in 1..=self.epochs {

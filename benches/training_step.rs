@@ -45,6 +45,7 @@ fn step(c: &mut Criterion) {
             let program = Program::build(&ProgramSpec {
                 model: &model,
                 loss: Loss::cross_entropy(),
+                penalty: anygrad::ops::penalty::Penalty { l1: 0.0, l2: 0.0 },
                 optimizer: &optimizer,
                 batch_size: BatchSize::Rows(batch),
                 drop_last: true,

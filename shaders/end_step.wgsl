@@ -4,6 +4,7 @@ struct Params {
     rows: u32,
     steps: u32,
     slots: u32,
+    width: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -14,7 +15,7 @@ struct Params {
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn end_step() {
-    let entry = (step_state.slot % params.slots) * 2u;
+    let entry = (step_state.slot % params.slots) * params.width;
     ring[entry] = loss[0];
     ring[entry + 1u] = metric[0];
     step_state.slot += 1u;

@@ -81,6 +81,8 @@ fn check(device: &Device) -> usize {
         let mut trainer = Trainer::new(model, loss, optimizer)
             .batch_size(trace["batch"].as_u64().expect("a batch size") as usize)
             .epochs(trace["epochs"].as_u64().expect("epochs"))
+            .l1(trace["l1"].as_f64().expect("a factor") as f32)
+            .l2(trace["l2"].as_f64().expect("a factor") as f32)
             .shuffle(false)
             .initial(initial)
             .on(device.clone());

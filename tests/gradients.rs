@@ -109,6 +109,7 @@ fn is_differentiable(op: &Op) -> bool {
         "rmsprop",
         "adagrad",
         "label_values",
+        "record",
         "correct_rows",
         "shuffle",
         "begin_epoch",

@@ -116,7 +116,9 @@ fn bound(case: &Case, inputs: &[Data], i: usize, expected: f64) -> f64 {
             let sum: f64 = (0..rows).map(|r| magnitude(0, r * columns + i)).sum();
             gamma(rows + 1) * sum * f64::from(op.scale) + TINY
         }
-        Op::AddBias(_) | Op::BroadcastRows(_) | Op::Elementwise(_) | Op::Dropout(_) | Op::Gather(_) => relative(1.0),
+        Op::AddBias(_) | Op::Scale(_) | Op::BroadcastRows(_) | Op::Elementwise(_) | Op::Dropout(_) | Op::Gather(_) => {
+            relative(1.0)
+        }
         Op::Activate(Activate(activation)) => {
             // A factor of x may be flushed to zero before it is multiplied.
             let x = f64::from(float(inputs, 0)[i]);
@@ -180,7 +182,17 @@ fn bound(case: &Case, inputs: &[Data], i: usize, expected: f64) -> f64 {
             let g = magnitude(1, i) + 0.01 * magnitude(0, i);
             32.0 * U * (size + g * g + expected.abs()) + TINY
         }
-        Op::CorrectRows(_) | Op::LabelValues(_) | Op::BeginEpoch(_) | Op::Shuffle(_) | Op::EndStep(_) => 0.0,
+        Op::Penalty(_) => gamma(float(inputs, 0).len() + 4) * expected.abs() + TINY,
+        Op::PenaltyGrad(op) => {
+            let size = 2.0 * f64::from(op.0.l2) * magnitude(0, i) + f64::from(op.0.l1);
+            4.0 * U * magnitude(1, 0) * size + TINY
+        }
+        Op::CorrectRows(_)
+        | Op::Record(_)
+        | Op::LabelValues(_)
+        | Op::BeginEpoch(_)
+        | Op::Shuffle(_)
+        | Op::EndStep(_) => 0.0,
     }
 }
 

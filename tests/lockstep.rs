@@ -67,6 +67,7 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
     let program = Program::build(&ProgramSpec {
         model,
         loss: Loss::cross_entropy(),
+        penalty: anygrad::ops::penalty::Penalty { l1: 0.001, l2: 0.01 },
         optimizer: &optimizer,
         batch_size: BatchSize::Rows(64),
         drop_last: false,

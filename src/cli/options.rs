@@ -58,6 +58,12 @@ pub struct TrainOptions {
     /// PyTorch's weight decay [default: 0; adamw 0.01]
     #[arg(long, value_name = "D", allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
+    /// Adds L1 · Σ|w| over all weights to the loss [default: 0]
+    #[arg(long, value_name = "L1", allow_negative_numbers = true)]
+    pub l1: Option<f32>,
+    /// Adds L2 · Σw² over all weights to the loss [default: 0]
+    #[arg(long, value_name = "L2", allow_negative_numbers = true)]
+    pub l2: Option<f32>,
     /// Probability of dropping a hidden unit in training [default: 0]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     pub dropout: Option<f32>,

@@ -30,8 +30,27 @@ pub struct Recipe {
     /// By what rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
+    /// Penalties on weights.
+    #[serde(skip_serializing_if = "Penalties::is_none")]
+    pub regularization: Penalties,
     /// For how long.
     pub train: TrainTable,
+}
+
+/// `[regularization]`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Penalties {
+    /// As `--l1`.
+    pub l1: f32,
+    /// As `--l2`.
+    pub l2: f32,
+}
+
+impl Penalties {
+    fn is_none(&self) -> bool {
+        *self == Penalties::default()
+    }
 }
 
 /// `[data]`
@@ -82,6 +101,8 @@ impl Recipe {
         recipe.data.target = options.target.clone().or(recipe.data.target);
         recipe.data.test_fraction = options.test_fraction.unwrap_or(recipe.data.test_fraction);
         recipe.loss = options.loss.or(recipe.loss);
+        recipe.regularization.l1 = options.l1.unwrap_or(recipe.regularization.l1);
+        recipe.regularization.l2 = options.l2.unwrap_or(recipe.regularization.l2);
         recipe.train.epochs = options.epochs.unwrap_or(recipe.train.epochs);
         recipe.train.batch_size = options.batch_size.unwrap_or(recipe.train.batch_size);
         recipe.optimizer = Some(optimizer(recipe.optimizer, options)?);
@@ -130,7 +151,12 @@ fn layers(options: &TrainOptions, outputs: usize) -> Vec<LayerDescription> {
     for width in hidden {
         layers.push(linear(width));
         layers.push(LayerDescription::Activation(options.activation.unwrap_or(Activation::Relu)));
-        layers.extend(options.dropout.filter(|&rate| rate != 0.0).map(LayerDescription::Dropout));
+        layers.extend(
+            options
+                .dropout
+                .filter(|&rate| rate != 0.0)
+                .map(|rate| LayerDescription::Dropout { rate, mode: Default::default() }),
+        );
     }
     layers.push(linear(outputs));
     layers

@@ -61,7 +61,11 @@ pub fn run(options: &TrainOptions) -> Result<()> {
 
 fn trainer(recipe: &Recipe, model: Sequential, loss: Loss) -> Trainer {
     let optimizer = recipe.optimizer.unwrap_or_else(|| Sgd::new(0.1).momentum(0.9).into());
-    let trainer = Trainer::new(model, loss, optimizer).epochs(recipe.train.epochs).seed(recipe.seed);
+    let trainer = Trainer::new(model, loss, optimizer)
+        .epochs(recipe.train.epochs)
+        .seed(recipe.seed)
+        .l1(recipe.regularization.l1)
+        .l2(recipe.regularization.l2);
     match recipe.train.batch_size {
         anygrad::train::BatchSize::Rows(rows) => trainer.batch_size(rows),
         anygrad::train::BatchSize::Full => trainer.full_batch(),

@@ -1,21 +1,35 @@
-//! Inverted dropout as a layer: drops in training, does nothing in use.
+//! Dropout as a layer: drops in training, in use either nothing (inverted) or scales (vanilla).
 
 use super::{Forward, Layer, LayerDescription};
 use crate::error::Result;
 use crate::graph::ValueId;
 use crate::ops::dropout::Dropout;
+use crate::ops::scale::Scale;
 use crate::random::{Purpose, stream_key};
 
-/// Zeroes a share `rate` of the elements in training and scales the rest by `1/(1 − rate)`.
+/// Zeroes a share `rate` of the elements in training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DropoutLayer {
-    /// Probability of dropping an element, in `[0, 1)`.
+    /// Probability of dropping an element, in `[0, 1)`. The lectures' `p` is the probability of keeping, 1 − rate.
     pub rate: f32,
+    /// Where the loss of signal is made up for.
+    pub mode: DropoutMode,
+}
+
+/// Where the loss of signal is made up for. In expectation both agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropoutMode {
+    /// In training: kept elements times `1/(1 − rate)`.
+    #[default]
+    Inverted,
+    /// In use: all elements times `1 − rate`.
+    Vanilla,
 }
 
 impl Layer for DropoutLayer {
     fn describe(&self) -> LayerDescription {
-        LayerDescription::Dropout(self.rate)
+        LayerDescription::Dropout { rate: self.rate, mode: self.mode }
     }
 
     fn output_width(&self, input: usize) -> Result<usize> {
@@ -24,10 +38,15 @@ impl Layer for DropoutLayer {
     }
 
     fn forward(&self, pass: &mut Forward<'_>, x: ValueId) -> Result<ValueId> {
-        if !pass.training || self.rate == 0.0 {
+        if self.rate == 0.0 {
             return Ok(x);
         }
         let key = stream_key(pass.seed, Purpose::Dropout, pass.layer as u32);
-        pass.apply(Dropout::inverted(self.rate, key)?, &[x])
+        match (pass.training, self.mode) {
+            (true, DropoutMode::Inverted) => pass.apply(Dropout::inverted(self.rate, key)?, &[x]),
+            (true, DropoutMode::Vanilla) => pass.apply(Dropout::vanilla(self.rate, key)?, &[x]),
+            (false, DropoutMode::Inverted) => Ok(x),
+            (false, DropoutMode::Vanilla) => pass.apply(Scale { factor: 1.0 - self.rate }, &[x]),
+        }
     }
 }

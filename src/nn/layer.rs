@@ -1,6 +1,6 @@
 //! What a layer is: parameters, an output width, and the ops it appends.
 
-use super::Init;
+use super::{DropoutMode, Init};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::{Op, activation::Activation};
@@ -87,8 +87,13 @@ pub enum LayerDescription {
     },
     /// `activation = "relu"`
     Activation(Activation),
-    /// `dropout = 0.2`
-    Dropout(f32),
+    /// `dropout = 0.2`, optionally `mode = "vanilla"`.
+    Dropout {
+        /// Probability of dropping.
+        rate: f32,
+        /// Where the loss of signal is made up for.
+        mode: DropoutMode,
+    },
     /// `custom = "name"`: a layer that only code can build.
     Custom(String),
 }
@@ -109,13 +114,18 @@ struct LayerTable {
     init: Option<Init>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bias: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<DropoutMode>,
 }
 
 impl TryFrom<LayerTable> for LayerDescription {
     type Error = Error;
 
     fn try_from(table: LayerTable) -> Result<Self> {
-        let LayerTable { linear, activation, dropout, custom, init, bias } = table;
+        let LayerTable { linear, activation, dropout, custom, init, bias, mode } = table;
+        if dropout.is_none() && mode.is_some() {
+            return Err(Error::option("layers", "mode without dropout", "only a dropout layer has it"));
+        }
         if linear.is_none() && (init.is_some() || bias.is_some()) {
             return Err(Error::option("layers", "init or bias without linear", "only a linear layer has them"));
         }
@@ -124,7 +134,7 @@ impl TryFrom<LayerTable> for LayerDescription {
                 Ok(LayerDescription::Linear { outputs, bias: bias.unwrap_or(true), init: init.unwrap_or_default() })
             }
             (None, Some(activation), None, None) => Ok(LayerDescription::Activation(activation)),
-            (None, None, Some(rate), None) => Ok(LayerDescription::Dropout(rate)),
+            (None, None, Some(rate), None) => Ok(LayerDescription::Dropout { rate, mode: mode.unwrap_or_default() }),
             (None, None, None, Some(name)) => Ok(LayerDescription::Custom(name)),
             _ => Err(Error::option("layers", "an entry", "each needs exactly one of linear, activation, dropout")),
         }
@@ -142,7 +152,9 @@ impl From<LayerDescription> for LayerTable {
                 ..empty
             },
             LayerDescription::Activation(activation) => LayerTable { activation: Some(activation), ..empty },
-            LayerDescription::Dropout(rate) => LayerTable { dropout: Some(rate), ..empty },
+            LayerDescription::Dropout { rate, mode } => {
+                LayerTable { dropout: Some(rate), mode: (mode != DropoutMode::Inverted).then_some(mode), ..empty }
+            }
             LayerDescription::Custom(name) => LayerTable { custom: Some(name), ..empty },
         }
     }

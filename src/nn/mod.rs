@@ -10,7 +10,7 @@ mod sequential;
 mod tensor;
 
 pub use activation::ActivationLayer;
-pub use dropout::DropoutLayer;
+pub use dropout::{DropoutLayer, DropoutMode};
 pub use init::Init;
 pub use layer::{Forward, Layer, LayerDescription, ParameterSpec};
 pub use linear::Linear;

@@ -1,6 +1,6 @@
 //! Layers one after the other.
 
-use super::{ActivationLayer, DropoutLayer, Forward, Layer, LayerDescription, Linear, Tensor};
+use super::{ActivationLayer, DropoutLayer, DropoutMode, Forward, Layer, LayerDescription, Linear, Tensor};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
 use crate::ops::activation::Activation;
@@ -61,7 +61,7 @@ impl Sequential {
 
     /// Adds inverted dropout; `rate` is the probability of dropping.
     pub fn dropout(self, rate: f32) -> Sequential {
-        self.layer(DropoutLayer { rate })
+        self.layer(DropoutLayer { rate, mode: DropoutMode::Inverted })
     }
 
     /// The model that a file describes.
@@ -74,7 +74,7 @@ impl Sequential {
             model = match layer.clone() {
                 LayerDescription::Linear { outputs, bias, init } => model.layer(Linear { outputs, bias, init }),
                 LayerDescription::Activation(activation) => model.activation(activation),
-                LayerDescription::Dropout(rate) => model.dropout(rate),
+                LayerDescription::Dropout { rate, mode } => model.layer(DropoutLayer { rate, mode }),
                 LayerDescription::Custom(name) => {
                     let expected = "a custom layer is known only to the program that defined it: build the model there";
                     return Err(Error::option("layer", name, expected));
@@ -206,7 +206,7 @@ impl fmt::Display for Sequential {
             match layer {
                 LayerDescription::Linear { outputs, .. } => write!(f, " → linear {outputs}")?,
                 LayerDescription::Activation(activation) => write!(f, " → {activation}")?,
-                LayerDescription::Dropout(rate) => write!(f, " → dropout {rate}")?,
+                LayerDescription::Dropout { rate, .. } => write!(f, " → dropout {rate}")?,
                 LayerDescription::Custom(name) => write!(f, " → {name}")?,
             }
         }

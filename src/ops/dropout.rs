@@ -1,4 +1,5 @@
-//! Inverted dropout: `y[i] = x[i] · scale` where the mask keeps element `i`, else 0; `scale = 1/(1 − rate)`.
+//! Dropout: `y[i] = x[i] · scale` where the mask keeps element `i`, else 0. In the inverted form `scale = 1/(1 − rate)`
+//! and nothing is left to do in use; in the vanilla form `scale = 1` and in use all elements are multiplied by `1 − rate`.
 //!
 //! The mask is a function of (seed, layer, step, element), see [`crate::random`]: bit-equal on every device, and
 //! nothing is saved. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15 (2014).
@@ -22,6 +23,14 @@ pub struct Dropout {
 }
 
 impl Dropout {
+    /// Vanilla dropout with `rate` under `key`: kept elements stay as they are.
+    ///
+    /// # Errors
+    /// As [`Dropout::inverted`].
+    pub fn vanilla(rate: f32, key: Key) -> Result<Dropout> {
+        Ok(Dropout { scale: 1.0, ..Dropout::inverted(rate, key)? })
+    }
+
     /// Inverted dropout with `rate` under `key`.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 //! `ring[slot mod S] ← (loss, metric)`, `slot ← slot + 1`, `batch_start ← batch_start + B`, in training
 //! `step ← step + 1`.
 //!
-//! `loss, metric: [1]`, `ring: [S, 2]`. The host reads the ring back once for many steps.
+//! `loss, metric: [1]`, `ring: [S, W]` with W at least 2; further columns are filed by [`record`](super::record). The host reads the ring back once for many steps.
 
 use super::{Operation, Workgroups, extent, one_variant};
 use crate::error::{Error, Result};
@@ -28,6 +28,8 @@ uniform_struct! {
         steps: u32,
         /// S, the entries of the ring.
         slots: u32,
+        /// W, the numbers of an entry.
+        width: u32,
     }
 }
 
@@ -57,7 +59,7 @@ impl Operation for EndStep {
             return Err(Error::shape(SPEC.name, "takes the run's state, loss, metric and ring"));
         };
         let (_, entries) = ring.shape.matrix(SPEC.name)?;
-        if loss.shape.elements() != 1 || metric.shape.elements() != 1 || entries != 2 {
+        if loss.shape.elements() != 1 || metric.shape.elements() != 1 || entries < 2 {
             let detail = format!("loss is {}, metric {}, ring {}", loss.shape, metric.shape, ring.shape);
             return Err(Error::shape(SPEC.name, detail));
         }
@@ -65,8 +67,13 @@ impl Operation for EndStep {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        let slots = extent(SPEC.name, shapes[3].dims()[0])?;
-        let params = Params { rows: extent(SPEC.name, self.rows)?, steps: u32::from(self.training), slots };
+        let (slots, width) = shapes[3].matrix(SPEC.name)?;
+        let params = Params {
+            rows: extent(SPEC.name, self.rows)?,
+            steps: u32::from(self.training),
+            slots: extent(SPEC.name, slots)?,
+            width: extent(SPEC.name, width)?,
+        };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
 
@@ -81,7 +88,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
         panic!("{MISMATCH}")
     };
     let mut state = StepState::from_words(words);
-    let entry = (state.slot % params.slots) as usize * 2;
+    let entry = (state.slot % params.slots * params.width) as usize;
     ring[entry] = loss[0];
     ring[entry + 1] = metric[0];
     state.slot = state.slot.wrapping_add(1);

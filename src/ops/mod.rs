@@ -17,8 +17,11 @@ pub mod label_values;
 pub mod margin_loss;
 pub mod matmul;
 pub mod matmul_cpu;
+pub mod penalty;
 pub mod pointwise_loss;
+pub mod record;
 pub mod rmsprop;
+pub mod scale;
 pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
@@ -214,6 +217,14 @@ ops! {
     MarginLoss(margin_loss::MarginLoss) => [margin_loss::SPEC];
     /// Its gradient.
     MarginLossGrad(margin_loss::MarginLossGrad) => [margin_loss::GRAD_SPEC];
+    /// Penalty on the size of a parameter.
+    Penalty(penalty::Penalty) => [penalty::SPEC];
+    /// Its gradient.
+    PenaltyGrad(penalty::PenaltyGrad) => [penalty::GRAD_SPEC];
+    /// Multiplies by a number.
+    Scale(scale::Scale) => [scale::SPEC];
+    /// Files one more result of a batch.
+    Record(record::Record) => [record::SPEC];
     /// Labels as numbers.
     LabelValues(label_values::LabelValues) => [label_values::SPEC];
     /// Whether each row is classified correctly.

@@ -9,16 +9,19 @@ use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 use crate::nn::{Form, Loss, Sequential};
 use crate::ops::{
-    begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, end_step::EndStep, gather::Gather,
-    shuffle::Shuffle,
+    begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise,
+    end_step::EndStep, gather::Gather, penalty::Penalty, record::Record, shuffle::Shuffle,
 };
-use crate::optim::Optimizer;
+use crate::optim::{Optimizer, check_range};
 use crate::random::{Purpose, stream_key};
 use std::fmt;
 use std::str::FromStr;
 
 /// Entries of the ring of results; more than any one submission files.
 pub(super) const RING_SLOTS: usize = 256;
+
+/// Numbers of an entry: loss, number of correct rows, penalty.
+pub(super) const RING_WIDTH: usize = 3;
 
 /// Rows of an evaluation batch, at most.
 const EVAL_ROWS: usize = 1024;
@@ -135,6 +138,8 @@ pub struct ProgramSpec<'a> {
     pub model: &'a Sequential,
     /// What is minimized.
     pub loss: Loss,
+    /// Penalty on weights (not on biases), added to the loss.
+    pub penalty: Penalty,
     /// By what rule.
     pub optimizer: &'a Optimizer,
     /// Rows of a step.
@@ -195,7 +200,7 @@ pub struct Program {
     pub train: ResidentRows,
     /// Test rows.
     pub test: Option<ResidentRows>,
-    /// Results of recent batches, `[slots, 2]`: loss, number of correct rows.
+    /// Results of recent batches, `[slots, 3]`: loss, number of correct rows, penalty.
     pub ring: ValueId,
     /// The run's state.
     pub step_state: ValueId,
@@ -219,7 +224,7 @@ impl Program {
             parameters.iter().map(|&p| spec.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
         let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
         let order = graph.declare("order", [most_rows], DType::U32, Role::State);
-        let ring = graph.declare("ring", [RING_SLOTS, 2], DType::F32, Role::State);
+        let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::State);
         let train = declare_rows(&mut graph, "train", &spec.train);
         let test = spec.test.map(|rows| declare_rows(&mut graph, "test", &rows));
         let train_batches = Batches::new(spec.train.rows, spec.batch_size.rows(spec.train.rows), spec.drop_last);
@@ -293,7 +298,14 @@ impl Program {
             loss
         };
         if training {
-            let gradients = graph.gradients(loss, &self.parameters)?;
+            let total = match penalty(graph, spec.penalty, &self.parameters)? {
+                Some(penalty) => {
+                    graph.apply_all(Record { column: 2 }, &[penalty, self.ring])?;
+                    graph.apply(Elementwise::Add, &[loss, penalty])?
+                }
+                None => loss,
+            };
+            let gradients = graph.gradients(total, &self.parameters)?;
             graph.set_scope("update");
             for ((&parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.optimizer_state) {
                 spec.optimizer.update(graph, parameter, gradient, state)?;
@@ -303,6 +315,23 @@ impl Program {
         graph.apply_all(EndStep { rows, training }, &[self.step_state, loss, metric, self.ring])?;
         Ok(())
     }
+}
+
+/// The penalty on all weights: parameters of at least two extents.
+fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Result<Option<ValueId>> {
+    if penalty == Penalty::NONE {
+        return Ok(None);
+    }
+    let mut total = None;
+    let weights: Vec<ValueId> = parameters.iter().copied().filter(|&p| graph.shape(p).dims().len() >= 2).collect();
+    for parameter in weights {
+        let own = graph.apply(penalty, &[parameter])?;
+        total = Some(match total {
+            Some(others) => graph.apply(Elementwise::Add, &[others, own])?,
+            None => own,
+        });
+    }
+    Ok(total)
 }
 
 fn declare_rows(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows {
@@ -319,6 +348,8 @@ fn declare_rows(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows 
 fn check(spec: &ProgramSpec<'_>) -> Result<()> {
     spec.optimizer.validate()?;
     spec.loss.validate()?;
+    check_range("l1", spec.penalty.l1, 0.0, f32::INFINITY)?;
+    check_range("l2", spec.penalty.l2, 0.0, f32::INFINITY)?;
     let output = spec.model.output_width()?;
     if spec.batch_size == BatchSize::Rows(0) {
         return Err(Error::option("batch_size", 0, "must be at least 1, or full"));

@@ -7,6 +7,9 @@ pub struct EpochReport {
     pub epoch: u64,
     /// Mean over the epoch's rows of the loss before each update.
     pub train_loss: f64,
+    /// Mean of the penalty (L1, L2) before each update; it is not part of `train_loss`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_penalty: Option<f64>,
     /// Share of the epoch's rows that were classified correctly before each update.
     pub train_accuracy: Option<f64>,
     /// Mean loss over the test rows after the epoch.

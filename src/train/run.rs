@@ -1,6 +1,6 @@
 //! The loop: queues phases, submits many at once, reads the ring back behind the device, adds up results.
 
-use super::program::{Batches, Program, RING_SLOTS};
+use super::program::{Batches, Program, RING_SLOTS, RING_WIDTH};
 use super::report::{EpochReport, Event, History};
 use crate::backend::{Executor, Reading};
 use crate::error::{Error, Result};
@@ -30,10 +30,12 @@ struct Sums {
     rows: usize,
     loss: f64,
     correct: f64,
+    penalty: f64,
 }
 
 impl Sums {
-    fn add(&mut self, rows: usize, loss: f32, correct: f32) {
+    fn add(&mut self, rows: usize, loss: f32, correct: f32, penalty: f32) {
+        self.penalty += f64::from(penalty) * rows as f64;
         self.rows += rows;
         self.loss += f64::from(loss) * rows as f64;
         self.correct += f64::from(correct);
@@ -57,6 +59,7 @@ pub(super) struct Run<'a> {
     program: &'a Program,
     phases: Phases,
     takes_labels: bool,
+    has_penalty: bool,
     learning_rate: f32,
     queued_flops: u64,
     schedule: Vec<(PhaseId, u32)>,
@@ -76,6 +79,7 @@ impl<'a> Run<'a> {
         executor: &'a mut Executor,
         program: &'a Program,
         takes_labels: bool,
+        has_penalty: bool,
         learning_rate: f32,
         observer: &'a mut dyn FnMut(&Event),
     ) -> Result<Run<'a>> {
@@ -86,6 +90,7 @@ impl<'a> Run<'a> {
             program,
             phases,
             takes_labels,
+            has_penalty,
             learning_rate,
             queued_flops: 0,
             schedule: Vec::new(),
@@ -184,9 +189,9 @@ impl<'a> Run<'a> {
             let Some((entries, reading)) = self.in_flight.pop_front() else { break };
             let ring = self.executor.finish(reading).await?;
             for entry in entries {
-                let at = 2 * (self.slot % RING_SLOTS);
+                let at = RING_WIDTH * (self.slot % RING_SLOTS);
                 self.slot += 1;
-                self.take_in(entry, ring[at], ring[at + 1])?;
+                self.take_in(entry, ring[at], ring[at + 1], ring[at + 2])?;
             }
             self.tell_steps();
         }
@@ -200,7 +205,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn take_in(&mut self, entry: Entry, loss: f32, correct: f32) -> Result<()> {
+    fn take_in(&mut self, entry: Entry, loss: f32, correct: f32, penalty: f32) -> Result<()> {
         if !loss.is_finite() {
             let step = self.history.step_losses.len() as u64;
             let what = if entry.training { "loss" } else { "test loss" };
@@ -209,9 +214,9 @@ impl<'a> Run<'a> {
         if entry.training {
             self.history.step_losses.push(loss);
             self.rows_done += entry.rows as u64;
-            self.train.add(entry.rows, loss, correct);
+            self.train.add(entry.rows, loss, correct, penalty);
         } else {
-            self.test.add(entry.rows, loss, correct);
+            self.test.add(entry.rows, loss, correct, 0.0);
         }
         if entry.ends_epoch {
             self.tell_steps();
@@ -229,6 +234,7 @@ impl<'a> Run<'a> {
         EpochReport {
             epoch,
             train_loss: mean(train.loss, train).unwrap_or(0.0),
+            train_penalty: self.has_penalty.then(|| mean(train.penalty, train)).flatten(),
             train_accuracy: accuracy(train),
             test_loss: mean(test.loss, test),
             test_accuracy: accuracy(test),

@@ -10,6 +10,7 @@ use crate::data::{Dataset, Features, Split, Targets};
 use crate::error::{Error, Result};
 use crate::kernel::{StepState, Target as KernelTarget};
 use crate::nn::{Loss, Sequential, Tensor};
+use crate::ops::penalty::Penalty;
 use crate::optim::Optimizer;
 use crate::plan::Plan;
 
@@ -28,6 +29,7 @@ pub struct Trainer {
     model: Sequential,
     loss: Loss,
     optimizer: Optimizer,
+    penalty: Penalty,
     batch_size: BatchSize,
     epochs: u64,
     seed: u64,
@@ -50,6 +52,7 @@ impl Trainer {
             model,
             loss,
             optimizer: optimizer.into(),
+            penalty: Penalty::NONE,
             batch_size: BatchSize::Rows(64),
             epochs: 10,
             seed: 0,
@@ -61,6 +64,19 @@ impl Trainer {
             callback: None,
             trained: None,
         }
+    }
+
+    /// Adds `l1 · Σ|w|` over all weights (not biases) to the loss.
+    pub fn l1(mut self, l1: f32) -> Trainer {
+        self.penalty.l1 = l1;
+        self
+    }
+
+    /// Adds `l2 · Σw²` over all weights (not biases) to the loss: the lectures' λ. PyTorch's `weight_decay` of SGD has
+    /// the gradient of half as much.
+    pub fn l2(mut self, l2: f32) -> Trainer {
+        self.penalty.l2 = l2;
+        self
     }
 
     /// Rows of a step; 1 is stochastic descent.
@@ -150,6 +166,7 @@ impl Trainer {
         Program::build(&ProgramSpec {
             model: &self.model,
             loss: self.loss,
+            penalty: self.penalty,
             optimizer: &self.optimizer,
             batch_size: self.batch_size,
             drop_last: self.drop_last && train.rows() >= self.batch_size.rows(train.rows()),
@@ -206,8 +223,9 @@ impl Trainer {
         executor.write_words(program.step_state, &state.words())?;
 
         (self.observer)(&Event::Start { steps: self.epochs.saturating_mul(program.train_batches.count() as u64) });
+        let has_penalty = self.penalty != Penalty::NONE;
         let takes_labels = matches!(train.targets, Targets::Labels { .. });
-        let mut run = Run::new(&mut executor, &program, takes_labels, learning_rate, &mut self.observer)?;
+        let mut run = Run::new(&mut executor, &program, takes_labels, has_penalty, learning_rate, &mut self.observer)?;
         for epoch in 1..=self.epochs {
             run.epoch(epoch).await?;
             if let Some(callback) = &mut self.callback {
@@ -261,6 +279,8 @@ impl Trainer {
                 "data": train.name,
                 "data_hash": train.hash(),
                 "optimizer": as_json(&self.optimizer),
+                "l1": as_json(&self.penalty.l1),
+                "l2": as_json(&self.penalty.l2),
                 "batch_size": self.batch_size,
                 "epochs": self.epochs,
                 "seed": self.seed,

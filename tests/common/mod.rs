@@ -9,8 +9,8 @@ use anygrad::ops::{Op, Operation};
 use anygrad::ops::{
     adagrad::Adagrad, adam::Adam, add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows,
     column_sum::ColumnSum, correct_rows::CorrectRows, dropout::Dropout, elementwise::Elementwise, end_step::EndStep,
-    gather::Gather, label_values::LabelValues, margin_loss::*, matmul::Matmul, pointwise_loss::*, rmsprop::RmsProp,
-    sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
+    gather::Gather, label_values::LabelValues, margin_loss::*, matmul::Matmul, penalty::*, pointwise_loss::*,
+    record::Record, rmsprop::RmsProp, scale::Scale, sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
 };
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -133,6 +133,10 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(MarginLossGrad(MarginLoss { margin: 1.0 }), [f([b, c]), words([b]), f([b, 1])]),
         Case::new(MarginLossGrad(MarginLoss { margin: 0.0 }), [f([b, c]), words([b]), f([b, 1])]),
         Case::new(LabelValues, [words([b])]),
+        Case::new(Penalty { l1: 0.25, l2: 0.5 }, [f([b, c])]),
+        Case::new(PenaltyGrad(Penalty { l1: 0.25, l2: 0.5 }), [f([b, c]), f([1])]),
+        Case::new(Scale { factor: 0.8 }, [f([b, c])]),
+        Case::new(Record { column: 2 }, [f([1]), f([7, 3])]),
         Case::new(CorrectRows, [f([b, c]), words([b])]),
         Case::new(sgd(0.0, 0.0, false), [f([b, c]), f([b, c])]),
         Case::new(sgd(0.9, 0.0, false), [f([b, c]), f([b, c]), f([b, c])]),

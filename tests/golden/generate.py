@@ -55,6 +55,9 @@ TRACES = [
     dict(name="huber", layers=SMALL, loss=dict(kind="huber", delta=0.5), optimizer=sgd(0.3)),
     dict(name="hinge", layers=SMALL, loss=dict(kind="hinge", margin=1.0), optimizer=sgd(0.1)),
     dict(name="perceptron", layers=[("linear", 4)], loss=dict(kind="perceptron"), optimizer=sgd(0.1)),
+    dict(name="l2", layers=SMALL, loss=CE, l2=0.05, optimizer=sgd(0.2)),
+    dict(name="l1", layers=SMALL, loss=CE, l1=0.03, optimizer=sgd(0.2)),
+    dict(name="elastic_net", layers=SMALL, loss=MSE, l1=0.01, l2=0.02, optimizer=sgd(0.1, momentum=0.5)),
     dict(name="adam", layers=SMALL, loss=CE, optimizer=dict(kind="adam", learning_rate=0.01, weight_decay=0.01)),
     dict(name="adam_betas", layers=SMALL, loss=CE,
          optimizer=dict(kind="adam", learning_rate=0.02, beta1=0.5, beta2=0.75, epsilon=0.001)),
@@ -164,12 +167,15 @@ def trace(spec):
                 batch = batch[:, None].to(torch.float64)
             optimizer.zero_grad()
             loss = criterion(model(x[start:start + BATCH]), batch)
-            loss.backward()
+            weights = [parameter for parameter in model.parameters() if parameter.dim() == 2]
+            penalty = sum(f32(spec.get("l2", 0.0)) * (w ** 2).sum() + f32(spec.get("l1", 0.0)) * w.abs().sum()
+                          for w in weights)
+            (loss + penalty).backward()
             optimizer.step()
             losses.append(loss.item())
     return dict(
         name=spec["name"], layers=spec["layers"], loss=spec["loss"], optimizer=spec["optimizer"], inputs=inputs,
-        outputs=outputs, classes=classes, batch=BATCH, epochs=EPOCHS, x=x.flatten().tolist(), y=y.flatten().tolist(),
+        l1=spec.get("l1", 0.0), l2=spec.get("l2", 0.0), outputs=outputs, classes=classes, batch=BATCH, epochs=EPOCHS, x=x.flatten().tolist(), y=y.flatten().tolist(),
         initial=initial, losses=losses,
         final={name: value.flatten().tolist() for name, value in model.state_dict().items()},
     )

@@ -1,0 +1,160 @@
+//! Penalty on the size of a parameter: `p = l2 · Σ w² + l1 · Σ |w|`, a single number `[1]`.
+//!
+//! With both factors it is the elastic net (Zou and Hastie, 2005). The lectures' convention: no ½, so the gradient is
+//! `g · (2 · l2 · w + l1 · sign w)`, with sign 0 at 0. Nothing is saved. PyTorch's `weight_decay = d` has the gradient of
+//! `l2 = d/2`; scikit-learn's `alpha` that of `l2 = alpha / (2 · rows)`; Keras's `l2` is the one here.
+
+use super::{Operation, Workgroups, element_grid, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::kernel::{
+    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+};
+use crate::{twin, uniform_struct};
+
+/// The penalty on one parameter. Input: the parameter.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Penalty {
+    /// Factor of Σ|w|.
+    pub l1: f32,
+    /// Factor of Σw².
+    pub l2: f32,
+}
+
+impl Penalty {
+    /// No penalty.
+    pub const NONE: Penalty = Penalty { l1: 0.0, l2: 0.0 };
+}
+
+/// Its gradient. Inputs: the parameter, the gradient of the penalty.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PenaltyGrad(pub Penalty);
+
+uniform_struct! {
+    /// Parameters of both kernels.
+    pub struct Params {
+        /// Elements of the parameter.
+        count: u32,
+        /// Factor of Σ|w|.
+        l1: f32,
+        /// Factor of Σw².
+        l2: f32,
+    }
+}
+
+/// The kernel of [`Penalty`]: one workgroup, whose lanes stride over the parameter.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "penalty",
+    bindings: &[Binding::PARAMS, Binding::read("weight"), Binding::write("total")],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: &[Variant {
+        name: "plain",
+        file: "penalty.wgsl",
+        source: include_str!("../../shaders/penalty.wgsl"),
+        entry_point: "penalty",
+        shared: &[Shared::Reduce],
+        workgroup_size: 256,
+        constants: &[],
+        requirements: Requirements { workgroup_bytes: 256 * 4 },
+        suits: Suits::Any,
+        accepts: |_, _| true,
+    }],
+    twin: twin!(call),
+};
+
+/// The kernel of [`PenaltyGrad`].
+pub const GRAD_SPEC: KernelSpec = KernelSpec {
+    name: "penalty_grad",
+    bindings: &[Binding::PARAMS, Binding::read("weight"), Binding::read("grad_total"), Binding::write("grad_weight")],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("penalty_grad", "penalty_grad.wgsl", [Grid]),
+    twin: twin!(call_grad),
+};
+
+fn params(penalty: Penalty, weight: &Shape) -> Result<Vec<u8>> {
+    let params = Params { count: weight.elements_u32(SPEC.name)?, l1: penalty.l1, l2: penalty.l2 };
+    Ok(bytemuck::bytes_of(&params).to_vec())
+}
+
+impl Operation for Penalty {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [_weight] = inputs else { return Err(Error::shape(SPEC.name, "takes one parameter")) };
+        Ok(vec![([1].into(), DType::F32)])
+    }
+
+    fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        let inputs = [request.inputs[0], request.grad_output];
+        Ok(vec![Some(request.graph.apply(PenaltyGrad(*self), &inputs)?)])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        params(*self, shapes[0])
+    }
+
+    fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {
+        [1, 1, 1]
+    }
+}
+
+impl Operation for PenaltyGrad {
+    fn spec(&self) -> &'static KernelSpec {
+        &GRAD_SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        match inputs {
+            [weight, grad] if grad.shape.elements() == 1 => Ok(vec![(weight.shape.clone(), DType::F32)]),
+            _ => Err(Error::shape(GRAD_SPEC.name, "takes a parameter and one number")),
+        }
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        params(self.0, shapes[0])
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [Bound::Float(weight), Bound::FloatMut(total)] = call.buffers else { panic!("{MISMATCH}") };
+    total[0] = reference(&params, weight);
+}
+
+fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [Bound::Float(weight), Bound::Float(grad_total), Bound::FloatMut(grad)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    reference_grad(&params, weight, grad_total[0], grad);
+}
+
+/// The definition of [`Penalty`].
+pub fn reference<F: Float>(params: &Params, weight: &[F]) -> F {
+    let squares: F = weight.iter().map(|&w| w * w).sum();
+    let magnitudes: F = weight.iter().map(|&w| w.abs()).sum();
+    F::from_f32(params.l2) * squares + F::from_f32(params.l1) * magnitudes
+}
+
+/// The definition of [`PenaltyGrad`].
+pub fn reference_grad<F: Float>(params: &Params, weight: &[F], grad_total: F, grad: &mut [F]) {
+    let (twice_l2, l1) = (F::from_f32(2.0 * params.l2), F::from_f32(params.l1));
+    for (&w, grad) in weight.iter().zip(grad) {
+        let sign = if w > F::ZERO {
+            l1
+        } else if w < F::ZERO {
+            -l1
+        } else {
+            F::ZERO
+        };
+        *grad = grad_total * (twice_l2 * w + sign);
+    }
+}

@@ -1,0 +1,141 @@
+//! What training options do to a run: on real data, and in expectation.
+
+mod common;
+
+use anygrad::backend::Device;
+use anygrad::backend::cpu::CpuExecutor;
+use anygrad::data::{Dataset, Features, Targets, digits};
+use anygrad::graph::{DType, Graph, Role};
+use anygrad::kernel::{StepState, Target};
+use anygrad::nn::{DropoutLayer, DropoutMode, Forward, Layer, Loss, Sequential};
+use anygrad::optim::{Adam, Sgd};
+use anygrad::plan::{PhaseId, Plan};
+use anygrad::train::{Flow, Trainer};
+
+fn devices() -> Vec<Device> {
+    [Some(Device::Cpu), common::gpu().map(Device::Gpu)].into_iter().flatten().collect()
+}
+
+#[test]
+fn the_digits_are_learnt_on_every_device() {
+    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    for device in devices() {
+        let model = Sequential::new(64).linear(48).relu().dropout(0.1).linear(10);
+        let mut trainer = Trainer::new(model, Loss::cross_entropy(), Adam::new(0.005)).epochs(15).on(device);
+        let history = trainer.fit_blocking(&data).expect("training");
+        let last = history.last().expect("epochs");
+        assert!(last.test_accuracy.expect("an accuracy") > 0.95, "{last:?}");
+        let evaluation = trainer.evaluate_blocking(&data.test).expect("an evaluation");
+        assert!((evaluation.loss - last.test_loss.expect("a loss")).abs() < 1e-4);
+    }
+}
+
+#[test]
+fn l2_shrinks_weights_and_its_penalty_is_reported_apart() {
+    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    let run = |l2: f32| {
+        let model = Sequential::new(64).linear(32).tanh().linear(10);
+        let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(10).l2(l2);
+        let history = trainer.fit_blocking(&data).expect("training");
+        let weights = &trainer.model().expect("a model").tensors;
+        let squares: f64 =
+            weights.iter().filter(|t| t.shape.len() == 2).flat_map(|t| &t.data).map(|&w| f64::from(w).powi(2)).sum();
+        (squares, history.last().expect("epochs").train_penalty)
+    };
+    let (free, none) = run(0.0);
+    let (shrunk, penalty) = run(0.01);
+    assert!(shrunk < 0.75 * free, "{shrunk} against {free}");
+    assert_eq!(none, None);
+    // The mean over the last epoch, in which the weights moved little.
+    let penalty = penalty.expect("a penalty");
+    assert!((penalty - 0.01 * shrunk).abs() < 0.1 * penalty, "{penalty} for {shrunk}");
+}
+
+/// The mean of many masks, and what the layer does in use.
+fn in_expectation(mode: DropoutMode) -> (Vec<f64>, Vec<f64>) {
+    let layer = DropoutLayer { rate: 0.3, mode };
+    let input: Vec<f64> = (1..=8).map(f64::from).collect();
+    let forward = |training: bool| {
+        let mut graph = Graph::new();
+        let x = graph.declare("x", [1, 8], DType::F32, Role::State);
+        graph.begin_phase("run");
+        let mut pass = Forward { graph: &mut graph, parameters: &[], training, seed: 1, layer: 0 };
+        let y = layer.forward(&mut pass, x).expect("a layer");
+        if y != x {
+            graph.set_role(y, Role::Output);
+        }
+        let state = graph.step_state();
+        let plan = Plan::new(graph, &Target::DOWNLEVEL).expect("a plan");
+        let mut executor = CpuExecutor::<f64>::new(plan).expect("memory");
+        executor.write(x, &input).expect("an input");
+        (executor, y, state)
+    };
+    let (mut training, y, state) = forward(true);
+    let steps = 20_000;
+    let mut mean = vec![0.0; 8];
+    for step in 0..steps {
+        training.write_words(state, &StepState { step, ..StepState::default() }.words()).expect("state");
+        training.run(PhaseId::FIRST, 1);
+        for (mean, y) in mean.iter_mut().zip(training.read(y).expect("an output")) {
+            *mean += y / f64::from(steps);
+        }
+    }
+    let (mut in_use, y, _) = forward(false);
+    in_use.run(PhaseId::FIRST, 1);
+    (mean, in_use.read(y).expect("an output"))
+}
+
+#[test]
+fn dropout_in_training_equals_use_in_expectation() {
+    for (mode, factor) in [(DropoutMode::Inverted, 1.0), (DropoutMode::Vanilla, 0.7)] {
+        let (mean, in_use) = in_expectation(mode);
+        for (i, (mean, in_use)) in mean.iter().zip(in_use).enumerate() {
+            let x = (i + 1) as f64;
+            assert!((in_use - factor * x).abs() < 1e-6 * x, "{mode:?}: {in_use} for {x}");
+            // Four deviations of the mean of 20,000 masks.
+            assert!((mean - in_use).abs() < 0.02 * x, "{mode:?}: mean {mean}, in use {in_use}");
+        }
+    }
+}
+
+#[test]
+fn a_callback_stops_training() {
+    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    let model = Sequential::new(64).linear(10);
+    let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1))
+        .epochs(50)
+        .on_epoch(|report| if report.epoch == 3 { Flow::Stop } else { Flow::Continue });
+    assert_eq!(trainer.fit_blocking(&data).expect("training").epochs.len(), 3);
+}
+
+#[test]
+fn the_perceptron_learns_and_and_fails_at_xor() {
+    let learn = |labels: [u32; 4]| {
+        let inputs = vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
+        let targets =
+            Targets::Labels { name: "y".into(), classes: vec!["0".into(), "1".into()], data: labels.to_vec() };
+        let data = Dataset::new("gate", Features::F32 { width: 2, data: inputs }, targets).expect("valid data");
+        let model = Sequential::new(2)
+            .layer(anygrad::nn::Linear { init: anygrad::nn::Init::Zeros, ..anygrad::nn::Linear::new(2) });
+        let mut trainer = Trainer::new(model, Loss::perceptron(), Sgd::new(1.0)).batch_size(1).epochs(20);
+        pollster::block_on(trainer.fit_rows(&data, None)).expect("training");
+        trainer.evaluate_blocking(&data).expect("an evaluation").accuracy.expect("an accuracy")
+    };
+    assert_eq!(learn([0, 0, 0, 1]), 1.0);
+    assert!(learn([0, 1, 1, 0]) < 1.0);
+}
+
+#[test]
+fn data_that_does_not_fit_is_refused() {
+    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    let cases = [
+        (Sequential::new(63).linear(10), Loss::cross_entropy(), "63"),
+        (Sequential::new(64).linear(9), Loss::cross_entropy(), "10 outputs"),
+        (Sequential::new(64).linear(10), Loss::mean_squared_error(), "class labels"),
+        (Sequential::new(64).linear(1), Loss::binary_cross_entropy(), "2 classes"),
+    ];
+    for (model, loss, part) in cases {
+        let error = Trainer::new(model, loss, Sgd::new(0.1)).fit_blocking(&data).expect_err(part).to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}

@@ -233,6 +233,29 @@ fn a_table_with_numbers_as_target_is_regression() {
     assert!(predicted.starts_with("y\n"), "{predicted}");
 }
 
+/// Prices in the hundred thousands at the default learning rate, for every loss of numbers.
+#[test]
+fn large_target_values_are_learnt_and_predicted_in_their_unit() {
+    let folder = folder("prices");
+    let mut table = String::from("area,rooms,price\n");
+    for i in 0..300u32 {
+        let (area, rooms) = (f64::from(40 + i * 37 % 100), f64::from(1 + i * 7 % 5));
+        table.push_str(&format!("{area},{rooms},{}\n", 50_000.0 + 2_000.5 * area + 10_000.0 * rooms));
+    }
+    std::fs::write(folder.join("houses.csv"), &table).expect("a file");
+    for loss in ["mean_squared_error", "huber", "mean_absolute_error", "half_squared_error"] {
+        let train = ["train", "--data", "houses.csv", "--target", "price", "--loss", loss, "--out", loss];
+        succeed(&folder, &[&train[..], &["--learning-rate", "0.02", "--epochs", "100"]].concat());
+        let model = format!("{loss}/last.safetensors");
+        let eval = ["eval", &model, "--data", "houses.csv", "--part", "test", "--format", "json"];
+        let evaluation = &json_lines(&succeed(&folder, &eval))[0];
+        assert!(evaluation["r_squared"].as_f64().expect("R²") > 0.98, "{loss}: {evaluation}");
+        let predicted = succeed(&folder, &["predict", &model, "--data", "houses.csv"]);
+        let first: f64 = predicted.lines().nth(1).expect("a row").parse().expect("a price");
+        assert!((first - 140_020.0).abs() < 15_000.0, "{loss}: {first}");
+    }
+}
+
 #[test]
 fn devices_lists_the_cpu_and_every_adapter() {
     let folder = folder("devices");
@@ -286,6 +309,14 @@ fn bad_files_are_one_line_with_a_remedy_and_code_2() {
     write("binary.csv", b"a,y\n\xff\xfe,x\n2,z\n");
     write("infinite.csv", b"a,y\ninf,x\n2,z\n");
     write("fake.safetensors", b"not a model at all");
+    let stamps: String = (0..100).map(|t| format!("{},{}\n", 1_700_000_000 + t, t % 2)).collect();
+    write("stamps.csv", format!("t,y\n{stamps}").as_bytes());
+    let prices: String = (0..100).map(|t| format!("{t},{}.5\n", t * 10)).collect();
+    write("mixed.csv", format!("a,price\n{prices}7,n/a\n").as_bytes());
+    let names: String = (0..300).map(|t| format!("{t},name{t}\n")).collect();
+    write("names.csv", format!("a,name\n{names}").as_bytes());
+    write("semicolon.csv", b"a;b;y\n1;2;x\n3;4;z\n");
+    write("large.csv", b"a,y\n1e300,x\n2,z\n");
     write("unknown.toml", b"seed = 1\nlearning_rate = 0.1\n");
     write("layers.toml", b"[[layers]]\nlinear = 5\nactivation = \"relu\"\n");
     for (arguments, parts) in [
@@ -298,6 +329,11 @@ fn bad_files_are_one_line_with_a_remedy_and_code_2() {
         (&["train", "--data", "single.csv"], &["single class `x`", "--target"]),
         (&["train", "--data", "binary.csv"], &["UTF-8"]),
         (&["train", "--data", "infinite.csv"], &["`inf` is not a number"]),
+        (&["train", "--data", "stamps.csv"], &["column `t`", "too close", "subtract"]),
+        (&["train", "--data", "mixed.csv"], &["mixed.csv:102", "`n/a` is not a number, most others are"]),
+        (&["train", "--data", "names.csv"], &["300 different texts", "--target"]),
+        (&["train", "--data", "semicolon.csv"], &["semicolons"]),
+        (&["train", "--data", "large.csv"], &["too large"]),
         (&["train", "--data", "text.csv", "--target", "z"], &["unknown column `z`"]),
         (&["train", "--data", "mnist:nowhere"], &["train-images-idx3-ubyte", "mnist:DIR"]),
         (&["eval", "missing.safetensors", "--data", "digits"], &["missing.safetensors", "check the path"]),
@@ -498,9 +534,15 @@ fn hostile_model_files_are_refused() {
     let mut flipped = whole.clone();
     let last = flipped.len() - 3;
     flipped[last] ^= 1;
-    for (bytes, part) in
-        [(&whole[..whole.len() - 10], "not a whole"), (&whole[..100], "not a whole"), (&flipped[..], "checksum")]
-    {
+    let mut edited = whole.clone();
+    let at = whole.windows(6).position(|w| w == b"0.0625").expect("the scale of the pixels");
+    edited[at + 5] = b'6';
+    for (bytes, part) in [
+        (&whole[..whole.len() - 10], "not a whole"),
+        (&whole[..100], "not a whole"),
+        (&flipped[..], "checksum"),
+        (&edited[..], "checksum"),
+    ] {
         std::fs::write(folder.join("m.safetensors"), bytes).expect("a file");
         let output = anygrad(&folder, &["eval", "m.safetensors", "--data", "digits"]);
         assert_eq!(output.status.code(), Some(2));

@@ -138,7 +138,8 @@ fn bytes_and_standardized_floats_agree() {
     let split = digits().expect("digits").split(0.2, 0).expect("a split");
     let as_floats = |data: &anygrad::data::Dataset| {
         let mut data = data.clone();
-        data.preprocessing = anygrad::data::Preprocessing::standardize(&data);
+        let rows = data.preprocessing.inputs(&data.features);
+        data.preprocessing = anygrad::data::Preprocessing::standardize(&rows, 64);
         data
     };
     let floats = Split { train: as_floats(&split.train), test: as_floats(&split.test) };

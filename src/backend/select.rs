@@ -28,12 +28,12 @@ impl FromStr for Request {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Request> {
-        Ok(match text {
+        Ok(match text.to_lowercase().as_str() {
             "auto" => Request::Auto,
             "cpu" => Request::Cpu,
             "gpu" => Request::Gpu,
             "" => return Err(Error::option("device", text, "auto, cpu, gpu, an index or a name")),
-            text => text.parse().map_or_else(|_| Request::Name(text.into()), Request::Index),
+            number => number.parse().map_or_else(|_| Request::Name(text.into()), Request::Index),
         })
     }
 }

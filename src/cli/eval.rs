@@ -22,7 +22,7 @@ pub struct EvalOptions {
     /// The CSV column with the true answer [default: the model's]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Which rows: auto, test, train or all
+    /// Which rows: test (held back by `train`), train, all, or auto: MNIST's test set, else all
     #[arg(long, value_enum, default_value_t)]
     part: Part,
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name

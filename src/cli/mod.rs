@@ -25,6 +25,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Train a model; without arguments on the embedded handwritten digits.
+    #[command(allow_negative_numbers = true)]
     Train(Box<options::TrainOptions>),
     /// Loss, accuracy and confusion matrix of a model on data.
     Eval(eval::EvalOptions),
@@ -100,6 +101,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         .and_then(|arg| arg.into_string().ok())
         .filter(|arg| verbs.contains(arg))
         .map_or(String::new(), |v| format!(" {v}"));
-    eprintln!("{}; see `anygrad{verb} --help`", parts.join("; "));
+    let line = parts.join("; ").replace(":;", ":");
+    note(&format!("{line}; see `anygrad{verb} --help`"));
     ExitCode::from(2)
 }

@@ -36,7 +36,8 @@ pub struct TrainOptions {
     /// Widths of the hidden layers, such as 128,64; `none` for none [default: 64]
     #[arg(long, value_name = "WIDTHS")]
     pub hidden: Option<Hidden>,
-    /// Activation of the hidden layers: relu, leaky_relu[:SLOPE], sigmoid, tanh, … [default: relu]
+    /// Activation of the hidden layers: relu, leaky_relu[:SLOPE], elu[:ALPHA], gelu, gelu_tanh, gelu_sigmoid, silu,
+    /// softplus, sigmoid, tanh, step or identity [default: relu]
     #[arg(long, value_name = "NAME")]
     pub activation: Option<Activation>,
     /// cross_entropy, binary_cross_entropy, mean_squared_error, half_squared_error, mean_absolute_error, huber, hinge

@@ -56,11 +56,13 @@ impl Progress {
         object["samples_per_second"] = json!(self.samples_per_second().round());
         let line = self.line(report);
         match (self.format, &self.bar) {
-            (Format::Json, _) => print_line(&object.to_string()),
+            (Format::Json, None) => print_line(&object.to_string()),
+            (Format::Json, Some(bar)) => bar.suspend(|| print_line(&object.to_string())),
             (Format::Text, None) => note(&line),
             (Format::Text, Some(_)) => {}
         }
-        self.last = report.test_accuracy.map_or(String::new(), |a| format!("test accuracy {a:.4}"));
+        let accuracy = report.test_accuracy.map_or(String::new(), |a| format!("  test accuracy {a:.4}"));
+        self.last = format!("epoch {}{accuracy}", report.epoch);
         object
     }
 
@@ -94,7 +96,7 @@ impl Progress {
 
 fn bar(steps: u64) -> ProgressBar {
     let bar = ProgressBar::new(steps);
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps  {msg}  {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} steps  {eta} left  {wide_msg}") {
         bar.set_style(style.progress_chars("━╸ "));
     }
     bar

@@ -42,6 +42,10 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
     let seed = recorded(model, "seed")?.as_u64().unwrap_or(0);
     let fraction = recorded(model, "data")?["test_fraction"].as_f64().unwrap_or(0.2) as f32;
     let split = data.split(fraction, seed)?;
+    if model.recipe["data_hash"] != split.train.hash() {
+        let expected = "the data differs from what the model was trained on, so its split is unknown: use --part all";
+        return Err(Error::option("part", if part == Part::Test { "test" } else { "train" }, expected));
+    }
     Ok(if part == Part::Test { split.test } else { split.train })
 }
 

@@ -4,7 +4,7 @@ use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
 use super::recipe::Recipe;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::{Source, Split, TargetKind, load};
+use anygrad::data::{Source, Split, TargetKind, Targets, load};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::train::{History, Model, RunFolder, Trainer};
@@ -80,6 +80,11 @@ fn choose(recipe: &Recipe, model: &Sequential, loss: Loss, data: &Split) -> Resu
 fn announce(recipe: &Recipe, model: &Sequential, data: &Split, choice: &Choice) {
     let parameters = model.parameter_count().unwrap_or(0);
     note(&format!("data    {}, {} training and {} test rows", recipe.data.source, data.train.rows(), data.test.rows()));
+    let target = match &data.train.targets {
+        Targets::Labels { name, classes, .. } => format!("{name}, {} classes", classes.len()),
+        Targets::Values { names, .. } => format!("{}, as numbers", names.join(", ")),
+    };
+    note(&format!("target  {target}"));
     note(&format!("model   {model}, {parameters} parameters"));
     note(&format!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason));
 }

@@ -96,6 +96,7 @@ impl Table {
                 data.push(self.number(*line, column, record.get(column).unwrap_or(""))?);
             }
         }
+        columns.iter().try_for_each(|&column| self.check_resolution(column))?;
         Ok(Features::F32 { width: columns.len(), data })
     }
 
@@ -103,13 +104,30 @@ impl Table {
         match cell.parse::<f32>() {
             Ok(number) if number.is_finite() => Ok(number),
             _ => {
-                let what =
-                    if cell.is_empty() { "the cell is empty".into() } else { format!("`{cell}` is not a number") };
+                let too_large = cell.parse::<f64>().is_ok_and(f64::is_finite);
+                let what = match cell {
+                    "" => "the cell is empty".into(),
+                    _ if too_large => format!("`{cell}` is too large for a 32-bit float"),
+                    _ => format!("`{cell}` is not a number"),
+                };
                 let place = format!(":{line}, column `{}`", self.columns[column]);
                 let remedy = "features must be numbers: fill, encode or remove the column (text is only for --target)";
                 Err(Error::data(&self.path, place, what, remedy))
             }
         }
+    }
+
+    /// Refuses a column whose numbers differ by less than a 32-bit float can tell, such as time stamps in seconds.
+    fn check_resolution(&self, column: usize) -> Result<()> {
+        let numbers = || self.cells(column).filter_map(|cell| cell.parse::<f64>().ok());
+        let (low, high) = numbers().fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        let step = low.abs().max(high.abs()) * f64::from(f32::EPSILON);
+        if high > low && high - low < 256.0 * step {
+            let place = format!(", column `{}`", self.columns[column]);
+            let reason = format!("numbers from {low} to {high} are too close together for 32-bit floats");
+            return Err(Error::data(&self.path, place, reason, "subtract a constant from the column"));
+        }
+        Ok(())
     }
 
     /// Features and target: all columns but `target` (by default the last) are features.
@@ -126,9 +144,18 @@ impl Table {
             self.columns.iter().enumerate().filter(|(i, _)| *i != target).map(|(_, c)| c.as_str()).collect();
         if names.is_empty() {
             let reason = "a single column leaves no features";
-            return Err(Error::data(&self.path, "", reason, "separate columns by commas and add feature columns"));
+            let separated = self.columns[0].contains([';', '\t']);
+            let remedy = if separated {
+                "separate columns by commas instead of semicolons or tabs"
+            } else {
+                "add feature columns, separated by commas"
+            };
+            return Err(Error::data(&self.path, "", reason, remedy));
         }
         let features = self.floats(names.iter().copied())?;
+        if kind == TargetKind::Auto {
+            self.check_target(target)?;
+        }
         let targets = if self.takes_labels(target, kind) { self.labels(target)? } else { self.values(target)? };
         let name = self.path.file_name().map_or("csv".into(), |n| n.to_string_lossy().into_owned());
         let data = Dataset {
@@ -137,9 +164,30 @@ impl Table {
             feature_names: names.iter().map(ToString::to_string).collect(),
             targets,
             preprocessing: Preprocessing::None,
+            target_preprocessing: Preprocessing::None,
         };
         data.check()?;
         Ok(data)
+    }
+
+    /// Refuses a target that is neither clearly classes nor clearly numbers.
+    fn check_target(&self, target: usize) -> Result<()> {
+        let is_number = |cell: &str| cell.parse::<f64>().is_ok();
+        let numbers = self.cells(target).filter(|cell| is_number(cell)).count();
+        let odd = self.rows.iter().find(|(_, record)| !is_number(record.get(target).unwrap_or("")));
+        if let (Some((line, record)), true) = (odd, 2 * numbers > self.rows.len()) {
+            let place = format!(":{line}, column `{}`", self.columns[target]);
+            let reason = format!("`{}` is not a number, most others are", record.get(target).unwrap_or(""));
+            let remedy = "fill or remove the row, or take all as classes by --loss cross_entropy";
+            return Err(Error::data(&self.path, place, reason, remedy));
+        }
+        let distinct = self.cells(target).collect::<BTreeSet<_>>().len();
+        if odd.is_some() && distinct > 100 && 2 * distinct > self.rows.len() {
+            let place = format!(", column `{}`", self.columns[target]);
+            let reason = format!("{distinct} different texts in {} rows are no classes", self.rows.len());
+            return Err(Error::data(&self.path, place, reason, "name another column by --target"));
+        }
+        Ok(())
     }
 
     fn takes_labels(&self, target: usize, kind: TargetKind) -> bool {

@@ -36,6 +36,7 @@ pub fn digits() -> Result<Dataset> {
             data: labels,
         },
         preprocessing: Preprocessing::Scale { factor: 1.0 / 16.0 },
+        target_preprocessing: Preprocessing::None,
     };
     data.check()?;
     Ok(data)

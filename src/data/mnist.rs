@@ -44,6 +44,7 @@ fn part(folder: &Path, prefix: &str) -> Result<Dataset> {
             data: labels.data.into_iter().map(u32::from).collect(),
         },
         preprocessing: Preprocessing::Scale { factor: 1.0 / 255.0 },
+        target_preprocessing: Preprocessing::None,
     };
     data.check()?;
     Ok(data)

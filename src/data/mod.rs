@@ -33,6 +33,9 @@ pub struct Dataset {
     pub targets: Targets,
     /// How raw features become the model's inputs; saved with the model.
     pub preprocessing: Preprocessing,
+    /// How target values become what the model puts out; saved with the model and undone when it predicts. Classes
+    /// have none.
+    pub target_preprocessing: Preprocessing,
 }
 
 /// The inputs: row-major, `width` numbers for each row.
@@ -158,7 +161,14 @@ impl Dataset {
     /// class.
     pub fn new(name: &str, features: Features, targets: Targets) -> Result<Dataset> {
         let feature_names = (0..features.width()).map(|i| format!("x{i}")).collect();
-        let data = Dataset { name: name.into(), features, feature_names, targets, preprocessing: Preprocessing::None };
+        let data = Dataset {
+            name: name.into(),
+            features,
+            feature_names,
+            targets,
+            preprocessing: Preprocessing::None,
+            target_preprocessing: Preprocessing::None,
+        };
         data.check()?;
         Ok(data)
     }
@@ -184,11 +194,16 @@ impl Dataset {
         if self.targets.rows() != self.rows() {
             return wrong(format!("{} rows of features, {} of targets", self.rows(), self.targets.rows()));
         }
-        if let Preprocessing::Standardize { means, deviations } = &self.preprocessing
-            && (means.len() != width || deviations.len() != width)
+        let target_width = if let Targets::Values { names, .. } = &self.targets { names.len() } else { 0 };
+        for (preprocessing, width, what) in
+            [(&self.preprocessing, width, "features"), (&self.target_preprocessing, target_width, "target values")]
         {
-            let (means, deviations) = (means.len(), deviations.len());
-            return wrong(format!("{means} means and {deviations} deviations for {width} features"));
+            if let Preprocessing::Standardize { means, deviations } = preprocessing
+                && (means.len() != width || deviations.len() != width)
+            {
+                let (means, deviations) = (means.len(), deviations.len());
+                return wrong(format!("{means} means and {deviations} deviations for {width} {what}"));
+            }
         }
         if self.feature_names.len() != width {
             return wrong(format!("{} names for {width} features", self.feature_names.len()));
@@ -219,6 +234,7 @@ impl Dataset {
             feature_names: self.feature_names.clone(),
             targets: self.targets.select(rows),
             preprocessing: self.preprocessing.clone(),
+            target_preprocessing: self.target_preprocessing.clone(),
         }
     }
 

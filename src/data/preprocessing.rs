@@ -1,6 +1,6 @@
 //! How raw features become a model's inputs. It is saved with the model, so that `predict` needs nothing else.
 
-use super::{Dataset, Features};
+use super::Features;
 
 /// A map from raw features to inputs, feature by feature.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,24 +24,22 @@ pub enum Preprocessing {
 }
 
 impl Preprocessing {
-    /// Means and deviations of the rows of `data`.
-    pub fn standardize(data: &Dataset) -> Preprocessing {
-        let rows = data.rows().max(1) as f64;
-        let width = data.features.width();
-        let floats = Preprocessing::None.inputs(&data.features);
+    /// Means and deviations of rows of `width` numbers.
+    pub fn standardize(rows: &[f32], width: usize) -> Preprocessing {
+        let count = (rows.len() / width.max(1)).max(1) as f64;
         let (mut means, mut deviations) = (vec![0.0f64; width], vec![0.0f64; width]);
-        for row in floats.chunks_exact(width) {
-            row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x) / rows);
+        for row in rows.chunks_exact(width) {
+            row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x) / count);
         }
-        for row in floats.chunks_exact(width) {
+        for row in rows.chunks_exact(width) {
             for (i, &x) in row.iter().enumerate() {
-                deviations[i] += (f64::from(x) - means[i]).powi(2) / rows;
+                deviations[i] += (f64::from(x) - means[i]).powi(2) / count;
             }
         }
         for i in 0..width {
-            let first = floats.get(i).copied().unwrap_or(0.0);
+            let first = rows.get(i).copied().unwrap_or(0.0);
             // Rounding gives a constant feature a tiny variance, which would blow up any other value it meets later.
-            if floats.iter().skip(i).step_by(width).all(|&x| x == first) {
+            if rows.iter().skip(i).step_by(width).all(|&x| x == first) {
                 (means[i], deviations[i]) = (f64::from(first), 1.0);
             }
         }
@@ -53,23 +51,55 @@ impl Preprocessing {
 
     /// The inputs of all rows, as floats.
     pub fn inputs(&self, features: &Features) -> Vec<f32> {
-        let width = features.width();
         let mut inputs: Vec<f32> = match features {
             Features::F32 { data, .. } => data.clone(),
             Features::U8 { data, .. } => data.iter().map(|&x| f32::from(x)).collect(),
         };
+        self.apply(&mut inputs);
+        inputs
+    }
+
+    /// Prepares rows in place.
+    pub fn apply(&self, rows: &mut [f32]) {
         match self {
             Preprocessing::None => {}
-            Preprocessing::Scale { factor } => inputs.iter_mut().for_each(|x| *x *= factor),
+            Preprocessing::Scale { factor } => rows.iter_mut().for_each(|x| *x *= factor),
             Preprocessing::Standardize { means, deviations } => {
-                for row in inputs.chunks_exact_mut(width) {
-                    for i in 0..width {
+                for row in rows.chunks_exact_mut(means.len()) {
+                    for i in 0..row.len() {
                         row[i] = (row[i] - means[i]) / deviations[i];
                     }
                 }
             }
         }
-        inputs
+    }
+
+    /// Undoes [`Preprocessing::apply`].
+    pub fn undo(&self, rows: &mut [f32]) {
+        match self {
+            Preprocessing::None => {}
+            Preprocessing::Scale { factor } => rows.iter_mut().for_each(|x| *x /= factor),
+            Preprocessing::Standardize { means, deviations } => {
+                for row in rows.chunks_exact_mut(means.len()) {
+                    for i in 0..row.len() {
+                        row[i] = row[i] * deviations[i] + means[i];
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether it fits rows of `width` numbers and can be undone: no deviation or factor is 0 or not finite.
+    pub fn is_sound(&self, width: usize) -> bool {
+        let usable = |x: &f32| x.is_finite() && *x > 0.0;
+        match self {
+            Preprocessing::None => true,
+            Preprocessing::Scale { factor } => usable(factor),
+            Preprocessing::Standardize { means, deviations } => {
+                let lengths = means.len() == width && deviations.len() == width;
+                lengths && means.iter().all(|m| m.is_finite()) && deviations.iter().all(usable)
+            }
+        }
     }
 
     /// The factor, if bytes times it are all there is to do: then they can stay bytes on the device.
@@ -84,31 +114,28 @@ impl Preprocessing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Targets;
     use super::*;
 
     #[test]
-    fn standardized_features_have_mean_0_and_deviation_1() {
-        let features = Features::F32 { width: 2, data: vec![1.0, 5.0, 2.0, 5.0, 6.0, 5.0] };
-        let targets = Targets::Values { names: vec!["y".into()], data: vec![0.0; 3] };
-        let data = Dataset::new("t", features, targets).unwrap();
-        let preprocessing = Preprocessing::standardize(&data);
-        let inputs = preprocessing.inputs(&data.features);
+    fn standardized_features_have_mean_0_and_deviation_1_and_come_back() {
+        let rows = [1.0, 5.0, 2.0, 5.0, 6.0, 5.0];
+        let preprocessing = Preprocessing::standardize(&rows, 2);
+        let mut inputs = rows;
+        preprocessing.apply(&mut inputs);
         let column: Vec<f32> = inputs.iter().step_by(2).copied().collect();
         assert!(column.iter().sum::<f32>().abs() < 1e-6);
         assert!((column.iter().map(|x| x * x).sum::<f32>() / 3.0 - 1.0).abs() < 1e-6);
         // A constant feature becomes 0, not NaN.
         assert!(inputs.iter().skip(1).step_by(2).all(|&x| x == 0.0));
+        preprocessing.undo(&mut inputs);
+        assert!(inputs.iter().zip(rows).all(|(a, b)| (a - b).abs() < 1e-5), "{inputs:?}");
     }
 
     #[test]
     fn a_constant_feature_keeps_deviation_1_whatever_the_rounding() {
         for rows in 1..300 {
-            let features = Features::F32 { width: 1, data: vec![0.1; rows] };
-            let targets = Targets::Values { names: vec!["y".into()], data: vec![0.0; rows] };
-            let data = Dataset::new("t", features, targets).unwrap();
             let expected = Preprocessing::Standardize { means: vec![0.1], deviations: vec![1.0] };
-            assert_eq!(Preprocessing::standardize(&data), expected, "{rows} rows");
+            assert_eq!(Preprocessing::standardize(&vec![0.1; rows], 1), expected, "{rows} rows");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Training and test rows.
 
-use super::{Dataset, Features, Preprocessing};
+use super::{Dataset, Features, Preprocessing, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Permutation, Purpose, stream_key};
 
@@ -43,11 +43,18 @@ impl Dataset {
 }
 
 impl Split {
-    /// Standardizes the features by means and deviations of the training rows. Bytes stay as they are prepared.
+    /// Standardizes features and target values by means and deviations of the training rows. Bytes stay as they are
+    /// prepared, and so do target values from 0 to 1, which may be probabilities.
     pub fn standardized(mut self) -> Split {
-        if matches!(self.train.features, Features::F32 { .. }) {
-            self.train.preprocessing = Preprocessing::standardize(&self.train);
+        if let Features::F32 { width, data } = &self.train.features {
+            self.train.preprocessing = Preprocessing::standardize(data, *width);
             self.test.preprocessing = self.train.preprocessing.clone();
+        }
+        if let Targets::Values { names, data } = &self.train.targets
+            && !data.iter().all(|y| (0.0..=1.0).contains(y))
+        {
+            self.train.target_preprocessing = Preprocessing::standardize(data, names.len());
+            self.test.target_preprocessing = self.train.target_preprocessing.clone();
         }
         self
     }

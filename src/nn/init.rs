@@ -39,33 +39,38 @@ const NAMES: [&str; 9] =
 
 impl Init {
     /// The initial values of parameter number `index` of layer `layer`.
-    pub fn draw(self, spec: &ParameterSpec, seed: u64, layer: usize, index: usize) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] if there is no memory for them.
+    pub fn draw(self, spec: &ParameterSpec, seed: u64, layer: usize, index: usize) -> Result<Vec<f32>> {
         let key = stream_key(seed, Purpose::Init, (layer * 16 + index) as u32);
         let count = spec.shape.iter().product::<usize>() as u32;
         let (fan_in, fan_sum) = (spec.fan_in as f64, (spec.fan_in + spec.fan_out) as f64);
-        let uniform =
-            |bound: f64| (0..count).map(|i| (bound * (2.0 * f64::from(unit(word(key, i, 0))) - 1.0)) as f32).collect();
+        let mut values = Vec::new();
+        values.try_reserve_exact(count as usize).map_err(|_| Error::OutOfMemory {
+            context: format!("drawing {count} initial values of `{layer}.{}`", spec.name),
+        })?;
+        let uniform = |bound: f64| move |i| (bound * (2.0 * f64::from(unit(word(key, i, 0))) - 1.0)) as f32;
         // Box–Muller: word i of step 0 and of step 1.
         let normal = |deviation: f64| {
-            (0..count)
-                .map(|i| {
-                    let u = 1.0 - f64::from(unit(word(key, i, 0)));
-                    let v = f64::from(unit(word(key, i, 1)));
-                    (deviation * (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
-                })
-                .collect()
+            move |i| {
+                let u = 1.0 - f64::from(unit(word(key, i, 0)));
+                let v = f64::from(unit(word(key, i, 1)));
+                (deviation * (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+            }
         };
         match self {
-            Init::Pytorch => uniform(1.0 / fan_in.sqrt()),
-            Init::HeUniform => uniform((6.0 / fan_in).sqrt()),
-            Init::HeNormal => normal((2.0 / fan_in).sqrt()),
-            Init::GlorotUniform => uniform((6.0 / fan_sum).sqrt()),
-            Init::GlorotNormal => normal((2.0 / fan_sum).sqrt()),
-            Init::Normal(deviation) => normal(f64::from(deviation)),
-            Init::Uniform(bound) => uniform(f64::from(bound)),
-            Init::Zeros => vec![0.0; count as usize],
-            Init::Constant(value) => vec![value; count as usize],
+            Init::Pytorch => values.extend((0..count).map(uniform(1.0 / fan_in.sqrt()))),
+            Init::HeUniform => values.extend((0..count).map(uniform((6.0 / fan_in).sqrt()))),
+            Init::HeNormal => values.extend((0..count).map(normal((2.0 / fan_in).sqrt()))),
+            Init::GlorotUniform => values.extend((0..count).map(uniform((6.0 / fan_sum).sqrt()))),
+            Init::GlorotNormal => values.extend((0..count).map(normal((2.0 / fan_sum).sqrt()))),
+            Init::Normal(deviation) => values.extend((0..count).map(normal(f64::from(deviation)))),
+            Init::Uniform(bound) => values.extend((0..count).map(uniform(f64::from(bound)))),
+            Init::Zeros => values.resize(count as usize, 0.0),
+            Init::Constant(value) => values.resize(count as usize, value),
         }
+        Ok(values)
     }
 
     fn parameter(self) -> Option<f32> {
@@ -155,7 +160,7 @@ mod tests {
     #[test]
     fn draws_have_the_stated_spread() {
         let deviation = |init: Init| {
-            let values = init.draw(&spec(), 1, 0, 0);
+            let values = init.draw(&spec(), 1, 0, 0).unwrap();
             (values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
         };
         for (init, expected) in [
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn layers_and_parameters_draw_different_numbers() {
-        let draw = |seed, layer, index| Init::Pytorch.draw(&spec(), seed, layer, index);
+        let draw = |seed, layer, index| Init::Pytorch.draw(&spec(), seed, layer, index).unwrap();
         assert_eq!(draw(1, 2, 0), draw(1, 2, 0));
         assert_ne!(draw(1, 2, 0), draw(2, 2, 0));
         assert_ne!(draw(1, 2, 0), draw(1, 3, 0));

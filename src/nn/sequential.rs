@@ -141,7 +141,7 @@ impl Sequential {
         let mut tensors = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
             for (index, spec) in layer.parameters(widths[i]).iter().enumerate() {
-                let data = spec.init.draw(spec, seed, i, index);
+                let data = spec.init.draw(spec, seed, i, index)?;
                 tensors.push(Tensor { name: format!("{i}.{}", spec.name), shape: spec.shape.clone(), data });
             }
         }

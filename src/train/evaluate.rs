@@ -55,7 +55,9 @@ impl Model {
             }
             Targets::Values { data: values, .. } if self.loss.takes_values() && needed == width => {
                 let values: Vec<f64> = values.iter().map(|&y| f64::from(y)).collect();
-                let loss = mean_loss(self.loss, &outputs, width, &Target::Values(&values))?;
+                // The loss is that of training, so in standardized numbers; the other metrics are in the data's unit.
+                let (p, y) = (self.standardized(&outputs), self.standardized(&values));
+                let loss = mean_loss(self.loss, &p, width, &Target::Values(&y))?;
                 Ok(regression(loss, &outputs, width, &values))
             }
             targets => {
@@ -65,6 +67,12 @@ impl Model {
                 Err(Error::shape("data", detail))
             }
         }
+    }
+
+    fn standardized(&self, values: &[f64]) -> Vec<f64> {
+        let mut prepared: Vec<f32> = values.iter().map(|&x| x as f32).collect();
+        self.target_preprocessing.apply(&mut prepared);
+        prepared.into_iter().map(f64::from).collect()
     }
 
     /// [`Model::evaluate`], blocking.

@@ -22,6 +22,8 @@ pub struct Model {
     pub loss: Loss,
     /// How raw features become inputs.
     pub preprocessing: Preprocessing,
+    /// How target values became outputs; [`Model::outputs`] undoes it.
+    pub target_preprocessing: Preprocessing,
     /// Names of the raw features, in order.
     pub feature_names: Vec<String>,
     /// What the outputs mean.
@@ -81,6 +83,7 @@ impl Model {
             let result = executor.read(y).await?;
             outputs.extend_from_slice(&result[..chunk.len() / width * output_width]);
         }
+        self.target_preprocessing.undo(&mut outputs);
         Ok(outputs)
     }
 

@@ -3,7 +3,7 @@
 use super::model::{Model, Target};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
-use crate::nn::{Form, LayerDescription, Loss, Sequential, Tensor};
+use crate::nn::{Fnv, Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,6 +12,8 @@ use std::path::Path;
 
 /// Key of the JSON entry in the file's metadata.
 const KEY: &str = "anygrad";
+/// Key of the JSON entry's checksum. The weights have theirs inside.
+const CHECKSUM: &str = "anygrad_checksum";
 /// Version of the JSON entry. A reader accepts this one and older ones.
 const FORMAT: u32 = 1;
 
@@ -23,6 +25,8 @@ struct Description {
     layers: Vec<LayerDescription>,
     loss: Loss,
     preprocessing: Preprocessing,
+    #[serde(default)]
+    target_preprocessing: Preprocessing,
     feature_names: Vec<String>,
     target: Target,
     recipe: serde_json::Value,
@@ -47,6 +51,7 @@ impl Model {
             layers: self.architecture.description(),
             loss: self.loss,
             preprocessing: self.preprocessing.clone(),
+            target_preprocessing: self.target_preprocessing.clone(),
             feature_names: self.feature_names.clone(),
             target: self.target.clone(),
             recipe: self.recipe.clone(),
@@ -64,7 +69,8 @@ impl Model {
             .map(|(t, bytes)| Ok((t.name.as_str(), TensorView::new(Dtype::F32, t.shape.clone(), bytes)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
             .map_err(|e| unusable(e.to_string()))?;
-        let metadata = HashMap::from([(KEY.to_string(), json)]);
+        let sum = checksum(&json);
+        let metadata = HashMap::from([(KEY.to_string(), json), (CHECKSUM.to_string(), sum)]);
         safetensors::serialize(views, Some(metadata)).map_err(|e| unusable(e.to_string()))
     }
 
@@ -88,6 +94,10 @@ fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
     let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
     let json = json.ok_or("its metadata has no entry `anygrad`; use a file that `anygrad train` wrote")?;
+    let stated = metadata.metadata().as_ref().and_then(|m| m.get(CHECKSUM));
+    if stated.is_some_and(|stated| *stated != checksum(json)) {
+        return Err("its description differs from its checksum: the file is damaged or was edited".into());
+    }
     let format = serde_json::from_str::<serde_json::Value>(json).ok().and_then(|v| v.get("format")?.as_u64());
     if format.is_none_or(|format| format > u64::from(FORMAT)) {
         let found = format.map_or("unknown".into(), |f| f.to_string());
@@ -113,6 +123,7 @@ fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
         tensors,
         loss: description.loss,
         preprocessing: description.preprocessing,
+        target_preprocessing: description.target_preprocessing,
         feature_names: description.feature_names,
         target: description.target,
         recipe: description.recipe,
@@ -120,6 +131,12 @@ fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
     };
     check(&model, &description.weights_hash)?;
     Ok(model)
+}
+
+fn checksum(json: &str) -> String {
+    let mut hash = Fnv::default();
+    hash.feed(json.as_bytes());
+    hash.digits()
 }
 
 /// Name and shape of each parameter.
@@ -149,10 +166,7 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
         return Err(format!("it names {named} targets for {outputs} outputs"));
     }
     let width = model.architecture.input_width();
-    let prepared = match &model.preprocessing {
-        Preprocessing::Standardize { means, deviations } => means.len() == width && deviations.len() == width,
-        Preprocessing::None | Preprocessing::Scale { .. } => true,
-    };
+    let prepared = model.preprocessing.is_sound(width) && model.target_preprocessing.is_sound(outputs);
     if width == 0 || model.feature_names.len() != width || !prepared {
         return Err(format!("its features do not fit its input of {width}"));
     }

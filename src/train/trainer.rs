@@ -273,6 +273,7 @@ impl Trainer {
             tensors,
             loss: self.loss,
             preprocessing: train.preprocessing.clone(),
+            target_preprocessing: train.target_preprocessing.clone(),
             feature_names: train.feature_names.clone(),
             target,
             recipe: serde_json::json!({
@@ -346,8 +347,12 @@ fn upload(executor: &mut Executor, resident: super::program::ResidentRows, data:
         (features, _) => executor.write(resident.features, &data.preprocessing.inputs(features))?,
     }
     match &data.targets {
-        Targets::Labels { data, .. } => executor.write_words(resident.targets, data),
-        Targets::Values { data, .. } => executor.write(resident.targets, data),
+        Targets::Labels { data: labels, .. } => executor.write_words(resident.targets, labels),
+        Targets::Values { data: values, .. } => {
+            let mut values = values.clone();
+            data.target_preprocessing.apply(&mut values);
+            executor.write(resident.targets, &values)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-// Adam and AdamW, one invocation per element.
+// Adam and AdamW, one invocation per cell of one or four elements.
 
 struct Params {
     count: u32,
@@ -15,10 +15,10 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step_state: StepState;
-@group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
-@group(0) @binding(3) var<storage, read> grad: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> first: array<Elem>;
-@group(0) @binding(5) var<storage, read_write> second: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
+@group(0) @binding(3) var<storage, read> grad: array<Cell>;
+@group(0) @binding(4) var<storage, read_write> first: array<Cell>;
+@group(0) @binding(5) var<storage, read_write> second: array<Cell>;
 
 // 1 - e^x for x <= 0, by its series where the difference would cancel.
 fn one_minus_exp(x: f32) -> f32 {
@@ -33,7 +33,7 @@ fn adam(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_index(group, groups, local);
-    if i >= params.count {
+    if i >= params.count / CELL {
         return;
     }
     let t = f32(step_state.step) + 1.0;

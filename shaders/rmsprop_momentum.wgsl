@@ -1,4 +1,4 @@
-// RMSprop with momentum, one invocation per element.
+// RMSprop with momentum, one invocation per cell of one or four elements.
 
 struct Params {
     count: u32,
@@ -11,10 +11,10 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step_state: StepState;
-@group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
-@group(0) @binding(3) var<storage, read> grad: array<Elem>;
-@group(0) @binding(4) var<storage, read_write> second: array<Elem>;
-@group(0) @binding(5) var<storage, read_write> velocity: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
+@group(0) @binding(3) var<storage, read> grad: array<Cell>;
+@group(0) @binding(4) var<storage, read_write> second: array<Cell>;
+@group(0) @binding(5) var<storage, read_write> velocity: array<Cell>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn rmsprop_momentum(
@@ -23,7 +23,7 @@ fn rmsprop_momentum(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_index(group, groups, local);
-    if i >= params.count {
+    if i >= params.count / CELL {
         return;
     }
     let w = weight[i];

@@ -1,4 +1,4 @@
-// w -= learning_rate * (grad + weight_decay * w), one invocation per element.
+// w -= learning_rate * (grad + weight_decay * w), one invocation per cell of one or four elements.
 
 struct Params {
     count: u32,
@@ -10,8 +10,8 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step_state: StepState;
-@group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
-@group(0) @binding(3) var<storage, read> grad: array<Elem>;
+@group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
+@group(0) @binding(3) var<storage, read> grad: array<Cell>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn sgd(
@@ -20,7 +20,7 @@ fn sgd(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_index(group, groups, local);
-    if i < params.count {
+    if i < params.count / CELL {
         let w = weight[i];
         weight[i] = w - step_state.learning_rate * (grad[i] + params.weight_decay * w);
     }

@@ -6,12 +6,21 @@
 use super::{KernelSpec, Variant};
 use std::fmt::Write;
 
+/// The constant that says how many elements a `Cell` holds: 1 or 4.
+pub const CELL: &str = "CELL";
+
 /// The complete WGSL module of `variant` with the constants of one dispatch.
 pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> String {
     let mut wgsl = String::from("alias Elem = f32;\n");
     let own = [("WORKGROUP_SIZE", variant.workgroup_size)];
     for (name, value) in own.iter().chain(variant.constants).chain(specialization) {
         let _ = writeln!(wgsl, "const {name}: u32 = {value}u;");
+    }
+    // What one invocation of an elementwise kernel takes: one element or four neighbours.
+    match variant.constants.iter().find(|(name, _)| *name == CELL) {
+        Some((_, 4)) => wgsl.push_str("alias Cell = vec4<Elem>;\n"),
+        Some(_) => wgsl.push_str("alias Cell = Elem;\n"),
+        None => {}
     }
     for part in variant.shared {
         wgsl.push('\n');

@@ -8,7 +8,7 @@
 //!
 //! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number come from the run's state.
 
-use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
+use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
@@ -80,7 +80,7 @@ impl Operation for Adagrad {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
     }
 }
 

@@ -11,7 +11,7 @@
 //! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0. The learning rate and the step number come from the
 //! run's state on the device. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
 
-use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
+use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
@@ -107,7 +107,7 @@ impl Operation for Adam {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
     }
 }
 

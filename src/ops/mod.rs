@@ -114,27 +114,27 @@ macro_rules! one_variant {
 }
 pub(crate) use one_variant;
 
-/// The variant table of a kernel bound by memory: one element per invocation, then four where `Params::count` is a
-/// multiple of four. The second is in the file with `_vec4`.
+/// The variant table of a kernel bound by memory, from one file: one element per invocation, then four where
+/// `Params::count` is a multiple of four.
 macro_rules! element_variants {
     ($name:literal, [$($part:ident),*]) => {
         &[
-            element_variants!(@row "plain", $name, concat!($name, ".wgsl"), [$($part),*], |_, _| true),
+            element_variants!(@row "plain", $name, [$($part),*], 1, |_, _| true),
             element_variants!(
-                @row "vec4", concat!($name, "_vec4"), concat!($name, "_vec4.wgsl"), [$($part),*],
+                @row "vec4", $name, [$($part),*], 4,
                 |params, _| bytemuck::pod_read_unaligned::<Params>(params).count.is_multiple_of(4)
             ),
         ]
     };
-    (@row $variant:literal, $entry:expr, $file:expr, [$($part:ident),*], $accepts:expr) => {
+    (@row $variant:literal, $name:literal, [$($part:ident),*], $cell:literal, $accepts:expr) => {
         $crate::kernel::Variant {
             name: $variant,
-            file: $file,
-            source: include_str!(concat!("../../shaders/", $file)),
-            entry_point: $entry,
+            file: concat!($name, ".wgsl"),
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            entry_point: $name,
             shared: &[$($crate::kernel::Shared::$part),*],
             workgroup_size: 256,
-            constants: &[],
+            constants: &[($crate::kernel::source::CELL, $cell)],
             requirements: $crate::kernel::Requirements::NONE,
             suits: $crate::kernel::Suits::Any,
             accepts: $accepts,
@@ -144,8 +144,8 @@ macro_rules! element_variants {
 pub(crate) use element_variants;
 
 /// The grid for the variants of [`element_variants`].
-pub(crate) fn element_or_vec4_grid(elements: u32, variant: &Variant) -> Workgroups {
-    element_grid(if variant.name == "vec4" { elements / 4 } else { elements }, variant)
+pub(crate) fn cell_grid(elements: u32, variant: &Variant) -> Workgroups {
+    element_grid(elements / variant.constant(crate::kernel::source::CELL), variant)
 }
 
 /// Builds [`Op`], its conversions, its delegation to [`Operation`] and the list of kernels.

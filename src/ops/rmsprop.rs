@@ -10,7 +10,7 @@
 //!
 //! All tensors have one shape; `v` and `b` start at 0. The learning rate comes from the run's state on the device.
 
-use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
+use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
@@ -110,7 +110,7 @@ impl Operation for RmsProp {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
     }
 }
 

@@ -11,7 +11,7 @@
 //! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
 //! the device. `w`, `grad` and `v` have one shape.
 
-use super::{Operation, Workgroups, element_or_vec4_grid, element_variants};
+use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
@@ -98,7 +98,7 @@ impl Operation for Sgd {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_or_vec4_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
     }
 }
 

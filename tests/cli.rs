@@ -112,6 +112,21 @@ fn json_lines_have_the_documented_fields() {
 }
 
 #[test]
+fn patience_ends_a_run_at_its_best() {
+    let folder = folder("patience");
+    let train =
+        ["train", "--epochs", "500", "--patience", "3", "--learning-rate", "0.3", "--format", "json", "--out", "run"];
+    let lines = json_lines(&succeed(&folder, &train));
+    let losses: Vec<f64> =
+        lines.iter().filter(|l| l["event"] == "epoch").filter_map(|l| l["test_loss"].as_f64()).collect();
+    assert!(losses.len() < 500);
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(lines.last().expect("a line")["test_loss"], lowest);
+    let config = std::fs::read_to_string(folder.join("run/config.toml")).expect("a config");
+    assert!(config.contains("patience = 3"), "{config}");
+}
+
+#[test]
 fn zero_epochs_write_the_initial_model() {
     let folder = folder("zero");
     let lines = json_lines(&succeed(&folder, &["train", "--epochs", "0", "--format", "json", "--out", "run"]));
@@ -274,6 +289,7 @@ fn bad_usage_is_one_line_with_a_remedy_and_code_2() {
         (&["train", "--hidden", "0"][..], &["--hidden", "from 1"][..]),
         (&["train", "--learning-rate", "nan"], &["learning_rate", "at least 0"]),
         (&["train", "--learning-rate", "-1"], &["learning_rate = -1", "at least 0"]),
+        (&["train", "--patience", "0"], &["patience = 0", "at least 1"]),
         (&["train", "--momentum", "1"], &["momentum = 1", "below 1"]),
         (&["train", "--learnin-rate", "1"], &["--learnin-rate", "'--learning-rate'"]),
         (&["train", "--epochs", "many"], &["--epochs"]),

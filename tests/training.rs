@@ -10,7 +10,7 @@ use anygrad::kernel::{StepState, Target};
 use anygrad::nn::{DropoutLayer, DropoutMode, Forward, Layer, Loss, Sequential};
 use anygrad::optim::{Adam, Sgd};
 use anygrad::plan::{PhaseId, Plan};
-use anygrad::train::{Flow, Trainer};
+use anygrad::train::{EarlyStopping, Flow, Trainer};
 
 fn devices() -> Vec<Device> {
     [Some(Device::Cpu), common::gpu().map(Device::Gpu)].into_iter().flatten().collect()
@@ -95,6 +95,26 @@ fn dropout_in_training_equals_use_in_expectation() {
             // Four deviations of the mean of 20,000 masks.
             assert!((mean - in_use).abs() < 0.02 * x, "{mode:?}: mean {mean}, in use {in_use}");
         }
+    }
+}
+
+#[test]
+fn early_stopping_keeps_the_best_weights() {
+    let data = digits().expect("digits").split(0.5, 0).expect("a split");
+    for device in devices() {
+        let model = Sequential::new(64).linear(64).relu().linear(10);
+        let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.3).momentum(0.9))
+            .epochs(300)
+            .early_stopping(EarlyStopping::patience(4))
+            .on(device);
+        let history = trainer.fit_blocking(&data).expect("training");
+        let losses: Vec<f64> = history.epochs.iter().filter_map(|epoch| epoch.test_loss).collect();
+        let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+        assert!(losses.len() < 300 && losses[losses.len() - 1] > lowest, "{} epochs", losses.len());
+        assert_eq!(history.of_model().expect("an epoch").test_loss, Some(lowest));
+        assert_eq!(history.model_epoch as usize + 4, losses.len());
+        let evaluation = trainer.evaluate_blocking(&data.test).expect("an evaluation");
+        assert!((evaluation.loss - lowest).abs() < 1e-4, "{} against {lowest}", evaluation.loss);
     }
 }
 

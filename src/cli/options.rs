@@ -74,6 +74,9 @@ pub struct TrainOptions {
     /// Passes over the training rows; 0 writes the initial model [default: 30]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u64>,
+    /// Stop after this many epochs without a lower test loss, and keep the best epoch's weights
+    #[arg(long, value_name = "EPOCHS")]
+    pub patience: Option<u64>,
     /// Decides split, initial weights, row order and dropout [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -6,7 +6,7 @@ use anygrad::data::{Source, Split};
 use anygrad::nn::{LayerDescription, Loss, Sequential};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Optimizer;
-use anygrad::train::BatchSize;
+use anygrad::train::{BatchSize, EarlyStopping};
 use anygrad::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -80,11 +80,14 @@ pub struct TrainTable {
     pub epochs: u64,
     /// As `--batch-size`.
     pub batch_size: BatchSize,
+    /// As `--patience`, and its companions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
 }
 
 impl Default for TrainTable {
     fn default() -> Self {
-        TrainTable { epochs: 30, batch_size: BatchSize::Rows(64) }
+        TrainTable { epochs: 30, batch_size: BatchSize::Rows(64), early_stopping: None }
     }
 }
 
@@ -105,6 +108,10 @@ impl Recipe {
         recipe.regularization.l2 = options.l2.unwrap_or(recipe.regularization.l2);
         recipe.train.epochs = options.epochs.unwrap_or(recipe.train.epochs);
         recipe.train.batch_size = options.batch_size.unwrap_or(recipe.train.batch_size);
+        if let Some(patience) = options.patience {
+            let rule = recipe.train.early_stopping.unwrap_or_default();
+            recipe.train.early_stopping = Some(EarlyStopping { patience, ..rule });
+        }
         recipe.optimizer = Some(optimizer(recipe.optimizer, options)?);
         Ok(recipe)
     }

@@ -66,6 +66,10 @@ fn trainer(recipe: &Recipe, model: Sequential, loss: Loss) -> Trainer {
         .seed(recipe.seed)
         .l1(recipe.regularization.l1)
         .l2(recipe.regularization.l2);
+    let trainer = match recipe.train.early_stopping {
+        Some(rule) => trainer.early_stopping(rule),
+        None => trainer,
+    };
     match recipe.train.batch_size {
         anygrad::train::BatchSize::Rows(rows) => trainer.batch_size(rows),
         anygrad::train::BatchSize::Full => trainer.full_batch(),
@@ -147,7 +151,7 @@ fn finish(
     sink: &mut Sink,
 ) -> Result<()> {
     // With no epoch there is no report: evaluate the initial model.
-    let (test_loss, test_accuracy) = match history.last() {
+    let (test_loss, test_accuracy) = match history.of_model() {
         Some(report) => (report.test_loss, report.test_accuracy),
         None => {
             let evaluation = model.evaluate_blocking(&data.test, &choice.device)?;

@@ -1,5 +1,6 @@
 //! Training: the whole run as one plan, the loop that replays it, the trained model and its file.
 
+mod early_stopping;
 mod evaluate;
 mod model;
 mod model_file;
@@ -9,6 +10,7 @@ mod run;
 mod run_folder;
 mod trainer;
 
+pub use early_stopping::{EarlyStopping, Monitor};
 pub use evaluate::Evaluation;
 pub use model::{Model, Target, probabilities};
 pub use program::{BatchSize, Batches, Program, ProgramSpec, ResidentRows, RowsSpec, TargetSpec};

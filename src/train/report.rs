@@ -55,6 +55,9 @@ pub enum Flow {
 pub struct History {
     /// One report per epoch.
     pub epochs: Vec<EpochReport>,
+    /// The epoch whose weights the model has, counted from 1; 0 for the initial ones. It is the last one unless early
+    /// stopping has restored a better.
+    pub model_epoch: u64,
     /// Loss of each step before its update.
     pub step_losses: Vec<f32>,
     /// Kernel dispatches of one full training step.
@@ -64,6 +67,11 @@ pub struct History {
 }
 
 impl History {
+    /// The report of the epoch whose weights the model has.
+    pub fn of_model(&self) -> Option<&EpochReport> {
+        self.epochs.iter().find(|report| report.epoch == self.model_epoch)
+    }
+
     /// The report of the last epoch.
     pub fn last(&self) -> Option<&EpochReport> {
         self.epochs.last()

@@ -4,6 +4,7 @@ use super::program::{Batches, Program, RING_SLOTS, RING_WIDTH};
 use super::report::{EpochReport, Event, History};
 use crate::backend::{Executor, Reading};
 use crate::error::{Error, Result};
+use crate::nn::Tensor;
 use crate::plan::{PhaseId, Plan};
 use std::collections::VecDeque;
 
@@ -182,6 +183,14 @@ impl<'a> Run<'a> {
     pub async fn finish(&mut self) -> Result<()> {
         self.submit().await?;
         self.drain(0).await
+    }
+
+    /// Reads the parameters as they are after everything submitted so far.
+    pub async fn read_weights(&mut self, tensors: &mut [Tensor]) -> Result<()> {
+        for (&value, tensor) in self.program.parameters.iter().zip(tensors) {
+            tensor.data = self.executor.read(value).await?;
+        }
+        Ok(())
     }
 
     async fn drain(&mut self, keep: usize) -> Result<()> {

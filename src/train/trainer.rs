@@ -1,5 +1,6 @@
 //! The trainer: a model, a loss, an optimizer and a device, fitted to data.
 
+use super::early_stopping::{Best, EarlyStopping};
 use super::evaluate::Evaluation;
 use super::model::{Model, Target};
 use super::program::{BatchSize, Program, ProgramSpec, RowsSpec};
@@ -39,6 +40,7 @@ pub struct Trainer {
     initial: Option<Vec<Tensor>>,
     observer: Box<dyn FnMut(&Event) + Send>,
     callback: Option<Callback>,
+    early_stopping: Option<EarlyStopping>,
     trained: Option<Model>,
 }
 
@@ -62,6 +64,7 @@ impl Trainer {
             initial: None,
             observer: Box::new(|_| {}),
             callback: None,
+            early_stopping: None,
             trained: None,
         }
     }
@@ -139,6 +142,23 @@ impl Trainer {
         self
     }
 
+    /// Ends training when a result no longer improves.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::{EarlyStopping, Trainer}};
+    /// let model = Sequential::new(64).linear(32).relu().linear(10);
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.2).momentum(0.9))
+    ///     .epochs(200)
+    ///     .early_stopping(EarlyStopping::patience(5));
+    /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
+    /// assert!(history.epochs.len() < 200);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn early_stopping(mut self, rule: EarlyStopping) -> Trainer {
+        self.early_stopping = Some(rule);
+        self
+    }
+
     /// The plan of a run on `data` for this trainer's device.
     ///
     /// # Errors
@@ -206,6 +226,7 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::fit`].
     pub async fn fit_rows(&mut self, train: &Dataset, test: Option<&Dataset>) -> Result<History> {
+        self.early_stopping.map_or(Ok(()), |rule| rule.validate())?;
         let program = self.program(train, test)?;
         let plan = Plan::new(program.graph.clone(), &self.device.target())?;
         let mut executor = self.device.load(plan).await?;
@@ -226,25 +247,42 @@ impl Trainer {
         let has_penalty = self.penalty != Penalty::NONE;
         let takes_labels = matches!(train.targets, Targets::Labels { .. });
         let mut run = Run::new(&mut executor, &program, takes_labels, has_penalty, learning_rate, &mut self.observer)?;
+        let mut tensors = initial;
+        let mut best = self.early_stopping.map(Best::new);
         for epoch in 1..=self.epochs {
             run.epoch(epoch).await?;
-            if let Some(callback) = &mut self.callback {
-                run.finish().await?;
-                if run.history.last().is_some_and(|report| callback(report) == Flow::Stop) {
+            if self.callback.is_none() && best.is_none() {
+                continue;
+            }
+            run.finish().await?;
+            let Some(report) = run.history.last().cloned() else { continue };
+            if let Some(best) = &mut best {
+                if best.improves(&report)? && best.keeps_weights() {
+                    run.read_weights(&mut tensors).await?;
+                    best.weights = Some(tensors.clone());
+                    run.history.model_epoch = epoch;
+                }
+                if best.is_out_of_patience() {
                     break;
                 }
             }
+            if self.callback.as_mut().is_some_and(|callback| callback(&report) == Flow::Stop) {
+                break;
+            }
         }
         run.finish().await?;
+        match best.and_then(|best| best.weights) {
+            Some(weights) => tensors = weights,
+            None => {
+                run.read_weights(&mut tensors).await?;
+                run.history.model_epoch = run.history.epochs.len() as u64;
+            }
+        }
         let history = std::mem::take(&mut run.history);
-
-        let mut tensors = initial;
-        for (&value, tensor) in program.parameters.iter().zip(&mut tensors) {
-            tensor.data = executor.read(value).await?;
-            if let Some(&bad) = tensor.data.iter().find(|x| !x.is_finite()) {
-                let step = history.step_losses.len() as u64;
-                let epoch = history.epochs.len() as u64;
-                return Err(Error::Diverged { what: tensor.name.clone(), step, epoch, value: bad });
+        for tensor in &tensors {
+            if let Some(&value) = tensor.data.iter().find(|x| !x.is_finite()) {
+                let (step, epoch) = (history.step_losses.len() as u64, history.epochs.len() as u64);
+                return Err(Error::Diverged { what: tensor.name.clone(), step, epoch, value });
             }
         }
         self.trained = Some(self.model_of(tensors, train, &history));
@@ -288,7 +326,7 @@ impl Trainer {
                 "shuffle": self.shuffle,
                 "drop_last": self.drop_last,
             }),
-            metrics: as_json(&history.last()),
+            metrics: as_json(&history.of_model()),
         }
     }
 

@@ -1,0 +1,141 @@
+//! Ends training when a result no longer improves, and keeps the weights of the best epoch.
+
+use super::report::EpochReport;
+use crate::error::{Error, Result};
+use crate::nn::Tensor;
+
+/// When to stop: `early_stopping = { monitor = "test_loss", patience = 5 }` in a config file.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// What is watched.
+    pub monitor: Monitor,
+    /// Epochs without improvement after which training ends, at least 1.
+    pub patience: u64,
+    /// By how much a result must be better than the best so far to count, at least 0.
+    pub min_delta: f64,
+    /// Whether the model gets the weights of the best epoch (else of the last).
+    pub restore_best: bool,
+}
+
+/// A result of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Monitor {
+    /// Lower is better.
+    TestLoss,
+    /// Higher is better.
+    TestAccuracy,
+    /// Lower is better.
+    TrainLoss,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        EarlyStopping { monitor: Monitor::TestLoss, patience: 5, min_delta: 0.0, restore_best: true }
+    }
+}
+
+impl EarlyStopping {
+    /// Stops after `patience` epochs without a lower test loss, and restores the best weights.
+    pub fn patience(patience: u64) -> EarlyStopping {
+        EarlyStopping { patience, ..EarlyStopping::default() }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] with the field's name.
+    pub fn validate(&self) -> Result<()> {
+        if self.patience == 0 {
+            return Err(Error::option("patience", 0, "must be at least 1 epoch"));
+        }
+        if !(self.min_delta >= 0.0 && self.min_delta.is_finite()) {
+            return Err(Error::option("min_delta", self.min_delta, "must be a number of at least 0"));
+        }
+        Ok(())
+    }
+
+    /// The watched result, turned so that lower is better.
+    fn result(&self, report: &EpochReport) -> Result<f64> {
+        let (value, name) = match self.monitor {
+            Monitor::TestLoss => (report.test_loss, "test_loss"),
+            Monitor::TestAccuracy => (report.test_accuracy.map(|accuracy| -accuracy), "test_accuracy"),
+            Monitor::TrainLoss => (Some(report.train_loss), "train_loss"),
+        };
+        value.ok_or_else(|| Error::option("monitor", name, "this run has no such result: use train_loss"))
+    }
+}
+
+/// The best epoch so far.
+#[derive(Debug)]
+pub(super) struct Best {
+    rule: EarlyStopping,
+    result: f64,
+    epochs_since: u64,
+    /// The weights of that epoch, if they are to be restored.
+    pub weights: Option<Vec<Tensor>>,
+}
+
+impl Best {
+    pub fn new(rule: EarlyStopping) -> Best {
+        Best { rule, result: f64::INFINITY, epochs_since: 0, weights: None }
+    }
+
+    /// Whether the epoch is the best so far; its weights should then be kept if `keeps_weights`.
+    pub fn improves(&mut self, report: &EpochReport) -> Result<bool> {
+        let result = self.rule.result(report)?;
+        let better = result < self.result - self.rule.min_delta;
+        if better {
+            self.result = result;
+            self.epochs_since = 0;
+        } else {
+            self.epochs_since += 1;
+        }
+        Ok(better)
+    }
+
+    pub fn keeps_weights(&self) -> bool {
+        self.rule.restore_best
+    }
+
+    pub fn is_out_of_patience(&self) -> bool {
+        self.epochs_since >= self.rule.patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(test_loss: f64, test_accuracy: f64) -> EpochReport {
+        EpochReport {
+            epoch: 1,
+            train_loss: 1.0,
+            train_penalty: None,
+            train_accuracy: None,
+            test_loss: Some(test_loss),
+            test_accuracy: Some(test_accuracy),
+            learning_rate: 0.1,
+        }
+    }
+
+    #[test]
+    fn patience_counts_epochs_without_enough_improvement() {
+        let mut best = Best::new(EarlyStopping { patience: 2, min_delta: 0.1, ..EarlyStopping::default() });
+        let mut feed = |loss| (best.improves(&report(loss, 0.0)).unwrap(), best.is_out_of_patience());
+        assert_eq!(feed(1.0), (true, false));
+        assert_eq!(feed(0.95), (false, false));
+        assert_eq!(feed(0.8), (true, false));
+        assert_eq!(feed(0.79), (false, false));
+        assert_eq!(feed(0.75), (false, true));
+    }
+
+    #[test]
+    fn accuracy_is_better_when_higher() {
+        let mut best = Best::new(EarlyStopping { monitor: Monitor::TestAccuracy, ..EarlyStopping::default() });
+        assert!(best.improves(&report(1.0, 0.5)).unwrap());
+        assert!(!best.improves(&report(0.5, 0.4)).unwrap());
+        assert!(best.improves(&report(2.0, 0.6)).unwrap());
+    }
+}

@@ -374,6 +374,29 @@ fn grids_beyond_one_dimension_equal_their_twins() {
     common::report_comparisons("grids", compared);
 }
 
+/// Rates whose threshold is the very word that an element drew, or the next: kept in the one case, dropped in the other.
+#[test]
+fn dropout_decides_at_the_threshold() {
+    let Some(device) = common::gpu() else { return };
+    let key = common::dropout(0.5).key;
+    let mut compared = 0;
+    for element in 0..8u32 {
+        let drawn = anygrad::random::word(key, element, 3) >> 8;
+        for (threshold, kept) in [(drawn, true), (drawn + 1, false)] {
+            let rate = threshold as f32 / 16_777_216.0;
+            let dropout = anygrad::ops::dropout::Dropout::vanilla(rate, key).expect("a valid rate");
+            let case = Case::new(dropout, [f([8])]);
+            let mut output = vec![0f32; 8];
+            let params =
+                anygrad::ops::dropout::Params { count: 8, threshold, key_low: key[0], key_high: key[1], scale: 1.0 };
+            anygrad::ops::dropout::reference(&params, 3, &[1.0; 8], &mut output);
+            assert_eq!(output[element as usize] == 1.0, kept, "the twin at element {element}");
+            compared += compare(&device, &case, &case.op.spec().variants[0], &[Data::Float(vec![1.0; 8])]);
+        }
+    }
+    common::report_comparisons("dropout_threshold", compared);
+}
+
 #[test]
 fn the_chosen_variants_suit_the_adapter() {
     let Some(device) = common::gpu() else { return };

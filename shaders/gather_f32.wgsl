@@ -1,5 +1,5 @@
-// Float rows of the batch: the dataset's rows that stand at batch_start in the epoch's order. One invocation per
-// element.
+// Float rows of the batch: the dataset's rows that stand at batch_start in the epoch's order. One invocation per cell
+// of one or four neighbouring elements.
 
 struct Params {
     count: u32,
@@ -9,9 +9,9 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<uniform> step_state: StepState;
-@group(0) @binding(2) var<storage, read> data: array<Elem>;
+@group(0) @binding(2) var<storage, read> data: array<Cell>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
-@group(0) @binding(4) var<storage, read_write> batch: array<Elem>;
+@group(0) @binding(4) var<storage, read_write> batch: array<Cell>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn gather_f32(
@@ -20,7 +20,8 @@ fn gather_f32(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = linear_index(group, groups, local);
-    if i < params.count {
-        batch[i] = data[order[step_state.batch_start + i / params.columns] * params.columns + i % params.columns];
+    let cells = params.columns / CELL;
+    if i < params.count / CELL {
+        batch[i] = data[order[step_state.batch_start + i / cells] * cells + i % cells];
     }
 }

@@ -13,7 +13,7 @@ pub fn device() -> Result<Device> {
         Some(name) => name.parse()?,
         None => Request::Cpu,
     };
-    let choice = pollster::block_on(Device::choose(&request, Work { flops: 0, dispatches: 0 }))?;
+    let choice = pollster::block_on(Device::choose(&request, Work::default()))?;
     println!("device: {}", choice.device.device_name());
     Ok(choice.device)
 }

@@ -63,8 +63,8 @@ impl From<Request> for String {
     }
 }
 
-/// What one training step costs, to weigh a GPU against the CPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What one training step costs, to weigh a GPU against the CPU. The default, no work, stays on the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Arithmetic operations.
     pub flops: u64,

@@ -37,7 +37,7 @@ pub struct EvalOptions {
 pub fn run(options: &EvalOptions) -> Result<()> {
     let model = Model::load(&options.model)?;
     let data = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
-    let choice = pollster::block_on(Device::choose(&options.device, Work { flops: 0, dispatches: 0 }))?;
+    let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
     let evaluation = model.evaluate_blocking(&data, &choice.device)?;
     match options.format {
         Format::Json => {

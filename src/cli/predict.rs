@@ -31,7 +31,7 @@ pub struct PredictOptions {
 pub fn run(options: &PredictOptions) -> Result<()> {
     let model = Model::load(&options.model)?;
     let features = rows::features(&options.data, &model)?;
-    let choice = pollster::block_on(Device::choose(&options.device, Work { flops: 0, dispatches: 0 }))?;
+    let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
     let outputs = pollster::block_on(model.outputs(&features, &choice.device))?;
     let width = model.architecture.output_width()?;
     match options.format {

@@ -51,7 +51,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("adagrad", [Grid, Step]),
+    variants: element_variants!("adagrad", [Grid, Step], count),
     twin: twin!(call),
 };
 

@@ -71,7 +71,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("adam", [Grid, Step]),
+    variants: element_variants!("adam", [Grid, Step], count),
     twin: twin!(call),
 };
 

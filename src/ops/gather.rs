@@ -4,11 +4,12 @@
 //! `[N, I] → [B, I]`, byte features packed four to a word `[N, I] → [B, I]` times `scale`, and labels `[N] → [B]`.
 //! Data has no gradient.
 
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, Workgroups, cell_grid, element_grid, element_variants, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant, twin::MISMATCH,
+    Accepts, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
+    twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -46,38 +47,6 @@ uniform_struct! {
     }
 }
 
-/// One element per invocation, then four where rows consist of whole vec4 (and whole words of bytes).
-macro_rules! row_variants {
-    ($name:literal) => {
-        &[
-            Variant {
-                name: "plain",
-                file: concat!($name, ".wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-                entry_point: $name,
-                shared: &[Shared::Grid, Shared::Step],
-                workgroup_size: 256,
-                constants: &[],
-                requirements: Requirements::NONE,
-                suits: Suits::Any,
-                accepts: |_, _| true,
-            },
-            Variant {
-                name: "vec4",
-                file: concat!($name, "_vec4.wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, "_vec4.wgsl")),
-                entry_point: concat!($name, "_vec4"),
-                shared: &[Shared::Grid, Shared::Step],
-                workgroup_size: 256,
-                constants: &[],
-                requirements: Requirements::NONE,
-                suits: Suits::Any,
-                accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).columns.is_multiple_of(4),
-            },
-        ]
-    };
-}
-
 /// The kernel for floats.
 pub const F32_SPEC: KernelSpec = KernelSpec {
     name: "gather_f32",
@@ -90,7 +59,7 @@ pub const F32_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: row_variants!("gather_f32"),
+    variants: element_variants!("gather_f32", [Grid, Step], columns),
     twin: twin!(call_f32),
 };
 
@@ -106,7 +75,17 @@ pub const U8_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: row_variants!("gather_u8"),
+    variants: &[
+        u8_variant("plain", "gather_u8", "gather_u8.wgsl", include_str!("../../shaders/gather_u8.wgsl"), |_, _| true),
+        // Four bytes, a word, per invocation.
+        u8_variant(
+            "words",
+            "gather_u8_words",
+            "gather_u8_words.wgsl",
+            include_str!("../../shaders/gather_u8_words.wgsl"),
+            |params, _| bytemuck::pod_read_unaligned::<Params>(params).columns.is_multiple_of(4),
+        ),
+    ],
     twin: twin!(call_u8),
 };
 
@@ -125,6 +104,27 @@ pub const LABELS_SPEC: KernelSpec = KernelSpec {
     variants: one_variant!("gather_labels", "gather_labels.wgsl", [Grid, Step], 64),
     twin: twin!(call_labels),
 };
+
+const fn u8_variant(
+    name: &'static str,
+    entry_point: &'static str,
+    file: &'static str,
+    source: &'static str,
+    accepts: Accepts,
+) -> Variant {
+    Variant {
+        name,
+        file,
+        source,
+        entry_point,
+        shared: &[Shared::Grid, Shared::Step],
+        workgroup_size: 256,
+        constants: &[],
+        requirements: Requirements::NONE,
+        suits: Suits::Any,
+        accepts,
+    }
+}
 
 impl Operation for Gather {
     fn spec(&self) -> &'static KernelSpec {
@@ -166,7 +166,11 @@ impl Operation for Gather {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let count = bytemuck::pod_read_unaligned::<Params>(params).count;
-        element_grid(if variant.name == "vec4" { count / 4 } else { count }, variant)
+        match (self, variant.name) {
+            (Gather::F32 { .. }, _) => cell_grid(count, variant),
+            (_, "words") => element_grid(count / 4, variant),
+            _ => element_grid(count, variant),
+        }
     }
 }
 

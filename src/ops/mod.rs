@@ -115,14 +115,14 @@ macro_rules! one_variant {
 pub(crate) use one_variant;
 
 /// The variant table of a kernel bound by memory, from one file: one element per invocation, then four where
-/// `Params::count` is a multiple of four.
+/// the field of `Params` is a multiple of four: `count`, or `columns` where rows must consist of whole vec4.
 macro_rules! element_variants {
-    ($name:literal, [$($part:ident),*]) => {
+    ($name:literal, [$($part:ident),*], $field:ident) => {
         &[
             element_variants!(@row "plain", $name, [$($part),*], 1, |_, _| true),
             element_variants!(
                 @row "vec4", $name, [$($part),*], 4,
-                |params, _| bytemuck::pod_read_unaligned::<Params>(params).count.is_multiple_of(4)
+                |params, _| bytemuck::pod_read_unaligned::<Params>(params).$field.is_multiple_of(4)
             ),
         ]
     };

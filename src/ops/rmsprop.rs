@@ -60,7 +60,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("rmsprop", [Grid, Step]),
+    variants: element_variants!("rmsprop", [Grid, Step], count),
     twin: twin!(call),
 };
 
@@ -77,7 +77,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("rmsprop_momentum", [Grid, Step]),
+    variants: element_variants!("rmsprop_momentum", [Grid, Step], count),
     twin: twin!(call_momentum),
 };
 

@@ -52,7 +52,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::STEP, Binding::write("weight"), Binding::read("grad")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("sgd", [Grid, Step]),
+    variants: element_variants!("sgd", [Grid, Step], count),
     twin: twin!(call),
 };
 
@@ -68,7 +68,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("sgd_momentum", [Grid, Step]),
+    variants: element_variants!("sgd_momentum", [Grid, Step], count),
     twin: twin!(call_momentum),
 };
 

@@ -1,6 +1,9 @@
 //! What several test files share: the device under test, random values, one op as a plan, counts of comparisons.
 #![allow(dead_code)]
 
+#[cfg(feature = "cli")]
+pub mod program;
+
 use anygrad::backend::gpu::{Adapter, GpuDevice, Granted, adapters};
 use anygrad::graph::{DType, Graph, Role, Shape, ValueId};
 use anygrad::kernel::{Access, Binding, Element, Variant};

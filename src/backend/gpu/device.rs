@@ -250,12 +250,6 @@ impl GpuDevice {
             Err(error) => Err(Error::Gpu { context: context.into(), message: error.to_string() }),
         }
     }
-
-    /// Destroys the device, as a driver reset would. For tests of what happens then.
-    pub fn destroy(&self) {
-        self.device.destroy();
-        self.faults.note(Error::DeviceLost { reason: "destroyed".into() });
-    }
 }
 
 /// A wgpu error as ours.

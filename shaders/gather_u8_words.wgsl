@@ -14,7 +14,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> batch: array<vec4<Elem>>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn gather_u8_vec4(
+fn gather_u8_words(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,

@@ -4,9 +4,9 @@
 //! `begin_eval`, `eval` and `eval_tail` (the test rows). Every batch ends by filing its loss and its number of
 //! correct rows in the ring.
 
-use crate::data::{Dataset, Features, Targets};
+use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Role, Shape, ValueId};
+use crate::graph::{DType, Graph, Role, ValueId};
 use crate::nn::{Form, Loss, Sequential};
 use crate::ops::{
     begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise,
@@ -94,43 +94,6 @@ impl From<BatchSize> for BatchSizeValue {
     }
 }
 
-/// The kind of rows that a program is built for; their contents are uploaded later.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RowsSpec {
-    /// Number of rows.
-    pub rows: usize,
-    /// Features of a row.
-    pub width: usize,
-    /// Factor on each byte if the features are bytes on the device; `None` for floats.
-    pub byte_scale: Option<f32>,
-    /// Target of a row.
-    pub target: TargetSpec,
-}
-
-/// The kind of target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetSpec {
-    /// A class label.
-    Labels,
-    /// This many numbers.
-    Values(usize),
-}
-
-impl RowsSpec {
-    /// The kind of the rows of `data`.
-    pub fn of(data: &Dataset) -> RowsSpec {
-        let byte_scale = match data.features {
-            Features::U8 { .. } => data.preprocessing.byte_scale(),
-            Features::F32 { .. } => None,
-        };
-        let target = match &data.targets {
-            Targets::Labels { .. } => TargetSpec::Labels,
-            Targets::Values { names, .. } => TargetSpec::Values(names.len()),
-        };
-        RowsSpec { rows: data.rows(), width: data.features.width(), byte_scale, target }
-    }
-}
-
 /// Everything that decides the graph of a run.
 #[derive(Clone, Debug)]
 pub struct ProgramSpec<'a> {
@@ -154,15 +117,6 @@ pub struct ProgramSpec<'a> {
     pub train: RowsSpec,
     /// Test rows, if any.
     pub test: Option<RowsSpec>,
-}
-
-/// Resident rows.
-#[derive(Clone, Copy, Debug)]
-pub struct ResidentRows {
-    /// `[N, I]`, floats or bytes.
-    pub features: ValueId,
-    /// `[N]` labels or `[N, O]` values.
-    pub targets: ValueId,
 }
 
 /// How many batches a pass over rows takes.
@@ -225,8 +179,8 @@ impl Program {
         let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
         let order = graph.declare("order", [most_rows], DType::U32, Role::State);
         let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::State);
-        let train = declare_rows(&mut graph, "train", &spec.train);
-        let test = spec.test.map(|rows| declare_rows(&mut graph, "test", &rows));
+        let train = ResidentRows::declare(&mut graph, "train", &spec.train);
+        let test = spec.test.map(|rows| ResidentRows::declare(&mut graph, "test", &rows));
         let train_batches = Batches::new(spec.train.rows, spec.batch_size.rows(spec.train.rows), spec.drop_last);
         let test_batches = spec.test.map(|t| Batches::new(t.rows, t.rows.min(EVAL_ROWS), false));
 
@@ -332,17 +286,6 @@ fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Resul
         });
     }
     Ok(total)
-}
-
-fn declare_rows(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows {
-    let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
-    let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::State);
-    let (shape, dtype): (Shape, DType) = match kind.target {
-        TargetSpec::Labels => ([kind.rows].into(), DType::U32),
-        TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
-    };
-    let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::State);
-    ResidentRows { features, targets }
 }
 
 fn check(spec: &ProgramSpec<'_>) -> Result<()> {

@@ -3,11 +3,12 @@
 use super::early_stopping::{Best, EarlyStopping};
 use super::evaluate::Evaluation;
 use super::model::{Model, Target};
-use super::program::{BatchSize, Program, ProgramSpec, RowsSpec};
+use super::program::{BatchSize, Program, ProgramSpec};
 use super::report::{Event, Flow, History};
+use super::resident::RowsSpec;
 use super::run::Run;
-use crate::backend::{Device, Executor, Work};
-use crate::data::{Dataset, Features, Split, Targets};
+use crate::backend::{Device, Work};
+use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
 use crate::kernel::{StepState, Target as KernelTarget};
 use crate::nn::{Loss, Sequential, Tensor};
@@ -235,9 +236,9 @@ impl Trainer {
         for (&value, tensor) in program.parameters.iter().zip(&initial) {
             executor.write(value, &tensor.data)?;
         }
-        upload(&mut executor, program.train, train)?;
+        program.train.upload(&mut executor, train)?;
         if let (Some(resident), Some(test)) = (program.test, test) {
-            upload(&mut executor, resident, test)?;
+            resident.upload(&mut executor, test)?;
         }
         let learning_rate = self.optimizer.learning_rate();
         let state = StepState { learning_rate, ..StepState::default() };
@@ -371,27 +372,6 @@ impl Trainer {
 fn as_json(value: &impl serde::Serialize) -> serde_json::Value {
     let text = serde_json::to_string(value).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
-}
-
-fn upload(executor: &mut Executor, resident: super::program::ResidentRows, data: &Dataset) -> Result<()> {
-    match (&data.features, data.preprocessing.byte_scale()) {
-        (Features::U8 { data, .. }, Some(_)) => {
-            // Packed four to a word, the first in the lowest bits.
-            let word = |bytes: &[u8]| {
-                bytes.iter().enumerate().fold(0u32, |word, (i, &byte)| word | u32::from(byte) << (8 * i))
-            };
-            executor.write_words(resident.features, &data.chunks(4).map(word).collect::<Vec<_>>())?;
-        }
-        (features, _) => executor.write(resident.features, &data.preprocessing.inputs(features))?,
-    }
-    match &data.targets {
-        Targets::Labels { data: labels, .. } => executor.write_words(resident.targets, labels),
-        Targets::Values { data: values, .. } => {
-            let mut values = values.clone();
-            data.target_preprocessing.apply(&mut values);
-            executor.write(resident.targets, &values)
-        }
-    }
 }
 
 impl std::fmt::Debug for Trainer {

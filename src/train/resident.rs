@@ -1,0 +1,88 @@
+//! Rows that live on the device for a whole run: their kind, their place in the graph, their upload.
+
+use crate::backend::Executor;
+use crate::data::{Dataset, Features, Targets};
+use crate::error::Result;
+use crate::graph::{DType, Graph, Role, Shape, ValueId};
+
+/// The kind of rows that a program is built for; their contents are uploaded later.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RowsSpec {
+    /// Number of rows.
+    pub rows: usize,
+    /// Features of a row.
+    pub width: usize,
+    /// Factor on each byte if the features are bytes on the device; `None` for floats.
+    pub byte_scale: Option<f32>,
+    /// Target of a row.
+    pub target: TargetSpec,
+}
+
+/// The kind of target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetSpec {
+    /// A class label.
+    Labels,
+    /// This many numbers.
+    Values(usize),
+}
+
+impl RowsSpec {
+    /// The kind of the rows of `data`.
+    pub fn of(data: &Dataset) -> RowsSpec {
+        let byte_scale = match data.features {
+            Features::U8 { .. } => data.preprocessing.byte_scale(),
+            Features::F32 { .. } => None,
+        };
+        let target = match &data.targets {
+            Targets::Labels { .. } => TargetSpec::Labels,
+            Targets::Values { names, .. } => TargetSpec::Values(names.len()),
+        };
+        RowsSpec { rows: data.rows(), width: data.features.width(), byte_scale, target }
+    }
+}
+
+/// Resident rows.
+#[derive(Clone, Copy, Debug)]
+pub struct ResidentRows {
+    /// `[N, I]`, floats or bytes.
+    pub features: ValueId,
+    /// `[N]` labels or `[N, O]` values.
+    pub targets: ValueId,
+}
+
+impl ResidentRows {
+    /// Declares room for rows of a kind in a graph.
+    pub(super) fn declare(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows {
+        let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
+        let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::State);
+        let (shape, dtype): (Shape, DType) = match kind.target {
+            TargetSpec::Labels => ([kind.rows].into(), DType::U32),
+            TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
+        };
+        let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::State);
+        ResidentRows { features, targets }
+    }
+
+    /// Copies the rows of `data`, of the declared kind, to the device.
+    pub(super) fn upload(self, executor: &mut Executor, data: &Dataset) -> Result<()> {
+        match (&data.features, data.preprocessing.byte_scale()) {
+            (Features::U8 { data, .. }, Some(_)) => {
+                // Packed four to a word, the first in the lowest bits.
+                let word = |bytes: &[u8]| {
+                    bytes.iter().enumerate().fold(0u32, |word, (i, &byte)| word | u32::from(byte) << (8 * i))
+                };
+                executor.write_words(self.features, &data.chunks(4).map(word).collect::<Vec<_>>())?;
+            }
+            (features, _) => executor.write(self.features, &data.preprocessing.inputs(features))?,
+        }
+        match &data.targets {
+            Targets::Labels { data: labels, .. } => executor.write_words(self.targets, labels),
+            Targets::Values { data: values, .. } => {
+                let mut values = values.clone();
+                data.target_preprocessing.apply(&mut values);
+                executor.write(self.targets, &values)
+            }
+        }
+    }
+}

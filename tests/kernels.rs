@@ -187,7 +187,13 @@ fn bound(case: &Case, inputs: &[Data], i: usize, expected: f64) -> f64 {
             let size = 2.0 * f64::from(op.0.l2) * magnitude(0, i) + f64::from(op.0.l1);
             4.0 * U * magnitude(1, 0) * size + TINY
         }
+        Op::Divide(_) => relative(2.5),
+        // The root is good to about 5 ULP, then a sum, a quotient and a product.
+        Op::ClipNorm(_) => relative(12.0),
         Op::CorrectRows(_)
+        | Op::ClassWeights(_)
+        | Op::ClipValue(_)
+        | Op::SetLearningRate(_)
         | Op::Record(_)
         | Op::LabelValues(_)
         | Op::BeginEpoch(_)

@@ -7,8 +7,11 @@ pub mod adam;
 pub mod add_bias;
 pub mod begin_epoch;
 pub mod broadcast_rows;
+pub mod class_weights;
+pub mod clip;
 pub mod column_sum;
 pub mod correct_rows;
+pub mod divide;
 pub mod dropout;
 pub mod elementwise;
 pub mod end_step;
@@ -22,6 +25,7 @@ pub mod pointwise_loss;
 pub mod record;
 pub mod rmsprop;
 pub mod scale;
+pub mod set_learning_rate;
 pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
@@ -199,6 +203,8 @@ ops! {
     BroadcastRows(broadcast_rows::BroadcastRows) => [broadcast_rows::SPEC];
     /// Sum or product, element by element.
     Elementwise(elementwise::Elementwise) => [elementwise::SPEC];
+    /// Quotient, element by element.
+    Divide(divide::Divide) => [divide::SPEC];
     /// Activation function.
     Activate(activation::Activate) => [activation::SPEC];
     /// Gradient through an activation function.
@@ -227,8 +233,14 @@ ops! {
     Record(record::Record) => [record::SPEC];
     /// Labels as numbers.
     LabelValues(label_values::LabelValues) => [label_values::SPEC];
+    /// Weight of each row by its class.
+    ClassWeights(class_weights::ClassWeights) => [class_weights::SPEC];
     /// Whether each row is classified correctly.
     CorrectRows(correct_rows::CorrectRows) => [correct_rows::SPEC];
+    /// Limits each element of a gradient.
+    ClipValue(clip::ClipValue) => [clip::VALUE_SPEC];
+    /// Limits the norm of all gradients.
+    ClipNorm(clip::ClipNorm) => [clip::NORM_SPEC];
     /// Stochastic gradient descent, in place.
     Sgd(sgd::Sgd) => [sgd::SPEC, sgd::MOMENTUM_SPEC];
     /// Adam or AdamW, in place.
@@ -241,6 +253,8 @@ ops! {
     Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
     /// Moves the run's state to the next epoch.
     BeginEpoch(begin_epoch::BeginEpoch) => [begin_epoch::SPEC];
+    /// Takes the learning rate from a schedule.
+    SetLearningRate(set_learning_rate::SetLearningRate) => [set_learning_rate::SPEC];
     /// Row order of an epoch.
     Shuffle(shuffle::Shuffle) => [shuffle::SPEC];
     /// Files the results of a batch and moves the run's state on.

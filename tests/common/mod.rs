@@ -11,9 +11,10 @@ use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::{Op, Operation};
 use anygrad::ops::{
     adagrad::Adagrad, adam::Adam, add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows,
-    column_sum::ColumnSum, correct_rows::CorrectRows, dropout::Dropout, elementwise::Elementwise, end_step::EndStep,
-    gather::Gather, label_values::LabelValues, margin_loss::*, matmul::Matmul, penalty::*, pointwise_loss::*,
-    record::Record, rmsprop::RmsProp, scale::Scale, sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
+    class_weights::ClassWeights, clip::*, column_sum::ColumnSum, correct_rows::CorrectRows, divide::Divide,
+    dropout::Dropout, elementwise::Elementwise, end_step::EndStep, gather::Gather, label_values::LabelValues,
+    margin_loss::*, matmul::Matmul, penalty::*, pointwise_loss::*, record::Record, rmsprop::RmsProp, scale::Scale,
+    set_learning_rate::SetLearningRate, sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
 };
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -136,6 +137,12 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(MarginLossGrad(MarginLoss { margin: 1.0 }), [f([b, c]), words([b]), f([b, 1])]),
         Case::new(MarginLossGrad(MarginLoss { margin: 0.0 }), [f([b, c]), words([b]), f([b, 1])]),
         Case::new(LabelValues, [words([b])]),
+        Case::new(ClassWeights, [f([10]), words([b])]),
+        Case::new(Divide, [f([b, c]), f([b, c])]),
+        Case::new(ClipValue { limit: 0.25 }, [f([b, c])]),
+        Case::new(ClipNorm { limit: 0.5 }, [f([b, c]), f([1])]),
+        Case::new(SetLearningRate { per_step: true }, [words([5]), f([b + 2])]),
+        Case::new(SetLearningRate { per_step: false }, [words([5]), f([b])]),
         Case::new(Penalty { l1: 0.25, l2: 0.5 }, [f([b, c])]),
         Case::new(PenaltyGrad(Penalty { l1: 0.25, l2: 0.5 }), [f([b, c]), f([1])]),
         Case::new(Scale { factor: 0.8 }, [f([b, c])]),
@@ -246,7 +253,7 @@ pub fn draw_inputs(case: &Case, values: Values, stream: &mut Stream) -> Vec<Data
         .zip(bindings)
         .map(|((shape, dtype), binding)| match (dtype, binding.element, binding.name) {
             // Sums of squares are not negative; away from 0, so that a quotient by their root has a bounded error.
-            (DType::F32, _, "second" | "squares") => {
+            (DType::F32, _, "second" | "squares" | "divisor") => {
                 Data::Float(values.draw(stream, shape.elements()).iter().map(|x| x.abs() + 0.01).collect())
             }
             (DType::F32, _, _) => Data::Float(values.draw(stream, shape.elements())),

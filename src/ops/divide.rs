@@ -1,0 +1,74 @@
+//! `y[i] = a[i] / b[i]`, for tensors of one shape. Gradients: of a `g / b`, of b `−g · y / b`. y is saved.
+
+use super::{Operation, Workgroups, element_grid, elementwise::Elementwise, one_variant, scale::Scale};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// Quotient, element by element. Inputs: dividend, divisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divide;
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// Elements of each tensor.
+        count: u32,
+    }
+}
+
+/// The kernel.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "divide",
+    bindings: &[Binding::PARAMS, Binding::read("dividend"), Binding::read("divisor"), Binding::write("y")],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("divide", "divide.wgsl", [Grid]),
+    twin: twin!(call),
+};
+
+impl Operation for Divide {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        match inputs {
+            [a, b] if a.shape == b.shape => Ok(vec![(a.shape.clone(), DType::F32)]),
+            _ => Err(Error::shape(SPEC.name, "takes two tensors of one shape")),
+        }
+    }
+
+    fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
+        let (b, y) = (request.inputs[1], request.outputs[0]);
+        let over_b = request.graph.apply(Divide, &[request.grad_output, b])?;
+        let of_b = request.if_needed(1, |graph| {
+            let product = graph.apply(Elementwise::Multiply, &[over_b, y])?;
+            graph.apply(Scale { factor: -1.0 }, &[product])
+        })?;
+        Ok(vec![Some(over_b), of_b])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        Ok(bytemuck::bytes_of(&Params { count: shapes[0].elements_u32(SPEC.name)? }).to_vec())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let [Bound::Float(dividend), Bound::Float(divisor), Bound::FloatMut(y)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    reference(dividend, divisor, y);
+}
+
+/// The definition.
+pub fn reference<F: Float>(dividend: &[F], divisor: &[F], y: &mut [F]) {
+    for ((&a, &b), y) in dividend.iter().zip(divisor).zip(y) {
+        *y = a / b;
+    }
+}

@@ -7,7 +7,7 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::nn::{Loss, Sequential};
-use anygrad::optim::{Optimizer, Sgd};
+use anygrad::optim::{Clipping, Optimizer, Sgd};
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
 use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec, TargetSpec};
@@ -41,12 +41,14 @@ fn step(c: &mut Criterion) {
             let model = model(widths);
             let optimizer: Optimizer = Sgd::new(0.01).into();
             let rows = 8 * batch;
-            let train = RowsSpec { rows, width: widths[0], byte_scale: None, target: TargetSpec::Labels };
+            let train = RowsSpec { rows, width: widths[0], byte_scale: None, target: TargetSpec::Labels(10) };
             let program = Program::build(&ProgramSpec {
                 model: &model,
-                loss: Loss::cross_entropy(),
+                loss: &Loss::cross_entropy(),
                 penalty: anygrad::ops::penalty::Penalty { l1: 0.0, l2: 0.0 },
                 optimizer: &optimizer,
+                clipping: Clipping::default(),
+                rates: None,
                 batch_size: BatchSize::Rows(batch),
                 drop_last: true,
                 shuffle: true,

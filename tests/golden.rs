@@ -1,13 +1,13 @@
-//! Ten losses and the final weights of small nets against PyTorch, on both backends.
+//! Twenty losses, the final weights and predictions of small nets against PyTorch, on both backends.
 //!
-//! `golden/generate.py` made `golden/traces.json` in f64. Bound: f32 arithmetic over ten steps of nets this small
-//! stays within 2·10⁻⁶ relative + 2·10⁻⁶ absolute for losses and weights.
+//! `golden/generate.py` made `golden/traces.json` in f64. Bound: f32 arithmetic over twenty steps of nets this small
+//! stays within 2·10⁻⁶ relative + 2·10⁻⁶ absolute for losses, weights and predictions.
 
 mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Dataset, Features, Targets};
-use anygrad::nn::{Loss, Sequential, Tensor};
+use anygrad::nn::{Init, Linear, Loss, Sequential, Tensor};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Optimizer;
 use anygrad::train::Trainer;
@@ -30,6 +30,9 @@ fn model(trace: &Value) -> Sequential {
     for layer in trace["layers"].as_array().expect("layers") {
         let argument = layer[1].as_f64().unwrap_or(0.0);
         model = match layer[0].as_str().expect("a name") {
+            "linear" if layer[2] == "no_bias" => {
+                model.layer(Linear { outputs: argument as usize, bias: false, init: Init::default() })
+            }
             "linear" => model.linear(argument as usize),
             "leaky_relu" => model.activation(Activation::LeakyRelu { slope: argument as f32 }),
             "elu" => model.activation(Activation::Elu { alpha: argument as f32 }),
@@ -84,16 +87,35 @@ fn check(device: &Device) -> usize {
             .l1(trace["l1"].as_f64().expect("a factor") as f32)
             .l2(trace["l2"].as_f64().expect("a factor") as f32)
             .shuffle(false)
+            .drop_last(trace["drop_last"] == true)
             .initial(initial)
             .on(device.clone());
-        let history = pollster::block_on(trainer.fit_rows(&data(&trace), None)).expect("training");
+        if let Some(schedule) = trace.get("schedule") {
+            trainer = trainer.schedule(parsed(schedule));
+        }
+        if let Some(limit) = trace["max_grad_norm"].as_f64() {
+            trainer = trainer.max_grad_norm(limit as f32);
+        }
+        if let Some(limit) = trace["max_grad_value"].as_f64() {
+            trainer = trainer.max_grad_value(limit as f32);
+        }
+        let data = data(&trace);
+        let history = pollster::block_on(trainer.fit_rows(&data, None)).expect("training");
         let expected = trace["losses"].as_array().expect("losses");
-        assert_eq!(history.step_losses.len(), 10, "{name}");
+        assert!(expected.len() == 20 && history.step_losses.len() >= 20, "{name}");
         for (step, (&got, expected)) in history.step_losses.iter().zip(expected).enumerate() {
             close(f64::from(got), expected.as_f64().expect("a number"), &format!("{name}: loss of step {step}"));
             compared += 1;
         }
-        for tensor in &trainer.model().expect("a model").tensors {
+        let trained = trainer.model().expect("a model");
+        let outputs = pollster::block_on(trained.outputs(&data.features, device)).expect("predictions");
+        let predictions = trace["predictions"].as_array().expect("predictions");
+        assert_eq!(outputs.len(), predictions.len(), "{name}");
+        for (i, (&got, expected)) in outputs.iter().zip(predictions).enumerate() {
+            close(f64::from(got), expected.as_f64().expect("a number"), &format!("{name}: prediction {i}"));
+            compared += 1;
+        }
+        for tensor in &trained.tensors {
             let expected = trace["final"][&tensor.name].as_array().expect("a tensor");
             assert_eq!(tensor.data.len(), expected.len(), "{name}: {}", tensor.name);
             for (i, (&got, expected)) in tensor.data.iter().zip(expected).enumerate() {

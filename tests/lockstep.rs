@@ -142,7 +142,7 @@ fn bytes_and_standardized_floats_agree() {
         data.preprocessing = anygrad::data::Preprocessing::standardize(&rows, 64);
         data
     };
-    let floats = Split { train: as_floats(&split.train), test: as_floats(&split.test) };
+    let floats = Split { train: as_floats(&split.train), validation: None, test: as_floats(&split.test) };
     let wide = Sequential::new(64).linear(33).activation("leaky_relu:0.2".parse().expect("a name")).linear(10);
     let compared = step(&wide, &floats, &["begin_epoch", "train", "train_tail"]);
     if compared > 0 {

@@ -103,7 +103,7 @@ impl Recipe {
         recipe.data.source = options.data.clone().unwrap_or(recipe.data.source);
         recipe.data.target = options.target.clone().or(recipe.data.target);
         recipe.data.test_fraction = options.test_fraction.unwrap_or(recipe.data.test_fraction);
-        recipe.loss = options.loss.or(recipe.loss);
+        recipe.loss = options.loss.clone().or(recipe.loss);
         recipe.regularization.l1 = options.l1.unwrap_or(recipe.regularization.l1);
         recipe.regularization.l2 = options.l2.unwrap_or(recipe.regularization.l2);
         recipe.train.epochs = options.epochs.unwrap_or(recipe.train.epochs);
@@ -129,8 +129,8 @@ impl Recipe {
     /// Fills in what depends on the data: the loss, and layers from the flags. Returns the model.
     pub fn complete(&mut self, options: &TrainOptions, data: &Split) -> Result<(Sequential, Loss)> {
         let targets = &data.train.targets;
-        let loss = self.loss.unwrap_or_else(|| targets.default_loss());
-        self.loss = Some(loss);
+        let loss = self.loss.clone().unwrap_or_else(|| targets.default_loss());
+        self.loss = Some(loss.clone());
         if !self.layers.is_empty() && options.hidden.is_none() {
             let given = [
                 ("activation", options.activation.map(|a| a.to_string())),

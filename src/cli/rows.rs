@@ -23,7 +23,7 @@ pub enum Part {
 pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<Dataset> {
     let data = match source {
         Source::Mnist(folder) => {
-            let Split { train, test } = mnist(folder)?;
+            let Split { train, test, .. } = mnist(folder)?;
             return match part {
                 Part::Auto | Part::Test => Ok(test),
                 Part::Train => Ok(train),

@@ -16,7 +16,7 @@ use std::time::Instant;
 /// Trains, evaluates, writes the run folder.
 pub fn run(options: &TrainOptions) -> Result<()> {
     let mut recipe = Recipe::new(options)?;
-    let kind = match recipe.loss {
+    let kind = match &recipe.loss {
         Some(loss) if !loss.takes_values() => TargetKind::Labels,
         Some(loss) if !loss.takes_labels() => TargetKind::Values,
         Some(_) => TargetKind::Auto,
@@ -25,7 +25,7 @@ pub fn run(options: &TrainOptions) -> Result<()> {
     let table = &recipe.data;
     let data = load(&table.source, table.target.as_deref(), kind, table.test_fraction, recipe.seed)?;
     let (model, loss) = recipe.complete(options, &data)?;
-    let choice = choose(&recipe, &model, loss, &data)?;
+    let choice = choose(&recipe, &model, &loss, &data)?;
     announce(&recipe, &model, &data, &choice);
 
     let folder = RunFolder::create(options.out.as_deref(), &run_name(&recipe.data.source))?;
@@ -39,7 +39,7 @@ pub fn run(options: &TrainOptions) -> Result<()> {
         failure: None,
     }));
     let observed = sink.clone();
-    let mut trainer = trainer(&recipe, model.clone(), loss)
+    let mut trainer = trainer(&recipe, model.clone(), &loss)
         .on(choice.device.clone())
         .observe(move |event| lock(&observed).take(event));
     let start = Instant::now();
@@ -59,9 +59,9 @@ pub fn run(options: &TrainOptions) -> Result<()> {
     finish(options.format, &trained, &history, &choice, seconds, &data, &mut sink)
 }
 
-fn trainer(recipe: &Recipe, model: Sequential, loss: Loss) -> Trainer {
+fn trainer(recipe: &Recipe, model: Sequential, loss: &Loss) -> Trainer {
     let optimizer = recipe.optimizer.unwrap_or_else(|| Sgd::new(0.1).momentum(0.9).into());
-    let trainer = Trainer::new(model, loss, optimizer)
+    let trainer = Trainer::new(model, loss.clone(), optimizer)
         .epochs(recipe.train.epochs)
         .seed(recipe.seed)
         .l1(recipe.regularization.l1)
@@ -76,7 +76,7 @@ fn trainer(recipe: &Recipe, model: Sequential, loss: Loss) -> Trainer {
     }
 }
 
-fn choose(recipe: &Recipe, model: &Sequential, loss: Loss, data: &Split) -> Result<Choice> {
+fn choose(recipe: &Recipe, model: &Sequential, loss: &Loss, data: &Split) -> Result<Choice> {
     let work = trainer(recipe, model.clone(), loss).work(&data.train)?;
     pollster::block_on(Device::choose(&recipe.device, work))
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`Error::Io`] if a file is missing, [`Error::Data`] if one is damaged or images and labels do not match.
 pub fn mnist(folder: &Path) -> Result<Split> {
-    Ok(Split { train: part(folder, "train")?, test: part(folder, "t10k")? })
+    Ok(Split { train: part(folder, "train")?, validation: None, test: part(folder, "t10k")? })
 }
 
 fn part(folder: &Path, prefix: &str) -> Result<Dataset> {

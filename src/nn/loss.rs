@@ -4,10 +4,14 @@
 //! `hinge` divided by the number of classes; its `HuberLoss`, `L1Loss`, `MSELoss`, `BCEWithLogitsLoss` and
 //! `CrossEntropyLoss` are the losses here. The lectures' Σ(ŷ−y)² is `mean_squared_error` with `reduction = "sum"`.
 
+use super::ClassWeights;
 use crate::data::Targets;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, ValueId};
+use crate::graph::{DType, Graph, Role, ValueId};
+use crate::ops::class_weights::ClassWeights as WeightsOfRows;
 use crate::ops::column_sum::ColumnSum;
+use crate::ops::divide::Divide;
+use crate::ops::elementwise::Elementwise;
 use crate::ops::label_values::LabelValues;
 use crate::ops::margin_loss::MarginLoss;
 use crate::ops::pointwise_loss::{Pointwise, PointwiseLoss};
@@ -24,13 +28,24 @@ use std::str::FromStr;
 /// assert!(smooth.takes_labels() && !Loss::huber(1.0).takes_labels());
 /// # Ok::<(), anygrad::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "LossTable", into = "LossTable")]
 pub struct Loss {
     /// How a row is compared with its target.
     pub form: Form,
     /// How the rows of a batch are put together.
     pub reduction: Reduction,
+    /// How much the rows of each class count; all the same if not given.
+    pub class_weights: Option<ClassWeights>,
+}
+
+/// The loss of a batch in a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchLoss {
+    /// The loss, `[1]`.
+    pub loss: ValueId,
+    /// What the loss is a mean by, `[1]`: the sum of the rows' weights, if classes have weights.
+    pub weight: Option<ValueId>,
 }
 
 /// How a row of outputs is compared with its target.
@@ -89,7 +104,7 @@ const FORMS: [Form; 8] = [
 
 impl Loss {
     fn new(form: Form) -> Loss {
-        Loss { form, reduction: Reduction::Mean }
+        Loss { form, reduction: Reduction::Mean, class_weights: None }
     }
 
     /// All losses with their default options.
@@ -145,6 +160,12 @@ impl Loss {
         self
     }
 
+    /// Makes the rows of each class count by its weight; only for losses of class labels.
+    pub fn class_weights(mut self, weights: ClassWeights) -> Loss {
+        self.class_weights = Some(weights);
+        self
+    }
+
     /// Adds the losses of rows (and of outputs) instead of averaging them.
     pub fn sum(mut self) -> Loss {
         self.reduction = Reduction::Sum;
@@ -152,7 +173,7 @@ impl Loss {
     }
 
     /// Name in flags and files.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self.form {
             Form::CrossEntropy { .. } => "cross_entropy",
             Form::BinaryCrossEntropy => "binary_cross_entropy",
@@ -166,18 +187,18 @@ impl Loss {
     }
 
     /// Whether the target is a class label (else a row of values). Binary cross-entropy takes both.
-    pub fn takes_labels(self) -> bool {
+    pub fn takes_labels(&self) -> bool {
         use Form::{BinaryCrossEntropy, CrossEntropy, Hinge, Perceptron};
         matches!(self.form, CrossEntropy { .. } | BinaryCrossEntropy | Hinge { .. } | Perceptron)
     }
 
     /// Whether the target is a row of values.
-    pub fn takes_values(self) -> bool {
+    pub fn takes_values(&self) -> bool {
         !self.takes_labels() || self.form == Form::BinaryCrossEntropy
     }
 
     /// Outputs that a model needs for these targets.
-    pub fn outputs(self, targets: &Targets) -> usize {
+    pub fn outputs(&self, targets: &Targets) -> usize {
         match (self.form, targets) {
             (Form::BinaryCrossEntropy, Targets::Labels { .. }) => 1,
             _ => targets.width(),
@@ -188,13 +209,24 @@ impl Loss {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] with the option's name.
-    pub fn validate(self) -> Result<()> {
+    pub fn validate(&self) -> Result<()> {
         let above_0 = |name, value: f32| {
             if value > 0.0 && value.is_finite() {
                 return Ok(());
             }
             Err(Error::option(name, value, "must be a number above 0"))
         };
+        if let Some(weights) = &self.class_weights {
+            weights.validate()?;
+            if !self.takes_labels() {
+                let expected = format!("{self} compares numbers: only losses of classes take weights");
+                return Err(Error::option("class_weights", weights, &expected));
+            }
+            if matches!(self.form, Form::CrossEntropy { label_smoothing } if label_smoothing != 0.0) {
+                let expected = "cannot be combined with label_smoothing: choose one of the two";
+                return Err(Error::option("class_weights", weights, expected));
+            }
+        }
         match self.form {
             Form::CrossEntropy { label_smoothing } if !(0.0..1.0).contains(&label_smoothing) => {
                 Err(Error::option("label_smoothing", label_smoothing, "must be at least 0 and below 1"))
@@ -209,7 +241,7 @@ impl Loss {
     ///
     /// # Errors
     /// [`Error::Shape`] if the target does not fit the output.
-    pub fn rows(self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
+    pub fn rows(&self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
         let mean = self.reduction == Reduction::Mean;
         let form = match self.form {
             Form::CrossEntropy { label_smoothing } => {
@@ -228,15 +260,43 @@ impl Loss {
         graph.apply(PointwiseLoss { form, mean }, &[output, target])
     }
 
-    /// Appends the loss of the batch, `[1]`: the mean or the sum of the row losses.
+    /// Whether the loss of a batch is a mean by weights of rows.
+    pub fn has_weighted_mean(&self) -> bool {
+        self.class_weights.is_some() && self.reduction == Reduction::Mean
+    }
+
+    /// Declares the weights of `classes` classes in a graph, if the loss has any; the caller writes them.
+    pub fn declare_weights(&self, graph: &mut Graph, classes: usize) -> Option<ValueId> {
+        self.class_weights.is_some().then(|| graph.declare("class_weights", [classes], DType::F32, Role::State))
+    }
+
+    /// Appends the loss of the batch, `[1]`: the mean or the sum of the row losses, weighted by `class_weights` (of
+    /// [`Loss::declare_weights`]) if there are any.
     ///
     /// # Errors
     /// As [`Loss::rows`].
-    pub fn batch(self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
+    pub fn batch(
+        &self,
+        graph: &mut Graph,
+        output: ValueId,
+        target: ValueId,
+        class_weights: Option<ValueId>,
+    ) -> Result<BatchLoss> {
         let rows = self.rows(graph, output, target)?;
-        let (count, _) = graph.shape(rows).matrix(self.name())?;
-        let scale = if self.reduction == Reduction::Mean { 1.0 / count as f32 } else { 1.0 };
-        graph.apply(ColumnSum { scale }, &[rows])
+        let is_mean = self.reduction == Reduction::Mean;
+        let Some(class_weights) = class_weights else {
+            let (count, _) = graph.shape(rows).matrix(self.name())?;
+            let scale = if is_mean { 1.0 / count as f32 } else { 1.0 };
+            return Ok(BatchLoss { loss: graph.apply(ColumnSum { scale }, &[rows])?, weight: None });
+        };
+        let weights = graph.apply(WeightsOfRows, &[class_weights, target])?;
+        let weighted = graph.apply(Elementwise::Multiply, &[rows, weights])?;
+        let sum = graph.apply(ColumnSum::SUM, &[weighted])?;
+        if !is_mean {
+            return Ok(BatchLoss { loss: sum, weight: None });
+        }
+        let weight = graph.apply(ColumnSum::SUM, &[weights])?;
+        Ok(BatchLoss { loss: graph.apply(Divide, &[sum, weight])?, weight: Some(weight) })
     }
 }
 
@@ -269,6 +329,8 @@ struct LossTable {
     margin: Option<f32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reduction: Option<Reduction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    class_weights: Option<ClassWeights>,
 }
 
 impl TryFrom<LossTable> for Loss {
@@ -292,6 +354,7 @@ impl TryFrom<LossTable> for Loss {
             return Err(Error::option(option, value, &format!("the loss {} has no such option", table.kind)));
         }
         loss.reduction = table.reduction.unwrap_or_default();
+        loss.class_weights = table.class_weights;
         loss.validate()?;
         Ok(loss)
     }
@@ -309,6 +372,7 @@ impl From<Loss> for LossTable {
             _ => {}
         }
         table.reduction = (loss.reduction != Reduction::Mean).then_some(loss.reduction);
+        table.class_weights = loss.class_weights;
         table
     }
 }
@@ -319,8 +383,13 @@ mod tests {
 
     #[test]
     fn options_survive_the_round_trip_and_foreign_ones_are_refused() {
-        let all =
-            Loss::all().chain([Loss::cross_entropy().label_smoothing(0.1).sum(), Loss::huber(0.5), Loss::hinge(2.0)]);
+        let all = Loss::all().chain([
+            Loss::cross_entropy().label_smoothing(0.1).sum(),
+            Loss::huber(0.5),
+            Loss::hinge(2.0),
+            Loss::cross_entropy().class_weights(ClassWeights::Balanced),
+            Loss::hinge(1.0).class_weights(ClassWeights::Given(vec![0.5, 2.0])),
+        ]);
         for loss in all {
             let json = serde_json::to_string(&loss).unwrap();
             assert_eq!(serde_json::from_str::<Loss>(&json).unwrap(), loss, "{json}");
@@ -329,6 +398,9 @@ mod tests {
             (r#"{"kind":"huber","margin":1}"#, "no such option"),
             (r#"{"kind":"huber","delta":0}"#, "above 0"),
             (r#"{"kind":"cross_entropy","label_smoothing":1}"#, "below 1"),
+            (r#"{"kind":"huber","class_weights":[1]}"#, "compares numbers"),
+            (r#"{"kind":"cross_entropy","class_weights":[-1, 1]}"#, "above 0"),
+            (r#"{"kind":"cross_entropy","class_weights":[1, 1],"label_smoothing":0.1}"#, "choose one"),
             (r#"{"kind":"hinje"}"#, "`hinge`"),
             (r#"{"kind":"huber","deltas":1}"#, "unknown field"),
         ] {

@@ -1,6 +1,7 @@
 //! Models: layers in sequence, initial values, losses. Layers only append ops to a graph; none writes a backward pass.
 
 mod activation;
+mod class_weights;
 mod dropout;
 mod init;
 mod layer;
@@ -10,11 +11,12 @@ mod sequential;
 mod tensor;
 
 pub use activation::ActivationLayer;
+pub use class_weights::ClassWeights;
 pub use dropout::{DropoutLayer, DropoutMode};
 pub use init::Init;
 pub use layer::{Forward, Layer, LayerDescription, ParameterSpec};
 pub use linear::Linear;
-pub use loss::{Form, Loss, Reduction};
+pub use loss::{BatchLoss, Form, Loss, Reduction};
 pub use sequential::Sequential;
 pub(crate) use tensor::Fnv;
 pub use tensor::{Tensor, weights_hash};

@@ -24,6 +24,8 @@ pub struct Penalty {
 impl Penalty {
     /// No penalty.
     pub const NONE: Penalty = Penalty { l1: 0.0, l2: 0.0 };
+    /// The sum of squares.
+    pub const SQUARES: Penalty = Penalty { l1: 0.0, l2: 1.0 };
 }
 
 /// Its gradient. Inputs: the parameter, the gradient of the penalty.

@@ -1,9 +1,15 @@
-//! Optimizers by name: what they keep for each parameter and which op updates it.
+//! Optimizers by name: what they keep for each parameter and which op updates it; schedules of the learning rate and
+//! limits on gradients.
 
 mod adaptive;
+mod clipping;
+mod schedule;
 mod sgd;
 
 pub use adaptive::{Adagrad, Adam, AdamW, RmsProp};
+pub use clipping::Clipping;
+pub(crate) use schedule::Plateau;
+pub use schedule::{Per, ReduceOnPlateau, Schedule};
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};

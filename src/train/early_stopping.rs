@@ -23,6 +23,10 @@ pub struct EarlyStopping {
 #[serde(rename_all = "snake_case")]
 pub enum Monitor {
     /// Lower is better.
+    ValidationLoss,
+    /// Higher is better.
+    ValidationAccuracy,
+    /// Lower is better.
     TestLoss,
     /// Higher is better.
     TestAccuracy,
@@ -59,11 +63,17 @@ impl EarlyStopping {
     /// The watched result, turned so that lower is better.
     fn result(&self, report: &EpochReport) -> Result<f64> {
         let (value, name) = match self.monitor {
+            Monitor::ValidationLoss => (report.validation_loss, "validation_loss"),
+            Monitor::ValidationAccuracy => {
+                (report.validation_accuracy.map(|accuracy| -accuracy), "validation_accuracy")
+            }
             Monitor::TestLoss => (report.test_loss, "test_loss"),
             Monitor::TestAccuracy => (report.test_accuracy.map(|accuracy| -accuracy), "test_accuracy"),
             Monitor::TrainLoss => (Some(report.train_loss), "train_loss"),
         };
-        value.ok_or_else(|| Error::option("monitor", name, "this run has no such result: use train_loss"))
+        let held_out = if report.validation_loss.is_some() { "validation_loss" } else { "test_loss" };
+        let known = if report.validation_loss.or(report.test_loss).is_some() { held_out } else { "train_loss" };
+        value.ok_or_else(|| Error::option("monitor", name, &format!("this run has no such result: use {known}")))
     }
 }
 
@@ -114,6 +124,8 @@ mod tests {
             train_loss: 1.0,
             train_penalty: None,
             train_accuracy: None,
+            validation_loss: None,
+            validation_accuracy: None,
             test_loss: Some(test_loss),
             test_accuracy: Some(test_accuracy),
             learning_rate: 0.1,

@@ -7,7 +7,7 @@ use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role};
 use crate::kernel::Target as KernelTarget;
-use crate::nn::Loss;
+use crate::nn::{ClassWeights, Loss};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 
@@ -50,18 +50,18 @@ impl Model {
         let needed = self.loss.outputs(&data.targets);
         match &data.targets {
             Targets::Labels { classes, data: labels, .. } if self.loss.takes_labels() && needed <= width => {
-                let loss = mean_loss(self.loss, &outputs, width, &Target::Labels(labels))?;
+                let loss = mean_loss(&self.loss, &outputs, width, &Target::Labels(labels))?;
                 Ok(classification(loss, &outputs, width, labels, classes))
             }
             Targets::Values { data: values, .. } if self.loss.takes_values() && needed == width => {
                 let values: Vec<f64> = values.iter().map(|&y| f64::from(y)).collect();
                 // The loss is that of training, so in standardized numbers; the other metrics are in the data's unit.
                 let (p, y) = (self.standardized(&outputs), self.standardized(&values));
-                let loss = mean_loss(self.loss, &p, width, &Target::Values(&y))?;
+                let loss = mean_loss(&self.loss, &p, width, &Target::Values(&y))?;
                 Ok(regression(loss, &outputs, width, &values))
             }
             targets => {
-                let loss = self.loss;
+                let loss = &self.loss;
                 let detail =
                     format!("a model of {width} outputs trained for {loss} does not fit {} targets", targets.width());
                 Err(Error::shape("data", detail))
@@ -91,7 +91,7 @@ enum Target<'a> {
 }
 
 /// Mean of the row losses, by the loss's own ops in f64.
-fn mean_loss(loss: Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<f64> {
+fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<f64> {
     let rows = outputs.len() / width;
     let mut graph = Graph::new();
     let output = graph.declare("output", [rows, width], DType::F32, Role::State);
@@ -108,7 +108,15 @@ fn mean_loss(loss: Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> 
         Target::Values(values) => executor.write(expected, values)?,
     }
     executor.run(PhaseId::FIRST, 1);
-    Ok(executor.read(row_losses)?.iter().sum::<f64>() / rows as f64)
+    let row_losses = executor.read(row_losses)?;
+    let weights: Vec<f64> = match (&loss.class_weights, target) {
+        (Some(ClassWeights::Given(weights)), Target::Labels(labels)) => {
+            labels.iter().map(|&label| weights.get(label as usize).map_or(0.0, |&w| f64::from(w))).collect()
+        }
+        _ => vec![1.0; rows],
+    };
+    let weighted: f64 = row_losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
+    Ok(weighted / weights.iter().sum::<f64>())
 }
 
 fn classification(loss: f64, outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {

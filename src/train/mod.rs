@@ -2,6 +2,7 @@
 
 mod early_stopping;
 mod evaluate;
+mod fit;
 mod model;
 mod model_file;
 mod program;
@@ -14,7 +15,7 @@ mod trainer;
 pub use early_stopping::{EarlyStopping, Monitor};
 pub use evaluate::Evaluation;
 pub use model::{Model, Target, probabilities};
-pub use program::{BatchSize, Batches, Program, ProgramSpec};
+pub use program::{BatchSize, Batches, Program, ProgramSpec, RatesSpec};
 pub use report::{EpochReport, Event, Flow, History};
 pub use resident::{ResidentRows, RowsSpec, TargetSpec};
 pub use run_folder::RunFolder;

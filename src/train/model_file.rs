@@ -3,7 +3,7 @@
 use super::model::{Model, Target};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
-use crate::nn::{Fnv, Form, LayerDescription, Loss, Sequential, Tensor};
+use crate::nn::{ClassWeights, Fnv, Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::fs::File;
@@ -49,7 +49,7 @@ impl Model {
             format: FORMAT,
             input: self.architecture.input_width(),
             layers: self.architecture.description(),
-            loss: self.loss,
+            loss: self.loss.clone(),
             preprocessing: self.preprocessing.clone(),
             target_preprocessing: self.target_preprocessing.clone(),
             feature_names: self.feature_names.clone(),
@@ -164,6 +164,11 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
     };
     if !fits {
         return Err(format!("it names {named} targets for {outputs} outputs"));
+    }
+    if let Some(ClassWeights::Given(weights)) = &model.loss.class_weights
+        && weights.len() != named
+    {
+        return Err(format!("it has {} class weights for {named} classes", weights.len()));
     }
     let width = model.architecture.input_width();
     let prepared = model.preprocessing.is_sound(width) && model.target_preprocessing.is_sound(outputs);

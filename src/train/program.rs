@@ -7,12 +7,13 @@
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::nn::{Form, Loss, Sequential};
+use crate::nn::{BatchLoss, Form, Loss, Sequential};
 use crate::ops::{
     begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise,
-    end_step::EndStep, gather::Gather, penalty::Penalty, record::Record, shuffle::Shuffle,
+    end_step::EndStep, gather::Gather, penalty::Penalty, record::Record, set_learning_rate::SetLearningRate,
+    shuffle::Shuffle,
 };
-use crate::optim::{Optimizer, check_range};
+use crate::optim::{Clipping, Optimizer, Per, check_range};
 use crate::random::{Purpose, stream_key};
 use std::fmt;
 use std::str::FromStr;
@@ -20,8 +21,10 @@ use std::str::FromStr;
 /// Entries of the ring of results; more than any one submission files.
 pub(super) const RING_SLOTS: usize = 256;
 
-/// Numbers of an entry: loss, number of correct rows, penalty.
-pub(super) const RING_WIDTH: usize = 3;
+/// Numbers of an entry: loss, number of correct rows, penalty, weight.
+pub(super) const RING_WIDTH: usize = 4;
+const PENALTY_COLUMN: usize = 2;
+const WEIGHT_COLUMN: usize = 3;
 
 /// Rows of an evaluation batch, at most.
 const EVAL_ROWS: usize = 1024;
@@ -100,11 +103,15 @@ pub struct ProgramSpec<'a> {
     /// The model.
     pub model: &'a Sequential,
     /// What is minimized.
-    pub loss: Loss,
+    pub loss: &'a Loss,
     /// Penalty on weights (not on biases), added to the loss.
     pub penalty: Penalty,
     /// By what rule.
     pub optimizer: &'a Optimizer,
+    /// Limits on gradients.
+    pub clipping: Clipping,
+    /// The table of learning rates, if they change.
+    pub rates: Option<RatesSpec>,
     /// Rows of a step.
     pub batch_size: BatchSize,
     /// Whether the last, smaller batch of an epoch is left out.
@@ -119,6 +126,15 @@ pub struct ProgramSpec<'a> {
     pub test: Option<RowsSpec>,
 }
 
+/// The kind of a table of learning rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RatesSpec {
+    /// Number of entries.
+    pub entries: usize,
+    /// One per epoch, or one per step.
+    pub per: Per,
+}
+
 /// How many batches a pass over rows takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batches {
@@ -131,7 +147,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    fn new(rows: usize, batch: usize, drop_last: bool) -> Batches {
+    pub(super) fn new(rows: usize, batch: usize, drop_last: bool) -> Batches {
         Batches { rows: batch, full: rows / batch, tail: if drop_last { 0 } else { rows % batch } }
     }
 
@@ -154,7 +170,11 @@ pub struct Program {
     pub train: ResidentRows,
     /// Test rows.
     pub test: Option<ResidentRows>,
-    /// Results of recent batches, `[slots, 3]`: loss, number of correct rows, penalty.
+    /// Weights of the classes, if the loss has any.
+    pub class_weights: Option<ValueId>,
+    /// Table of learning rates, if they change.
+    pub rates: Option<ValueId>,
+    /// Results of recent batches, `[slots, 4]`: loss, number of correct rows, penalty, weight of the rows.
     pub ring: ValueId,
     /// The run's state.
     pub step_state: ValueId,
@@ -179,15 +199,29 @@ impl Program {
         let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
         let order = graph.declare("order", [most_rows], DType::U32, Role::State);
         let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::State);
+        let class_weights = spec.loss.declare_weights(&mut graph, spec.train.classes());
+        let rates = spec.rates.map(|r| graph.declare("rates", [r.entries], DType::F32, Role::State));
         let train = ResidentRows::declare(&mut graph, "train", &spec.train);
         let test = spec.test.map(|rows| ResidentRows::declare(&mut graph, "test", &rows));
         let train_batches = Batches::new(spec.train.rows, spec.batch_size.rows(spec.train.rows), spec.drop_last);
         let test_batches = spec.test.map(|t| Batches::new(t.rows, t.rows.min(EVAL_ROWS), false));
 
-        let mut program =
-            Program { graph, parameters, optimizer_state, train, test, ring, step_state, train_batches, test_batches };
+        let mut program = Program {
+            graph,
+            parameters,
+            optimizer_state,
+            train,
+            test,
+            class_weights,
+            rates,
+            ring,
+            step_state,
+            train_batches,
+            test_batches,
+        };
         let key = spec.shuffle.then(|| stream_key(spec.seed, Purpose::Shuffle, 0));
         program.begin("begin_epoch", true, order, spec.train.rows, key)?;
+        program.set_learning_rate(spec, Per::Epoch)?;
         program.batch("train", spec, &spec.train, train, order, train_batches.rows, true)?;
         if train_batches.tail > 0 {
             program.batch("train_tail", spec, &spec.train, train, order, train_batches.tail, true)?;
@@ -217,6 +251,16 @@ impl Program {
         Ok(())
     }
 
+    /// Takes the learning rate from the table, if its entries are those of `per`.
+    fn set_learning_rate(&mut self, spec: &ProgramSpec<'_>, per: Per) -> Result<()> {
+        if let (Some(rates), Some(kind)) = (self.rates, spec.rates)
+            && kind.per == per
+        {
+            self.graph.apply_all(SetLearningRate { per_step: per == Per::Step }, &[self.step_state, rates])?;
+        }
+        Ok(())
+    }
+
     /// A phase for one batch: gather, forward, loss; in training also backward and update; results into the ring.
     #[allow(clippy::too_many_arguments)]
     fn batch(
@@ -229,23 +273,29 @@ impl Program {
         rows: usize,
         training: bool,
     ) -> Result<()> {
+        self.graph.begin_phase(name);
+        if training {
+            self.set_learning_rate(spec, Per::Step)?;
+        }
         let graph = &mut self.graph;
-        graph.begin_phase(name);
         graph.set_scope("batch");
         let gather_features = match kind.byte_scale {
             Some(scale) => Gather::U8 { rows, scale },
             None => Gather::F32 { rows },
         };
         let gather_targets = match kind.target {
-            TargetSpec::Labels => Gather::Labels { rows },
+            TargetSpec::Labels(_) => Gather::Labels { rows },
             TargetSpec::Values(_) => Gather::F32 { rows },
         };
         let x = graph.apply(gather_features, &[resident.features, order])?;
         let target = graph.apply(gather_targets, &[resident.targets, order])?;
         let output = spec.model.forward(graph, &self.parameters, x, training, spec.seed)?;
         graph.set_scope("loss");
-        let loss = spec.loss.batch(graph, output, target)?;
-        let metric = if kind.target == TargetSpec::Labels {
+        let BatchLoss { loss, weight } = spec.loss.batch(graph, output, target, self.class_weights)?;
+        if let Some(weight) = weight {
+            graph.apply_all(Record { column: WEIGHT_COLUMN }, &[weight, self.ring])?;
+        }
+        let metric = if matches!(kind.target, TargetSpec::Labels(_)) {
             let correct = graph.apply(CorrectRows, &[output, target])?;
             graph.apply(ColumnSum::SUM, &[correct])?
         } else {
@@ -254,13 +304,14 @@ impl Program {
         if training {
             let total = match penalty(graph, spec.penalty, &self.parameters)? {
                 Some(penalty) => {
-                    graph.apply_all(Record { column: 2 }, &[penalty, self.ring])?;
+                    graph.apply_all(Record { column: PENALTY_COLUMN }, &[penalty, self.ring])?;
                     graph.apply(Elementwise::Add, &[loss, penalty])?
                 }
                 None => loss,
             };
             let gradients = graph.gradients(total, &self.parameters)?;
             graph.set_scope("update");
+            let gradients = spec.clipping.apply(graph, gradients)?;
             for ((&parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.optimizer_state) {
                 spec.optimizer.update(graph, parameter, gradient, state)?;
             }
@@ -291,6 +342,7 @@ fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Resul
 fn check(spec: &ProgramSpec<'_>) -> Result<()> {
     spec.optimizer.validate()?;
     spec.loss.validate()?;
+    spec.clipping.validate()?;
     check_range("l1", spec.penalty.l1, 0.0, f32::INFINITY)?;
     check_range("l2", spec.penalty.l2, 0.0, f32::INFINITY)?;
     let output = spec.model.output_width()?;
@@ -306,14 +358,14 @@ fn check(spec: &ProgramSpec<'_>) -> Result<()> {
             return Err(Error::shape("data", detail));
         }
         let fits = match rows.target {
-            TargetSpec::Labels => {
+            TargetSpec::Labels(_) => {
                 spec.loss.takes_labels() && (output == 1) == (spec.loss.form == Form::BinaryCrossEntropy)
             }
             TargetSpec::Values(width) => spec.loss.takes_values() && width == output,
         };
         if !fits {
             let target = match rows.target {
-                TargetSpec::Labels => "class labels".to_string(),
+                TargetSpec::Labels(_) => "class labels".to_string(),
                 TargetSpec::Values(width) => format!("{width} values per row"),
             };
             let detail = format!("the loss {} over {output} outputs does not fit a target of {target}", spec.loss);

@@ -12,12 +12,26 @@ pub struct EpochReport {
     pub train_penalty: Option<f64>,
     /// Share of the epoch's rows that were classified correctly before each update.
     pub train_accuracy: Option<f64>,
-    /// Mean loss over the test rows after the epoch.
+    /// Mean loss over the validation rows after the epoch, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_loss: Option<f64>,
+    /// Share of the validation rows classified correctly after the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation_accuracy: Option<f64>,
+    /// Mean loss over the test rows after the epoch. With validation rows, the test rows wait until training is over.
     pub test_loss: Option<f64>,
     /// Share of the test rows classified correctly after the epoch.
     pub test_accuracy: Option<f64>,
     /// Learning rate at the end of the epoch.
     pub learning_rate: f32,
+}
+
+impl EpochReport {
+    /// The loss that tells how well the model generalizes: of the validation rows, else of the test rows, else of the
+    /// training rows.
+    pub fn held_out_loss(&self) -> f64 {
+        self.validation_loss.or(self.test_loss).unwrap_or(self.train_loss)
+    }
 }
 
 /// What an observer is told. Several steps run before the host hears of them.

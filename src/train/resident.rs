@@ -21,8 +21,8 @@ pub struct RowsSpec {
 /// The kind of target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetSpec {
-    /// A class label.
-    Labels,
+    /// A label of this many classes.
+    Labels(usize),
     /// This many numbers.
     Values(usize),
 }
@@ -35,10 +35,15 @@ impl RowsSpec {
             Features::F32 { .. } => None,
         };
         let target = match &data.targets {
-            Targets::Labels { .. } => TargetSpec::Labels,
+            Targets::Labels { classes, .. } => TargetSpec::Labels(classes.len()),
             Targets::Values { names, .. } => TargetSpec::Values(names.len()),
         };
         RowsSpec { rows: data.rows(), width: data.features.width(), byte_scale, target }
+    }
+
+    /// Number of classes; 0 if the target is numbers.
+    pub fn classes(&self) -> usize {
+        if let TargetSpec::Labels(classes) = self.target { classes } else { 0 }
     }
 }
 
@@ -57,7 +62,7 @@ impl ResidentRows {
         let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
         let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::State);
         let (shape, dtype): (Shape, DType) = match kind.target {
-            TargetSpec::Labels => ([kind.rows].into(), DType::U32),
+            TargetSpec::Labels(_) => ([kind.rows].into(), DType::U32),
             TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
         };
         let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::State);

@@ -29,18 +29,23 @@ struct Entry {
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     rows: usize,
+    weight: f64,
     loss: f64,
     correct: f64,
     penalty: f64,
 }
 
-impl Sums {
-    fn add(&mut self, rows: usize, loss: f32, correct: f32, penalty: f32) {
-        self.penalty += f64::from(penalty) * rows as f64;
-        self.rows += rows;
-        self.loss += f64::from(loss) * rows as f64;
-        self.correct += f64::from(correct);
-    }
+/// What the rows of a run are, and what of the ring is filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    /// Whether the target is class labels, so that there is an accuracy.
+    pub takes_labels: bool,
+    /// Whether a penalty is filed.
+    pub has_penalty: bool,
+    /// Whether the weight of each batch is filed.
+    pub has_weights: bool,
+    /// Whether the rows that are only evaluated are validation rows (else test rows).
+    pub validates: bool,
 }
 
 /// Phase numbers of the program in its plan.
@@ -59,9 +64,8 @@ pub(super) struct Run<'a> {
     executor: &'a mut Executor,
     program: &'a Program,
     phases: Phases,
-    takes_labels: bool,
-    has_penalty: bool,
-    learning_rate: f32,
+    kind: Kind,
+    rates: Rates,
     queued_flops: u64,
     schedule: Vec<(PhaseId, u32)>,
     entries: Vec<Entry>,
@@ -79,9 +83,8 @@ impl<'a> Run<'a> {
     pub fn new(
         executor: &'a mut Executor,
         program: &'a Program,
-        takes_labels: bool,
-        has_penalty: bool,
-        learning_rate: f32,
+        kind: Kind,
+        rates: Rates,
         observer: &'a mut dyn FnMut(&Event),
     ) -> Result<Run<'a>> {
         let phases = Phases::find(executor.plan())?;
@@ -90,9 +93,8 @@ impl<'a> Run<'a> {
             executor,
             program,
             phases,
-            takes_labels,
-            has_penalty,
-            learning_rate,
+            kind,
+            rates,
             queued_flops: 0,
             schedule: Vec::new(),
             entries: Vec::new(),
@@ -200,7 +202,7 @@ impl<'a> Run<'a> {
             for entry in entries {
                 let at = RING_WIDTH * (self.slot % RING_SLOTS);
                 self.slot += 1;
-                self.take_in(entry, ring[at], ring[at + 1], ring[at + 2])?;
+                self.take_in(entry, &ring[at..at + RING_WIDTH])?;
             }
             self.tell_steps();
         }
@@ -214,18 +216,28 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn take_in(&mut self, entry: Entry, loss: f32, correct: f32, penalty: f32) -> Result<()> {
+    /// Adds up one entry of the ring: loss, number of correct rows, penalty, weight of the rows.
+    fn take_in(&mut self, entry: Entry, filed: &[f32]) -> Result<()> {
+        let (loss, correct) = (filed[0], filed[1]);
         if !loss.is_finite() {
             let step = self.history.step_losses.len() as u64;
-            let what = if entry.training { "loss" } else { "test loss" };
+            let what = if !entry.training {
+                if self.kind.validates { "validation loss" } else { "test loss" }
+            } else {
+                "loss"
+            };
             return Err(Error::Diverged { what: what.into(), step, epoch: entry.epoch, value: loss });
         }
+        let weight = if self.kind.has_weights { f64::from(filed[3]) } else { entry.rows as f64 };
+        let sums = if entry.training { &mut self.train } else { &mut self.test };
+        sums.rows += entry.rows;
+        sums.weight += weight;
+        sums.loss += f64::from(loss) * weight;
+        sums.correct += f64::from(correct);
         if entry.training {
+            sums.penalty += f64::from(filed[2]) * entry.rows as f64;
             self.history.step_losses.push(loss);
             self.rows_done += entry.rows as u64;
-            self.train.add(entry.rows, loss, correct, penalty);
-        } else {
-            self.test.add(entry.rows, loss, correct, 0.0);
         }
         if entry.ends_epoch {
             self.tell_steps();
@@ -237,18 +249,56 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn report(&self, epoch: u64, train: Sums, test: Sums) -> EpochReport {
-        let mean = |sum: f64, sums: Sums| (sums.rows > 0).then(|| sum / sums.rows as f64);
-        let accuracy = |sums: Sums| if self.takes_labels { mean(sums.correct, sums) } else { None };
+    fn report(&self, epoch: u64, train: Sums, held_out: Sums) -> EpochReport {
+        let over = |sum: f64, whole: f64| (whole > 0.0).then(|| sum / whole);
+        let accuracy = |sums: Sums| {
+            if self.kind.takes_labels { over(sums.correct, sums.rows as f64) } else { None }
+        };
+        let of = |is_asked_for: bool, value: Option<f64>| if is_asked_for { value } else { None };
+        let (loss, validates) = (over(held_out.loss, held_out.weight), self.kind.validates);
         EpochReport {
             epoch,
-            train_loss: mean(train.loss, train).unwrap_or(0.0),
-            train_penalty: self.has_penalty.then(|| mean(train.penalty, train)).flatten(),
+            train_loss: over(train.loss, train.weight).unwrap_or(0.0),
+            train_penalty: of(self.kind.has_penalty, over(train.penalty, train.rows as f64)),
             train_accuracy: accuracy(train),
-            test_loss: mean(test.loss, test),
-            test_accuracy: accuracy(test),
-            learning_rate: self.learning_rate,
+            validation_loss: of(validates, loss),
+            validation_accuracy: of(validates, accuracy(held_out)),
+            test_loss: of(!validates, loss),
+            test_accuracy: of(!validates, accuracy(held_out)),
+            learning_rate: self.rates.of_epoch(epoch),
         }
+    }
+
+    /// Replaces the learning rate of the epochs to come; for a schedule that goes by results.
+    pub fn set_learning_rate(&mut self, rate: f32) -> Result<()> {
+        self.rates.table = vec![rate];
+        match self.program.rates {
+            Some(table) => self.executor.write(table, &self.rates.table),
+            None => Err(Error::shape("schedule", "the program has no table of learning rates")),
+        }
+    }
+
+    /// The learning rate of the epoch that was queued last.
+    pub fn learning_rate(&self) -> f32 {
+        self.rates.of_epoch(u64::MAX)
+    }
+}
+
+/// The learning rates of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Rates {
+    /// An entry per epoch or step; later ones are as the last.
+    pub table: Vec<f32>,
+    /// Steps of an epoch, if there is an entry per step; else 1.
+    pub entries_per_epoch: u64,
+}
+
+impl Rates {
+    /// At the end of an epoch, counted from 1.
+    fn of_epoch(&self, epoch: u64) -> f32 {
+        let last = epoch.saturating_mul(self.entries_per_epoch).saturating_sub(1);
+        let at = usize::try_from(last).unwrap_or(usize::MAX);
+        self.table[at.min(self.table.len() - 1)]
     }
 }
 

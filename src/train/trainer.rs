@@ -1,19 +1,18 @@
 //! The trainer: a model, a loss, an optimizer and a device, fitted to data.
 
-use super::early_stopping::{Best, EarlyStopping};
+use super::early_stopping::EarlyStopping;
 use super::evaluate::Evaluation;
-use super::model::{Model, Target};
-use super::program::{BatchSize, Program, ProgramSpec};
-use super::report::{Event, Flow, History};
+use super::model::Model;
+use super::program::{BatchSize, Batches, Program, ProgramSpec, RatesSpec};
+use super::report::{Event, Flow};
 use super::resident::RowsSpec;
-use super::run::Run;
 use crate::backend::{Device, Work};
-use crate::data::{Dataset, Split, Targets};
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::kernel::{StepState, Target as KernelTarget};
+use crate::kernel::Target as KernelTarget;
 use crate::nn::{Loss, Sequential, Tensor};
 use crate::ops::penalty::Penalty;
-use crate::optim::Optimizer;
+use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::plan::Plan;
 
 /// Trains a model.
@@ -28,21 +27,23 @@ use crate::plan::Plan;
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 pub struct Trainer {
-    model: Sequential,
-    loss: Loss,
-    optimizer: Optimizer,
-    penalty: Penalty,
-    batch_size: BatchSize,
-    epochs: u64,
-    seed: u64,
-    shuffle: bool,
-    drop_last: bool,
-    device: Device,
-    initial: Option<Vec<Tensor>>,
-    observer: Box<dyn FnMut(&Event) + Send>,
-    callback: Option<Callback>,
-    early_stopping: Option<EarlyStopping>,
-    trained: Option<Model>,
+    pub(super) model: Sequential,
+    pub(super) loss: Loss,
+    pub(super) optimizer: Optimizer,
+    pub(super) penalty: Penalty,
+    pub(super) clipping: Clipping,
+    pub(super) schedule: Schedule,
+    pub(super) batch_size: BatchSize,
+    pub(super) epochs: u64,
+    pub(super) seed: u64,
+    pub(super) shuffle: bool,
+    pub(super) drop_last: bool,
+    pub(super) device: Device,
+    pub(super) initial: Option<Vec<Tensor>>,
+    pub(super) observer: Box<dyn FnMut(&Event) + Send>,
+    pub(super) callback: Option<Callback>,
+    pub(super) early_stopping: Option<EarlyStopping>,
+    pub(super) trained: Option<Model>,
 }
 
 /// Asked after each epoch whether to go on.
@@ -56,6 +57,8 @@ impl Trainer {
             loss,
             optimizer: optimizer.into(),
             penalty: Penalty::NONE,
+            clipping: Clipping::default(),
+            schedule: Schedule::Constant,
             batch_size: BatchSize::Rows(64),
             epochs: 10,
             seed: 0,
@@ -80,6 +83,33 @@ impl Trainer {
     /// the gradient of half as much.
     pub fn l2(mut self, l2: f32) -> Trainer {
         self.penalty.l2 = l2;
+        self
+    }
+
+    /// Limits the norm of all gradients together, as PyTorch's `clip_grad_norm_`.
+    pub fn max_grad_norm(mut self, limit: f32) -> Trainer {
+        self.clipping.max_grad_norm = Some(limit);
+        self
+    }
+
+    /// Limits the magnitude of each element of the gradients, as PyTorch's `clip_grad_value_`.
+    pub fn max_grad_value(mut self, limit: f32) -> Trainer {
+        self.clipping.max_grad_value = Some(limit);
+        self
+    }
+
+    /// How the learning rate changes over the run.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::{Schedule, Sgd}, train::Trainer};
+    /// let model = Sequential::new(64).linear(32).relu().linear(10);
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.2)).epochs(4).schedule(Schedule::cosine());
+    /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
+    /// assert!(history.last().unwrap().learning_rate < 0.1);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn schedule(mut self, schedule: Schedule) -> Trainer {
+        self.schedule = schedule;
         self
     }
 
@@ -179,18 +209,31 @@ impl Trainer {
         Ok(Work { flops: step.flops(), dispatches: step.dispatches.len() as u64 })
     }
 
-    fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
+    pub(super) fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
             self.check_width(&data.targets)?;
         }
+        self.schedule.validate()?;
+        let batch = self.batch_size.rows(train.rows()).max(1);
+        let drop_last = self.drop_last && train.rows() >= batch;
+        let steps = Batches::new(train.rows(), batch, drop_last).count() as u64;
+        let rates = match self.schedule {
+            Schedule::Constant => None,
+            schedule => Some(RatesSpec { entries: schedule.entries(self.epochs, steps)?, per: schedule.per() }),
+        };
+        if let Some(weights) = &self.loss.class_weights {
+            weights.resolve(&train.targets)?;
+        }
         Program::build(&ProgramSpec {
             model: &self.model,
-            loss: self.loss,
+            loss: &self.loss,
             penalty: self.penalty,
             optimizer: &self.optimizer,
+            clipping: self.clipping,
+            rates,
             batch_size: self.batch_size,
-            drop_last: self.drop_last && train.rows() >= self.batch_size.rows(train.rows()),
+            drop_last,
             shuffle: self.shuffle,
             seed: self.seed,
             train: RowsSpec::of(train),
@@ -213,124 +256,6 @@ impl Trainer {
         Ok(())
     }
 
-    /// Trains on `data.train` and evaluates on `data.test` after each epoch.
-    ///
-    /// # Errors
-    /// If model, loss, optimizer and data do not fit together; [`Error::Diverged`] if the loss becomes NaN or
-    /// infinite; what the device reports.
-    pub async fn fit(&mut self, data: &Split) -> Result<History> {
-        self.fit_rows(&data.train, Some(&data.test)).await
-    }
-
-    /// Like [`Trainer::fit`], with or without test rows.
-    ///
-    /// # Errors
-    /// As [`Trainer::fit`].
-    pub async fn fit_rows(&mut self, train: &Dataset, test: Option<&Dataset>) -> Result<History> {
-        self.early_stopping.map_or(Ok(()), |rule| rule.validate())?;
-        let program = self.program(train, test)?;
-        let plan = Plan::new(program.graph.clone(), &self.device.target())?;
-        let mut executor = self.device.load(plan).await?;
-        // Drawn after loading: what does not fit the device has failed by now.
-        let initial = self.initial_values()?;
-        for (&value, tensor) in program.parameters.iter().zip(&initial) {
-            executor.write(value, &tensor.data)?;
-        }
-        program.train.upload(&mut executor, train)?;
-        if let (Some(resident), Some(test)) = (program.test, test) {
-            resident.upload(&mut executor, test)?;
-        }
-        let learning_rate = self.optimizer.learning_rate();
-        let state = StepState { learning_rate, ..StepState::default() };
-        executor.write_words(program.step_state, &state.words())?;
-
-        (self.observer)(&Event::Start { steps: self.epochs.saturating_mul(program.train_batches.count() as u64) });
-        let has_penalty = self.penalty != Penalty::NONE;
-        let takes_labels = matches!(train.targets, Targets::Labels { .. });
-        let mut run = Run::new(&mut executor, &program, takes_labels, has_penalty, learning_rate, &mut self.observer)?;
-        let mut tensors = initial;
-        let mut best = self.early_stopping.map(Best::new);
-        for epoch in 1..=self.epochs {
-            run.epoch(epoch).await?;
-            if self.callback.is_none() && best.is_none() {
-                continue;
-            }
-            run.finish().await?;
-            let Some(report) = run.history.last().cloned() else { continue };
-            if let Some(best) = &mut best {
-                if best.improves(&report)? && best.keeps_weights() {
-                    run.read_weights(&mut tensors).await?;
-                    best.weights = Some(tensors.clone());
-                    run.history.model_epoch = epoch;
-                }
-                if best.is_out_of_patience() {
-                    break;
-                }
-            }
-            if self.callback.as_mut().is_some_and(|callback| callback(&report) == Flow::Stop) {
-                break;
-            }
-        }
-        run.finish().await?;
-        match best.and_then(|best| best.weights) {
-            Some(weights) => tensors = weights,
-            None => {
-                run.read_weights(&mut tensors).await?;
-                run.history.model_epoch = run.history.epochs.len() as u64;
-            }
-        }
-        let history = std::mem::take(&mut run.history);
-        for tensor in &tensors {
-            if let Some(&value) = tensor.data.iter().find(|x| !x.is_finite()) {
-                let (step, epoch) = (history.step_losses.len() as u64, history.epochs.len() as u64);
-                return Err(Error::Diverged { what: tensor.name.clone(), step, epoch, value });
-            }
-        }
-        self.trained = Some(self.model_of(tensors, train, &history));
-        Ok(history)
-    }
-
-    fn initial_values(&self) -> Result<Vec<Tensor>> {
-        let drawn = self.model.initialize(self.seed)?;
-        let Some(given) = &self.initial else { return Ok(drawn) };
-        let shapes = |tensors: &[Tensor]| tensors.iter().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>();
-        let sizes_match = given.iter().all(|t| t.data.len() == t.shape.iter().product::<usize>());
-        if shapes(given) != shapes(&drawn) || !sizes_match {
-            let detail = format!("initial values are {:?}, the model needs {:?}", shapes(given), shapes(&drawn));
-            return Err(Error::shape("model", detail));
-        }
-        Ok(given.clone())
-    }
-
-    fn model_of(&self, tensors: Vec<Tensor>, train: &Dataset, history: &History) -> Model {
-        let target = match &train.targets {
-            Targets::Labels { name, classes, .. } => Target::Classes { name: name.clone(), classes: classes.clone() },
-            Targets::Values { names, .. } => Target::Values { names: names.clone() },
-        };
-        Model {
-            architecture: self.model.clone(),
-            tensors,
-            loss: self.loss,
-            preprocessing: train.preprocessing.clone(),
-            target_preprocessing: train.target_preprocessing.clone(),
-            feature_names: train.feature_names.clone(),
-            target,
-            recipe: serde_json::json!({
-                "data": train.name,
-                "data_hash": train.hash(),
-                "optimizer": as_json(&self.optimizer),
-                "l1": as_json(&self.penalty.l1),
-                "l2": as_json(&self.penalty.l2),
-                "batch_size": self.batch_size,
-                "epochs": self.epochs,
-                "seed": self.seed,
-                "shuffle": self.shuffle,
-                "drop_last": self.drop_last,
-            }),
-            metrics: as_json(&history.of_model()),
-        }
-    }
-
     /// The trained model.
     ///
     /// # Errors
@@ -351,14 +276,6 @@ impl Trainer {
 /// The same for programs without an async runtime.
 #[cfg(not(target_arch = "wasm32"))]
 impl Trainer {
-    /// [`Trainer::fit`], blocking.
-    ///
-    /// # Errors
-    /// As [`Trainer::fit`].
-    pub fn fit_blocking(&mut self, data: &Split) -> Result<History> {
-        pollster::block_on(self.fit(data))
-    }
-
     /// [`Trainer::evaluate`], blocking.
     ///
     /// # Errors
@@ -366,12 +283,6 @@ impl Trainer {
     pub fn evaluate_blocking(&self, data: &Dataset) -> Result<Evaluation> {
         pollster::block_on(self.evaluate(data))
     }
-}
-
-/// As JSON by way of text, so that an f32 of 0.05 stays 0.05 instead of being widened to 0.05000000074505806.
-fn as_json(value: &impl serde::Serialize) -> serde_json::Value {
-    let text = serde_json::to_string(value).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
 }
 
 impl std::fmt::Debug for Trainer {

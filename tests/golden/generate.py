@@ -1,4 +1,4 @@
-"""Traces of small nets trained by PyTorch: initial weights, data, ten losses, final weights.
+"""Traces of small nets trained by PyTorch: initial weights, data, 20 losses, final weights, predictions.
 
 Writes traces.json beside this file. Run it again only to add a trace:
     python -m venv /tmp/venv && /tmp/venv/bin/pip install torch && /tmp/venv/bin/python tests/golden/generate.py
@@ -14,7 +14,7 @@ from torch import nn
 torch.manual_seed(20)
 torch.set_default_dtype(torch.float64)
 
-ROWS, BATCH, EPOCHS = 37, 8, 2  # 4 full batches and one of 5 rows: 5 steps an epoch
+ROWS, BATCH, EPOCHS = 37, 8, 4  # 4 full batches and one of 5 rows: 5 steps an epoch
 
 CE, MSE = dict(kind="cross_entropy"), dict(kind="mean_squared_error")
 SMALL = [("linear", 6), ("tanh",), ("linear", 3)]
@@ -67,6 +67,32 @@ TRACES = [
          optimizer=dict(kind="rmsprop", learning_rate=0.005, alpha=0.875, momentum=0.5, weight_decay=0.01)),
     dict(name="adagrad", layers=SMALL, loss=CE,
          optimizer=dict(kind="adagrad", learning_rate=0.1, rate_decay=0.125, weight_decay=0.01)),
+    dict(name="class_weights", layers=SMALL, loss=dict(kind="cross_entropy", class_weights=[0.25, 2.0, 1.5]),
+         optimizer=sgd(0.3)),
+    dict(name="class_weights_sum", layers=SMALL, optimizer=sgd(0.02),
+         loss=dict(kind="cross_entropy", reduction="sum", class_weights=[0.5, 3.0, 1.0])),
+    dict(name="max_grad_norm", layers=SMALL, loss=CE, optimizer=sgd(0.5, momentum=0.5), max_grad_norm=0.25),
+    dict(name="max_grad_value", layers=SMALL, loss=MSE, optimizer=sgd(0.5), max_grad_value=0.0625),
+    dict(name="both_limits", layers=SMALL, loss=MSE, l2=0.125, optimizer=sgd(0.5), max_grad_value=0.125,
+         max_grad_norm=0.25),
+    dict(name="step_schedule", layers=SMALL, loss=CE, optimizer=sgd(0.4), schedule=dict(kind="step", period=2, gamma=0.25)),
+    dict(name="exponential_per_step", layers=SMALL, loss=CE, optimizer=sgd(0.5, momentum=0.5),
+         schedule=dict(kind="exponential", gamma=0.875, per="step")),
+    dict(name="cosine", layers=SMALL, loss=CE, optimizer=dict(kind="adam", learning_rate=0.02),
+         schedule=dict(kind="cosine", minimum=0.001)),
+    dict(name="cosine_per_step", layers=SMALL, loss=CE, optimizer=sgd(0.4),
+         schedule=dict(kind="cosine", period=16, per="step")),
+    dict(name="warm_up", layers=SMALL, loss=CE, optimizer=sgd(0.4),
+         schedule=dict(kind="linear", start=0.125, period=9, per="step")),
+    dict(name="reduce_on_plateau", layers=SMALL, loss=CE, optimizer=sgd(0.4),
+         schedule=dict(kind="reduce_on_plateau", factor=0.5, patience=0, threshold=0.25, cooldown=1)),
+    dict(name="full_batch", layers=SMALL, loss=CE, optimizer=sgd(0.5), batch=ROWS, epochs=20),
+    dict(name="single_rows", layers=SMALL, loss=CE, optimizer=sgd(0.05, momentum=0.5), batch=1, epochs=1),
+    dict(name="drop_last", layers=SMALL, loss=CE, optimizer=sgd(0.3), epochs=5, drop_last=True),
+    dict(name="no_bias", layers=[("linear", 6, "no_bias"), ("relu",), ("linear", 3, "no_bias")], loss=MSE,
+         optimizer=sgd(0.1)),
+    dict(name="five_hidden_layers", layers=[layer for width in (9, 8, 7, 6, 5) for layer in (("linear", width), ("tanh",))]
+         + [("linear", 3)], loss=CE, optimizer=sgd(0.3, momentum=0.5)),
 ]
 
 
@@ -82,7 +108,7 @@ def build(layers, width):
                  silu=nn.SiLU)
     for kind, *argument in layers:
         if kind == "linear":
-            modules.append(nn.Linear(width, argument[0]))
+            modules.append(nn.Linear(width, argument[0], bias="no_bias" not in argument))
             width = argument[0]
         else:
             modules.append(kinds[kind](*map(f32, argument)))
@@ -104,10 +130,11 @@ def perceptron(z, y):
     return margins.sum(1).mean()
 
 
-def make_loss(kind, reduction="mean", **options):
+def make_loss(kind, reduction="mean", class_weights=None, **options):
     options = {name: f32(value) for name, value in options.items()}
     if kind == "cross_entropy":
-        return nn.CrossEntropyLoss(reduction=reduction, **options)
+        weight = None if class_weights is None else torch.tensor(class_weights)
+        return nn.CrossEntropyLoss(weight=weight, reduction=reduction, **options)
     if kind == "binary_cross_entropy":
         return nn.BCEWithLogitsLoss(reduction=reduction)
     if kind == "mean_squared_error":
@@ -137,6 +164,34 @@ def make_optimizer(parameters, kind, learning_rate, beta1=None, beta2=None, epsi
     return rules[kind](parameters, lr=f32(learning_rate), **options)
 
 
+def make_schedule(optimizer, kind, epochs, period=None, per="epoch", **options):
+    """The scheduler and what its steps count."""
+    options = {name: f32(value) if isinstance(value, float) else value for name, value in options.items()}
+    schedules = torch.optim.lr_scheduler
+    if kind == "step":
+        return schedules.StepLR(optimizer, step_size=period, **options), per
+    if kind == "exponential":
+        return schedules.ExponentialLR(optimizer, **options), per
+    if kind == "cosine":
+        minimum = options.get("minimum", 0.0)
+        return schedules.LambdaLR(optimizer, cosine(optimizer, period or epochs, minimum)), per
+    if kind == "linear":
+        return schedules.LinearLR(optimizer, start_factor=options["start"], end_factor=1.0, total_iters=period), per
+    return schedules.ReduceLROnPlateau(optimizer, **options), per
+
+
+def cosine(optimizer, period, minimum):
+    """CosineAnnealingLR without its restart: it stays at the minimum after the period."""
+    initial = optimizer.param_groups[0]["lr"]
+    wave = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([torch.zeros(1)], lr=initial), period, minimum)
+    rates = []
+    for _ in range(period + 1):
+        rates.append(wave.get_last_lr()[0] / initial)
+        wave.optimizer.step()
+        wave.step()
+    return lambda t: rates[min(t, period)]
+
+
 def make_targets(spec, outputs):
     """Labels with the number of classes, or values."""
     kind = spec["loss"]["kind"]
@@ -154,31 +209,53 @@ def trace(spec):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(as_f32(parameter))
-    initial = {name: value.flatten().tolist() for name, value in model.state_dict().items()}
+    initial = {name: digits(value, 9) for name, value in model.state_dict().items()}
     x = as_f32(torch.randn(ROWS, inputs))
     y, classes = make_targets(spec, outputs)
     criterion = make_loss(**spec["loss"])
     optimizer = make_optimizer(model.parameters(), **spec["optimizer"])
+    batch_rows, epochs = spec.get("batch", BATCH), spec.get("epochs", EPOCHS)
+    schedule, per = make_schedule(optimizer, epochs=epochs, **spec["schedule"]) if "schedule" in spec else (None, None)
     losses = []
-    for _ in range(EPOCHS):
-        for start in range(0, ROWS, BATCH):
-            batch = y[start:start + BATCH]
+    for _ in range(epochs):
+        epoch_loss = 0.0
+        for start in range(0, ROWS, batch_rows):
+            batch = y[start:start + batch_rows]
+            if spec.get("drop_last") and len(batch) < batch_rows:
+                continue
             if "labels" in spec:
                 batch = batch[:, None].to(torch.float64)
             optimizer.zero_grad()
-            loss = criterion(model(x[start:start + BATCH]), batch)
+            loss = criterion(model(x[start:start + batch_rows]), batch)
             weights = [parameter for parameter in model.parameters() if parameter.dim() == 2]
             penalty = sum(f32(spec.get("l2", 0.0)) * (w ** 2).sum() + f32(spec.get("l1", 0.0)) * w.abs().sum()
                           for w in weights)
             (loss + penalty).backward()
+            if "max_grad_value" in spec:
+                nn.utils.clip_grad_value_(model.parameters(), spec["max_grad_value"])
+            if "max_grad_norm" in spec:
+                nn.utils.clip_grad_norm_(model.parameters(), spec["max_grad_norm"])
             optimizer.step()
+            if per == "step":
+                schedule.step()
             losses.append(loss.item())
+            epoch_loss += loss.item() * len(batch) / ROWS
+        if per == "epoch":
+            schedule.step(*([epoch_loss] if spec["schedule"]["kind"] == "reduce_on_plateau" else []))
+    options = ("schedule", "max_grad_norm", "max_grad_value", "drop_last")
     return dict(
-        name=spec["name"], layers=spec["layers"], loss=spec["loss"], optimizer=spec["optimizer"], inputs=inputs,
-        l1=spec.get("l1", 0.0), l2=spec.get("l2", 0.0), outputs=outputs, classes=classes, batch=BATCH, epochs=EPOCHS, x=x.flatten().tolist(), y=y.flatten().tolist(),
-        initial=initial, losses=losses,
-        final={name: value.flatten().tolist() for name, value in model.state_dict().items()},
+        name=spec["name"], layers=spec["layers"], loss=spec["loss"], optimizer=spec["optimizer"],
+        l1=spec.get("l1", 0.0), l2=spec.get("l2", 0.0), inputs=inputs, outputs=outputs, classes=classes,
+        batch=batch_rows, epochs=epochs, **{name: spec[name] for name in options if name in spec},
+        x=digits(x, 9), y=digits(y, 9), initial=initial, losses=digits(torch.tensor(losses[:20]), 12),
+        final={name: digits(value, 12) for name, value in model.state_dict().items()},
+        predictions=digits(model(x), 12),
     )
+
+
+def digits(tensor, count):
+    """All elements with this many significant digits; nine tell every f32 apart."""
+    return [float(f"{x:.{count}g}") for x in tensor.detach().flatten().tolist()]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,129 @@
+//! Weights of classes in a loss, for data in which some classes are rare.
+//!
+//! The loss of each row is multiplied by the weight of its class, and the mean is PyTorch's weighted mean
+//! Σ wᵧ ℓ / Σ wᵧ over the batch (`torch.nn.CrossEntropyLoss(weight=…)`). scikit-learn's `class_weight="balanced"` is
+//! `Balanced`; Keras's `class_weight` divides by the number of rows instead of by Σ wᵧ.
+
+use crate::data::Targets;
+use crate::error::{Error, Result};
+
+/// How much the rows of each class count.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "ClassWeightsValue", into = "ClassWeightsValue")]
+pub enum ClassWeights {
+    /// In inverse proportion to the training rows of the class: N / (C · N_c).
+    Balanced,
+    /// One weight per class, in the order of the classes.
+    Given(Vec<f32>),
+}
+
+/// The form in files: `"balanced"` or a list of numbers.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum ClassWeightsValue {
+    Word(String),
+    Numbers(Vec<f32>),
+}
+
+impl ClassWeights {
+    /// Checks each weight.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if a weight is not a finite number above 0.
+    pub fn validate(&self) -> Result<()> {
+        let ClassWeights::Given(weights) = self else { return Ok(()) };
+        if weights.is_empty() || weights.iter().any(|w| !(w.is_finite() && *w > 0.0)) {
+            return Err(Error::option("class_weights", list(weights), "must be numbers above 0, one for each class"));
+        }
+        Ok(())
+    }
+
+    /// One weight per class of `targets`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if the targets are not classes, or the weights are not one per class.
+    pub fn resolve(&self, targets: &Targets) -> Result<Vec<f32>> {
+        let Targets::Labels { classes, data, .. } = targets else {
+            return Err(Error::option("class_weights", self, "the target is numbers: only classes have weights"));
+        };
+        match self {
+            ClassWeights::Given(weights) if weights.len() != classes.len() => {
+                let (given, known) = (weights.len(), classes.len());
+                let expected = format!("{given} weights for {known} classes: {}", classes.join(", "));
+                Err(Error::option("class_weights", list(weights), &expected))
+            }
+            ClassWeights::Given(weights) => Ok(weights.clone()),
+            ClassWeights::Balanced => {
+                let mut counts = vec![0usize; classes.len()];
+                data.iter().for_each(|&label| counts[label as usize] += 1);
+                let share = data.len() as f64 / classes.len() as f64;
+                Ok(counts.iter().map(|&n| (share / n.max(1) as f64) as f32).collect())
+            }
+        }
+    }
+}
+
+fn list(weights: &[f32]) -> String {
+    let numbers: Vec<String> = weights.iter().map(ToString::to_string).collect();
+    format!("[{}]", numbers.join(", "))
+}
+
+impl std::fmt::Display for ClassWeights {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ClassWeights::Balanced => f.write_str("balanced"),
+            ClassWeights::Given(weights) => f.write_str(&list(weights)),
+        }
+    }
+}
+
+impl TryFrom<ClassWeightsValue> for ClassWeights {
+    type Error = Error;
+    fn try_from(value: ClassWeightsValue) -> Result<ClassWeights> {
+        let weights = match value {
+            ClassWeightsValue::Word(word) if word == "balanced" => ClassWeights::Balanced,
+            ClassWeightsValue::Word(word) => {
+                return Err(Error::option("class_weights", word, "must be \"balanced\" or a list of numbers"));
+            }
+            ClassWeightsValue::Numbers(weights) => ClassWeights::Given(weights),
+        };
+        weights.validate()?;
+        Ok(weights)
+    }
+}
+
+impl From<ClassWeights> for ClassWeightsValue {
+    fn from(weights: ClassWeights) -> ClassWeightsValue {
+        match weights {
+            ClassWeights::Balanced => ClassWeightsValue::Word("balanced".into()),
+            ClassWeights::Given(weights) => ClassWeightsValue::Numbers(weights),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn targets() -> Targets {
+        let classes = vec!["rare".into(), "common".into()];
+        Targets::Labels { name: "y".into(), classes, data: vec![1, 1, 0, 1] }
+    }
+
+    #[test]
+    fn balanced_weights_are_those_of_scikit_learn() {
+        // compute_class_weight("balanced", classes=[0, 1], y=[1, 1, 0, 1])
+        assert_eq!(ClassWeights::Balanced.resolve(&targets()).unwrap(), [2.0, 2.0 / 3.0]);
+    }
+
+    #[test]
+    fn weights_must_fit_the_classes() {
+        let error = ClassWeights::Given(vec![1.0]).resolve(&targets()).unwrap_err().to_string();
+        assert!(error.contains("1 weights for 2 classes: rare, common"), "{error}");
+        let values = Targets::Values { names: vec!["y".into()], data: vec![1.0] };
+        assert!(ClassWeights::Balanced.resolve(&values).is_err());
+        for wrong in [vec![-1.0, 1.0], vec![f32::NAN, 1.0], vec![0.0, 1.0], vec![]] {
+            assert!(ClassWeights::Given(wrong).validate().is_err());
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Schedules: the learning rate over a run, by the formulas of `torch.optim.lr_scheduler`.
+//!
+//! `t` is the number of epochs done, or of steps with `per = "step"`; η₀ the optimizer's learning rate.
+//!
+//! | kind | learning rate | PyTorch |
+//! |---|---|---|
+//! | `constant` | η₀ | |
+//! | `step` | η₀ · gamma^⌊t / period⌋ | `StepLR(step_size=period)` |
+//! | `exponential` | η₀ · gammaᵗ | `ExponentialLR` |
+//! | `cosine` | m + (η₀ − m) · (1 + cos(π t / period)) / 2, then m; m = minimum | `CosineAnnealingLR(T_max=period, eta_min=minimum)` |
+//! | `linear` | η₀ · (start + (end − start) · min(t, period) / period) | `LinearLR(start, end, total_iters=period)`: warm-up |
+//! | `reduce_on_plateau` | · factor after `patience` epochs without improvement | `ReduceLROnPlateau` |
+
+use crate::error::{Error, Result};
+
+/// How the learning rate changes over a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// It does not.
+    #[default]
+    Constant,
+    /// By a factor every `period` epochs or steps.
+    Step {
+        /// Epochs or steps between two changes, at least 1.
+        period: u64,
+        /// The factor, above 0.
+        #[serde(default = "tenth")]
+        gamma: f32,
+        /// What is counted.
+        #[serde(default)]
+        per: Per,
+    },
+    /// By a factor every epoch or step.
+    Exponential {
+        /// The factor, above 0.
+        gamma: f32,
+        /// What is counted.
+        #[serde(default)]
+        per: Per,
+    },
+    /// Along half a cosine wave down to `minimum`, which stays.
+    Cosine {
+        /// Epochs or steps of the way down; the whole run if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        period: Option<u64>,
+        /// Where it ends, at least 0.
+        #[serde(default)]
+        minimum: f32,
+        /// What is counted.
+        #[serde(default)]
+        per: Per,
+    },
+    /// Along a straight line between two factors: a warm-up with `start` below 1.
+    Linear {
+        /// Factor at the beginning, at least 0.
+        #[serde(default = "third")]
+        start: f32,
+        /// Factor at the end, at least 0.
+        #[serde(default = "one")]
+        end: f32,
+        /// Epochs or steps of the line.
+        #[serde(default = "five")]
+        period: u64,
+        /// What is counted.
+        #[serde(default)]
+        per: Per,
+    },
+    /// By a factor whenever a result has not improved for `patience` epochs.
+    ReduceOnPlateau(ReduceOnPlateau),
+}
+
+/// What a schedule counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// Passes over the training rows.
+    #[default]
+    Epoch,
+    /// Updates.
+    Step,
+}
+
+/// Lowers the learning rate when a result stops improving.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReduceOnPlateau {
+    /// What the learning rate is multiplied by, above 0 and below 1.
+    pub factor: f32,
+    /// Epochs without improvement that are allowed.
+    pub patience: u64,
+    /// Share by which a result must beat the best so far to count.
+    pub threshold: f64,
+    /// Epochs after a change in which none is counted as bad.
+    pub cooldown: u64,
+    /// The learning rate never falls below this.
+    pub minimum: f32,
+}
+
+impl Default for ReduceOnPlateau {
+    fn default() -> Self {
+        ReduceOnPlateau { factor: 0.1, patience: 10, threshold: 1e-4, cooldown: 0, minimum: 0.0 }
+    }
+}
+
+fn tenth() -> f32 {
+    0.1
+}
+fn third() -> f32 {
+    1.0 / 3.0
+}
+fn one() -> f32 {
+    1.0
+}
+fn five() -> u64 {
+    5
+}
+
+impl Schedule {
+    /// Half a cosine wave over all epochs, down to 0.
+    pub fn cosine() -> Schedule {
+        Schedule::Cosine { period: None, minimum: 0.0, per: Per::Epoch }
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] with the field's name.
+    pub fn validate(&self) -> Result<()> {
+        let number = |name: &str, value: f32, fits: bool, expected: &str| {
+            if fits && value.is_finite() { Ok(()) } else { Err(Error::option(name, value, expected)) }
+        };
+        let gamma = |gamma: f32| number("gamma", gamma, gamma > 0.0, "must be a number above 0");
+        let from_0 = |name, x: f32| number(name, x, x >= 0.0, "must be a number of at least 0");
+        let period = |n: u64| if n > 0 { Ok(()) } else { Err(Error::option("period", n, "must be at least 1")) };
+        match *self {
+            Schedule::Constant => Ok(()),
+            Schedule::Step { period: n, gamma: g, .. } => period(n).and(gamma(g)),
+            Schedule::Exponential { gamma: g, .. } => gamma(g),
+            Schedule::Cosine { period: n, minimum, .. } => period(n.unwrap_or(1)).and(from_0("minimum", minimum)),
+            Schedule::Linear { start, end, period: n, .. } => {
+                period(n).and(from_0("start", start)).and(from_0("end", end))
+            }
+            Schedule::ReduceOnPlateau(rule) => {
+                let fits = rule.factor > 0.0 && rule.factor < 1.0;
+                number("factor", rule.factor, fits, "must be above 0 and below 1")?;
+                if !(rule.threshold >= 0.0 && rule.threshold.is_finite()) {
+                    return Err(Error::option("threshold", rule.threshold, "must be a number of at least 0"));
+                }
+                from_0("minimum", rule.minimum)
+            }
+        }
+    }
+
+    /// What the schedule counts.
+    pub fn per(&self) -> Per {
+        match *self {
+            Schedule::Step { per, .. }
+            | Schedule::Exponential { per, .. }
+            | Schedule::Cosine { per, .. }
+            | Schedule::Linear { per, .. } => per,
+            Schedule::Constant | Schedule::ReduceOnPlateau(_) => Per::Epoch,
+        }
+    }
+
+    /// Learning rate after `t` epochs or steps of a run of `total`.
+    fn rate(&self, initial: f64, t: u64, total: u64) -> f64 {
+        match *self {
+            Schedule::Constant | Schedule::ReduceOnPlateau(_) => initial,
+            Schedule::Step { period, gamma, .. } => initial * f64::from(gamma).powf((t / period) as f64),
+            Schedule::Exponential { gamma, .. } => initial * f64::from(gamma).powf(t as f64),
+            Schedule::Cosine { period, minimum, .. } => {
+                let period = period.unwrap_or(total.max(1));
+                let (minimum, share) = (f64::from(minimum), t.min(period) as f64 / period as f64);
+                minimum + (initial - minimum) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
+            }
+            Schedule::Linear { start, end, period, .. } => {
+                let (start, end) = (f64::from(start), f64::from(end));
+                initial * (start + (end - start) * t.min(period) as f64 / period as f64)
+            }
+        }
+    }
+
+    /// Number of entries of [`Schedule::table`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if there are more than 2²⁵, which is what one buffer holds on every device.
+    pub fn entries(&self, epochs: u64, steps_per_epoch: u64) -> Result<usize> {
+        let total = self.total(epochs, steps_per_epoch).max(1);
+        match usize::try_from(total) {
+            Ok(entries) if entries <= MOST_ENTRIES => Ok(entries),
+            _ => {
+                let expected = format!("needs {total} learning rates: use per = \"epoch\" or fewer epochs");
+                Err(Error::option("schedule", self.name(), &expected))
+            }
+        }
+    }
+
+    /// Epochs or steps of the whole run; 1 if the learning rate changes by results only.
+    fn total(&self, epochs: u64, steps_per_epoch: u64) -> u64 {
+        match (self, self.per()) {
+            (Schedule::Constant | Schedule::ReduceOnPlateau(_), _) => 1,
+            (_, Per::Epoch) => epochs,
+            (_, Per::Step) => epochs.saturating_mul(steps_per_epoch),
+        }
+    }
+
+    /// The learning rates of a run: an entry per epoch or per step, at least one.
+    pub fn table(&self, initial: f32, epochs: u64, steps_per_epoch: u64) -> Vec<f32> {
+        let total = self.total(epochs, steps_per_epoch);
+        (0..total.max(1)).map(|t| self.rate(f64::from(initial), t, total) as f32).collect()
+    }
+
+    /// Name in files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Schedule::Constant => "constant",
+            Schedule::Step { .. } => "step",
+            Schedule::Exponential { .. } => "exponential",
+            Schedule::Cosine { .. } => "cosine",
+            Schedule::Linear { .. } => "linear",
+            Schedule::ReduceOnPlateau(_) => "reduce_on_plateau",
+        }
+    }
+}
+
+/// Most entries of a table: 128 MiB of floats, the least that WebGPU grants a binding.
+const MOST_ENTRIES: usize = 1 << 25;
+
+/// A [`ReduceOnPlateau`] at work.
+#[derive(Clone, Debug)]
+pub(crate) struct Plateau {
+    rule: ReduceOnPlateau,
+    best: f64,
+    bad_epochs: u64,
+    cooldown: u64,
+}
+
+impl Plateau {
+    pub fn new(rule: ReduceOnPlateau) -> Plateau {
+        Plateau { rule, best: f64::INFINITY, bad_epochs: 0, cooldown: 0 }
+    }
+
+    /// The learning rate after an epoch with this result, where lower is better.
+    pub fn next(&mut self, result: f64, rate: f32) -> f32 {
+        if result < self.best - self.best.abs().min(f64::MAX) * self.rule.threshold {
+            self.best = result;
+            self.bad_epochs = 0;
+        } else {
+            self.bad_epochs += 1;
+        }
+        if self.cooldown > 0 {
+            self.cooldown -= 1;
+            self.bad_epochs = 0;
+        }
+        if self.bad_epochs <= self.rule.patience {
+            return rate;
+        }
+        self.cooldown = self.rule.cooldown;
+        self.bad_epochs = 0;
+        let lower = ((f64::from(rate) * f64::from(self.rule.factor)) as f32).max(self.rule.minimum);
+        // PyTorch ignores changes below 1e-8.
+        if f64::from(rate) - f64::from(lower) > 1e-8 { lower } else { rate }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(got: &[f32], expected: &[f64]) {
+        assert_eq!(got.len(), expected.len());
+        for (t, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+            assert!((f64::from(got) - expected).abs() <= 1e-7 * expected.abs() + 1e-12, "t = {t}: {got}, {expected}");
+        }
+    }
+
+    /// `get_last_lr()` of PyTorch 2.15's schedulers for SGD with lr = 0.5.
+    #[test]
+    fn rates_are_those_of_pytorch() {
+        let per = Per::Epoch;
+        close(&Schedule::Step { period: 2, gamma: 0.1, per }.table(0.5, 6, 9), &[0.5, 0.5, 0.05, 0.05, 0.005, 0.005]);
+        close(&Schedule::Exponential { gamma: 0.5, per }.table(0.5, 4, 9), &[0.5, 0.25, 0.125, 0.0625]);
+        close(
+            &Schedule::Cosine { period: Some(4), minimum: 0.1, per }.table(0.5, 5, 9),
+            &[0.5, 0.441_421_356_237_309_5, 0.3, 0.158_578_643_762_690_5, 0.1],
+        );
+        close(
+            &Schedule::Linear { start: 0.25, end: 1.0, period: 3, per }.table(0.5, 5, 9),
+            &[0.125, 0.25, 0.375, 0.5, 0.5],
+        );
+        assert_eq!(Schedule::Exponential { gamma: 0.5, per: Per::Step }.table(0.5, 4, 9).len(), 36);
+        assert_eq!(Schedule::Constant.table(0.5, 0, 0), [0.5]);
+        let error = Schedule::cosine().entries(u64::MAX, 9).unwrap_err().to_string();
+        assert!(error.contains("fewer epochs"), "{error}");
+    }
+
+    /// ReduceLROnPlateau(factor=0.5, patience=1, cooldown=1, min_lr=0.1) of PyTorch on these losses.
+    #[test]
+    fn a_plateau_lowers_the_rate_as_in_pytorch() {
+        let rule = ReduceOnPlateau { factor: 0.5, patience: 1, cooldown: 1, minimum: 0.1, ..Default::default() };
+        let mut plateau = Plateau::new(rule);
+        let mut rate = 1.0;
+        let rates: Vec<f32> = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.49999, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
+            .iter()
+            .map(|&loss| {
+                rate = plateau.next(loss, rate);
+                rate
+            })
+            .collect();
+        assert_eq!(rates, RATES);
+    }
+
+    const RATES: [f32; 15] = [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125, 0.125, 0.125, 0.1, 0.1, 0.1, 0.1];
+}

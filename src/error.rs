@@ -37,6 +37,14 @@ pub enum Error {
         /// `; did you mean …` or the list of known names.
         hint: String,
     },
+    /// Another error, with the line of the config file that it comes from.
+    #[error("{place}: {error}")]
+    At {
+        /// File and line, as `net.toml:12`.
+        place: String,
+        /// What is wrong.
+        error: Box<Error>,
+    },
     /// The operating system refused a file operation.
     #[error("cannot {action} {}: {source}{}", path.display(), io_remedy(source))]
     Io {

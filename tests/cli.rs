@@ -207,7 +207,7 @@ fn bad_files_are_one_line_with_a_remedy_and_code_2() {
         (&["train", "--data", "mnist:nowhere"], &["train-images-idx3-ubyte", "mnist:DIR"]),
         (&["eval", "missing.safetensors", "--data", "digits"], &["missing.safetensors", "check the path"]),
         (&["train", "missing.toml"], &["missing.toml", "check the path"]),
-        (&["train", "unknown.toml"], &["unknown.toml:2", "learning_rate", "expected"]),
+        (&["train", "unknown.toml"], &["unknown.toml:2", "learning_rate", "known: "]),
         (&["train", "layers.toml"], &["layers.toml:1", "exactly one of"]),
     ] {
         // The fake model is no model that a run left behind.

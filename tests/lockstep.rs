@@ -9,12 +9,11 @@ use anygrad::backend::{Device, Executor};
 use anygrad::data::{Split, digits};
 use anygrad::graph::DType;
 use anygrad::kernel::{Access, Element, StepState};
-use anygrad::nn::{Loss, Sequential};
-use anygrad::optim::Optimizer;
-use anygrad::optim::Sgd;
+use anygrad::nn::{ClassWeights, Loss, Sequential};
+use anygrad::optim::{Clipping, Optimizer, Per, Sgd};
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
-use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use anygrad::train::{BatchSize, Program, ProgramSpec, RatesSpec, RowsSpec};
 use pollster::block_on;
 
 /// Sets every persistent value of both executors to the same random content.
@@ -31,7 +30,9 @@ fn fill(plan: &Plan, executors: &mut [Executor; 2], rows: usize, classes: u32) {
             executors,
             |executor, stream| {
                 if value.dtype == DType::F32 {
-                    let data: Vec<f32> = (0..count).map(|_| stream.next_unit() - 0.5).collect();
+                    let positive = ["class_weights", "rates"].contains(&value.name.as_str());
+                    let low = if positive { 0.05 } else { -0.5 };
+                    let data: Vec<f32> = (0..count).map(|_| stream.next_unit() + low).collect();
                     executor.write(id, &data).expect("a value");
                 } else {
                     let limit = match value.name.as_str() {
@@ -66,9 +67,11 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
     let optimizer: Optimizer = Sgd::new(0.1).momentum(0.9).weight_decay(0.01).into();
     let program = Program::build(&ProgramSpec {
         model,
-        loss: Loss::cross_entropy(),
+        loss: &Loss::cross_entropy().class_weights(ClassWeights::Balanced),
         penalty: anygrad::ops::penalty::Penalty { l1: 0.001, l2: 0.01 },
         optimizer: &optimizer,
+        clipping: Clipping { max_grad_value: Some(0.01), max_grad_norm: Some(0.05) },
+        rates: Some(RatesSpec { entries: 40, per: Per::Step }),
         batch_size: BatchSize::Rows(64),
         drop_last: false,
         shuffle: true,

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::program::{anygrad, folder, json_lines, stderr, succeed};
+use common::program::{anygrad, fail, folder, json_lines, stderr, succeed};
 
 #[test]
 fn a_table_with_text_classes_trains_evaluates_and_predicts() {
@@ -62,6 +62,39 @@ fn a_table_with_numbers_as_target_is_regression() {
     assert!(evaluation["r_squared"].as_f64().expect("R²") > 0.999, "{evaluation}");
     let predicted = succeed(&folder, &["predict", "run/last.safetensors", "--data", "plane.csv"]);
     assert!(predicted.starts_with("y\n"), "{predicted}");
+}
+
+/// Several columns of 0 and 1, which do not exclude each other.
+#[test]
+fn a_table_with_several_labels_per_row_is_multi_label() {
+    let folder = folder("multi-label");
+    let mut table = String::from("a,b,warm,\"wet\"\n");
+    for i in 0..200 {
+        let (a, b) = (f64::from(i % 19) - 9.0, f64::from(i % 13) - 6.0);
+        table.push_str(&format!("{a},{b},{},{}\n", u8::from(a + b > 0.5), u8::from(a - b > 0.5)));
+    }
+    std::fs::write(folder.join("weather.csv"), &table).expect("a file");
+    let train = ["train", "--data", "weather.csv", "--target", "warm,wet", "--hidden", "8", "--out", "run"];
+    succeed(&folder, &train);
+    let config = std::fs::read_to_string(folder.join("run/config.toml")).expect("a config");
+    assert!(config.contains("binary_cross_entropy"), "{config}");
+    let eval = ["eval", "run/last.safetensors", "--data", "weather.csv", "--format", "json"];
+    let evaluation = &json_lines(&succeed(&folder, &eval))[0];
+    assert!(evaluation["accuracy"].as_f64().expect("a share") > 0.95, "{evaluation}");
+    assert_eq!(evaluation["per_class"][1]["class"], "wet");
+    let predicted = succeed(&folder, &["predict", "run/last.safetensors", "--data", "weather.csv"]);
+    assert!(predicted.starts_with("p(warm),p(wet)\n"), "{predicted}");
+    let json = json_lines(&succeed(
+        &folder,
+        &["predict", "run/last.safetensors", "--data", "weather.csv", "--format", "json"],
+    ));
+    assert!(json[0]["probabilities"]["wet"].as_f64().is_some_and(|p| (0.0..=1.0).contains(&p)), "{}", json[0]);
+
+    std::fs::remove_dir_all(folder.join("run")).expect("the run");
+    let train = ["train", "--data", "weather.csv", "--loss", "binary_cross_entropy", "--target"];
+    fail(&folder, &[&train[..], &["warm,wets"]].concat(), 2, &["did you mean `wet`?"]);
+    fail(&folder, &[&train[..], &["warm,warm"]].concat(), 2, &["names a column twice"]);
+    fail(&folder, &[&train[..], &["warm,b"]].concat(), 2, &["from 0 to 1", "`b`"]);
 }
 
 /// Prices in the hundred thousands at the default learning rate, for every loss of numbers.

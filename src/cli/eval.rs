@@ -6,7 +6,7 @@ use super::rows::{Part, labelled};
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Source;
-use anygrad::train::{Evaluation, Model};
+use anygrad::train::{ClassMetrics, Evaluation, Model, TOP_K};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -25,6 +25,9 @@ pub struct EvalOptions {
     /// Which rows: test (held back by `train`), train, all, or auto: MNIST's test set, else all
     #[arg(long, value_enum, default_value_t)]
     part: Part,
+    /// Count a row as found if its class is among the K with the largest outputs
+    #[arg(long, value_name = "K", default_value_t = TOP_K)]
+    top_k: usize,
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Request,
@@ -38,7 +41,7 @@ pub fn run(options: &EvalOptions) -> Result<()> {
     let model = Model::load(&options.model)?;
     let data = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
-    let evaluation = model.evaluate_blocking(&data, &choice.device)?;
+    let evaluation = pollster::block_on(model.evaluate_top_k(&data, options.top_k, &choice.device))?;
     match options.format {
         Format::Json => {
             let mut object = json!({ "event": "eval", "device": choice.device.device_name() });
@@ -67,9 +70,31 @@ fn print_text(evaluation: &Evaluation) {
             print_line(&format!("{name:<9} {value:.4}"));
         }
     }
+    if let Some(top) = evaluation.top_k {
+        print_line(&format!("{:<9} {:.4}", format!("top {}", top.k), top.accuracy));
+    }
+    if let Some(per_class) = &evaluation.per_class {
+        print_classes(per_class);
+    }
     if let (Some(confusion), Some(classes)) = (&evaluation.confusion, &evaluation.classes) {
         print_confusion(confusion, classes);
     }
+}
+
+/// Precision, recall and F1 of each class, and their means over the classes.
+fn print_classes(classes: &[ClassMetrics]) {
+    let width = classes.iter().map(|c| c.class.chars().count()).max().unwrap_or(1).max("class".len());
+    print_line("");
+    print_line(&format!("{:>width$}  precision  recall      F1    rows", "class"));
+    let line = |name: &str, precision: f64, recall: f64, f1: f64, rows: u64| {
+        print_line(&format!("{name:>width$}  {precision:>9.4}  {recall:>6.4}  {f1:>6.4}  {rows:>6}"));
+    };
+    for class in classes {
+        line(&class.class, class.precision, class.recall, class.f1, class.rows);
+    }
+    let mean = |of: fn(&ClassMetrics) -> f64| classes.iter().map(of).sum::<f64>() / classes.len() as f64;
+    let rows = classes.iter().map(|c| c.rows).sum();
+    line("mean", mean(|c| c.precision), mean(|c| c.recall), mean(|c| c.f1), rows);
 }
 
 fn print_confusion(confusion: &[Vec<u64>], classes: &[String]) {

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to stdout, progress and messages to stderr.
 
+mod config;
 mod devices;
 mod eval;
 mod options;
@@ -64,6 +65,7 @@ pub fn run() -> ExitCode {
 
 fn exit_code(error: &Error) -> u8 {
     match error {
+        Error::At { error, .. } => exit_code(error),
         Error::Io { action: "read", .. } | Error::Data { .. } | Error::ModelFile { .. } => 2,
         Error::InvalidOption { .. } | Error::UnknownName { .. } | Error::Shape { .. } => 2,
         Error::NoDevice { .. } | Error::Limit { .. } => 3,

@@ -27,12 +27,15 @@ pub struct TrainOptions {
     /// digits, mnist:DIR, spiral, circles, xor, or a CSV file with a header [default: digits]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<Source>,
-    /// The CSV column to predict [default: the last]
+    /// The CSV column to predict, or several: a,b,c [default: the last]
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
     /// Share of the rows held back for testing [default: 0.2]
     #[arg(long, value_name = "F")]
     pub test_fraction: Option<f32>,
+    /// Share of the training rows to watch while training instead of the test rows [default: 0]
+    #[arg(long, value_name = "F")]
+    pub validation_fraction: Option<f32>,
     /// Widths of the hidden layers, such as 128,64; `none` for none [default: 64]
     #[arg(long, value_name = "WIDTHS")]
     pub hidden: Option<Hidden>,
@@ -74,9 +77,12 @@ pub struct TrainOptions {
     /// Passes over the training rows; 0 writes the initial model [default: 30]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u64>,
-    /// Stop after this many epochs without a lower test loss, and keep the best epoch's weights
+    /// Stop after this many epochs without a lower validation or test loss, and keep the best epoch's weights
     #[arg(long, value_name = "EPOCHS")]
     pub patience: Option<u64>,
+    /// Sets any key of the config file, such as schedule.kind=cosine or layers.0.linear=32; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// Decides split, initial weights, row order and dropout [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

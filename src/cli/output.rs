@@ -52,6 +52,12 @@ impl Progress {
         if let (Value::Object(object), Ok(Value::Object(fields))) = (&mut object, serde_json::to_value(report)) {
             object.extend(fields);
         }
+        if report.validation_loss.is_some() {
+            // The test rows wait until training is over.
+            for name in ["test_loss", "test_accuracy"] {
+                object.as_object_mut().and_then(|fields| fields.shift_remove(name));
+            }
+        }
         object["learning_rate"] = json!(shortest(report.learning_rate));
         object["samples_per_second"] = json!(self.samples_per_second().round());
         let line = self.line(report);
@@ -61,7 +67,9 @@ impl Progress {
             (Format::Text, None) => note(&line),
             (Format::Text, Some(_)) => {}
         }
-        let accuracy = report.test_accuracy.map_or(String::new(), |a| format!("  test accuracy {a:.4}"));
+        let held_out = report.validation_accuracy.map(|a| ("validation", a));
+        let held_out = held_out.or(report.test_accuracy.map(|a| ("test", a)));
+        let accuracy = held_out.map_or(String::new(), |(rows, a)| format!("  {rows} accuracy {a:.4}"));
         self.last = format!("epoch {}{accuracy}", report.epoch);
         object
     }
@@ -75,6 +83,8 @@ impl Progress {
             }
         };
         add("accuracy", report.train_accuracy);
+        add("validation loss", report.validation_loss);
+        add("accuracy", report.validation_accuracy);
         add("test loss", report.test_loss);
         add("accuracy", report.test_accuracy);
         line.push_str(&format!("  {} samples/s", thousands(self.samples_per_second())));

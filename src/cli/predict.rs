@@ -35,13 +35,13 @@ pub fn run(options: &PredictOptions) -> Result<()> {
     let outputs = pollster::block_on(model.outputs(&features, &choice.device))?;
     let width = model.architecture.output_width()?;
     match options.format {
-        Format::Text => print_line(&header(&model.target)),
+        Format::Text => print_line(&header(&model)),
         Format::Json => {}
     }
     for row in outputs.chunks_exact(width) {
         match options.format {
-            Format::Text => print_line(&csv_line(&model.target, row)),
-            Format::Json => print_line(&json_line(&model.target, row).to_string()),
+            Format::Text => print_line(&csv_line(&model, row)),
+            Format::Json => print_line(&json_line(&model, row).to_string()),
         }
     }
     Ok(())
@@ -54,29 +54,45 @@ fn classify(classes: &[String], logits: &[f32]) -> (String, Vec<f64>) {
     (name, probabilities(logits))
 }
 
-fn header(target: &Target) -> String {
-    match target {
+/// The outputs of a row of numbers: probabilities, if each is a logit of its own.
+fn values(model: &Model, row: &[f32]) -> Vec<f64> {
+    if model.loss.takes_labels() {
+        row.iter().map(|&logit| probabilities(&[logit])[1]).collect()
+    } else {
+        // By way of text, so that an f32 of 0.1 is written as 0.1.
+        row.iter().map(|x| x.to_string().parse().unwrap_or(f64::from(*x))).collect()
+    }
+}
+
+fn header(model: &Model) -> String {
+    match &model.target {
         Target::Classes { name, classes } => {
             let probabilities = classes.iter().map(|class| quoted(&format!("p({class})")));
             std::iter::once(quoted(name)).chain(probabilities).collect::<Vec<_>>().join(",")
+        }
+        Target::Values { names } if model.loss.takes_labels() => {
+            names.iter().map(|name| quoted(&format!("p({name})"))).collect::<Vec<_>>().join(",")
         }
         Target::Values { names } => names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(","),
     }
 }
 
-fn csv_line(target: &Target, row: &[f32]) -> String {
-    match target {
+fn csv_line(model: &Model, row: &[f32]) -> String {
+    match &model.target {
         Target::Classes { classes, .. } => {
             let (class, probabilities) = classify(classes, row);
             let probabilities = probabilities.iter().take(classes.len()).map(|p| format!("{p:.6}"));
             std::iter::once(quoted(&class)).chain(probabilities).collect::<Vec<_>>().join(",")
         }
+        Target::Values { .. } if model.loss.takes_labels() => {
+            values(model, row).iter().map(|p| format!("{p:.6}")).collect::<Vec<_>>().join(",")
+        }
         Target::Values { .. } => row.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
     }
 }
 
-fn json_line(target: &Target, row: &[f32]) -> Value {
-    match target {
+fn json_line(model: &Model, row: &[f32]) -> Value {
+    match &model.target {
         Target::Classes { classes, .. } => {
             let (class, probabilities) = classify(classes, row);
             let by_class: Map<String, Value> =
@@ -84,7 +100,9 @@ fn json_line(target: &Target, row: &[f32]) -> Value {
             json!({ "class": class, "probabilities": by_class })
         }
         Target::Values { names } => {
-            Value::Object(names.iter().cloned().zip(row.iter().map(|&x| Value::from(x))).collect())
+            let by_name: Map<String, Value> =
+                names.iter().cloned().zip(values(model, row).into_iter().map(Value::from)).collect();
+            if model.loss.takes_labels() { json!({ "probabilities": by_name }) } else { Value::Object(by_name) }
         }
     }
 }

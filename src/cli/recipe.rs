@@ -1,15 +1,15 @@
 //! The configuration of a run: what the config file says, overridden by flags, completed by defaults.
 
+use super::config::Config;
 use super::options::TrainOptions;
 use anygrad::backend::Request;
-use anygrad::data::{Source, Split};
+use anygrad::data::{Source, Split, Targets};
 use anygrad::nn::{LayerDescription, Loss, Sequential};
 use anygrad::ops::activation::Activation;
-use anygrad::optim::Optimizer;
-use anygrad::train::{BatchSize, EarlyStopping};
+use anygrad::optim::{Optimizer, Schedule};
+use anygrad::train::{BatchSize, EarlyStopping, Monitor};
 use anygrad::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 /// The config file, and in complete form the `config.toml` of a run folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,9 +30,12 @@ pub struct Recipe {
     /// By what rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
-    /// Penalties on weights.
-    #[serde(skip_serializing_if = "Penalties::is_none")]
-    pub regularization: Penalties,
+    /// How the learning rate changes.
+    #[serde(skip_serializing_if = "is_constant")]
+    pub schedule: Schedule,
+    /// Penalties on weights, limits on gradients.
+    #[serde(skip_serializing_if = "Regularization::is_none")]
+    pub regularization: Regularization,
     /// For how long.
     pub train: TrainTable,
 }
@@ -40,17 +43,27 @@ pub struct Recipe {
 /// `[regularization]`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Penalties {
+pub struct Regularization {
     /// As `--l1`.
     pub l1: f32,
     /// As `--l2`.
     pub l2: f32,
+    /// Largest norm of all gradients together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_grad_norm: Option<f32>,
+    /// Largest magnitude of an element of a gradient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_grad_value: Option<f32>,
 }
 
-impl Penalties {
+impl Regularization {
     fn is_none(&self) -> bool {
-        *self == Penalties::default()
+        *self == Regularization::default()
     }
+}
+
+fn is_constant(schedule: &Schedule) -> bool {
+    *schedule == Schedule::Constant
 }
 
 /// `[data]`
@@ -64,11 +77,13 @@ pub struct DataTable {
     pub target: Option<String>,
     /// As `--test-fraction`.
     pub test_fraction: f32,
+    /// As `--validation-fraction`; 0 for none.
+    pub validation_fraction: f32,
 }
 
 impl Default for DataTable {
     fn default() -> Self {
-        DataTable { source: Source::Digits, target: None, test_fraction: 0.2 }
+        DataTable { source: Source::Digits, target: None, test_fraction: 0.2, validation_fraction: 0.0 }
     }
 }
 
@@ -92,43 +107,38 @@ impl Default for TrainTable {
 }
 
 impl Recipe {
-    /// The config file, if one is named, with the flags on top.
-    pub fn new(options: &TrainOptions) -> Result<Recipe> {
-        let mut recipe = match &options.config {
-            Some(path) => Recipe::read(path)?,
-            None => Recipe::default(),
-        };
+    /// The config file with the flags on top.
+    pub fn new(config: &Config, options: &TrainOptions) -> Result<Recipe> {
+        let mut recipe = config.recipe(&options.set)?;
         recipe.seed = options.seed.unwrap_or(recipe.seed);
         recipe.device = options.device.clone().unwrap_or(recipe.device);
         recipe.data.source = options.data.clone().unwrap_or(recipe.data.source);
         recipe.data.target = options.target.clone().or(recipe.data.target);
         recipe.data.test_fraction = options.test_fraction.unwrap_or(recipe.data.test_fraction);
+        recipe.data.validation_fraction = options.validation_fraction.unwrap_or(recipe.data.validation_fraction);
         recipe.loss = options.loss.clone().or(recipe.loss);
         recipe.regularization.l1 = options.l1.unwrap_or(recipe.regularization.l1);
         recipe.regularization.l2 = options.l2.unwrap_or(recipe.regularization.l2);
         recipe.train.epochs = options.epochs.unwrap_or(recipe.train.epochs);
         recipe.train.batch_size = options.batch_size.unwrap_or(recipe.train.batch_size);
         if let Some(patience) = options.patience {
-            let rule = recipe.train.early_stopping.unwrap_or_default();
+            let validates = recipe.data.validation_fraction != 0.0;
+            let monitor = if validates { Monitor::ValidationLoss } else { Monitor::TestLoss };
+            let rule = EarlyStopping { monitor, ..EarlyStopping::default() };
+            let rule = recipe.train.early_stopping.unwrap_or(rule);
             recipe.train.early_stopping = Some(EarlyStopping { patience, ..rule });
         }
         recipe.optimizer = Some(optimizer(recipe.optimizer, options)?);
         Ok(recipe)
     }
 
-    fn read(path: &Path) -> Result<Recipe> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| Error::Io { action: "read", path: path.into(), source })?;
-        toml::from_str(&text).map_err(|e| {
-            let line = e.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            let place = line.map_or(String::new(), |line| format!(":{line}"));
-            Error::data(path, place, e.message().replace('\n', " "), "the README lists all keys")
-        })
-    }
-
     /// Fills in what depends on the data: the loss, and layers from the flags. Returns the model.
     pub fn complete(&mut self, options: &TrainOptions, data: &Split) -> Result<(Sequential, Loss)> {
         let targets = &data.train.targets;
+        if let Some(rule) = self.train.early_stopping {
+            rule.validate()?;
+            rule.check_run(Some(data.validation.is_some()), matches!(targets, Targets::Labels { .. }))?;
+        }
         let loss = self.loss.clone().unwrap_or_else(|| targets.default_loss());
         self.loss = Some(loss.clone());
         if !self.layers.is_empty() && options.hidden.is_none() {

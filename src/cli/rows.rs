@@ -41,7 +41,11 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
     }
     let seed = recorded(model, "seed")?.as_u64().unwrap_or(0);
     let fraction = recorded(model, "data")?["test_fraction"].as_f64().unwrap_or(0.2) as f32;
-    let split = data.split(fraction, seed)?;
+    let mut split = data.split(fraction, seed)?;
+    let validation = recorded(model, "data")?["validation_fraction"].as_f64().unwrap_or(0.0) as f32;
+    if validation != 0.0 {
+        split = split.with_validation(validation, seed)?;
+    }
     if model.recipe["data_hash"] != split.train.hash() {
         let expected = "the data differs from what the model was trained on, so its split is unknown: use --part all";
         return Err(Error::option("part", if part == Part::Test { "test" } else { "train" }, expected));
@@ -75,7 +79,12 @@ fn csv(table: &Table, target: Option<&str>, model: &Model) -> Result<Dataset> {
             Targets::Labels { name: name.clone(), classes: classes.clone(), data }
         }
         Target::Values { names } => {
-            match table.floats(target.map_or(names.iter().map(String::as_str).collect(), |t| vec![t]))? {
+            let given = target.map(|target| table.target_columns(target)).transpose()?;
+            let columns: Vec<&str> = match &given {
+                Some(columns) => columns.iter().map(|&column| table.columns[column].as_str()).collect(),
+                None => names.iter().map(String::as_str).collect(),
+            };
+            match table.floats(columns)? {
                 Features::F32 { data, .. } => Targets::Values { names: names.clone(), data },
                 Features::U8 { .. } => return Err(Error::shape("csv", "a column of floats came as bytes")),
             }

@@ -1,10 +1,11 @@
 //! `anygrad train`
 
+use super::config::Config;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
 use super::recipe::Recipe;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::{Source, Split, TargetKind, Targets, load};
+use anygrad::data::{Fractions, Source, Split, TargetKind, Targets, load};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::train::{History, Model, RunFolder, Trainer};
@@ -15,7 +16,12 @@ use std::time::Instant;
 
 /// Trains, evaluates, writes the run folder.
 pub fn run(options: &TrainOptions) -> Result<()> {
-    let mut recipe = Recipe::new(options)?;
+    let config = Config::read(options.config.as_deref())?;
+    train(&config, options).map_err(|error| config.locate(error))
+}
+
+fn train(config: &Config, options: &TrainOptions) -> Result<()> {
+    let mut recipe = Recipe::new(config, options)?;
     let kind = match &recipe.loss {
         Some(loss) if !loss.takes_values() => TargetKind::Labels,
         Some(loss) if !loss.takes_labels() => TargetKind::Values,
@@ -23,7 +29,8 @@ pub fn run(options: &TrainOptions) -> Result<()> {
         None => TargetKind::Auto,
     };
     let table = &recipe.data;
-    let data = load(&table.source, table.target.as_deref(), kind, table.test_fraction, recipe.seed)?;
+    let fractions = Fractions { test: table.test_fraction, validation: table.validation_fraction };
+    let data = load(&table.source, table.target.as_deref(), kind, fractions, recipe.seed)?;
     let (model, loss) = recipe.complete(options, &data)?;
     let choice = choose(&recipe, &model, &loss, &data)?;
     announce(&recipe, &model, &data, &choice);
@@ -64,8 +71,17 @@ fn trainer(recipe: &Recipe, model: Sequential, loss: &Loss) -> Trainer {
     let trainer = Trainer::new(model, loss.clone(), optimizer)
         .epochs(recipe.train.epochs)
         .seed(recipe.seed)
+        .schedule(recipe.schedule)
         .l1(recipe.regularization.l1)
         .l2(recipe.regularization.l2);
+    let trainer = match recipe.regularization.max_grad_norm {
+        Some(limit) => trainer.max_grad_norm(limit),
+        None => trainer,
+    };
+    let trainer = match recipe.regularization.max_grad_value {
+        Some(limit) => trainer.max_grad_value(limit),
+        None => trainer,
+    };
     let trainer = match recipe.train.early_stopping {
         Some(rule) => trainer.early_stopping(rule),
         None => trainer,
@@ -83,7 +99,9 @@ fn choose(recipe: &Recipe, model: &Sequential, loss: &Loss, data: &Split) -> Res
 
 fn announce(recipe: &Recipe, model: &Sequential, data: &Split, choice: &Choice) {
     let parameters = model.parameter_count().unwrap_or(0);
-    note(&format!("data    {}, {} training and {} test rows", recipe.data.source, data.train.rows(), data.test.rows()));
+    let validation = data.validation.as_ref().map_or(String::new(), |v| format!(", {} validation", v.rows()));
+    let (source, train, test) = (&recipe.data.source, data.train.rows(), data.test.rows());
+    note(&format!("data    {source}, {train} training{validation} and {test} test rows"));
     let target = match &data.train.targets {
         Targets::Labels { name, classes, .. } => format!("{name}, {} classes", classes.len()),
         Targets::Values { names, .. } => format!("{}, as numbers", names.join(", ")),
@@ -150,10 +168,10 @@ fn finish(
     data: &Split,
     sink: &mut Sink,
 ) -> Result<()> {
-    // With no epoch there is no report: evaluate the initial model.
+    // Without an epoch, or with validation rows, the test rows have not been looked at yet.
     let (test_loss, test_accuracy) = match history.of_model() {
-        Some(report) => (report.test_loss, report.test_accuracy),
-        None => {
+        Some(report) if report.test_loss.is_some() => (report.test_loss, report.test_accuracy),
+        _ => {
             let evaluation = model.evaluate_blocking(&data.test, &choice.device)?;
             (Some(evaluation.loss), evaluation.accuracy)
         }

@@ -130,20 +130,36 @@ impl Table {
         Ok(())
     }
 
-    /// Features and target: all columns but `target` (by default the last) are features.
+    /// The columns that a target names: one, or several with commas between.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] if there is no such column; [`Error::InvalidOption`] if one is named twice.
+    pub fn target_columns(&self, target: &str) -> Result<Vec<usize>> {
+        if let Ok(column) = self.column(target) {
+            return Ok(vec![column]);
+        }
+        let columns: Vec<usize> = target.split(',').map(|name| self.column(name.trim())).collect::<Result<_>>()?;
+        if columns.iter().collect::<BTreeSet<_>>().len() < columns.len() {
+            return Err(Error::option("target", target, "names a column twice"));
+        }
+        Ok(columns)
+    }
+
+    /// Features and target: all columns but `target` (by default the last) are features. A target may be several
+    /// columns of numbers, with commas between their names.
     ///
     /// # Errors
     /// As [`Table::floats`]; [`Error::Data`] if there is no feature column, the target has fewer than two classes, or
     /// an empty cell.
     pub fn dataset(&self, target: Option<&str>, kind: TargetKind) -> Result<Dataset> {
         let target = match target {
-            Some(name) => self.column(name)?,
-            None => self.columns.len() - 1,
+            Some(target) => self.target_columns(target)?,
+            None => vec![self.columns.len() - 1],
         };
         let names: Vec<&str> =
-            self.columns.iter().enumerate().filter(|(i, _)| *i != target).map(|(_, c)| c.as_str()).collect();
+            self.columns.iter().enumerate().filter(|(i, _)| !target.contains(i)).map(|(_, c)| c.as_str()).collect();
         if names.is_empty() {
-            let reason = "a single column leaves no features";
+            let reason = "there is no column beside the target, so no features";
             let separated = self.columns[0].contains([';', '\t']);
             let remedy = if separated {
                 "separate columns by commas instead of semicolons or tabs"
@@ -153,10 +169,21 @@ impl Table {
             return Err(Error::data(&self.path, "", reason, remedy));
         }
         let features = self.floats(names.iter().copied())?;
-        if kind == TargetKind::Auto {
-            self.check_target(target)?;
-        }
-        let targets = if self.takes_labels(target, kind) { self.labels(target)? } else { self.values(target)? };
+        let targets = match target[..] {
+            [target] => {
+                if kind == TargetKind::Auto {
+                    self.check_target(target)?;
+                }
+                if self.takes_labels(target, kind) { self.labels(target)? } else { self.values(&[target])? }
+            }
+            _ if kind == TargetKind::Labels => {
+                let columns = target.iter().map(|&column| self.columns[column].as_str()).collect::<Vec<_>>();
+                let expected =
+                    "a loss of classes takes one column; several take binary_cross_entropy or a loss of numbers";
+                return Err(Error::option("target", columns.join(","), expected));
+            }
+            _ => self.values(&target)?,
+        };
         let name = self.path.file_name().map_or("csv".into(), |n| n.to_string_lossy().into_owned());
         let data = Dataset {
             name,
@@ -240,10 +267,10 @@ impl Table {
             .collect()
     }
 
-    fn values(&self, target: usize) -> Result<Targets> {
-        let name = self.columns[target].clone();
-        match self.floats([name.as_str()])? {
-            Features::F32 { data, .. } => Ok(Targets::Values { names: vec![name], data }),
+    fn values(&self, target: &[usize]) -> Result<Targets> {
+        let names: Vec<String> = target.iter().map(|&column| self.columns[column].clone()).collect();
+        match self.floats(names.iter().map(String::as_str))? {
+            Features::F32 { data, .. } => Ok(Targets::Values { names, data }),
             Features::U8 { .. } => Err(Error::shape("csv", "a column of floats came as bytes")),
         }
     }

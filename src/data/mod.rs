@@ -14,7 +14,7 @@ pub use digits::digits;
 pub use generated::{GENERATED, circles, generated, spiral, xor};
 pub use mnist::mnist;
 pub use preprocessing::Preprocessing;
-pub use source::{Source, load};
+pub use source::{Fractions, Source, load};
 pub use split::Split;
 
 use crate::error::{Error, Result};
@@ -131,10 +131,13 @@ impl Targets {
         }
     }
 
-    /// The loss that fits by default.
+    /// The loss that fits by default: for several columns of 0 and 1 the one for labels that do not exclude each other.
     pub fn default_loss(&self) -> Loss {
         match self {
             Targets::Labels { .. } => Loss::cross_entropy(),
+            Targets::Values { names, data } if names.len() > 1 && data.iter().all(|&y| y == 0.0 || y == 1.0) => {
+                Loss::binary_cross_entropy()
+            }
             Targets::Values { .. } => Loss::mean_squared_error(),
         }
     }

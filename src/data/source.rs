@@ -1,6 +1,6 @@
 //! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `spiral`, `iris.csv`.
 
-use super::{Dataset, GENERATED, Split, Table, TargetKind, digits, generated, mnist};
+use super::{GENERATED, Split, Table, TargetKind, digits, generated, mnist};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -68,22 +68,30 @@ impl From<Source> for String {
     }
 }
 
-/// Loads a source and splits it: MNIST into its own sets, everything else at random by `test_fraction` and `seed`.
+/// Which shares of the rows are held back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fractions {
+    /// Of all rows, for testing; MNIST has its own test rows.
+    pub test: f32,
+    /// Of the other rows, to watch while training; 0 for none.
+    pub validation: f32,
+}
+
+/// Loads a source and splits it: MNIST into its own sets, everything else at random by `fractions` and `seed`.
 /// CSV features are standardized by the training rows.
 ///
 /// # Errors
 /// Whatever the source's reader finds wrong.
-pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, test_fraction: f32, seed: u64) -> Result<Split> {
+pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, fractions: Fractions, seed: u64) -> Result<Split> {
     if let (Some(target), false) = (target, matches!(source, Source::Csv(_))) {
         return Err(Error::option("target", target, "only CSV files have named columns"));
     }
-    match source {
-        Source::Digits => digits()?.split(test_fraction, seed),
-        Source::Mnist(folder) => mnist(folder),
-        Source::Generated(name) => generated(name, seed)?.split(test_fraction, seed),
-        Source::Csv(path) => {
-            let data: Dataset = Table::read(path)?.dataset(target, kind)?;
-            Ok(data.split(test_fraction, seed)?.standardized())
-        }
-    }
+    let split = match source {
+        Source::Digits => digits()?.split(fractions.test, seed)?,
+        Source::Mnist(folder) => mnist(folder)?,
+        Source::Generated(name) => generated(name, seed)?.split(fractions.test, seed)?,
+        Source::Csv(path) => Table::read(path)?.dataset(target, kind)?.split(fractions.test, seed)?,
+    };
+    let split = if fractions.validation == 0.0 { split } else { split.with_validation(fractions.validation, seed)? };
+    Ok(if let Source::Csv(_) = source { split.standardized() } else { split })
 }

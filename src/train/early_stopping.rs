@@ -60,20 +60,37 @@ impl EarlyStopping {
         Ok(())
     }
 
-    /// The watched result, turned so that lower is better.
-    fn result(&self, report: &EpochReport) -> Result<f64> {
-        let (value, name) = match self.monitor {
-            Monitor::ValidationLoss => (report.validation_loss, "validation_loss"),
-            Monitor::ValidationAccuracy => {
-                (report.validation_accuracy.map(|accuracy| -accuracy), "validation_accuracy")
-            }
-            Monitor::TestLoss => (report.test_loss, "test_loss"),
-            Monitor::TestAccuracy => (report.test_accuracy.map(|accuracy| -accuracy), "test_accuracy"),
-            Monitor::TrainLoss => (Some(report.train_loss), "train_loss"),
+    /// Checks that a run has the watched result: which rows it holds back (`None`, or whether they are for validation),
+    /// and whether its target is classes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] that names a result to use instead.
+    pub fn check_run(&self, validates: Option<bool>, has_accuracy: bool) -> Result<()> {
+        use Monitor::{TestAccuracy, TestLoss, TrainLoss, ValidationAccuracy, ValidationLoss};
+        let (name, rows, is_accuracy) = match self.monitor {
+            TestLoss => ("test_loss", Some(false), false),
+            TestAccuracy => ("test_accuracy", Some(false), true),
+            ValidationLoss => ("validation_loss", Some(true), false),
+            ValidationAccuracy => ("validation_accuracy", Some(true), true),
+            TrainLoss => return Ok(()),
         };
-        let held_out = if report.validation_loss.is_some() { "validation_loss" } else { "test_loss" };
-        let known = if report.validation_loss.or(report.test_loss).is_some() { held_out } else { "train_loss" };
-        value.ok_or_else(|| Error::option("monitor", name, &format!("this run has no such result: use {known}")))
+        if rows == validates && (has_accuracy || !is_accuracy) {
+            return Ok(());
+        }
+        let known = validates.map_or("train_loss", |yes| if yes { "validation_loss" } else { "test_loss" });
+        Err(Error::option("monitor", name, &format!("this run has no such result: use {known}")))
+    }
+
+    /// The watched result, turned so that lower is better.
+    fn result(&self, report: &EpochReport) -> f64 {
+        let value = match self.monitor {
+            Monitor::TestLoss => report.test_loss,
+            Monitor::TestAccuracy => report.test_accuracy.map(|accuracy| -accuracy),
+            Monitor::ValidationLoss => report.validation_loss,
+            Monitor::ValidationAccuracy => report.validation_accuracy.map(|accuracy| -accuracy),
+            Monitor::TrainLoss => Some(report.train_loss),
+        };
+        value.unwrap_or(f64::INFINITY)
     }
 }
 
@@ -93,8 +110,8 @@ impl Best {
     }
 
     /// Whether the epoch is the best so far; its weights should then be kept if `keeps_weights`.
-    pub fn improves(&mut self, report: &EpochReport) -> Result<bool> {
-        let result = self.rule.result(report)?;
+    pub fn improves(&mut self, report: &EpochReport) -> bool {
+        let result = self.rule.result(report);
         let better = result < self.result - self.rule.min_delta;
         if better {
             self.result = result;
@@ -102,7 +119,7 @@ impl Best {
         } else {
             self.epochs_since += 1;
         }
-        Ok(better)
+        better
     }
 
     pub fn keeps_weights(&self) -> bool {
@@ -135,7 +152,7 @@ mod tests {
     #[test]
     fn patience_counts_epochs_without_enough_improvement() {
         let mut best = Best::new(EarlyStopping { patience: 2, min_delta: 0.1, ..EarlyStopping::default() });
-        let mut feed = |loss| (best.improves(&report(loss, 0.0)).unwrap(), best.is_out_of_patience());
+        let mut feed = |loss| (best.improves(&report(loss, 0.0)), best.is_out_of_patience());
         assert_eq!(feed(1.0), (true, false));
         assert_eq!(feed(0.95), (false, false));
         assert_eq!(feed(0.8), (true, false));
@@ -146,8 +163,8 @@ mod tests {
     #[test]
     fn accuracy_is_better_when_higher() {
         let mut best = Best::new(EarlyStopping { monitor: Monitor::TestAccuracy, ..EarlyStopping::default() });
-        assert!(best.improves(&report(1.0, 0.5)).unwrap());
-        assert!(!best.improves(&report(0.5, 0.4)).unwrap());
-        assert!(best.improves(&report(2.0, 0.6)).unwrap());
+        assert!(best.improves(&report(1.0, 0.5)));
+        assert!(!best.improves(&report(0.5, 0.4)));
+        assert!(best.improves(&report(2.0, 0.6)));
     }
 }

@@ -47,7 +47,10 @@ impl Trainer {
     }
 
     async fn fit_held_out(&mut self, train: &Dataset, held_out: Option<&Dataset>, validates: bool) -> Result<History> {
-        self.early_stopping.map_or(Ok(()), |rule| rule.validate())?;
+        if let Some(rule) = self.early_stopping {
+            rule.validate()?;
+            rule.check_run(held_out.map(|_| validates), matches!(train.targets, Targets::Labels { .. }))?;
+        }
         let program = self.program(train, held_out)?;
         let plan = Plan::new(program.graph.clone(), &self.device.target())?;
         let mut executor = self.device.load(plan).await?;
@@ -77,7 +80,7 @@ impl Trainer {
             run.finish().await?;
             let Some(report) = run.history.last().cloned() else { continue };
             if let Some(best) = &mut best {
-                if best.improves(&report)? && best.keeps_weights() {
+                if best.improves(&report) && best.keeps_weights() {
                     run.read_weights(&mut tensors).await?;
                     best.weights = Some(tensors.clone());
                     run.history.model_epoch = epoch;

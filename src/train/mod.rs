@@ -13,7 +13,7 @@ mod run_folder;
 mod trainer;
 
 pub use early_stopping::{EarlyStopping, Monitor};
-pub use evaluate::Evaluation;
+pub use evaluate::{ClassMetrics, Evaluation, TOP_K, TopK};
 pub use model::{Model, Target, probabilities};
 pub use program::{BatchSize, Batches, Program, ProgramSpec, RatesSpec};
 pub use report::{EpochReport, Event, Flow, History};

@@ -10,7 +10,7 @@ use crate::backend::{Device, Work};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::kernel::Target as KernelTarget;
-use crate::nn::{Loss, Sequential, Tensor};
+use crate::nn::{Form, Loss, Sequential, Tensor};
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::plan::Plan;
@@ -213,6 +213,7 @@ impl Trainer {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
             self.check_width(&data.targets)?;
+            self.check_probabilities(&data.targets)?;
         }
         self.schedule.validate()?;
         let batch = self.batch_size.rows(train.rows()).max(1);
@@ -239,6 +240,18 @@ impl Trainer {
             train: RowsSpec::of(train),
             test: test.map(RowsSpec::of),
         })
+    }
+
+    /// Targets of binary cross-entropy are probabilities.
+    fn check_probabilities(&self, targets: &Targets) -> Result<()> {
+        if let (Form::BinaryCrossEntropy, Targets::Values { names, data }) = (self.loss.form, targets)
+            && let Some(i) = data.iter().position(|y| !(0.0..=1.0).contains(y))
+        {
+            let (row, name, value) = (i / names.len(), &names[i % names.len()], data[i]);
+            let detail = format!("{} takes targets from 0 to 1, `{name}` of row {row} is {value}", self.loss);
+            return Err(Error::shape("loss", detail));
+        }
+        Ok(())
     }
 
     /// A model of classes may have more outputs than there are classes, but not fewer.

@@ -1,0 +1,236 @@
+//! The text of a config file: read, changed by `--set`, and searched for the line that an error comes from.
+
+use super::recipe::Recipe;
+use anygrad::{Error, Result};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+use toml::{Spanned, Table, Value};
+
+/// A config file; empty if none is named.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    path: PathBuf,
+    text: String,
+}
+
+impl Config {
+    /// Reads the file, if one is named.
+    pub fn read(path: Option<&Path>) -> Result<Config> {
+        let Some(path) = path else { return Ok(Config::default()) };
+        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        Ok(Config { path: path.into(), text })
+    }
+
+    /// What it says, changed by `KEY=VALUE` settings such as `optimizer.momentum=0.5` or `layers.0.linear=32`.
+    pub fn recipe(&self, settings: &[String]) -> Result<Recipe> {
+        let mut recipe: Recipe = toml::from_str(&self.text).map_err(|e| self.parse_error(&e))?;
+        let mut root = Value::Table(self.text.parse::<Table>().map_err(|e| self.parse_error(&e))?);
+        for setting in settings {
+            let refused = |why: &str| Error::option("--set", setting, why);
+            let (key, value) = setting.split_once('=').ok_or_else(|| refused("must have the form KEY=VALUE"))?;
+            insert(&mut root, key.trim(), parse_value(value.trim())).map_err(|why| refused(&why))?;
+            recipe = Recipe::deserialize(root.clone()).map_err(|e| refused(&explain(e.message())))?;
+        }
+        Ok(recipe)
+    }
+
+    fn parse_error(&self, error: &toml::de::Error) -> Error {
+        // Of a key in a table with a `kind`, the parser knows the table only.
+        let unknown = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+        let key = unknown.and_then(|(key, _)| find_key(DeTable::parse(&self.text).ok()?.get_ref(), key, None));
+        let at = key.or(error.span().map(|span| span.start));
+        let place = at.map_or(String::new(), |at| format!(":{}", self.line(at)));
+        Error::data(&self.path, place, explain(error.message()), "the README lists all keys")
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.text[..at.min(self.text.len())].matches('\n').count() + 1
+    }
+
+    /// Adds the line to an error about something that the file says.
+    pub fn locate(&self, error: Error) -> Error {
+        if matches!(&error, Error::Data { path, .. } if *path == self.path) {
+            return error;
+        }
+        let at = DeTable::parse(&self.text).ok().and_then(|table| find(table.get_ref(), &error));
+        match at {
+            Some(at) => {
+                let place = format!("{}:{}", self.path.display(), self.line(at));
+                Error::At { place, error: Box::new(error) }
+            }
+            None => error,
+        }
+    }
+}
+
+/// Where in the file the cause of an error stands.
+fn find(table: &DeTable<'_>, error: &Error) -> Option<usize> {
+    match error {
+        Error::InvalidOption { name, value, .. } => match name.split_once(": ") {
+            Some((layer, key)) => find_key(layer_of(table, layer)?.get_ref().as_table()?, key, Some(value)),
+            None => find_key(table, name, Some(value)),
+        },
+        Error::UnknownName { kind: "column", .. } => find_key(table, "target", None),
+        Error::NoDevice { .. } => find_key(table, "device", None),
+        Error::Data { .. } => find_key(table, "source", None),
+        Error::Shape { place, .. } => match place.as_str() {
+            "loss" => match table.get("loss")?.get_ref() {
+                DeValue::Table(loss) => find_key(loss, "kind", None),
+                _ => None,
+            },
+            "model" => find_key(table, "layers", None),
+            "data" => find_key(table, "source", None),
+            place => Some(layer_of(table, place)?.span().start),
+        },
+        _ => None,
+    }
+}
+
+/// The table of a layer that is named as `layer 2` or `2.linear`.
+fn layer_of<'a, 'b>(table: &'a DeTable<'b>, place: &str) -> Option<&'a Spanned<DeValue<'b>>> {
+    let position = place.split(['.', ' ']).find_map(|part| part.parse::<usize>().ok())?;
+    table.get("layers")?.get_ref().as_array()?.get(position)
+}
+
+/// Where a key stands; with a value only if the file gives it that value, and not a flag.
+fn find_key(table: &DeTable<'_>, key: &str, value: Option<&str>) -> Option<usize> {
+    for (name, entry) in table {
+        if name.get_ref() == key && value.is_none_or(|value| says(entry, value)) {
+            return Some(name.span().start);
+        }
+        let tables: Vec<&DeTable<'_>> = match entry.get_ref() {
+            DeValue::Table(table) => vec![table],
+            DeValue::Array(entries) => entries.iter().filter_map(|entry| entry.get_ref().as_table()).collect(),
+            _ => continue,
+        };
+        if let Some(at) = tables.into_iter().find_map(|table| find_key(table, key, value)) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// Whether an entry has this value, as an error prints it.
+fn says(entry: &Spanned<DeValue<'_>>, value: &str) -> bool {
+    let text = match entry.get_ref() {
+        DeValue::String(text) => text.to_string(),
+        DeValue::Integer(number) => number.as_str().to_string(),
+        DeValue::Float(number) => number.as_str().to_string(),
+        // No flag gives lists or tables.
+        _ => return true,
+    };
+    let same_number = || Some(text.parse::<f32>().ok()?.total_cmp(&value.parse().ok()?).is_eq());
+    text == value || same_number().unwrap_or(false)
+}
+
+/// A setting's value: as TOML writes it, else text.
+fn parse_value(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok();
+    parsed.and_then(|mut table| table.remove("value")).unwrap_or_else(|| Value::String(text.into()))
+}
+
+/// Puts a value at a path of keys and positions.
+fn insert(root: &mut Value, path: &str, value: Value) -> std::result::Result<(), String> {
+    let (key, rest) = path.split_once('.').map_or((path, None), |(key, rest)| (key, Some(rest)));
+    let next = match root {
+        Value::Table(table) => table.entry(key).or_insert_with(|| Value::Table(Table::new())),
+        Value::Array(entries) => {
+            let count = entries.len();
+            let at = key.parse::<usize>().ok().filter(|&at| at <= count);
+            let at = at.ok_or_else(|| format!("`{key}` is not one of the positions 0 to {count}"))?;
+            if at == count {
+                entries.push(Value::Table(Table::new()));
+            }
+            &mut entries[at]
+        }
+        _ => return Err(format!("there is no `{key}` in a single value")),
+    };
+    match rest {
+        Some(rest) => insert(next, rest, value),
+        None => {
+            *next = value;
+            Ok(())
+        }
+    }
+}
+
+/// The parser's message in one line; an unknown key or name with the nearest known one.
+fn explain(message: &str) -> String {
+    let message = message.replace('\n', " ");
+    for (start, kind) in [("unknown field `", "key"), ("unknown variant `", "name")] {
+        if let Some(rest) = message.strip_prefix(start)
+            && let Some((name, expected)) = rest.split_once('`')
+        {
+            // Every second part between backticks is a known name.
+            let known = expected.split('`').skip(1).step_by(2);
+            return Error::unknown(kind, name, known).to_string();
+        }
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config { path: "net.toml".into(), text: text.into() }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_line_and_nearest_name() {
+        for (text, parts) in [
+            ("seed = 1\nepochs = 3\n", ["net.toml:2", "unknown key `epochs`"]),
+            ("[train]\nepoch = 3\n", ["net.toml:2", "did you mean `epochs`?"]),
+            ("[optimizer]\nkind = \"sgd\"\nlearning_rat = 3\n", ["net.toml:3", "did you mean `learning_rate`?"]),
+            ("[optimizer]\nkind = \"sdg\"\n", ["net.toml:", "did you mean `sgd`?"]),
+            ("[loss]\nkind = \"huber\"\ndeltas = 1\n", ["net.toml:3", "did you mean `delta`?"]),
+            ("[[layers]]\nlinear = 3\n[[layers]]\nactivation = \"rellu\"\n", ["net.toml:", "did you mean `relu`?"]),
+            ("[schedule]\nkind = \"cosine\"\nperiods = 1\n", ["net.toml:3", "did you mean `period`?"]),
+            ("[data]\nsource = \"digit\"\n", ["net.toml:2", "did you mean `digits`?"]),
+            ("seed = \n", ["net.toml:1", ""]),
+        ] {
+            let error = config(text).recipe(&[]).expect_err(text).to_string();
+            assert!(parts.iter().all(|part| error.contains(part)) && error.lines().count() == 1, "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn settings_change_the_file() {
+        let file = config("[train]\nepochs = 3\n[[layers]]\nlinear = 8\n");
+        let settings = ["train.epochs=7", "layers.0.linear=5", "layers.1.activation=tanh", "loss.kind=hinge"];
+        let recipe = file.recipe(&settings.map(String::from)).unwrap();
+        assert_eq!(recipe.train.epochs, 7);
+        assert_eq!(recipe.layers.len(), 2);
+        assert_eq!(recipe.loss, Some("hinge".parse().unwrap()));
+        for (setting, part) in [
+            ("train.epoch=7", "did you mean `epochs`?"),
+            ("train.epochs", "KEY=VALUE"),
+            ("train.epochs=many", "invalid type"),
+            ("layers.5.linear=1", "positions 0 to 1"),
+            ("train.epochs.first=1", "no `first`"),
+        ] {
+            let error = file.recipe(&[setting.to_string()]).expect_err(setting).to_string();
+            assert!(error.contains(part) && error.contains(setting), "{setting}: {error}");
+        }
+    }
+
+    #[test]
+    fn errors_get_the_line_they_come_from() {
+        let file = config(
+            "device = \"cpu\"\n[optimizer]\nkind = \"sgd\"\nlearning_rate = -0.5\n[loss]\nkind = \"huber\"\n[[layers]]\nlinear = 3\n[[layers]]\ndropout = 2\n",
+        );
+        for (error, place) in [
+            (Error::option("learning_rate", -0.5f32, "x"), "net.toml:4: "),
+            // Given by a flag, not by the file.
+            (Error::option("learning_rate", -1.0f32, "x"), "learning_rate"),
+            (Error::shape("loss", "does not fit"), "net.toml:6: "),
+            (Error::shape("1.dropout", "does not fit"), "net.toml:9: "),
+            (Error::shape("model", "does not fit"), "net.toml:7: "),
+        ] {
+            let text = file.locate(error).to_string();
+            assert!(text.starts_with(place), "{place}: {text}");
+        }
+    }
+}

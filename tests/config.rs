@@ -1,0 +1,140 @@
+//! Config files through the program: what they can say, and how wrong ones are refused.
+#![cfg(feature = "cli")]
+
+mod common;
+
+use common::program::{anygrad, folder, json_lines, stderr, succeed};
+use std::path::Path;
+
+const EVERYTHING: &str = r#"
+seed = 3
+device = "cpu"
+[data]
+source = "digits"
+test_fraction = 0.25
+validation_fraction = 0.1
+[[layers]]
+linear = 24
+init = "he_uniform"
+[[layers]]
+activation = "leaky_relu:0.1"
+[[layers]]
+dropout = 0.1
+mode = "vanilla"
+[[layers]]
+linear = 10
+[loss]
+kind = "cross_entropy"
+class_weights = "balanced"
+[optimizer]
+kind = "sgd"
+learning_rate = 0.2
+momentum = 0.9
+nesterov = true
+[schedule]
+kind = "cosine"
+minimum = 0.01
+[regularization]
+l1 = 1e-6
+l2 = 1e-5
+max_grad_norm = 2.0
+max_grad_value = 0.5
+[train]
+epochs = 12
+batch_size = 32
+early_stopping = { monitor = "validation_loss", patience = 4, min_delta = 1e-4, restore_best = true }
+"#;
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).expect("a file");
+}
+
+#[test]
+fn a_config_can_say_everything_and_its_resolved_form_repeats_the_run() {
+    let folder = folder("everything");
+    write(&folder, "net.toml", EVERYTHING);
+    let lines = json_lines(&succeed(&folder, &["train", "net.toml", "--format", "json", "--out", "first"]));
+    let (done, epochs) = lines.split_last().expect("lines");
+    assert!(done["test_accuracy"].as_f64().expect("a share") > 0.9, "{done}");
+    let first = &epochs[0];
+    assert!(first["validation_loss"].is_f64() && first["train_penalty"].is_f64(), "{first}");
+    assert!(first.get("test_loss").is_none(), "the test rows wait until the end: {first}");
+    let rates: Vec<f64> = epochs.iter().map(|epoch| epoch["learning_rate"].as_f64().expect("a rate")).collect();
+    assert!(rates[0] == 0.2 && rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
+
+    let again = json_lines(&succeed(&folder, &["train", "first/config.toml", "--format", "json", "--out", "again"]));
+    assert_eq!(again.last().expect("a line")["weights_hash"], done["weights_hash"]);
+    let eval = ["eval", "first/last.safetensors", "--data", "digits", "--part", "test", "--format", "json"];
+    let evaluation = &json_lines(&succeed(&folder, &eval))[0];
+    assert_eq!(evaluation["accuracy"], done["test_accuracy"]);
+    assert_eq!(evaluation["per_class"].as_array().expect("classes").len(), 10);
+    assert!(evaluation["top_k"]["accuracy"].as_f64() >= evaluation["accuracy"].as_f64());
+}
+
+#[test]
+fn settings_and_flags_change_what_the_file_says() {
+    let folder = folder("settings");
+    write(&folder, "net.toml", EVERYTHING);
+    let run = |out: &str, more: &[&str]| {
+        let train = ["train", "net.toml", "--epochs", "0", "--format", "json", "--out", out];
+        succeed(&folder, &[&train[..], more].concat());
+        std::fs::read_to_string(folder.join(out).join("config.toml")).expect("a config")
+    };
+    let config =
+        run("a", &["--set", "layers.0.linear=9", "--set", "schedule.kind=constant", "--set", "loss.kind=hinge"]);
+    assert!(
+        config.contains("linear = 9") && !config.contains("[schedule]") && config.contains("\"hinge\""),
+        "{config}"
+    );
+    let config = run("b", &["--set", "optimizer.learning_rate=0.3", "--learning-rate", "0.4"]);
+    assert!(config.contains("learning_rate = 0.4"), "{config}");
+}
+
+#[test]
+fn wrong_configs_are_refused_with_their_line() {
+    let folder = folder("wrong-configs");
+    let images = |count: u32| [&[0, 0, 8, 3][..], &count.to_be_bytes(), &[0, 0, 0, 28, 0, 0, 0, 28]].concat();
+    for part in ["train", "t10k"] {
+        let pixels = [images(2), vec![0; 2 * 784]].concat();
+        std::fs::write(folder.join(format!("{part}-images-idx3-ubyte")), pixels).expect("a file");
+        let labels = [&[0, 0, 8, 1, 0, 0, 0, 2][..], &[3, 12]].concat();
+        std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("a file");
+    }
+    write(&folder, "price.csv", "a,price\n1,10.5\n2,20.25\n3,30.125\n4,39.5\n");
+    // What to change into what, a part of the line to be named, a part of the message.
+    for (change, to, line, part) in [
+        ("epochs = 12", "epoch = 12", "epoch = 12", "did you mean `epochs`?"),
+        ("learning_rate = 0.2", "learning_rate = -0.2", "learning_rate", "learning_rate = -0.2"),
+        ("learning_rate = 0.2", "learning_rates = 0.2", "learning_rates", "did you mean `learning_rate`?"),
+        ("\"balanced\"", "[1, 2, 3]", "class_weights", "3 weights for 10 classes"),
+        ("\"balanced\"", "\"ballanced\"", "class_weights", "must be \"balanced\" or a list"),
+        ("\"cross_entropy\"\nclass_weights = \"balanced\"", "\"huber\"", "\"huber\"", "does not fit a target"),
+        ("\"digits\"", "\"mnist:.\"", "source", "row 1: label 12"),
+        ("\"digits\"", "\"price.csv\"\ntarget = \"cost\"", "target =", "unknown column `cost`"),
+        ("\"cross_entropy\"", "\"huber\"", "[loss]", "only losses of classes take weights"),
+        ("max_grad_norm = 2.0", "max_grad_norm = 0.0", "max_grad_norm", "above 0"),
+        ("minimum = 0.01", "minimum = -1.0", "minimum", "at least 0"),
+        ("validation_fraction = 0.1", "validation_fraction = 1.5", "validation_fraction", "between 0 and 1"),
+        ("linear = 24", "linear = 0", "linear = 0", "at least 1"),
+        ("dropout = 0.1", "dropout = 1.5", "dropout", "below 1"),
+        ("linear = 10", "linear = 9", "[[layers]]", "10 classes need 10 outputs"),
+        ("patience = 4", "patience = 0", "patience", "at least 1 epoch"),
+        ("monitor = \"validation_loss\"", "monitor = \"test_loss\"", "monitor", "use validation_loss"),
+        ("kind = \"cosine\"", "kind = \"cosinus\"", "cosinus", "did you mean `cosine`?"),
+    ] {
+        let text = EVERYTHING.replacen(change, to, 1);
+        assert_ne!(text, EVERYTHING, "{change}");
+        write(&folder, "wrong.toml", &text);
+        let output = anygrad(&folder, &["train", "wrong.toml", "--out", "run"]);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{to}: {message}");
+        let _ = std::fs::remove_dir_all(folder.join("run"));
+        let errors: Vec<&str> = message.lines().filter(|line| line.starts_with("error: ")).collect();
+        let number = text.lines().position(|candidate| candidate.contains(line)).expect("the line") + 1;
+        let place = format!("error: wrong.toml:{number}: ");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with(&place) && errors[0].contains(part),
+            "{to}: expected {place}…{part}…, got {message}"
+        );
+    }
+}

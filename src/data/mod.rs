@@ -11,7 +11,7 @@ mod split;
 
 pub use self::csv::{Table, TargetKind};
 pub use digits::digits;
-pub use generated::{GENERATED, circles, generated, spiral, xor};
+pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
 pub use mnist::mnist;
 pub use preprocessing::Preprocessing;
 pub use source::{Fractions, Source, load};

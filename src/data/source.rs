@@ -1,6 +1,7 @@
-//! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `spiral`, `iris.csv`.
+//! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `cifar10:DIR`, `spiral`,
+//! `iris.csv`.
 
-use super::{Dataset, GENERATED, Split, Table, TargetKind, digits, generated, mnist};
+use super::{Dataset, GENERATED, Split, Table, TargetKind, cifar10, digits, generated, mnist};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ pub enum Source {
     Digits,
     /// MNIST's files in a folder.
     Mnist(PathBuf),
+    /// CIFAR-10's files in a folder.
+    Cifar10(PathBuf),
     /// Generated from the seed, by name.
     Generated(String),
     /// A CSV file.
@@ -33,13 +36,19 @@ impl FromStr for Source {
         if let Some(folder) = text.strip_prefix("mnist:") {
             return Ok(Source::Mnist(folder.into()));
         }
+        if text == "cifar10" {
+            return Ok(Source::Cifar10("cifar10".into()));
+        }
+        if let Some(folder) = text.strip_prefix("cifar10:") {
+            return Ok(Source::Cifar10(folder.into()));
+        }
         if GENERATED.contains(&text) {
             return Ok(Source::Generated(text.into()));
         }
         if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
             return Ok(Source::Csv(text.into()));
         }
-        let known = ["digits", "mnist:DIR", "FILE.csv"].into_iter().chain(GENERATED);
+        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv"].into_iter().chain(GENERATED);
         Err(Error::unknown("data source", text, known))
     }
 }
@@ -49,6 +58,7 @@ impl fmt::Display for Source {
         match self {
             Source::Digits => f.write_str("digits"),
             Source::Mnist(folder) => write!(f, "mnist:{}", folder.display()),
+            Source::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
             Source::Generated(name) => f.write_str(name),
             Source::Csv(path) => write!(f, "{}", path.display()),
         }
@@ -68,7 +78,7 @@ impl From<Source> for String {
     }
 }
 
-/// Loads a source and splits it: MNIST into its own sets, everything else at random by `test_fraction` and `seed`.
+/// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `test_fraction` and `seed`.
 /// CSV features are standardized by the training rows.
 ///
 /// # Errors
@@ -80,6 +90,7 @@ pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, test_fracti
     match source {
         Source::Digits => digits()?.split(test_fraction, seed),
         Source::Mnist(folder) => mnist(folder),
+        Source::Cifar10(folder) => cifar10(folder),
         Source::Generated(name) => generated(name, seed)?.split(test_fraction, seed),
         Source::Csv(path) => {
             let data: Dataset = Table::read(path)?.dataset(target, kind)?;

@@ -1,6 +1,8 @@
 //! What the examples share: the device named on the command line, and a folder for pictures.
 #![allow(dead_code)]
 
+pub mod plot;
+
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use std::path::PathBuf;

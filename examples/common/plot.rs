@@ -1,4 +1,4 @@
-//! Curves in panels side by side, as a picture.
+//! Pictures of panels side by side: curves, or the regions of classes in the plane.
 
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::{Shift, types::RangedCoordf64};
@@ -14,6 +14,11 @@ pub const COLORS: [RGBColor; 5] = [
     RGBColor(110, 110, 110),
 ];
 
+/// For [`Panel::legend`].
+pub const LOWER_RIGHT: Option<SeriesLabelPosition> = Some(SeriesLabelPosition::LowerRight);
+/// For [`Panel::legend`].
+pub const MIDDLE_RIGHT: Option<SeriesLabelPosition> = Some(SeriesLabelPosition::MiddleRight);
+
 const PANEL: (u32, u32) = (520, 400);
 
 /// One coordinate system.
@@ -26,6 +31,8 @@ pub struct Panel {
     pub log_y: bool,
     /// The part of the y-axis to show; without it all of it.
     pub limits: Option<Range<f64>>,
+    /// Where the legend stands; without it in the upper right.
+    pub legend: Option<SeriesLabelPosition>,
     pub curves: Vec<Curve>,
 }
 
@@ -131,6 +138,7 @@ where
         });
     }
     let mut legend = chart.configure_series_labels();
+    legend.position(panel.legend.clone().unwrap_or(SeriesLabelPosition::UpperRight));
     legend.background_style(WHITE.mix(0.85)).border_style(BLACK.mix(0.2)).label_font(("sans-serif", 13)).draw()?;
     Ok(())
 }
@@ -138,9 +146,54 @@ where
 /// A number on an axis, short.
 fn number(value: f64) -> String {
     let size = value.abs();
-    if size >= 1e5 || (size > 0.0 && size < 1e-3) {
+    if size >= 1e5 || (size > 0.0 && size < 0.99e-4) {
         return format!("{value:.0e}");
     }
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').into()
+}
+
+/// Cells of a picture of regions along each side.
+const CELLS: usize = 120;
+
+/// The centers of all cells from −side to side, row by row from below: x and y in turn.
+pub fn grid(side: f32) -> Vec<f32> {
+    let at = |i: usize| side * (2.0 * (i as f32 + 0.5) / CELLS as f32 - 1.0);
+    (0..CELLS * CELLS).flat_map(|i| [at(i % CELLS), at(i / CELLS)]).collect()
+}
+
+/// Draws for each title the classes of the cells of [`grid`], and `dots` at x and y with their classes.
+pub fn regions(name: &str, side: f32, panels: &[(&str, Vec<usize>)], dots: &[(f32, f32, usize)]) {
+    let path = super::picture(name);
+    draw_regions(&path, side, panels, dots).expect("the picture can be written");
+    println!("picture: {}", path.display());
+}
+
+fn draw_regions<'a>(
+    path: &'a std::path::Path,
+    side: f32,
+    panels: &[(&str, Vec<usize>)],
+    dots: &[(f32, f32, usize)],
+) -> Result<(), Box<dyn Error + 'a>> {
+    let root = SVGBackend::new(path, (420 * panels.len() as u32, 450)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let edge = |i: usize| side * (2.0 * i as f32 / CELLS as f32 - 1.0);
+    for (area, (title, classes)) in root.split_evenly((1, panels.len())).iter().zip(panels) {
+        let mut chart = ChartBuilder::on(area)
+            .caption(title, ("sans-serif", 17))
+            .margin(10)
+            .build_cartesian_2d(-side..side, -side..side)?;
+        for (row, cells) in classes.chunks(CELLS).enumerate() {
+            // One rectangle for each run of equal cells.
+            let mut start = 0;
+            for run in cells.chunk_by(|a, b| a == b) {
+                let corners = [(edge(start), edge(row)), (edge(start + run.len()), edge(row + 1))];
+                chart.draw_series([Rectangle::new(corners, COLORS[run[0]].mix(0.28).filled())])?;
+                start += run.len();
+            }
+        }
+        chart.draw_series(dots.iter().map(|&(x, y, class)| Circle::new((x, y), 3, COLORS[class].filled())))?;
+    }
+    root.present()?;
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Dropout's two forms and its two readings. Averaged over random masks, the outputs in training are those in use, for
-//! inverted and for vanilla dropout, with an error that falls like 1/√n. And a net with dropout is an ensemble: the mean
-//! prediction of n thinned nets approaches what the whole net says in one pass. Writes a picture.
+//! inverted and for vanilla dropout, with an error that falls like 1/√n. And a net with dropout is an ensemble: the
+//! mean prediction of n thinned nets approaches what the whole net says in one pass. Writes a picture.
 //!
 //! `cargo run --release --example 15_dropout -- --device cpu`
 

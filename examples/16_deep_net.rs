@@ -1,6 +1,6 @@
-//! Five hidden layers on the digits: with sigmoid and plain initial values the gradient shrinks from layer to layer on its
-//! way back, and the net hardly learns; with ReLU and He's initial values it stays, and the net learns at once. Writes a
-//! picture.
+//! Five hidden layers on the digits: with sigmoid and plain initial values the gradient shrinks from layer to layer on
+//! its way back, and the net hardly learns; with ReLU and He's initial values it stays, and the net learns at once.
+//! Writes a picture.
 //!
 //! `cargo run --release --example 16_deep_net -- --device cpu`
 

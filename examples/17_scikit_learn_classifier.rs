@@ -31,8 +31,9 @@ fn main() -> anygrad::Result<()> {
     // alpha=0.0001: a penalty of alpha/(2·batch) · Σw². In the last, smaller batch of an epoch scikit-learn divides by
     // its rows, so there its penalty is larger.
     let l2 = 1e-4 / (2.0 * batch as f32);
-    // tol=1e-4, n_iter_no_change=10: it stops when *more than* ten epochs in a row have not lowered the training loss by
-    // tol. It compares with the lowest loss so far, ours with the last that counted, so ours goes on a little longer.
+    // tol=1e-4, n_iter_no_change=10: it stops when *more than* ten epochs in a row have not lowered the training loss
+    // by tol. It compares with the lowest loss so far, ours with the last that counted, so that many small gains count
+    // together: ours goes on longer.
     let stopping = EarlyStopping { monitor: Monitor::TrainLoss, patience: 11, min_delta: 1e-4, restore_best: false };
 
     let (mut accuracies, mut epochs) = (Vec::new(), Vec::new());

@@ -1,5 +1,5 @@
-//! Descent with all rows in each step, with single rows, and with minibatches of 64 and 256: the loss over epochs, where
-//! many small steps win, and over time, where a step must also be worth its cost. Writes a picture.
+//! Descent with all rows in each step, with single rows, and with minibatches of 64 and 256: the loss over epochs,
+//! where many small steps win, and over time, where a step must also be worth its cost. Writes a picture.
 //!
 //! `cargo run --release --example 19_descent_compared -- --device cpu`
 
@@ -34,7 +34,7 @@ fn main() -> anygrad::Result<()> {
         // Tested with the training rows, so that all are measured alike: after the epoch, over all rows. The time
         // contains that.
         let history = pollster::block_on(trainer.fit_rows(&data.train, Some(&data.train)))?;
-        let accuracy = trainer.evaluate_blocking(&data.test)?.accuracy.unwrap_or(0.0);
+        let test = trainer.evaluate_blocking(&data.test)?.accuracy.unwrap_or(0.0);
 
         let seconds = seconds.lock().expect("one thread");
         let losses: Vec<f64> = history.epochs.iter().filter_map(|epoch| epoch.test_loss).collect();
@@ -43,7 +43,7 @@ fn main() -> anygrad::Result<()> {
         let reached =
             losses.iter().position(|&loss| loss < 0.1).map_or("never".into(), |i| format!("{:.3}", seconds[i]));
         println!(
-            "{name:<5}  {learning_rate:<13}  {epochs:<6}  {steps:<5}  {time:<7.3}  {reached:<14}  {loss:<13.4}  {accuracy:.4}"
+            "{name:<5}  {learning_rate:<13}  {epochs:<6}  {steps:<5}  {time:<7.3}  {reached:<14}  {loss:<13.4}  {test:.4}"
         );
         let points = (1..=20).zip(&losses).map(|(epoch, &loss)| (f64::from(epoch), loss));
         over_epochs.push(Curve::line(&name, color, points).style(Style::LineWithDots));

@@ -16,8 +16,8 @@
 //!   and `k` times the loss. With two classes it has one output, `k = 1`.
 //!
 //! Bound: that of `golden.rs`, 2·10⁻⁶ relative + 2·10⁻⁶ absolute for losses, weights and predictions. One trace has
-//! Adam with the default ε of 10⁻⁸, the others with one too small to matter; for that one a hundredth of a step is added,
-//! and in f64 the two forms of ε part by a twentieth of that.
+//! Adam with the default ε of 10⁻⁸, the others with one too small to matter; for that one a hundredth of a step is
+//! added, and in f64 the two forms of ε part by a twentieth of that.
 
 mod common;
 

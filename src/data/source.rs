@@ -78,8 +78,8 @@ impl From<Source> for String {
     }
 }
 
-/// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `test_fraction` and `seed`.
-/// CSV features are standardized by the training rows.
+/// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `test_fraction`
+/// and `seed`. CSV features are standardized by the training rows.
 ///
 /// # Errors
 /// Whatever the source's reader finds wrong.

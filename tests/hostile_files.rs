@@ -45,6 +45,34 @@ fn idx_files_train_and_damaged_ones_are_refused() {
     fail(&folder, &["train", "--data", "mnist:."], 2, &["row 12", "label 12 is not a digit"]);
 }
 
+#[test]
+fn cifar10_files_train_and_damaged_ones_are_refused() {
+    let folder = folder("cifar10");
+    let batches = (1..=5).map(|i| format!("data_batch_{i}.bin")).chain(["test_batch.bin".into()]);
+    for name in batches {
+        // Of class `c` the bytes c, c + 10, … are bright.
+        let record = |class: u8| {
+            (0..3073).map(move |i| if i == 0 { class } else { 255 * u8::from(i % 10 == usize::from(class)) })
+        };
+        std::fs::write(folder.join(name), (0..10).flat_map(record).collect::<Vec<u8>>()).expect("a file");
+    }
+    let train = ["train", "--data", "cifar10:.", "--epochs", "20", "--format", "json", "--out", "run"];
+    let done = json_lines(&succeed(&folder, &train));
+    assert_eq!(done.last().expect("a line")["test_accuracy"], 1.0);
+    let eval = ["eval", "run/last.safetensors", "--data", "cifar10:.", "--part", "train", "--format", "json"];
+    assert_eq!(json_lines(&succeed(&folder, &eval))[0]["rows"], 50);
+    std::fs::remove_dir_all(folder.join("run")).expect("removed");
+
+    let path = folder.join("data_batch_4.bin");
+    let mut bytes = std::fs::read(&path).expect("a file");
+    bytes[6 * 3073] = 77;
+    std::fs::write(&path, &bytes).expect("a file");
+    fail(&folder, &["train", "--data", "cifar10:."], 2, &["data_batch_4.bin", "row 6", "label 77"]);
+    std::fs::write(&path, &bytes[..5000]).expect("a file");
+    fail(&folder, &["train", "--data", "cifar10:."], 2, &["data_batch_4.bin", "5000 bytes", "fetch"]);
+    fail(&folder, &["train", "--data", "cifar10:nowhere"], 2, &["data_batch_1.bin", "cifar10:DIR"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn streams_that_cannot_be_written_do_no_harm() {

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod plane;
+pub mod plot;
 
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};

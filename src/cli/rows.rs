@@ -1,6 +1,6 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
-use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, digits, generated, mnist};
+use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, cifar10, digits, generated, mnist};
 use anygrad::train::{Model, Target};
 use anygrad::{Error, Result};
 use clap::ValueEnum;
@@ -8,7 +8,7 @@ use clap::ValueEnum;
 /// Which rows of a source to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// MNIST: its test set; everything else: all rows.
+    /// MNIST and CIFAR-10: their test set; everything else: all rows.
     #[default]
     Auto,
     /// The rows that `train` held back.
@@ -22,12 +22,13 @@ pub enum Part {
 /// Features and targets of a source, for `model`.
 pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<Dataset> {
     let data = match source {
-        Source::Mnist(folder) => {
-            let Split { train, test, .. } = mnist(folder)?;
+        Source::Mnist(folder) | Source::Cifar10(folder) => {
+            let Split { train, test, .. } =
+                if let Source::Mnist(_) = source { mnist(folder)? } else { cifar10(folder)? };
             return match part {
                 Part::Auto | Part::Test => Ok(test),
                 Part::Train => Ok(train),
-                Part::All => Err(Error::option("part", "all", "MNIST comes as train and test: name one")),
+                Part::All => Err(Error::option("part", "all", "this data comes as train and test: name one")),
             };
         }
         Source::Digits => digits()?,

@@ -115,6 +115,7 @@ fn announce(recipe: &Recipe, model: &Sequential, data: &Split, choice: &Choice) 
 fn run_name(source: &Source) -> String {
     match source {
         Source::Mnist(_) => "mnist".into(),
+        Source::Cifar10(_) => "cifar10".into(),
         Source::Csv(path) => path.file_stem().map_or("csv".into(), |stem| stem.to_string_lossy().into_owned()),
         other => other.to_string(),
     }

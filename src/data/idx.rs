@@ -47,7 +47,7 @@ pub(super) fn read(path: &Path, rank: usize) -> Result<Idx> {
 }
 
 /// The content of a file, decompressed if it is gzip.
-fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     let failed = |e| Error::io("read", path, e);
     let file = File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();

@@ -1,5 +1,6 @@
 //! Datasets: rows of features with a target, where they come from, and how they are prepared for a model.
 
+mod cifar10;
 mod csv;
 mod digits;
 mod generated;
@@ -10,6 +11,7 @@ mod source;
 mod split;
 
 pub use self::csv::{Table, TargetKind};
+pub use cifar10::cifar10;
 pub use digits::digits;
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
 pub use mnist::mnist;

@@ -15,7 +15,8 @@ use plotters::prelude::*;
 /// One linear layer from zero, by plain gradient descent.
 fn train(outputs: usize, loss: Loss, learning_rate: f32, data: &Split, device: &Device) -> anygrad::Result<Model> {
     let model = Sequential::new(2).layer(Linear { outputs, bias: true, init: Init::Zeros });
-    let mut trainer = Trainer::new(model, loss, Sgd::new(learning_rate)).batch_size(32).epochs(50).on(device.clone());
+    let mut trainer =
+        Trainer::new(model, loss.clone(), Sgd::new(learning_rate)).batch_size(32).epochs(50).on(device.clone());
     let history = trainer.fit_blocking(data)?;
     let (first, last) = (&history.epochs[0], history.last().expect("epochs"));
     println!(

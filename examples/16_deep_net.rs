@@ -70,7 +70,7 @@ fn gradient_norms(net: &Sequential, rows: &Dataset, device: &Device) -> anygrad:
     let target = graph.declare("target", [rows.rows()], DType::U32, Role::State);
     graph.begin_phase("gradients");
     let output = net.forward(&mut graph, &parameters, x, true, 0)?;
-    let loss = Loss::cross_entropy().batch(&mut graph, output, target)?;
+    let loss = Loss::cross_entropy().batch(&mut graph, output, target, None)?.loss;
     let weights: Vec<_> = parameters.iter().copied().step_by(2).collect();
     let gradients = graph.gradients(loss, &weights)?;
     gradients.iter().for_each(|&gradient| graph.set_role(gradient, Role::Output));

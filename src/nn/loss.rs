@@ -147,7 +147,8 @@ impl Loss {
         Loss::new(Form::Hinge { margin })
     }
 
-    /// The perceptron's loss.
+    /// The perceptron's loss. A row counts as correct if its class comes first among equal outputs, but the loss still
+    /// learns from such a tie, as the algorithm does.
     pub fn perceptron() -> Loss {
         Loss::new(Form::Perceptron)
     }

@@ -41,6 +41,8 @@ pub mod ops;
 pub mod optim;
 pub mod plan;
 pub mod random;
+#[doc = include_str!("semantics.md")]
+pub mod semantics {}
 pub mod train;
 
 pub use error::{Error, Result};

@@ -34,10 +34,20 @@ pub enum Init {
     Constant(f32),
 }
 
-const NAMES: [&str; 9] =
-    ["pytorch", "he_uniform", "he_normal", "glorot_uniform", "glorot_normal", "normal", "uniform", "zeros", "constant"];
-
 impl Init {
+    /// Names of all kinds.
+    pub const NAMES: [&str; 9] = [
+        "pytorch",
+        "he_uniform",
+        "he_normal",
+        "glorot_uniform",
+        "glorot_normal",
+        "normal",
+        "uniform",
+        "zeros",
+        "constant",
+    ];
+
     /// The initial values of parameter number `index` of layer `layer`.
     ///
     /// # Errors
@@ -82,15 +92,15 @@ impl Init {
 
     fn name(self) -> &'static str {
         match self {
-            Init::Pytorch => NAMES[0],
-            Init::HeUniform => NAMES[1],
-            Init::HeNormal => NAMES[2],
-            Init::GlorotUniform => NAMES[3],
-            Init::GlorotNormal => NAMES[4],
-            Init::Normal(_) => NAMES[5],
-            Init::Uniform(_) => NAMES[6],
-            Init::Zeros => NAMES[7],
-            Init::Constant(_) => NAMES[8],
+            Init::Pytorch => Init::NAMES[0],
+            Init::HeUniform => Init::NAMES[1],
+            Init::HeNormal => Init::NAMES[2],
+            Init::GlorotUniform => Init::NAMES[3],
+            Init::GlorotNormal => Init::NAMES[4],
+            Init::Normal(_) => Init::NAMES[5],
+            Init::Uniform(_) => Init::NAMES[6],
+            Init::Zeros => Init::NAMES[7],
+            Init::Constant(_) => Init::NAMES[8],
         }
     }
 }
@@ -128,10 +138,10 @@ impl FromStr for Init {
             ("normal", Some(p)) if p >= 0.0 => Ok(Init::Normal(p)),
             ("uniform", Some(p)) if p >= 0.0 => Ok(Init::Uniform(p)),
             ("constant", Some(p)) => Ok(Init::Constant(p)),
-            _ if NAMES.contains(&name) => {
+            _ if Init::NAMES.contains(&name) => {
                 Err(Error::option("init", text, "normal, uniform and constant take a number, as in normal:0.01"))
             }
-            _ => Err(Error::unknown("init", name, NAMES)),
+            _ => Err(Error::unknown("init", name, Init::NAMES)),
         }
     }
 }

@@ -117,6 +117,9 @@ fn five() -> u64 {
 }
 
 impl Schedule {
+    /// Names of all schedules.
+    pub const NAMES: [&str; 6] = ["constant", "step", "exponential", "cosine", "linear", "reduce_on_plateau"];
+
     /// Half a cosine wave over all epochs, down to 0.
     pub fn cosine() -> Schedule {
         Schedule::Cosine { period: None, minimum: 0.0, per: Per::Epoch }

@@ -277,6 +277,7 @@ mod tests {
         let outputs: Vec<f64> = (0..7).flat_map(|i| (0..3).map(move |c| score(i, c))).collect();
         let classes = ["a", "b", "c"].map(String::from);
         let evaluation = classification(0.0, &outputs, 3, &labels, &classes);
+        assert_eq!(evaluation.confusion.unwrap(), [[1, 1, 0], [0, 2, 0], [1, 1, 1]]);
         let per_class = evaluation.per_class.unwrap();
         let expected = [(0.5, 0.5, 0.5), (0.5, 1.0, 2.0 / 3.0), (1.0, 1.0 / 3.0, 0.5)];
         for (class, (precision, recall, f1)) in per_class.iter().zip(expected) {
@@ -286,6 +287,16 @@ mod tests {
         }
         assert!((top_k(&outputs, 3, &labels, 2) - 6.0 / 7.0).abs() < 1e-12);
         assert_eq!(top_k(&outputs, 3, &labels, 1), evaluation.accuracy.unwrap());
+    }
+
+    /// r2_score(multioutput="variance_weighted"), mean_absolute_error, root_mean_squared_error.
+    #[test]
+    fn figures_of_regression_are_those_of_scikit_learn() {
+        let evaluation = regression(0.0, &[1.0, 2.0, 3.0, 5.0, 5.0, 9.0], 2, &[1.5, 2.0, 2.0, 4.0, 6.5, 9.0]);
+        let close = |got: Option<f64>, expected: f64| assert!((got.unwrap() - expected).abs() < 1e-12, "{got:?}");
+        close(evaluation.r_squared, 0.8906882591093117);
+        close(evaluation.mean_absolute_error, 0.6666666666666666);
+        close(evaluation.root_mean_squared_error, 0.8660254037844386);
     }
 
     #[test]

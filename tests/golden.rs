@@ -69,7 +69,7 @@ fn close(got: f64, expected: f64, what: &str) {
     assert!((got - expected).abs() <= bound, "{what}: {got}, PyTorch has {expected}");
 }
 
-fn check(device: &Device) -> usize {
+fn check(device: &Device, fuse: bool) -> usize {
     let mut compared = 0;
     for trace in traces() {
         let name = trace["name"].as_str().expect("a name");
@@ -89,6 +89,7 @@ fn check(device: &Device) -> usize {
             .shuffle(false)
             .drop_last(trace["drop_last"] == true)
             .initial(initial)
+            .fuse(fuse)
             .on(device.clone());
         if let Some(schedule) = trace.get("schedule") {
             trainer = trainer.schedule(parsed(schedule));
@@ -130,11 +131,12 @@ fn check(device: &Device) -> usize {
 
 #[test]
 fn the_cpu_follows_pytorch() {
-    common::report_comparisons("golden_cpu", check(&Device::Cpu));
+    common::report_comparisons("golden_cpu", check(&Device::Cpu, true) + check(&Device::Cpu, false));
 }
 
 #[test]
 fn the_gpu_follows_pytorch() {
     let Some(gpu) = common::gpu() else { return };
-    common::report_comparisons("golden_gpu", check(&Device::Gpu(gpu)));
+    let gpu = Device::Gpu(gpu);
+    common::report_comparisons("golden_gpu", check(&gpu, true) + check(&gpu, false));
 }

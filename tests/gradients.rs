@@ -110,6 +110,8 @@ fn is_differentiable(op: &Op) -> bool {
         "adagrad",
         "label_values",
         "class_weights",
+        "classification_step",
+        "linear",
         "clip_",
         "set_learning_rate",
         "record",

@@ -29,7 +29,7 @@ impl Device {
     /// What the choice of kernel variants needs to know.
     pub fn target(&self) -> Target {
         match self {
-            Device::Cpu => Target::DOWNLEVEL,
+            Device::Cpu => Target::CPU,
             Device::Gpu(device) => device.target(),
         }
     }

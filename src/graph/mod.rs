@@ -145,6 +145,17 @@ impl Graph {
         ValueId(self.values.len() as u32 - 1)
     }
 
+    /// The same values and phases with other nodes in each phase.
+    pub(crate) fn with_nodes(&self, phases: Vec<Vec<Node>>) -> Graph {
+        let mut graph = Graph { nodes: Vec::new(), phases: Vec::new(), ..self.clone() };
+        for (phase, nodes) in self.phases.iter().zip(phases) {
+            let start = graph.nodes.len();
+            graph.nodes.extend(nodes);
+            graph.phases.push(Phase { name: phase.name.clone(), nodes: start..graph.nodes.len() });
+        }
+        graph
+    }
+
     /// Changes how long a value lives, for example to [`Role::Output`] so that it can be read back.
     pub fn set_role(&mut self, id: ValueId, role: Role) {
         self.values[id.index()].role = role;

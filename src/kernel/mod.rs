@@ -106,11 +106,16 @@ pub struct Target {
     pub workgroup_bytes: u32,
     /// Invocations per workgroup.
     pub workgroup_size: u32,
+    /// Storage buffers per kernel.
+    pub storage_buffers: u32,
 }
 
 impl Target {
     /// WebGPU's downlevel defaults: what every device has.
-    pub const DOWNLEVEL: Target = Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256 };
+    pub const DOWNLEVEL: Target =
+        Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256, storage_buffers: 4 };
+    /// The processor, which binds any number of buffers.
+    pub const CPU: Target = Target { storage_buffers: 8, ..Target::DOWNLEVEL };
 
     /// Whether `variant` can run on this target at all.
     pub fn can_run(&self, variant: &Variant) -> bool {

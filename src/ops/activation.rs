@@ -208,11 +208,11 @@ impl Activation {
         }
     }
 
-    fn index(self) -> u32 {
+    pub(crate) fn index(self) -> u32 {
         Self::ALL.iter().position(|a| a.name() == self.name()).unwrap_or(0) as u32
     }
 
-    fn from_index(index: u32, parameter: f32) -> Activation {
+    pub(crate) fn from_index(index: u32, parameter: f32) -> Activation {
         let default = Self::ALL[index as usize];
         default.with_parameter(parameter).unwrap_or(default)
     }

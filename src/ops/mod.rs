@@ -8,6 +8,7 @@ pub mod add_bias;
 pub mod begin_epoch;
 pub mod broadcast_rows;
 pub mod class_weights;
+pub mod classification_step;
 pub mod clip;
 pub mod column_sum;
 pub mod correct_rows;
@@ -17,6 +18,9 @@ pub mod elementwise;
 pub mod end_step;
 pub mod gather;
 pub mod label_values;
+pub mod linear;
+pub mod linear_grad_input;
+pub mod linear_update;
 pub mod margin_loss;
 pub mod matmul;
 pub mod matmul_cpu;
@@ -251,6 +255,14 @@ ops! {
     Adagrad(adagrad::Adagrad) => [adagrad::SPEC];
     /// Rows of the resident dataset that make up the batch.
     Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
+    /// A fully connected layer.
+    Linear(linear::Linear) => [linear::SPEC];
+    /// Gradient of its input, through the activation before it.
+    LinearGradInput(linear_grad_input::LinearGradInput) => [linear_grad_input::SPEC];
+    /// Its step by SGD, in place.
+    LinearUpdate(linear_update::LinearUpdate) => [linear_update::SPEC, linear_update::MOMENTUM_SPEC];
+    /// From the logits of a batch to their gradient.
+    ClassificationStep(classification_step::ClassificationStep) => [classification_step::SPEC];
     /// Moves the run's state to the next epoch.
     BeginEpoch(begin_epoch::BeginEpoch) => [begin_epoch::SPEC];
     /// Takes the learning rate from a schedule.

@@ -19,6 +19,15 @@ impl Plan {
         })
     }
 
+    /// The plan of `graph` with fused kernels in the place of sequences of ops: the same results within rounding, fewer
+    /// dispatches and trips through memory.
+    ///
+    /// # Errors
+    /// As [`Plan::new`].
+    pub fn fused(graph: &Graph, target: &Target) -> Result<Plan> {
+        Plan::new(super::fuse::fuse(graph, target), target)
+    }
+
     /// The plan of `graph` with a choice of variants by kernel, `Params` and constants. Tests and the autotuner use it.
     ///
     /// # Errors

@@ -5,8 +5,10 @@
 
 mod builder;
 mod display;
+mod fuse;
 mod memory;
 
+pub use fuse::storage_buffers;
 pub use memory::Memory;
 
 use crate::graph::{DType, Graph, Value, ValueId};

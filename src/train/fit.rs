@@ -13,7 +13,6 @@ use crate::kernel::StepState;
 use crate::nn::{ClassWeights, Tensor};
 use crate::ops::penalty::Penalty;
 use crate::optim::{Per, Plateau, Schedule};
-use crate::plan::Plan;
 
 impl Trainer {
     /// Trains on `data.train` and evaluates after each epoch: on `data.validation` if there is one, else on
@@ -52,8 +51,7 @@ impl Trainer {
             rule.check_run(held_out.map(|_| validates), matches!(train.targets, Targets::Labels { .. }))?;
         }
         let program = self.program(train, held_out)?;
-        let plan = Plan::new(program.graph.clone(), &self.device.target())?;
-        let mut executor = self.device.load(plan).await?;
+        let mut executor = self.device.load(self.lower(&program)?).await?;
         // Drawn after loading: what does not fit the device has failed by now.
         let initial = self.initial_values()?;
         let rates = self.upload(&mut executor, &program, train, held_out, &initial)?;

@@ -38,6 +38,7 @@ pub struct Trainer {
     pub(super) seed: u64,
     pub(super) shuffle: bool,
     pub(super) drop_last: bool,
+    pub(super) fuse: bool,
     pub(super) device: Device,
     pub(super) initial: Option<Vec<Tensor>>,
     pub(super) observer: Box<dyn FnMut(&Event) + Send>,
@@ -64,6 +65,7 @@ impl Trainer {
             seed: 0,
             shuffle: true,
             drop_last: false,
+            fuse: true,
             device: Device::Cpu,
             initial: None,
             observer: Box::new(|_| {}),
@@ -149,6 +151,13 @@ impl Trainer {
         self
     }
 
+    /// Whether kernels that do several ops at once are used (the default). Without them the results are the same within
+    /// rounding, and slower to come: for comparison.
+    pub fn fuse(mut self, fuse: bool) -> Trainer {
+        self.fuse = fuse;
+        self
+    }
+
     /// The device to train on.
     pub fn on(mut self, device: Device) -> Trainer {
         self.device = device;
@@ -195,7 +204,13 @@ impl Trainer {
     /// # Errors
     /// If model, loss, optimizer and data do not fit together.
     pub fn plan(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Plan> {
-        Plan::new(self.program(train, test)?.graph, &self.device.target())
+        self.lower(&self.program(train, test)?)
+    }
+
+    /// The plan of a program for this trainer's device.
+    pub(super) fn lower(&self, program: &Program) -> Result<Plan> {
+        let target = self.device.target();
+        if self.fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) }
     }
 
     /// What one training step on `data` costs.

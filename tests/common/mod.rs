@@ -11,10 +11,12 @@ use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::{Op, Operation};
 use anygrad::ops::{
     adagrad::Adagrad, adam::Adam, add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows,
-    class_weights::ClassWeights, clip::*, column_sum::ColumnSum, correct_rows::CorrectRows, divide::Divide,
-    dropout::Dropout, elementwise::Elementwise, end_step::EndStep, gather::Gather, label_values::LabelValues,
-    margin_loss::*, matmul::Matmul, penalty::*, pointwise_loss::*, record::Record, rmsprop::RmsProp, scale::Scale,
-    set_learning_rate::SetLearningRate, sgd::Sgd, shuffle::Shuffle, softmax_cross_entropy::*,
+    class_weights::ClassWeights, classification_step::ClassificationStep, clip::*, column_sum::ColumnSum,
+    correct_rows::CorrectRows, divide::Divide, dropout::Dropout, elementwise::Elementwise, end_step::EndStep,
+    gather::Gather, label_values::LabelValues, linear::Linear, linear_grad_input::LinearGradInput,
+    linear_update::LinearUpdate, margin_loss::*, matmul::Matmul, penalty::*, pointwise_loss::*, record::Record,
+    rmsprop::RmsProp, scale::Scale, set_learning_rate::SetLearningRate, sgd::Sgd, shuffle::Shuffle,
+    softmax_cross_entropy::*,
 };
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -137,6 +139,11 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(MarginLossGrad(MarginLoss { margin: 1.0 }), [f([b, c]), words([b]), f([b, 1])]),
         Case::new(MarginLossGrad(MarginLoss { margin: 0.0 }), [f([b, c]), words([b]), f([b, 1])]),
         Case::new(LabelValues, [words([b])]),
+        classification_step(b, c, 0.0),
+        classification_step(b, c, 0.1),
+        linear_update(0.0, false, b, c, k),
+        linear_update(0.9, false, b, c, k),
+        linear_update(0.9, true, b, c, k),
         Case::new(ClassWeights, [f([10]), words([b])]),
         Case::new(Divide, [f([b, c]), f([b, c])]),
         Case::new(ClipValue { limit: 0.25 }, [f([b, c])]),
@@ -175,10 +182,27 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         }
     }
     for &activation in Activation::ALL {
+        cases.push(Case::new(Linear { activation }, [f([b, k]), f([c, k]), f([c])]));
+        cases.push(Case::new(LinearGradInput { activation }, [f([b, k]), f([k, c]), f([b, c])]));
         cases.push(Case::new(Activate(activation), [f([b, c])]));
         cases.push(Case::new(ActivateGrad(activation), [f([b, c]), f([b, c])]));
     }
     cases
+}
+
+fn classification_step(b: usize, c: usize, label_smoothing: f32) -> Case {
+    let op = ClassificationStep { loss: SoftmaxCrossEntropy { label_smoothing }, scale: 1.0 / b as f32 };
+    Case::new(op, [words([5]), f([b, c]), words([b + 3]), words([b + 3]), f([7, 4])])
+}
+
+/// O = c outputs, I = k inputs, B = b rows.
+fn linear_update(momentum: f32, nesterov: bool, b: usize, c: usize, k: usize) -> Case {
+    let op = LinearUpdate { sgd: sgd(momentum, 0.0, nesterov) };
+    let mut case = Case::new(op, [f([c, k]), f([c]), f([b, c]), f([b, k])]);
+    if momentum != 0.0 {
+        case.inputs.extend([f([c, k]), f([c])]);
+    }
+    case
 }
 
 pub fn dropout(rate: f32) -> Dropout {
@@ -246,7 +270,8 @@ pub enum Data {
 pub fn draw_inputs(case: &Case, values: Values, stream: &mut Stream) -> Vec<Data> {
     let bindings: Vec<&Binding> = case.op.spec().bindings.iter().filter(|b| b.access != Access::Uniform).collect();
     let rows = case.inputs[0].0.dims()[0];
-    let classes = case.inputs[0].0.dims().get(1).copied().unwrap_or(10);
+    let logits = if matches!(case.op, Op::ClassificationStep(_)) { 1 } else { 0 };
+    let classes = case.inputs[logits].0.dims().get(1).copied().unwrap_or(10);
     let below = |stream: &mut Stream, n: usize| (stream.next_unit() * n as f32) as u32;
     case.inputs
         .iter()
@@ -260,6 +285,9 @@ pub fn draw_inputs(case: &Case, values: Values, stream: &mut Stream) -> Vec<Data
             (_, Element::StepState, _) => Data::Word(step_state().to_vec()),
             (DType::U8, _, _) => {
                 Data::Word((0..DType::U8.words(shape.elements())).map(|_| below(stream, 1 << 24) * 251).collect())
+            }
+            (_, _, "order") if logits == 1 => {
+                Data::Word((0..shape.elements()).map(|_| below(stream, shape.elements())).collect())
             }
             (_, _, "order") => Data::Word((0..shape.elements()).map(|_| below(stream, rows)).collect()),
             _ => Data::Word((0..shape.elements()).map(|_| below(stream, classes)).collect()),

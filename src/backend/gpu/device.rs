@@ -206,6 +206,7 @@ impl GpuDevice {
             software: self.adapter.is_software(),
             workgroup_bytes: self.limits.max_compute_workgroup_storage_size,
             workgroup_size: self.limits.max_compute_invocations_per_workgroup,
+            storage_buffers: self.limits.max_storage_buffers_per_shader_stage,
         }
     }
 

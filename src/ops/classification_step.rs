@@ -1,0 +1,155 @@
+//! The middle of a training step on classes, in one kernel: from the logits of a batch to their gradient.
+//!
+//! ```text
+//! label_b = labels[order[batch_start + b]]
+//! ring[slot mod S] ← (scale · Σ_b cross_entropy_b, number of rows whose largest logit is that of the label)
+//! grad_z[b,c] = scale · (softmax(z[b])_c − q_c)
+//! slot ← slot + 1, batch_start ← batch_start + B, step ← step + 1
+//! ```
+//!
+//! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `scale` is 1/B for the mean over the batch, else 1; q as in
+//! [`softmax_cross_entropy`](super::softmax_cross_entropy). It stands for the gathering of labels, cross-entropy, its
+//! gradient, the count of correct rows and [`end_step`](super::end_step), and is put in their place after
+//! differentiation ([`plan::fuse`](crate::plan)) where nothing later in the step asks for the state it moves on.
+
+use super::correct_rows::predicted_class;
+use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy};
+use super::{Operation, Workgroups, extent};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{
+    Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant, twin::MISMATCH,
+};
+use crate::{twin, uniform_struct};
+
+/// The middle of a step. Inputs: the run's state (in place), logits, labels of all rows, order, ring (in place).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ClassificationStep {
+    /// The loss.
+    pub loss: SoftmaxCrossEntropy,
+    /// Factor on the sum over the rows.
+    pub scale: f32,
+}
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// B
+        rows: u32,
+        /// C
+        classes: u32,
+        /// s
+        label_smoothing: f32,
+        /// Factor on the sum over the rows.
+        scale: f32,
+        /// S, the entries of the ring.
+        slots: u32,
+        /// W, the numbers of an entry.
+        width: u32,
+    }
+}
+
+/// The kernel: one workgroup.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "classification_step",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP_MUT,
+        Binding::read("logits"),
+        Binding::read_words("labels"),
+        Binding::read_words("order"),
+        Binding::write("ring"),
+        Binding::write("grad_logits"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: &[Variant {
+        name: "plain",
+        file: "classification_step.wgsl",
+        source: include_str!("../../shaders/classification_step.wgsl"),
+        entry_point: "classification_step",
+        shared: &[Shared::Reduce, Shared::Step],
+        workgroup_size: 64,
+        constants: &[],
+        requirements: Requirements { workgroup_bytes: 64 * 4 },
+        suits: Suits::Any,
+        accepts: |_, _| true,
+    }],
+    twin: twin!(call),
+};
+
+impl Operation for ClassificationStep {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [_state, logits, labels, order, ring] = inputs else {
+            return Err(Error::shape(SPEC.name, "takes the run's state, logits, labels, order and ring"));
+        };
+        logits.shape.matrix(SPEC.name)?;
+        labels.shape.vector(SPEC.name)?;
+        order.shape.vector(SPEC.name)?;
+        if ring.shape.matrix(SPEC.name)?.1 < 2 {
+            return Err(Error::shape(SPEC.name, format!("the ring is {}", ring.shape)));
+        }
+        Ok(vec![(logits.shape.clone(), DType::F32)])
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        shapes[1].elements_u32(SPEC.name)?;
+        let ((rows, classes), (slots, width)) = (shapes[1].matrix(SPEC.name)?, shapes[4].matrix(SPEC.name)?);
+        let params = Params {
+            rows: extent(SPEC.name, rows)?,
+            classes: extent(SPEC.name, classes)?,
+            label_smoothing: self.loss.label_smoothing,
+            scale: self.scale,
+            slots: extent(SPEC.name, slots)?,
+            width: extent(SPEC.name, width)?,
+        };
+        Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {
+        [1, 1, 1]
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let params = call.params::<Params>();
+    let [
+        Bound::WordMut(words),
+        Bound::Float(logits),
+        Bound::Word(labels),
+        Bound::Word(order),
+        Bound::FloatMut(ring),
+        Bound::FloatMut(grad_logits),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let mut state = StepState::from_words(words);
+    let classes = params.classes as usize;
+    let row_params =
+        softmax_cross_entropy::Params { rows: 1, classes: params.classes, label_smoothing: params.label_smoothing };
+    let scale = F::from_f32(params.scale);
+    let (mut loss, mut correct) = (F::ZERO, F::ZERO);
+    let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
+    for ((z, grad_z), &row) in rows.zip(&order[state.batch_start as usize..]) {
+        let label = [labels[row as usize]];
+        let mut row_loss = [F::ZERO];
+        softmax_cross_entropy::reference(&row_params, z, &label, &mut row_loss);
+        softmax_cross_entropy::reference_grad(&row_params, z, &label, &[scale], grad_z);
+        loss += row_loss[0];
+        if predicted_class(z) == label[0] as usize {
+            correct += F::ONE;
+        }
+    }
+    let entry = (state.slot % params.slots * params.width) as usize;
+    ring[entry] = scale * loss;
+    ring[entry + 1] = correct;
+    state.slot = state.slot.wrapping_add(1);
+    state.batch_start += params.rows;
+    state.step += 1;
+    words.copy_from_slice(&state.words());
+}

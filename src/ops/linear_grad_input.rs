@@ -1,0 +1,108 @@
+//! The gradient of a fully connected layer's input, carried on through the activation before the layer, in one kernel:
+//! `grad_z = (g · W) ⊙ f′(saved)`, `g: [B, O]`, `W: [O, I]`, `saved, grad_z: [B, I]`.
+//!
+//! It stands for [`Matmul::NN`](super::matmul::Matmul) and [`ActivateGrad`](super::activation::ActivateGrad) in a row,
+//! and is put in their place after differentiation ([`plan::fuse`](crate::plan)).
+
+use super::activation::Activation;
+use super::matmul::{self, Matmul};
+use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// The gradient. Inputs: gradient of the layer's output, weight, what the activation before the layer saved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearGradInput {
+    /// f, the activation before the layer.
+    pub activation: Activation,
+}
+
+uniform_struct! {
+    /// Parameters of the kernel.
+    pub struct Params {
+        /// B
+        m: u32,
+        /// I
+        n: u32,
+        /// O
+        k: u32,
+        /// The activation's parameter, such as a slope.
+        parameter: f32,
+    }
+}
+
+/// The kernel.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "linear_grad_input",
+    bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("saved"), Binding::write("c")],
+    params: Params::LAYOUT,
+    specialization: &["ACTIVATION"],
+    variants: one_variant!("linear_grad_input", "linear_grad_input.wgsl", [Grid, Activation], 64),
+    twin: twin!(call, fast = call_fast),
+};
+
+impl Operation for LinearGradInput {
+    fn spec(&self) -> &'static KernelSpec {
+        &SPEC
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let [grad, weight, saved] = inputs else {
+            return Err(Error::shape(SPEC.name, "takes a gradient, weight and what the activation saved"));
+        };
+        let ((rows, width), (outputs, inputs)) = (grad.shape.matrix(SPEC.name)?, weight.shape.matrix(SPEC.name)?);
+        if width != outputs || saved.shape.matrix(SPEC.name)? != (rows, inputs) {
+            let detail = format!("the gradient is {}, weight {}, saved {}", grad.shape, weight.shape, saved.shape);
+            return Err(Error::shape(SPEC.name, detail));
+        }
+        Ok(vec![(saved.shape.clone(), DType::F32)])
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        vec![("ACTIVATION", self.activation.index())]
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        shapes.iter().try_for_each(|shape| shape.elements_u32(SPEC.name).map(|_| ()))?;
+        let ((m, _), (k, n)) = (shapes[0].matrix(SPEC.name)?, shapes[1].matrix(SPEC.name)?);
+        let (m, n, k) = (extent(SPEC.name, m)?, extent(SPEC.name, n)?, extent(SPEC.name, k)?);
+        Ok(bytemuck::bytes_of(&Params { m, n, k, parameter: self.activation.parameter() }).to_vec())
+    }
+
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        2 * (shapes[1].elements() as u64) * shapes[0].dims()[0] as u64
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        element_grid(m * n, variant)
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    with(call, matmul::reference);
+}
+
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    with(call, super::matmul_cpu::multiply);
+}
+
+/// The product by `multiply`, then the activation's derivative in one pass over it.
+fn with<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: fn(Matmul, &matmul::Params, &[F], &[F], &mut [F])) {
+    let params = call.params::<Params>();
+    let activation = Activation::from_index(call.constant("ACTIVATION"), params.parameter);
+    let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    multiply(Matmul::NN, &matmul::Params { m: params.m, n: params.n, k: params.k }, grad, weight, result);
+    finish(activation, saved, result);
+}
+
+/// The definition of what follows the product: `grad ← grad ⊙ f′(saved)`.
+pub fn finish<F: Float>(activation: Activation, saved: &[F], grad: &mut [F]) {
+    for (grad, &saved) in grad.iter_mut().zip(saved) {
+        *grad *= activation.derivative(saved);
+    }
+}

@@ -1,0 +1,210 @@
+//! The gradients of a fully connected layer's weight and bias and their SGD step, in one kernel and in place:
+//!
+//! ```text
+//! grad_W = gᵀ · x,  grad_b[o] = Σ_b g[b,o]        g: [B, O], x: [B, I], W: [O, I], b: [O]
+//! W and b step as by sgd, without dampening
+//! ```
+//!
+//! It stands for [`Matmul::TN`](super::matmul::Matmul), [`ColumnSum`](super::column_sum::ColumnSum) and two
+//! [`Sgd`](super::sgd::Sgd) steps, and is put in their place after differentiation ([`plan::fuse`](crate::plan)). The
+//! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
+
+use super::matmul::{self, Matmul};
+use super::sgd::{self, Sgd};
+use super::{Operation, Workgroups, extent, linear_grid, one_variant};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Shape, Value};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::{twin, uniform_struct};
+
+/// The step of one layer. Inputs: weight and bias (in place), gradient of the layer's output, the layer's input, and
+/// with momentum the velocities of weight and bias (in place).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LinearUpdate {
+    /// The rule, without dampening.
+    pub sgd: Sgd,
+}
+
+uniform_struct! {
+    /// Parameters of the kernel without momentum.
+    pub struct Params {
+        /// O
+        m: u32,
+        /// I
+        n: u32,
+        /// B
+        k: u32,
+        /// Factor of `w` in the gradient.
+        weight_decay: f32,
+    }
+}
+
+uniform_struct! {
+    /// Parameters of the kernel with momentum.
+    pub struct MomentumParams {
+        /// O
+        m: u32,
+        /// I
+        n: u32,
+        /// B
+        k: u32,
+        /// Factor of `w` in the gradient.
+        weight_decay: f32,
+        /// Share of the velocity kept.
+        momentum: f32,
+        /// 1 for Nesterov's form, else 0.
+        nesterov: u32,
+    }
+}
+
+/// The kernel without momentum.
+pub const SPEC: KernelSpec = KernelSpec {
+    name: "linear_update",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::write("weight"),
+        Binding::write("bias"),
+        Binding::read("a"),
+        Binding::read("b"),
+    ],
+    params: Params::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("linear_update", "linear_update.wgsl", [Grid, Step], 64),
+    twin: twin!(call, fast = call_fast),
+};
+
+/// The kernel with momentum.
+pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
+    name: "linear_update_momentum",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::write("weight"),
+        Binding::write("bias"),
+        Binding::read("a"),
+        Binding::read("b"),
+        Binding::write("weight_velocity"),
+        Binding::write("bias_velocity"),
+    ],
+    params: MomentumParams::LAYOUT,
+    specialization: &[],
+    variants: one_variant!("linear_update_momentum", "linear_update_momentum.wgsl", [Grid, Step], 64),
+    twin: twin!(call_momentum, fast = call_momentum_fast),
+};
+
+impl Operation for LinearUpdate {
+    fn spec(&self) -> &'static KernelSpec {
+        if self.sgd.momentum == 0.0 { &SPEC } else { &MOMENTUM_SPEC }
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let name = self.spec().name;
+        let (expected, velocities) = if self.sgd.momentum == 0.0 { (4, None) } else { (6, inputs.get(4..6)) };
+        let (&[weight, bias, grad, x], true) = (&inputs[..inputs.len().min(4)], inputs.len() == expected) else {
+            return Err(Error::shape(name, format!("takes {expected} tensors")));
+        };
+        let ((outputs, width), (rows, _)) = (weight.shape.matrix(name)?, grad.shape.matrix(name)?);
+        let fits = bias.shape.vector(name)? == outputs
+            && grad.shape.matrix(name)? == (rows, outputs)
+            && x.shape.matrix(name)? == (rows, width)
+            && velocities.is_none_or(|v| v[0].shape == weight.shape && v[1].shape == bias.shape);
+        if !fits || self.sgd.dampening != 0.0 {
+            let detail =
+                format!("weight is {}, bias {}, gradient {}, x {}", weight.shape, bias.shape, grad.shape, x.shape);
+            return Err(Error::shape(name, detail));
+        }
+        Ok(Vec::new())
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        shapes.iter().try_for_each(|shape| shape.elements_u32(SPEC.name).map(|_| ()))?;
+        let ((m, n), (k, _)) = (shapes[0].matrix(SPEC.name)?, shapes[3].matrix(SPEC.name)?);
+        let (m, n, k) = (extent(SPEC.name, m)?, extent(SPEC.name, n)?, extent(SPEC.name, k)?);
+        let Sgd { momentum, weight_decay, .. } = self.sgd;
+        Ok(if momentum == 0.0 {
+            bytemuck::bytes_of(&Params { m, n, k, weight_decay }).to_vec()
+        } else {
+            let nesterov = u32::from(self.sgd.nesterov);
+            bytemuck::bytes_of(&MomentumParams { m, n, k, weight_decay, momentum, nesterov }).to_vec()
+        })
+    }
+
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        2 * (shapes[0].elements() as u64) * shapes[3].dims()[0] as u64
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        // Both layouts start with the same members.
+        let Params { m, n, .. } = bytemuck::pod_read_unaligned(&params[..size_of::<Params>()]);
+        let elements = u64::from(m) * (u64::from(n) + 1);
+        linear_grid(elements.div_ceil(u64::from(variant.workgroup_size)))
+    }
+}
+
+fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    with(call, matmul::reference);
+}
+
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    with(call, super::matmul_cpu::multiply);
+}
+
+fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    with_momentum(call, matmul::reference);
+}
+
+fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
+    with_momentum(call, super::matmul_cpu::multiply);
+}
+
+/// A product of two matrices.
+type Multiply<F> = fn(Matmul, &matmul::Params, &[F], &[F], &mut [F]);
+
+fn with<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: Multiply<F>) {
+    let Params { m, n, k, weight_decay } = call.params();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] =
+        call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    let (grad_weight, grad_bias) = gradients(&matmul::Params { m, n, k }, grad, x, multiply);
+    let rule = |count: usize| sgd::Params { count: count as u32, weight_decay, ..sgd::Params::default() };
+    sgd::reference(&rule(weight.len()), &state, weight, &grad_weight);
+    sgd::reference(&rule(bias.len()), &state, bias, &grad_bias);
+}
+
+fn with_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: Multiply<F>) {
+    let MomentumParams { m, n, k, weight_decay, momentum, nesterov } = call.params();
+    let [
+        Bound::Word(state),
+        Bound::FloatMut(weight),
+        Bound::FloatMut(bias),
+        Bound::Float(grad),
+        Bound::Float(x),
+        Bound::FloatMut(weight_velocity),
+        Bound::FloatMut(bias_velocity),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    // From the second step on the velocity counts, and at the first it is 0.
+    let state = StepState { step: 1, ..StepState::from_words(state) };
+    let (grad_weight, grad_bias) = gradients(&matmul::Params { m, n, k }, grad, x, multiply);
+    let rule = |count: usize| sgd::Params { count: count as u32, momentum, dampening: 0.0, nesterov, weight_decay };
+    sgd::reference_momentum(&rule(weight.len()), &state, weight, &grad_weight, weight_velocity);
+    sgd::reference_momentum(&rule(bias.len()), &state, bias, &grad_bias, bias_velocity);
+}
+
+/// Gradients of weight and bias.
+fn gradients<F: Float>(params: &matmul::Params, grad: &[F], x: &[F], multiply: Multiply<F>) -> (Vec<F>, Vec<F>) {
+    let outputs = params.m as usize;
+    let mut grad_weight = vec![F::ZERO; outputs * params.n as usize];
+    multiply(Matmul::TN, params, grad, x, &mut grad_weight);
+    let mut grad_bias = vec![F::ZERO; outputs];
+    for row in grad.chunks_exact(outputs) {
+        grad_bias.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
+    }
+    (grad_weight, grad_bias)
+}

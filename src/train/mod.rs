@@ -2,6 +2,8 @@
 
 mod early_stopping;
 mod evaluate;
+mod gradcheck;
+mod kinks;
 mod model;
 mod model_file;
 mod program;
@@ -9,13 +11,16 @@ mod report;
 mod resident;
 mod run;
 mod run_folder;
+mod step;
 mod trainer;
 
 pub use early_stopping::{EarlyStopping, Monitor};
 pub use evaluate::Evaluation;
+pub use gradcheck::{CheckOptions, Deviation, GradCheck, TensorCheck};
 pub use model::{Model, Target, probabilities};
 pub use program::{BatchSize, Batches, Program, ProgramSpec};
 pub use report::{EpochReport, Event, Flow, History};
 pub use resident::{ResidentRows, RowsSpec, TargetSpec};
 pub use run_folder::RunFolder;
+pub use step::Step;
 pub use trainer::Trainer;

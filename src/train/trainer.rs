@@ -180,11 +180,16 @@ impl Trainer {
     }
 
     fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
+        Program::build(&self.spec(train, test)?)
+    }
+
+    /// Everything that decides the graph of a run on `train`, once model and data are known to fit.
+    pub(super) fn spec(&self, train: &Dataset, test: Option<&Dataset>) -> Result<ProgramSpec<'_>> {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
             self.check_width(&data.targets)?;
         }
-        Program::build(&ProgramSpec {
+        Ok(ProgramSpec {
             model: &self.model,
             loss: self.loss,
             penalty: self.penalty,
@@ -290,7 +295,7 @@ impl Trainer {
         Ok(history)
     }
 
-    fn initial_values(&self) -> Result<Vec<Tensor>> {
+    pub(super) fn initial_values(&self) -> Result<Vec<Tensor>> {
         let drawn = self.model.initialize(self.seed)?;
         let Some(given) = &self.initial else { return Ok(drawn) };
         let shapes = |tensors: &[Tensor]| tensors.iter().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>();

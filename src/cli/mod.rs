@@ -2,11 +2,13 @@
 
 mod devices;
 mod eval;
+mod gradcheck;
 mod options;
 mod output;
 mod predict;
 mod recipe;
 mod rows;
+mod task;
 mod train;
 
 use anygrad::Error;
@@ -31,6 +33,12 @@ enum Verb {
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
     Predict(predict::PredictOptions),
+    /// Compare the gradients of a step with difference quotients in f64, and CPU and GPU in f32 with f64.
+    ///
+    /// It takes the flags of `train` that decide model, loss and data, and checks the first 8 training rows, or as many as
+    /// --batch-size says. Without arguments: the digits, 64-64-10. Exit code 1 if a gradient is out of its bounds.
+    #[command(allow_negative_numbers = true)]
+    Gradcheck(Box<gradcheck::GradcheckOptions>),
     /// List the devices that can be used.
     Devices(devices::DevicesOptions),
 }
@@ -45,6 +53,7 @@ pub fn run() -> ExitCode {
         Verb::Train(options) => train::run(&options),
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
+        Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Devices(options) => devices::run(&options),
     };
     match outcome {

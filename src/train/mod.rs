@@ -1,11 +1,14 @@
 //! Training: the whole run as one plan, the loop that replays it, the trained model and its file.
 
+mod board;
 mod early_stopping;
 mod evaluate;
+mod explain;
 mod gradcheck;
 mod kinks;
 mod model;
 mod model_file;
+mod notation;
 mod program;
 mod report;
 mod resident;
@@ -16,6 +19,7 @@ mod trainer;
 
 pub use early_stopping::{EarlyStopping, Monitor};
 pub use evaluate::Evaluation;
+pub use explain::{Explained, Explanation, Quantity, Stage};
 pub use gradcheck::{CheckOptions, Deviation, GradCheck, TensorCheck};
 pub use model::{Model, Target, probabilities};
 pub use program::{BatchSize, Batches, Program, ProgramSpec};

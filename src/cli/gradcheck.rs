@@ -112,10 +112,14 @@ fn print_text(check: &GradCheck) {
             tensor.checked,
             tensor.kinks,
             tensor.largest_gradient,
-            relative(&tensor.differences),
+            if tensor.checked > 0 { relative(&tensor.differences) } else { "-".into() },
             relative(&tensor.cpu),
             tensor.device.map_or(String::new(), |deviation| gpu(&relative(&deviation))),
-            if tensor.is_ok() { "ok" } else { "FAIL" }
+            match (tensor.is_ok(), tensor.checked) {
+                (true, _) => "ok",
+                (false, 0) => "UNCHECKED",
+                (false, _) => "FAIL",
+            }
         ));
     }
     let wrong = check.tensors.iter().filter(|tensor| !tensor.is_ok()).count();
@@ -124,7 +128,7 @@ fn print_text(check: &GradCheck) {
     GradCheck::bounds().iter().for_each(|line| print_line(line));
     print_line(&match wrong {
         0 => format!("all {} tensors within bounds, {elements} elements against differences", check.tensors.len()),
-        _ => format!("{wrong} of {} tensors FAIL", check.tensors.len()),
+        _ => format!("{wrong} of {} tensors out of bounds or unchecked", check.tensors.len()),
     });
 }
 

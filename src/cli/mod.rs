@@ -2,6 +2,7 @@
 
 mod devices;
 mod eval;
+mod explain;
 mod gradcheck;
 mod options;
 mod output;
@@ -39,6 +40,12 @@ enum Verb {
     /// --batch-size says. Without arguments: the digits, 64-64-10. Exit code 1 if a gradient is out of its bounds.
     #[command(allow_negative_numbers = true)]
     Gradcheck(Box<gradcheck::GradcheckOptions>),
+    /// Show one row through one training step: values, local derivatives, gradients, update, with formulas.
+    ///
+    /// It takes the flags of `train`. Without a config file or --data it takes a net small enough to follow by hand:
+    /// exclusive or, three hidden units, plain descent with learning rate 0.1.
+    #[command(allow_negative_numbers = true)]
+    Explain(Box<explain::ExplainOptions>),
     /// List the devices that can be used.
     Devices(devices::DevicesOptions),
 }
@@ -54,6 +61,7 @@ pub fn run() -> ExitCode {
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
+        Verb::Explain(mut options) => explain::run(&mut options),
         Verb::Devices(options) => devices::run(&options),
     };
     match outcome {

@@ -5,9 +5,9 @@
 //! term is what rounding of the loss leaves after division by 2h, with room. An element is left out, and counted as a
 //! kink, if between θ−h and θ+h a number changes sign at which the function has a kink (the input of a ReLU, a margin).
 //!
-//! In f32 every element is compared with f64, within `F32_OWN` of the largest gradient of its tensor plus `F32_ALL` of
-//! the largest of all: what rounding leaves, as each element is a sum in which terms may cancel. A unit that lies within
-//! f32 rounding of a kink can fall to different sides in f32 and f64; another seed moves it.
+//! In f32 every element is compared with f64, within `F32_OWN` of the largest gradient of its tensor, about what WGSL's
+//! roundoff of 2⁻²³ can make of a sum of 784 terms, plus `F32_ALL` of the largest of all, for sums whose terms cancel.
+//! A unit that lies within f32 rounding of a kink can fall to different sides in f32 and f64; another seed moves it.
 
 use super::kinks::Kinks;
 use super::step::Step;
@@ -137,22 +137,22 @@ impl TensorCheck {
 
     /// What is wrong.
     fn complaint(&self) -> String {
+        if self.checked == 0 {
+            let remedy = "so nothing was compared: use another seed or init";
+            return format!("all {} sampled elements of `{}` lie at a kink, {remedy}", self.kinks, self.name);
+        }
         let gpu = self.device.filter(|device| !device.is_ok());
-        let (deviation, against) = match (self.checked, self.differences.is_ok(), gpu) {
-            (0, ..) => {
-                let (name, kinks) = (&self.name, self.kinks);
-                let remedy = "so nothing was compared: use another seed or init";
-                return format!("all {kinks} sampled elements of `{name}` lie at a kink, {remedy}");
-            }
-            (_, false, _) => (self.differences, "the difference quotient"),
-            (_, true, Some(device)) => (device, "on the device, in f64"),
-            (_, true, None) => (self.cpu, "on the CPU in f32, in f64"),
+        let (deviation, by, against) = match (self.differences.is_ok(), gpu) {
+            (false, _) => (self.differences, "by the graph", "by the difference quotient"),
+            (true, Some(device)) => (device, "on the device", "in f64"),
+            (true, None) => (self.cpu, "on the CPU in f32", "in f64"),
         };
-        let (found, expected) = (deviation.found, deviation.expected);
-        let place = place(&self.shape, deviation.element);
         format!(
-            "`{}`{place} is {found:.6e}, {against} {expected:.6e}; an op between it and the loss is wrong: please report it",
-            self.name
+            "`{}`{} is {:.6e} {by} and {:.6e} {against}; an op at it or right behind it is wrong: please report it",
+            self.name,
+            place(&self.shape, deviation.element),
+            deviation.found,
+            deviation.expected
         )
     }
 }

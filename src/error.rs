@@ -123,6 +123,14 @@ pub enum Error {
         /// The API's message.
         message: String,
     },
+    /// Gradients that differ from what they are compared with, or could not be compared.
+    #[error("gradient check failed for {tensors}: {detail}")]
+    GradientCheck {
+        /// The parameters, such as `0.weight, 0.bias`.
+        tensors: String,
+        /// The worst element of the one nearest to the loss, and what to do.
+        detail: String,
+    },
     /// Training produced NaN or infinity.
     #[error(
         "training diverged: the {what} at step {step} (epoch {epoch}) is {value}; lower the learning rate or scale the data"

@@ -41,6 +41,8 @@ pub enum Purpose {
     Synthetic = 4,
     /// Which rows go into the test set.
     Split = 5,
+    /// Which elements of a tensor are looked at; `id` is the tensor's number.
+    Sample = 6,
 }
 
 /// Key of the stream for `purpose` and `id` under the user's `seed`.

@@ -1,24 +1,22 @@
 //! Gradients of every op in mid-graph against central differences in f64, on the CPU twins.
 //!
 //! Each op stands between a product with fixed numbers (so that its inputs are not the parameters themselves) and
-//! another one (so that the gradient that reaches it is not 1). Step 10⁻⁶, tolerance 10⁻³ relative + 10⁻⁵ absolute.
+//! another one (so that the gradient that reaches it is not 1). The check is the library's, [`Step::check_gradients`],
+//! which states step and bounds, over all elements.
 
 mod common;
 
-use anygrad::backend::cpu::CpuExecutor;
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::Access;
 use anygrad::ops::{
     Op, Operation, activation::Activate, activation::Activation, broadcast_rows::BroadcastRows, column_sum::ColumnSum,
     elementwise::Elementwise, matmul::Matmul,
 };
-use anygrad::plan::{PhaseId, Plan};
+use anygrad::train::{CheckOptions, Step};
 use common::{Case, Data, Values, draw_inputs};
 
-const STEP: f64 = 1e-6;
-
 /// Reduces a value to one number with different weights for its elements.
-fn weighted_total(graph: &mut Graph, x: ValueId, constants: &mut Vec<(ValueId, Vec<f64>)>) -> ValueId {
+fn weighted_total(graph: &mut Graph, x: ValueId, constants: &mut Vec<(ValueId, Vec<f32>)>) -> ValueId {
     let mut matrix = x;
     if graph.shape(x).dims().len() == 1 {
         matrix = graph.apply(BroadcastRows { rows: 1, scale: 1.0 }, &[x]).expect("a row");
@@ -31,73 +29,36 @@ fn weighted_total(graph: &mut Graph, x: ValueId, constants: &mut Vec<(ValueId, V
     graph.apply(Matmul::NT, &[row, weights]).expect("one number")
 }
 
-fn constant(graph: &mut Graph, dims: &[usize], constants: &mut Vec<(ValueId, Vec<f64>)>) -> ValueId {
+fn constant(graph: &mut Graph, dims: &[usize], constants: &mut Vec<(ValueId, Vec<f32>)>) -> ValueId {
     let id = graph.declare("constant", dims.to_vec(), DType::F32, Role::State);
     let count = dims.iter().product();
     let mut stream = common::stream(1000 + constants.len() as u32);
-    constants.push((id, (0..count).map(|_| 0.5 + f64::from(stream.next_unit())).collect()));
+    constants.push((id, (0..count).map(|_| 0.5 + stream.next_unit()).collect()));
     id
 }
 
-fn times_constant(graph: &mut Graph, x: ValueId, constants: &mut Vec<(ValueId, Vec<f64>)>) -> ValueId {
+fn times_constant(graph: &mut Graph, x: ValueId, constants: &mut Vec<(ValueId, Vec<f32>)>) -> ValueId {
     let dims = graph.shape(x).dims().to_vec();
     let factor = constant(graph, &dims, constants);
     graph.apply(Elementwise::Multiply, &[x, factor]).expect("a product")
 }
 
 /// Compares analytic and numeric gradients of every element of every parameter; returns how many.
-fn check(name: &str, mut graph: Graph, loss: ValueId, values: &[(ValueId, Data64)]) -> usize {
+fn check(name: &str, mut graph: Graph, loss: ValueId, floats: Vec<(ValueId, Vec<f32>)>, words: Words) -> usize {
     let parameters: Vec<ValueId> =
-        values.iter().map(|v| v.0).filter(|&id| graph.value(id).role == Role::Parameter).collect();
+        floats.iter().map(|v| v.0).filter(|&id| graph.value(id).role == Role::Parameter).collect();
     let gradients = graph.gradients(loss, &parameters).unwrap_or_else(|e| panic!("{name}: {e}"));
-    for &id in gradients.iter().chain([&loss]) {
-        if !graph.value(id).role.is_persistent() {
-            graph.set_role(id, Role::Output);
-        }
-    }
-    let state = graph.declared_step_state();
-    let plan = Plan::new(graph, &anygrad::kernel::Target::DOWNLEVEL).expect("a plan");
-    let mut executor = CpuExecutor::<f64>::new(plan).expect("memory");
-    for (id, data) in values {
-        match data {
-            Data64::Float(data) => executor.write(*id, data).expect("a value"),
-            Data64::Word(data) => executor.write_words(*id, data).expect("a value"),
-        }
-    }
-    if let Some(state) = state {
-        executor.write_words(state, &common::step_state()).expect("state");
-    }
-    executor.run(PhaseId::FIRST, 1);
-    let analytic: Vec<Vec<f64>> = gradients.iter().map(|&g| executor.read(g).expect("a gradient")).collect();
-    let mut checked = 0;
-    for (&parameter, analytic) in parameters.iter().zip(&analytic) {
-        let at = executor.read(parameter).expect("a parameter");
-        for i in 0..at.len() {
-            let mut loss_at = |offset: f64| {
-                let mut moved = at.clone();
-                moved[i] += offset;
-                executor.write(parameter, &moved).expect("a parameter");
-                executor.run(PhaseId::FIRST, 1);
-                executor.read(loss).expect("a loss")[0]
-            };
-            let numeric = (loss_at(STEP) - loss_at(-STEP)) / (2.0 * STEP);
-            let error = (analytic[i] - numeric).abs();
-            assert!(
-                error <= 1e-5 + 1e-3 * numeric.abs(),
-                "{name}: {parameter:?}[{i}]: analytic {}, numeric {numeric}",
-                analytic[i]
-            );
-            checked += 1;
-        }
-        executor.write(parameter, &at).expect("a parameter");
-    }
-    checked
+    let state = graph.declared_step_state().map(|id| (id, common::step_state().to_vec()));
+    let words = words.into_iter().chain(state).collect();
+    let step = Step { graph, loss, parameters, gradients, floats, words };
+    let options = CheckOptions { elements: usize::MAX, ..CheckOptions::default() };
+    let check = step.check_gradients_blocking(&options).unwrap_or_else(|e| panic!("{name}: {e}"));
+    check.verdict().unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert!(check.tensors.iter().all(|tensor| tensor.kinks == 0), "{name}: {check:?}");
+    check.tensors.iter().map(|tensor| tensor.checked).sum()
 }
 
-enum Data64 {
-    Float(Vec<f64>),
-    Word(Vec<u32>),
-}
+type Words = Vec<(ValueId, Vec<u32>)>;
 
 /// Whether the op has a derivative: it computes floats from floats, and is not itself part of a backward pass.
 fn is_differentiable(op: &Op) -> bool {
@@ -126,7 +87,7 @@ fn is_differentiable(op: &Op) -> bool {
 fn check_case(case: &Case, seed: u32) -> usize {
     let mut graph = Graph::new();
     let mut constants = Vec::new();
-    let mut values = Vec::new();
+    let (mut floats, mut words) = (Vec::new(), Vec::new());
     let bindings = case.op.spec().bindings.iter().filter(|b| b.access != Access::Uniform);
     let data = draw_inputs(case, Values::Unit, &mut common::stream(seed));
     let mut inputs = Vec::new();
@@ -135,19 +96,16 @@ fn check_case(case: &Case, seed: u32) -> usize {
         let is_data = *dtype != DType::F32 || binding.name == "expected";
         let role = if is_data { Role::State } else { Role::Parameter };
         let id = graph.declare(binding.name, shape, *dtype, role);
-        values.push((
-            id,
-            match data {
-                Data::Float(data) => Data64::Float(data.into_iter().map(f64::from).collect()),
-                Data::Word(data) => Data64::Word(data),
-            },
-        ));
+        match data {
+            Data::Float(data) => floats.push((id, data)),
+            Data::Word(data) => words.push((id, data)),
+        }
         inputs.push(if is_data { id } else { times_constant(&mut graph, id, &mut constants) });
     }
     let output = graph.apply(case.op.clone(), &inputs).expect("a valid case");
     let loss = weighted_total(&mut graph, output, &mut constants);
-    values.extend(constants.into_iter().map(|(id, data)| (id, Data64::Float(data))));
-    check(&format!("{:?}", case.op), graph, loss, &values)
+    floats.extend(constants);
+    check(&format!("{:?}", case.op), graph, loss, floats, words)
 }
 
 #[test]
@@ -179,10 +137,9 @@ fn gradients_that_meet_are_added() {
     let sum = graph.apply(Elementwise::Add, &[bent, x]).expect("a skip connection");
     let loss = weighted_total(&mut graph, sum, &mut constants);
     let mut stream = common::stream(77);
-    let start = (0..9).map(|_| f64::from(stream.next_unit()) - 0.5).collect();
-    let mut values = vec![(x, Data64::Float(start))];
-    values.extend(constants.into_iter().map(|(id, data)| (id, Data64::Float(data))));
-    assert_eq!(check("skip connection", graph, loss, &values), 9);
+    let mut floats = vec![(x, (0..9).map(|_| stream.next_unit() - 0.5).collect())];
+    floats.extend(constants);
+    assert_eq!(check("skip connection", graph, loss, floats, Vec::new()), 9);
 }
 
 #[test]

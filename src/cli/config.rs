@@ -64,6 +64,14 @@ impl Config {
     }
 }
 
+/// Adds to an error the line of the config file that it comes from, if one is named.
+pub fn located(path: Option<&Path>, error: Error) -> Error {
+    match Config::read(path) {
+        Ok(config) => config.locate(error),
+        Err(_) => error,
+    }
+}
+
 /// Where in the file the cause of an error stands.
 fn find(table: &DeTable<'_>, error: &Error) -> Option<usize> {
     match error {

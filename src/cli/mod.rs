@@ -3,16 +3,20 @@
 mod config;
 mod devices;
 mod eval;
+mod explain;
+mod gradcheck;
 mod options;
 mod output;
 mod predict;
 mod recipe;
 mod rows;
+mod task;
 mod train;
 
 use anygrad::Error;
 use clap::{CommandFactory, Parser, Subcommand};
 use output::{note, output_failure};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Neural-network training on any GPU through WebGPU, and on the CPU where there is none.
@@ -32,8 +36,32 @@ enum Verb {
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
     Predict(predict::PredictOptions),
+    /// Compare the gradients of a step with difference quotients in f64, and CPU and GPU in f32 with f64.
+    ///
+    /// It takes the flags of `train` that decide model, loss and data, and checks the first 8 training rows, or as many as
+    /// --batch-size says. Without arguments: the digits, 64-64-10. Exit code 1 if a gradient is out of its bounds.
+    #[command(allow_negative_numbers = true)]
+    Gradcheck(Box<gradcheck::GradcheckOptions>),
+    /// Show one row through one training step: values, local derivatives, gradients, update, with formulas.
+    ///
+    /// It takes the flags of `train`. Without a config file or --data it takes a net small enough to follow by hand:
+    /// exclusive or, three hidden units, plain descent with learning rate 0.1.
+    #[command(allow_negative_numbers = true)]
+    Explain(Box<explain::ExplainOptions>),
     /// List the devices that can be used.
     Devices(devices::DevicesOptions),
+}
+
+impl Verb {
+    /// The config file that the verb is given.
+    fn config(&self) -> Option<&Path> {
+        match self {
+            Verb::Train(options) => options.config.as_deref(),
+            Verb::Gradcheck(options) => options.train.config.as_deref(),
+            Verb::Explain(options) => options.train.config.as_deref(),
+            Verb::Eval(_) | Verb::Predict(_) | Verb::Devices(_) => None,
+        }
+    }
 }
 
 /// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged.
@@ -42,10 +70,13 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    let config = cli.verb.config().map(Path::to_path_buf);
     let outcome = match cli.verb {
         Verb::Train(options) => train::run(&options),
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
+        Verb::Gradcheck(options) => gradcheck::run(&options),
+        Verb::Explain(mut options) => explain::run(&mut options),
         Verb::Devices(options) => devices::run(&options),
     };
     match outcome {
@@ -57,6 +88,7 @@ pub fn run() -> ExitCode {
             }
         },
         Err(error) => {
+            let error = config::located(config.as_deref(), error);
             note(&format!("error: {error}"));
             ExitCode::from(exit_code(&error))
         }

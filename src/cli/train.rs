@@ -1,11 +1,11 @@
 //! `anygrad train`
 
-use super::config::Config;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
 use super::recipe::Recipe;
+use super::task::Task;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::{Fractions, Source, Split, TargetKind, Targets, load};
+use anygrad::data::{Source, Split, Targets};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::train::{History, Model, RunFolder, Trainer};
@@ -16,22 +16,7 @@ use std::time::Instant;
 
 /// Trains, evaluates, writes the run folder.
 pub fn run(options: &TrainOptions) -> Result<()> {
-    let config = Config::read(options.config.as_deref())?;
-    train(&config, options).map_err(|error| config.locate(error))
-}
-
-fn train(config: &Config, options: &TrainOptions) -> Result<()> {
-    let mut recipe = Recipe::new(config, options)?;
-    let kind = match &recipe.loss {
-        Some(loss) if !loss.takes_values() => TargetKind::Labels,
-        Some(loss) if !loss.takes_labels() => TargetKind::Values,
-        Some(_) => TargetKind::Auto,
-        None => TargetKind::Auto,
-    };
-    let table = &recipe.data;
-    let fractions = Fractions { test: table.test_fraction, validation: table.validation_fraction };
-    let data = load(&table.source, table.target.as_deref(), kind, fractions, recipe.seed)?;
-    let (model, loss) = recipe.complete(options, &data)?;
+    let Task { recipe, data, model, loss } = Task::new(options)?;
     let choice = choose(&recipe, &model, &loss, &data)?;
     announce(&recipe, &model, &data, &choice);
 
@@ -66,7 +51,8 @@ fn train(config: &Config, options: &TrainOptions) -> Result<()> {
     finish(options.format, &trained, &history, &choice, seconds, &data, &mut sink)
 }
 
-fn trainer(recipe: &Recipe, model: Sequential, loss: &Loss) -> Trainer {
+/// The trainer that a recipe describes, on the CPU.
+pub(super) fn trainer(recipe: &Recipe, model: Sequential, loss: &Loss) -> Trainer {
     let optimizer = recipe.optimizer.unwrap_or_else(|| Sgd::new(0.1).momentum(0.9).into());
     let trainer = Trainer::new(model, loss.clone(), optimizer)
         .epochs(recipe.train.epochs)

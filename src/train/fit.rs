@@ -147,7 +147,7 @@ impl Trainer {
         Ok(Rates { table, entries_per_epoch })
     }
 
-    fn initial_values(&self) -> Result<Vec<Tensor>> {
+    pub(super) fn initial_values(&self) -> Result<Vec<Tensor>> {
         let drawn = self.model.initialize(self.seed)?;
         let Some(given) = &self.initial else { return Ok(drawn) };
         let shapes = |tensors: &[Tensor]| tensors.iter().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>();

@@ -323,7 +323,7 @@ impl Program {
 }
 
 /// The penalty on all weights: parameters of at least two extents.
-fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Result<Option<ValueId>> {
+pub(super) fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Result<Option<ValueId>> {
     if penalty == Penalty::NONE {
         return Ok(None);
     }
@@ -339,7 +339,7 @@ fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Resul
     Ok(total)
 }
 
-fn check(spec: &ProgramSpec<'_>) -> Result<()> {
+pub(super) fn check(spec: &ProgramSpec<'_>) -> Result<()> {
     spec.optimizer.validate()?;
     spec.loss.validate()?;
     spec.clipping.validate()?;

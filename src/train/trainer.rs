@@ -225,6 +225,11 @@ impl Trainer {
     }
 
     pub(super) fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
+        Program::build(&self.spec(train, test)?)
+    }
+
+    /// Everything that decides the graph of a run on `train`, once model and data are known to fit.
+    pub(super) fn spec(&self, train: &Dataset, test: Option<&Dataset>) -> Result<ProgramSpec<'_>> {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
             self.check_width(&data.targets)?;
@@ -241,7 +246,7 @@ impl Trainer {
         if let Some(weights) = &self.loss.class_weights {
             weights.resolve(&train.targets)?;
         }
-        Program::build(&ProgramSpec {
+        Ok(ProgramSpec {
             model: &self.model,
             loss: &self.loss,
             penalty: self.penalty,
@@ -255,6 +260,11 @@ impl Trainer {
             train: RowsSpec::of(train),
             test: test.map(RowsSpec::of),
         })
+    }
+
+    /// The learning rate at the start of the schedule.
+    pub(super) fn first_learning_rate(&self) -> f32 {
+        self.schedule.table(self.optimizer.learning_rate(), 1, 1)[0]
     }
 
     /// Targets of binary cross-entropy are probabilities.

@@ -1,0 +1,359 @@
+//! What [`explain`](super::explain) shows, before it has numbers: the graph of a step, and for each formula the values of the
+//! graph that it takes and gives.
+
+use super::explain::Stage;
+use super::notation::{self, symbol};
+use super::program::ProgramSpec;
+use super::step::{Inputs, Objective};
+use crate::data::{Dataset, Preprocessing, Targets};
+use crate::error::Result;
+use crate::graph::{DType, Graph, Node, Role, ValueId};
+use crate::nn::Form;
+use crate::ops::Op;
+use crate::ops::activation::{Activate, ActivateGrad, Activation};
+use crate::ops::dropout::Dropout;
+use crate::ops::elementwise::Elementwise;
+use crate::ops::label_values::LabelValues;
+use crate::ops::matmul::Matmul;
+use crate::ops::penalty::Penalty;
+use crate::ops::softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
+use std::collections::{HashMap, HashSet};
+
+/// When a value is read: after forward and backward pass, or after update and second pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    Before,
+    After,
+}
+
+/// A step whose numbers are still to be read.
+pub(super) struct Draft {
+    pub stage: Stage,
+    pub layer: Option<usize>,
+    pub formula: String,
+    pub values: Vec<(String, ValueId, Moment)>,
+}
+
+/// A part of the forward pass that the lectures write as one formula.
+struct Link {
+    layer: Option<usize>,
+    kind: Kind,
+    inputs: Vec<ValueId>,
+    output: ValueId,
+}
+
+enum Kind {
+    /// Inputs: x, weight, and bias if there is one.
+    Linear,
+    Activation(Activation),
+    Dropout(Dropout),
+    Other(&'static str),
+}
+
+/// The graph of the step with everything that is shown, and the steps as far as they are known before it runs.
+pub(super) struct Board<'a> {
+    spec: &'a ProgramSpec<'a>,
+    pub graph: Graph,
+    pub floats: Vec<(ValueId, Vec<f32>)>,
+    pub words: Vec<(ValueId, Vec<u32>)>,
+    symbols: HashMap<ValueId, String>,
+    gradients: HashMap<ValueId, ValueId>,
+    /// Parameters and what has their shape; of other values the first extent counts rows.
+    parameter_like: HashSet<ValueId>,
+    pub drafts: Vec<Draft>,
+}
+
+impl<'a> Board<'a> {
+    /// The board for one row.
+    pub fn draw(spec: &'a ProgramSpec<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
+        let Inputs { mut graph, x, target, class_weights, parameters, floats, words } = inputs;
+        let kept: Vec<Vec<ValueId>> =
+            parameters.iter().map(|&parameter| spec.optimizer.declare_state(&mut graph, parameter)).collect();
+        graph.begin_phase("step");
+        let objective = Objective::append(&mut graph, spec, &parameters, x, (target, class_weights))?;
+        let (symbols, gradients) = (HashMap::from([(x, "x".to_string())]), HashMap::new());
+        let parameter_like = parameters.iter().chain(kept.iter().flatten()).copied().collect();
+        let drafts = Vec::new();
+        let mut board = Board { spec, graph, floats, words, symbols, gradients, parameter_like, drafts };
+        let links = board.links(objective.forward_nodes);
+        board.differentiate(&links, objective.total, &parameters)?;
+
+        let y = match &batch.targets {
+            Targets::Labels { classes, data: labels, .. } => {
+                let label = labels.first().copied().unwrap_or(0);
+                format!("y = {label}, the class `{}`", classes.get(label as usize).map_or("", String::as_str))
+            }
+            Targets::Values { names, .. } => format!("y = {}", names.join(", ")),
+        };
+        let prepared = if batch.preprocessing == Preprocessing::None { "" } else { " as the model takes it" };
+        let mut values = vec![("x".to_string(), x)];
+        values.extend((board.graph.value(target).dtype == DType::F32).then(|| ("y".to_string(), target)));
+        board.write(Stage::Input, None, format!("x = row {row} of {}{prepared}, {y}", batch.name), values);
+        for link in &links {
+            board.forward(link)?;
+        }
+        board.loss(&objective, target)?;
+        for link in links.iter().rev() {
+            board.backward(link);
+        }
+        board.update(&parameters, &kept)?;
+        board.graph.begin_phase("after");
+        let after = Objective::append(&mut board.graph, spec, &parameters, x, (target, class_weights))?;
+        let mut values = Vec::new();
+        for (symbol, before, after) in [("L", objective.loss, after.loss), ("J", objective.total, after.total)] {
+            if symbol == board.objective() || symbol == "L" {
+                values.push((format!("{symbol} before"), before, Moment::Before));
+                values.push((format!("{symbol} after"), after, Moment::After));
+            }
+        }
+        let formula = "the same row with the new weights".to_string();
+        board.drafts.push(Draft { stage: Stage::After, layer: None, formula, values });
+        for index in 0..board.graph.values().len() {
+            let id = ValueId(index as u32);
+            if !board.graph.value(id).role.is_persistent() {
+                board.graph.set_role(id, Role::Output);
+            }
+        }
+        Ok(board)
+    }
+
+    /// What is minimized: the loss L, or with a penalty R their sum J.
+    fn objective(&self) -> &'static str {
+        if self.spec.penalty == Penalty::NONE { "L" } else { "J" }
+    }
+
+    fn symbol(&self, value: ValueId) -> String {
+        self.symbols.get(&value).cloned().unwrap_or_else(|| self.graph.value(value).name.clone())
+    }
+
+    /// δ for what a linear layer puts out, ∂L/∂ for other values.
+    fn gradient_symbol(&self, value: ValueId) -> String {
+        let of = self.symbol(value);
+        of.strip_prefix('z').map_or_else(|| format!("∂L/∂{of}"), |number| format!("δ{number}"))
+    }
+
+    fn write(&mut self, stage: Stage, layer: Option<usize>, formula: String, values: Vec<(String, ValueId)>) {
+        let values = values.into_iter().map(|(symbol, value)| (symbol, value, Moment::Before)).collect();
+        self.drafts.push(Draft { stage, layer, formula, values });
+    }
+
+    /// Names a value; a second one of the same name gets a prime.
+    fn name(&mut self, value: ValueId, mut symbol: String) {
+        while self.symbols.values().any(|taken| *taken == symbol) {
+            symbol.push('′');
+        }
+        self.symbols.insert(value, symbol);
+    }
+
+    /// The parts of the forward pass, the first `count` nodes, with names for their values.
+    fn links(&mut self, count: usize) -> Vec<Link> {
+        let nodes: Vec<Node> = self.graph.nodes()[..count].to_vec();
+        let mut links: Vec<Link> = Vec::new();
+        let mut number = 0;
+        for node in &nodes {
+            let layer = node.label.split('.').next().and_then(|layer| layer.parse().ok());
+            let has_parameter = node.inputs.get(1).is_some_and(|&id| self.is_parameter(id));
+            let continues = links.last().is_some_and(|link| link.output == node.inputs[0] && link.inputs.len() == 2);
+            let mut inputs = node.inputs.clone();
+            let (kind, symbol) = match &node.op {
+                Op::Matmul(Matmul::NT) if has_parameter => {
+                    number += 1;
+                    self.name(inputs[1], symbol("W", number));
+                    (Kind::Linear, symbol("z", number))
+                }
+                Op::AddBias(_) if has_parameter && continues => {
+                    // Completes the linear part in front of it.
+                    self.name(inputs[1], symbol("b", number));
+                    let Some(product) = links.pop() else { continue };
+                    let name = self.symbols.remove(&product.output).unwrap_or_default();
+                    inputs = [product.inputs, vec![inputs[1]]].concat();
+                    (Kind::Linear, name)
+                }
+                Op::Activate(Activate(activation)) => (Kind::Activation(*activation), symbol("a", number)),
+                Op::Dropout(dropout) => (Kind::Dropout(*dropout), symbol("ã", number)),
+                op => (Kind::Other(op.name()), symbol("h", number)),
+            };
+            let output = node.outputs[0];
+            self.name(output, symbol);
+            links.push(Link { layer, kind, inputs, output });
+        }
+        links
+    }
+
+    fn is_parameter(&self, value: ValueId) -> bool {
+        self.graph.value(value).role == Role::Parameter
+    }
+
+    /// Gradients of the parameters and of everything on the way that depends on one.
+    fn differentiate(&mut self, links: &[Link], total: ValueId, parameters: &[ValueId]) -> Result<()> {
+        let mut targets = parameters.to_vec();
+        for link in links {
+            if link.inputs.iter().any(|input| targets.contains(input)) {
+                targets.push(link.output);
+            }
+        }
+        let gradients = self.graph.gradients(total, &targets)?;
+        self.parameter_like.extend(&gradients[..parameters.len()]);
+        self.gradients = targets.into_iter().zip(gradients).collect();
+        self.graph.set_scope("explain");
+        Ok(())
+    }
+
+    /// A value of the shape of `like` in which every element is 1.
+    fn ones(&mut self, like: ValueId) -> ValueId {
+        let shape = self.graph.shape(like).clone();
+        self.graph.declare("ones", shape, DType::F32, Role::Constant(1.0))
+    }
+
+    fn forward(&mut self, link: &Link) -> Result<()> {
+        let (x, y) = (self.symbol(link.inputs[0]), self.symbol(link.output));
+        let stage = Stage::Forward;
+        match &link.kind {
+            Kind::Linear => {
+                let weight = self.symbol(link.inputs[1]);
+                let mut values = vec![(weight.clone(), link.inputs[1])];
+                let (mut formula, mut derivatives) =
+                    (format!("{y} = {weight}·{x}"), format!("∂{y}/∂{weight} = {x}ᵀ,  ∂{y}/∂{x} = {weight}"));
+                if let Some(&bias) = link.inputs.get(2) {
+                    let symbol = self.symbol(bias);
+                    formula.push_str(&format!(" + {symbol}"));
+                    derivatives.push_str(&format!(",  ∂{y}/∂{symbol} = 1"));
+                    values.push((symbol, bias));
+                }
+                values.push((y, link.output));
+                self.write(stage, link.layer, formula, values);
+                self.write(stage, link.layer, derivatives, Vec::new());
+            }
+            Kind::Activation(activation) => {
+                let (function, derivative) = notation::activation(*activation, &x, &y);
+                let saved = if activation.derivative_uses_output() { link.output } else { link.inputs[0] };
+                let ones = self.ones(link.output);
+                let slope = self.graph.apply(ActivateGrad(*activation), &[saved, ones])?;
+                self.write(stage, link.layer, format!("{y} = {function}"), vec![(y.clone(), link.output)]);
+                let of = format!("∂{y}/∂{x}");
+                self.write(stage, link.layer, format!("{of} = {derivative}"), vec![(of, slope)]);
+            }
+            Kind::Dropout(dropout) => {
+                let ones = self.ones(link.output);
+                let mask = self.graph.apply(*dropout, &[ones])?;
+                let name = y.replace('ã', "m");
+                let values = vec![(name.clone(), mask), (y.clone(), link.output)];
+                let Dropout { rate, scale, .. } = dropout;
+                let chance = format!("{name} is 0 with probability {rate}, else {scale}");
+                self.write(stage, link.layer, format!("{y} = {name} ⊙ {x},  {chance}"), values);
+                self.write(stage, link.layer, format!("∂{y}/∂{x} = {name}"), Vec::new());
+            }
+            Kind::Other(op) => {
+                let inputs: Vec<String> = link.inputs.iter().map(|&input| self.symbol(input)).collect();
+                let formula = format!("{y} = {op}({})", inputs.join(", "));
+                self.write(stage, link.layer, formula, vec![(y, link.output)]);
+            }
+        }
+        Ok(())
+    }
+
+    fn loss(&mut self, objective: &Objective, target: ValueId) -> Result<()> {
+        let output = objective.output;
+        let z = self.symbol(output);
+        let outputs = self.graph.shape(output).elements();
+        let (formula, derivative) = notation::loss(self.spec, &z, outputs);
+        let mut values = Vec::new();
+        match self.spec.loss.form {
+            Form::CrossEntropy { .. } => {
+                let label = self.words.iter().find(|(id, _)| *id == target).and_then(|(_, labels)| labels.first());
+                let one_hot = (0..outputs).map(|class| f32::from(u8::from(Some(class as u32) == label.copied())));
+                let one_hot = one_hot.collect();
+                let y = self.graph.declare("one_hot", [1, outputs], DType::F32, Role::State);
+                self.floats.push((y, one_hot));
+                let one = self.graph.declare("one", [1, 1], DType::F32, Role::Constant(1.0));
+                let gradient = SoftmaxCrossEntropyGrad(SoftmaxCrossEntropy::PLAIN);
+                let difference = self.graph.apply(gradient, &[output, target, one])?;
+                let p = self.graph.apply(Elementwise::Add, &[difference, y])?;
+                values.extend([("y".to_string(), y), ("p".to_string(), p)]);
+            }
+            Form::BinaryCrossEntropy => {
+                let is_label = self.graph.value(target).dtype == DType::U32;
+                let y = if is_label { self.graph.apply(LabelValues, &[target])? } else { target };
+                let p = self.graph.apply(Activate(Activation::Sigmoid), &[output])?;
+                values.extend([("y".to_string(), y), ("p".to_string(), p)]);
+            }
+            _ => {}
+        }
+        values.push(("L".into(), objective.loss));
+        self.write(Stage::Loss, None, formula, values);
+        if let Some(penalty) = objective.penalty {
+            let (formula, _) = notation::penalty(self.spec.penalty, "w");
+            self.write(Stage::Loss, None, formula, vec![("R".into(), penalty)]);
+            self.write(Stage::Loss, None, "J = L + R".into(), vec![("J".into(), objective.total)]);
+        }
+        if let Some(&gradient) = self.gradients.get(&output) {
+            let of = self.gradient_symbol(output);
+            let written_out = if of.starts_with('δ') { format!("{of} = ∂L/∂{z}") } else { of.clone() };
+            self.write(Stage::Loss, None, format!("{written_out} = {derivative}"), vec![(of, gradient)]);
+        }
+        Ok(())
+    }
+
+    fn backward(&mut self, link: &Link) {
+        if !self.gradients.contains_key(&link.output) {
+            return;
+        }
+        let (y, incoming) = (self.symbol(link.output), self.gradient_symbol(link.output));
+        // The parameters first: the gradient of the input leads on to the next layer.
+        for i in (1..link.inputs.len()).chain([0]) {
+            let input = link.inputs[i];
+            let Some(&gradient) = self.gradients.get(&input) else { continue };
+            let x = self.symbol(input);
+            let of = if self.is_parameter(input) {
+                format!("∂{}/∂{x}", self.objective())
+            } else {
+                self.gradient_symbol(input)
+            };
+            let written_out = if of.starts_with('δ') { format!("{of} = ∂L/∂{x}") } else { of.clone() };
+            let rule = match (&link.kind, i) {
+                (Kind::Linear, 0) => format!("{}ᵀ·{incoming}", self.symbol(link.inputs[1])),
+                (Kind::Linear, 1) => format!("{incoming}·{}ᵀ", self.symbol(link.inputs[0])),
+                (Kind::Linear, _) => incoming.clone(),
+                (Kind::Activation(_), _) => format!("{incoming} ⊙ ∂{y}/∂{x}"),
+                (Kind::Dropout(_), _) => format!("{incoming} ⊙ {}", y.replace('ã', "m")),
+                (Kind::Other(_), _) => format!("{incoming}·∂{y}/∂{x}"),
+            };
+            let is_weight = self.is_parameter(input) && self.graph.shape(input).dims().len() >= 2;
+            let penalty = if is_weight { notation::penalty(self.spec.penalty, &x).1 } else { String::new() };
+            self.write(Stage::Backward, link.layer, format!("{written_out} = {rule}{penalty}"), vec![(of, gradient)]);
+        }
+    }
+
+    fn update(&mut self, parameters: &[ValueId], kept: &[Vec<ValueId>]) -> Result<()> {
+        for rule in notation::update(self.spec.optimizer, self.objective()) {
+            self.write(Stage::Update, None, rule, Vec::new());
+        }
+        self.graph.begin_phase("update");
+        let gradients = parameters.iter().filter_map(|parameter| self.gradients.get(parameter).copied()).collect();
+        let gradients = self.spec.clipping.apply(&mut self.graph, gradients)?;
+        for limit in notation::clipping(self.spec.clipping) {
+            self.write(Stage::Update, None, limit, Vec::new());
+        }
+        let updated = parameters.iter().zip(kept).filter(|(parameter, _)| self.gradients.contains_key(parameter));
+        let updated: Vec<(ValueId, &Vec<ValueId>)> = updated.map(|(&parameter, kept)| (parameter, kept)).collect();
+        for ((parameter, kept), gradient) in updated.into_iter().zip(gradients) {
+            self.spec.optimizer.update(&mut self.graph, parameter, gradient, kept)?;
+            let (name, w) = (self.graph.value(parameter).name.clone(), self.symbol(parameter));
+            let layer = name.split('.').next().and_then(|layer| layer.parse().ok());
+            let mut values = vec![(format!("{w} before"), parameter, Moment::Before)];
+            for &state in kept {
+                let letter = notation::kept(self.spec.optimizer, &self.graph.value(state).name);
+                values.push((letter, state, Moment::After));
+            }
+            values.push((format!("{w} after"), parameter, Moment::After));
+            self.drafts.push(Draft { stage: Stage::Update, layer, formula: format!("w = {w}, `{name}`"), values });
+        }
+        Ok(())
+    }
+
+    /// The extents to show: without rows, of which there is one, where a value has rows.
+    pub fn shape(&self, value: ValueId) -> Vec<usize> {
+        let dims = self.graph.shape(value).dims();
+        if self.parameter_like.contains(&value) { dims.to_vec() } else { dims.iter().skip(1).copied().collect() }
+    }
+}

@@ -1,0 +1,136 @@
+//! One row through one training step, as a lecture writes it on the board: values, local derivatives, gradients, update.
+//!
+//! Every number is read from the graph that ran. Where a step of training does not compute what a lecture shows (f′ alone,
+//! a dropout mask, softmax), the graph gets a node for it, of the same ops.
+
+use super::board::{Board, Moment};
+use super::step::Inputs;
+use super::trainer::Trainer;
+use crate::backend::{Device, Executor};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::plan::{PhaseId, Plan};
+
+/// One row through one training step.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Explanation {
+    /// In the order in which they are computed.
+    pub steps: Vec<Explained>,
+}
+
+/// One formula with its numbers.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Explained {
+    /// Part of the training step.
+    pub stage: Stage,
+    /// Position of the layer in the model, where it belongs to one.
+    pub layer: Option<usize>,
+    /// The formula.
+    pub formula: String,
+    /// What it takes and gives.
+    pub values: Vec<Quantity>,
+}
+
+/// Part of a training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The row.
+    Input,
+    /// From the row to the output, with local derivatives.
+    Forward,
+    /// The loss, and its derivative by the output.
+    Loss,
+    /// Gradients, from the output to the first layer.
+    Backward,
+    /// The optimizer's step.
+    Update,
+    /// The loss of the same row with the new weights.
+    After,
+}
+
+/// A named tensor. Rows of the batch, of which there is one, are left out of its shape.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Quantity {
+    /// Its symbol, such as `W⁽¹⁾`.
+    pub symbol: String,
+    /// Extents: none for a number, one for a vector, two for a matrix.
+    pub shape: Vec<usize>,
+    /// Elements, row-major.
+    pub values: Vec<f32>,
+}
+
+impl Trainer {
+    /// The first training step on row number `row` of `data` alone, run on `device`. Dropout drops as it would in that
+    /// step, and again in the same way when the loss is computed with the new weights.
+    ///
+    /// ```
+    /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let trainer = Trainer::new(Sequential::new(2).linear(3).relu().linear(2), Loss::cross_entropy(), Sgd::new(0.1));
+    /// let explanation = trainer.explain_blocking(&data::xor(8, 0)?, 0, &Device::cpu())?;
+    /// assert!(explanation.steps.iter().any(|step| step.formula == "z⁽¹⁾ = W⁽¹⁾·x + b⁽¹⁾"));
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if there is no such row; if model, loss and data do not fit together; what the device
+    /// reports.
+    pub async fn explain(&self, data: &Dataset, row: usize, device: &Device) -> Result<Explanation> {
+        if row >= data.rows() {
+            let expected = format!("there are {} rows, counted from 0", data.rows());
+            return Err(Error::option("row", row, &expected));
+        }
+        let batch = data.select(&[row]);
+        let spec = self.spec(&batch, None)?;
+        let inputs = Inputs::declare(&spec, &batch, self.initial_values()?, self.first_learning_rate())?;
+        Board::draw(&spec, &batch, inputs, row)?.run(device).await
+    }
+
+    /// [`Trainer::explain`], blocking.
+    ///
+    /// # Errors
+    /// As [`Trainer::explain`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn explain_blocking(&self, data: &Dataset, row: usize, device: &Device) -> Result<Explanation> {
+        pollster::block_on(self.explain(data, row, device))
+    }
+}
+
+impl Board<'_> {
+    /// Runs the graph and fills in the numbers.
+    async fn run(self, device: &Device) -> Result<Explanation> {
+        let mut executor = device.load(Plan::new(self.graph.clone(), &device.target())?).await?;
+        for (value, data) in &self.floats {
+            executor.write(*value, data)?;
+        }
+        for (value, data) in &self.words {
+            executor.write_words(*value, data)?;
+        }
+        let mut steps: Vec<Explained> = Vec::new();
+        for draft in &self.drafts {
+            let (stage, layer, formula) = (draft.stage, draft.layer, draft.formula.clone());
+            steps.push(Explained { stage, layer, formula, values: Vec::new() });
+        }
+        executor.run(&[(PhaseId::FIRST, 1)])?;
+        let before = self.read(&mut executor, Moment::Before).await?;
+        executor.run(&[(PhaseId(1), 1), (PhaseId(2), 1)])?;
+        let after = self.read(&mut executor, Moment::After).await?;
+        // Both lists are in the order of the drafts; within a draft what comes before stands first.
+        for (step, quantity) in before.into_iter().chain(after) {
+            steps[step].values.push(quantity);
+        }
+        Ok(Explanation { steps })
+    }
+
+    /// What is to be read at `moment`, with the number of its step.
+    async fn read(&self, executor: &mut Executor, moment: Moment) -> Result<Vec<(usize, Quantity)>> {
+        let mut quantities = Vec::new();
+        for (step, draft) in self.drafts.iter().enumerate() {
+            for (symbol, value, _) in draft.values.iter().filter(|(_, _, when)| *when == moment) {
+                let values = executor.read(*value).await?;
+                quantities.push((step, Quantity { symbol: symbol.clone(), shape: self.shape(*value), values }));
+            }
+        }
+        Ok(quantities)
+    }
+}

@@ -141,6 +141,8 @@ pub enum Shared {
     Activation,
     /// The counter-based generator.
     Random,
+    /// Products of matrices in register tiles.
+    Product,
     /// Sums over a workgroup in a fixed order.
     Reduce,
     /// The struct `StepState`.
@@ -149,7 +151,8 @@ pub enum Shared {
 
 impl Shared {
     /// All parts.
-    pub const ALL: [Shared; 5] = [Shared::Grid, Shared::Activation, Shared::Random, Shared::Reduce, Shared::Step];
+    pub const ALL: [Shared; 6] =
+        [Shared::Grid, Shared::Activation, Shared::Random, Shared::Product, Shared::Reduce, Shared::Step];
 
     /// File name in `shaders/shared/`.
     pub fn file(self) -> &'static str {
@@ -157,6 +160,7 @@ impl Shared {
             Shared::Grid => "grid.wgsl",
             Shared::Activation => "activation.wgsl",
             Shared::Random => "random.wgsl",
+            Shared::Product => "product.wgsl",
             Shared::Reduce => "reduce.wgsl",
             Shared::Step => "step.wgsl",
         }
@@ -168,6 +172,7 @@ impl Shared {
             Shared::Grid => include_str!("../../shaders/shared/grid.wgsl"),
             Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
             Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
+            Shared::Product => include_str!("../../shaders/shared/product.wgsl"),
             Shared::Reduce => include_str!("../../shaders/shared/reduce.wgsl"),
             Shared::Step => include_str!("../../shaders/shared/step.wgsl"),
         }

@@ -6,7 +6,7 @@
 use super::{KernelSpec, Variant};
 use std::fmt::Write;
 
-/// The constant that says how many elements a `Cell` holds: 1 or 4.
+/// The constant that says how many elements a `Cell` holds, 1 or 4; also as the end of a name, for one of several.
 pub const CELL: &str = "CELL";
 
 /// The complete WGSL module of `variant` with the constants of one dispatch.
@@ -16,11 +16,11 @@ pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> St
     for (name, value) in own.iter().chain(variant.constants).chain(specialization) {
         let _ = writeln!(wgsl, "const {name}: u32 = {value}u;");
     }
-    // What one invocation of an elementwise kernel takes: one element or four neighbours.
-    match variant.constants.iter().find(|(name, _)| *name == CELL) {
-        Some((_, 4)) => wgsl.push_str("alias Cell = vec4<Elem>;\n"),
-        Some(_) => wgsl.push_str("alias Cell = Elem;\n"),
-        None => {}
+    // What one invocation takes at once: one element or four neighbours. CELL becomes the type Cell, A_CELL ACell.
+    for (name, cell) in variant.constants.iter().filter(|(name, _)| name.ends_with(CELL)) {
+        let prefix = name.trim_end_matches(CELL).trim_end_matches('_');
+        let element = if *cell == 4 { "vec4<Elem>" } else { "Elem" };
+        let _ = writeln!(wgsl, "alias {prefix}Cell = {element};");
     }
     for part in variant.shared {
         wgsl.push('\n');

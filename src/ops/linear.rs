@@ -5,8 +5,8 @@
 //! ([`plan::fuse`](crate::plan)): it has no gradient of its own. Two trips through memory fewer.
 
 use super::activation::Activation;
-use super::matmul::{self, Matmul};
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::matmul::{self, Matmul, product_variants};
+use super::{Operation, Workgroups, element_grid, extent};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
@@ -39,7 +39,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("bias"), Binding::write("c")],
     params: Params::LAYOUT,
     specialization: &["ACTIVATION"],
-    variants: one_variant!("linear", "linear.wgsl", [Grid, Activation], 64),
+    variants: product_variants!("linear", [Activation], [("TRANSPOSE_A", 0), ("TRANSPOSE_B", 1)], Params, k, k),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -75,7 +75,7 @@ impl Operation for Linear {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        element_grid(m * n, variant)
+        if variant.name == "plain" { element_grid(m * n, variant) } else { matmul::register_tiles(m, n) }
     }
 }
 

@@ -9,9 +9,9 @@
 //! [`Sgd`](super::sgd::Sgd) steps, and is put in their place after differentiation ([`plan::fuse`](crate::plan)). The
 //! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
 
-use super::matmul::{self, Matmul};
+use super::matmul::{self, Matmul, product_variants};
 use super::sgd::{self, Sgd};
-use super::{Operation, Workgroups, extent, linear_grid, one_variant};
+use super::{Operation, Workgroups, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
@@ -70,7 +70,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("linear_update", "linear_update.wgsl", [Grid, Step], 64),
+    variants: product_variants!("linear_update", [Step], [("TRANSPOSE_A", 1), ("TRANSPOSE_B", 0)], Params, m, n),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -89,7 +89,14 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: MomentumParams::LAYOUT,
     specialization: &[],
-    variants: one_variant!("linear_update_momentum", "linear_update_momentum.wgsl", [Grid, Step], 64),
+    variants: product_variants!(
+        "linear_update_momentum",
+        [Step],
+        [("TRANSPOSE_A", 1), ("TRANSPOSE_B", 0)],
+        MomentumParams,
+        m,
+        n
+    ),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
@@ -137,6 +144,9 @@ impl Operation for LinearUpdate {
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         // Both layouts start with the same members.
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(&params[..size_of::<Params>()]);
+        if variant.name != "plain" {
+            return matmul::register_tiles(m, n);
+        }
         let elements = u64::from(m) * (u64::from(n) + 1);
         linear_grid(elements.div_ceil(u64::from(variant.workgroup_size)))
     }

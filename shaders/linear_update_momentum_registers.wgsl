@@ -1,0 +1,87 @@
+// Gradients of a layer's weight and bias, and their SGD step with momentum in place.
+// m outputs, n inputs, k rows of the batch: a is the gradient of the layer's output [k, m], b the layer's input [k, n].
+// A tile of 8 x 16 weights per invocation (see shared/product.wgsl); that of the first column steps the bias too.
+
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    weight_decay: f32,
+    momentum: f32,
+    nesterov: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> bias: array<Elem>;
+@group(0) @binding(4) var<storage, read> a: array<ACell>;
+@group(0) @binding(5) var<storage, read> b: array<BCell>;
+@group(0) @binding(6) var<storage, read_write> weight_velocity: array<Elem>;
+@group(0) @binding(7) var<storage, read_write> bias_velocity: array<Elem>;
+
+// How far a weight moves against its direction, given gradient with decay and new velocity.
+fn stride(g: f32, v: f32) -> f32 {
+    return step_state.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
+}
+
+fn step_weight(row: u32, column: u32, gradient: f32) {
+    if column < params.n {
+        let at = row * params.n + column;
+        let w = weight[at];
+        let g = gradient + params.weight_decay * w;
+        let v = params.momentum * weight_velocity[at] + g;
+        weight_velocity[at] = v;
+        weight[at] = w - stride(g, v);
+    }
+}
+
+fn step_bias(row: u32, gradient: f32) {
+    if row < params.m {
+        let w = bias[row];
+        let g = gradient + params.weight_decay * w;
+        let v = params.momentum * bias_velocity[row] + g;
+        bias_velocity[row] = v;
+        bias[row] = w - stride(g, v);
+    }
+}
+
+fn store_four(row: u32, column: u32, value: vec4<f32>) {
+    step_weight(row, column, value.x);
+    step_weight(row, column + 1u, value.y);
+    step_weight(row, column + 2u, value.z);
+    step_weight(row, column + 3u, value.w);
+}
+
+// Sums of columns row to row + 7 of the gradient, and the step of their biases.
+fn step_biases(row: u32) {
+    var upper = vec4<f32>(0.0);
+    var lower = vec4<f32>(0.0);
+    for (var k = 0u; k < params.k; k++) {
+        upper += four_of_a(k, row / 4u, params.m);
+        lower += four_of_a(k, row / 4u + 1u, params.m);
+    }
+    step_bias(row, upper.x);
+    step_bias(row + 1u, upper.y);
+    step_bias(row + 2u, upper.z);
+    step_bias(row + 3u, upper.w);
+    step_bias(row + 4u, lower.x);
+    step_bias(row + 5u, lower.y);
+    step_bias(row + 6u, lower.z);
+    step_bias(row + 7u, lower.w);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn linear_update_momentum_registers(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let origin = tile_origin(group, groups, local);
+    if origin.x < params.m {
+        multiply_tile(origin);
+        if origin.y == 0u {
+            step_biases(origin.x);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// Gradients of a layer's weight and bias, and their SGD step in place: w -= rate * (a^T * b + decay * w).
+// m outputs, n inputs, k rows of the batch: a is the gradient of the layer's output [k, m], b the layer's input [k, n].
+// A tile of 8 x 16 weights per invocation (see shared/product.wgsl); that of the first column steps the bias too.
+
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    weight_decay: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
+@group(0) @binding(3) var<storage, read_write> bias: array<Elem>;
+@group(0) @binding(4) var<storage, read> a: array<ACell>;
+@group(0) @binding(5) var<storage, read> b: array<BCell>;
+
+fn step_weight(row: u32, column: u32, gradient: f32) {
+    if column < params.n {
+        let at = row * params.n + column;
+        let w = weight[at];
+        weight[at] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
+    }
+}
+
+fn step_bias(row: u32, gradient: f32) {
+    if row < params.m {
+        let w = bias[row];
+        bias[row] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
+    }
+}
+
+fn store_four(row: u32, column: u32, value: vec4<f32>) {
+    step_weight(row, column, value.x);
+    step_weight(row, column + 1u, value.y);
+    step_weight(row, column + 2u, value.z);
+    step_weight(row, column + 3u, value.w);
+}
+
+// Sums of columns row to row + 7 of the gradient, and the step of their biases.
+fn step_biases(row: u32) {
+    var upper = vec4<f32>(0.0);
+    var lower = vec4<f32>(0.0);
+    for (var k = 0u; k < params.k; k++) {
+        upper += four_of_a(k, row / 4u, params.m);
+        lower += four_of_a(k, row / 4u + 1u, params.m);
+    }
+    step_bias(row, upper.x);
+    step_bias(row + 1u, upper.y);
+    step_bias(row + 2u, upper.z);
+    step_bias(row + 3u, upper.w);
+    step_bias(row + 4u, lower.x);
+    step_bias(row + 5u, lower.y);
+    step_bias(row + 6u, lower.z);
+    step_bias(row + 7u, lower.w);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn linear_update_registers(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let origin = tile_origin(group, groups, local);
+    if origin.x < params.m {
+        multiply_tile(origin);
+        if origin.y == 0u {
+            step_biases(origin.x);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+// op(A) * op(B) in tiles of 8 x 16 per invocation, in registers, without workgroup memory and barriers: on drivers that
+// run on a CPU these cost more than they save. A kernel that uses it declares `params` with m, n and k, the matrices
+// `a` and `b`, and `store_four`, which takes four neighbours of a finished row (those past column n are to be dropped).
+// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]. A_CELL, B_CELL: 4 where the stored rows are whole
+// vec4, else 1. Rows and columns past the edge are clamped on reading, so that the inner loop has no branch.
+
+// Eight rows of four: of A along K, or of a tile of C along N. Members instead of an array, because indexed arrays
+// stay in memory where a driver does not unroll the loop.
+struct Rows {
+    r0: vec4<f32>,
+    r1: vec4<f32>,
+    r2: vec4<f32>,
+    r3: vec4<f32>,
+    r4: vec4<f32>,
+    r5: vec4<f32>,
+    r6: vec4<f32>,
+    r7: vec4<f32>,
+}
+
+// sums += rows * factors, where column i of `factors` holds the factors of element i of a row.
+fn multiply_add(sums: ptr<function, Rows>, rows: Rows, factors: mat4x4<f32>) {
+    (*sums).r0 += factors * rows.r0;
+    (*sums).r1 += factors * rows.r1;
+    (*sums).r2 += factors * rows.r2;
+    (*sums).r3 += factors * rows.r3;
+    (*sums).r4 += factors * rows.r4;
+    (*sums).r5 += factors * rows.r5;
+    (*sums).r6 += factors * rows.r6;
+    (*sums).r7 += factors * rows.r7;
+}
+
+// sums += column * row, with eight elements of a column of op(A) and four of a row of op(B).
+fn add_outer_product(sums: ptr<function, Rows>, upper: vec4<f32>, lower: vec4<f32>, row: vec4<f32>) {
+    (*sums).r0 += upper.x * row;
+    (*sums).r1 += upper.y * row;
+    (*sums).r2 += upper.z * row;
+    (*sums).r3 += upper.w * row;
+    (*sums).r4 += lower.x * row;
+    (*sums).r5 += lower.y * row;
+    (*sums).r6 += lower.z * row;
+    (*sums).r7 += lower.w * row;
+}
+
+// Four elements from 4 * four on of row `row` of A as stored, in rows of `length`; past the end the last element.
+fn four_of_a(row: u32, four: u32, length: u32) -> vec4<f32> {
+    if A_CELL == 4u {
+        let fours = length / 4u;
+        return vec4<f32>(a[row * fours + min(four, fours - 1u)]);
+    }
+    let start = row * length;
+    let at = vec4<u32>(start) + min(vec4<u32>(4u * four) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(length - 1u));
+    return vec4<f32>(vec4<f32>(a[at.x]).x, vec4<f32>(a[at.y]).x, vec4<f32>(a[at.z]).x, vec4<f32>(a[at.w]).x);
+}
+
+// The same of B.
+fn four_of_b(row: u32, four: u32, length: u32) -> vec4<f32> {
+    if B_CELL == 4u {
+        let fours = length / 4u;
+        return vec4<f32>(b[row * fours + min(four, fours - 1u)]);
+    }
+    let start = row * length;
+    let at = vec4<u32>(start) + min(vec4<u32>(4u * four) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(length - 1u));
+    return vec4<f32>(vec4<f32>(b[at.x]).x, vec4<f32>(b[at.y]).x, vec4<f32>(b[at.z]).x, vec4<f32>(b[at.w]).x);
+}
+
+// Eight rows of A [M, K] from `row` on, elements 4k to 4k + 3; those that `within` masks are 0.
+fn rows_of_a(row: u32, k: u32, within: vec4<f32>) -> Rows {
+    let last = params.m - 1u;
+    return Rows(
+        within * four_of_a(min(row, last), k, params.k),
+        within * four_of_a(min(row + 1u, last), k, params.k),
+        within * four_of_a(min(row + 2u, last), k, params.k),
+        within * four_of_a(min(row + 3u, last), k, params.k),
+        within * four_of_a(min(row + 4u, last), k, params.k),
+        within * four_of_a(min(row + 5u, last), k, params.k),
+        within * four_of_a(min(row + 6u, last), k, params.k),
+        within * four_of_a(min(row + 7u, last), k, params.k),
+    );
+}
+
+// Rows 4k to 4k + 3 of op(B), four columns from `column` on, as columns of a matrix.
+fn block_of_b(k: u32, column: u32) -> mat4x4<f32> {
+    if TRANSPOSE_B == 1u {
+        let last = params.n - 1u;
+        return transpose(mat4x4<f32>(
+            four_of_b(min(column, last), k, params.k),
+            four_of_b(min(column + 1u, last), k, params.k),
+            four_of_b(min(column + 2u, last), k, params.k),
+            four_of_b(min(column + 3u, last), k, params.k),
+        ));
+    }
+    let first = 4u * k;
+    let last = params.k - 1u;
+    return mat4x4<f32>(
+        four_of_b(min(first, last), column / 4u, params.n),
+        four_of_b(min(first + 1u, last), column / 4u, params.n),
+        four_of_b(min(first + 2u, last), column / 4u, params.n),
+        four_of_b(min(first + 3u, last), column / 4u, params.n),
+    );
+}
+
+fn store_rows(row: u32, column: u32, rows: Rows) {
+    store_inside(row, column, rows.r0);
+    store_inside(row + 1u, column, rows.r1);
+    store_inside(row + 2u, column, rows.r2);
+    store_inside(row + 3u, column, rows.r3);
+    store_inside(row + 4u, column, rows.r4);
+    store_inside(row + 5u, column, rows.r5);
+    store_inside(row + 6u, column, rows.r6);
+    store_inside(row + 7u, column, rows.r7);
+}
+
+fn store_inside(row: u32, column: u32, value: vec4<f32>) {
+    if row < params.m && column < params.n {
+        store_four(row, column, value);
+    }
+}
+
+// First row and first column of the tile of an invocation; row m if there is none left.
+fn tile_origin(group: vec3<u32>, groups: vec3<u32>, local: u32) -> vec2<u32> {
+    let tiles_n = (params.n + 15u) / 16u;
+    let tile = (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
+    return vec2<u32>(min((tile / tiles_n) * 8u, params.m), (tile % tiles_n) * 16u);
+}
+
+// Computes the tile with this origin and stores it.
+fn multiply_tile(origin: vec2<u32>) {
+    let row = origin.x;
+    let column = origin.y;
+    var sums_0: Rows;
+    var sums_1: Rows;
+    var sums_2: Rows;
+    var sums_3: Rows;
+    if TRANSPOSE_A == 1u {
+        for (var k = 0u; k < params.k; k++) {
+            let upper = four_of_a(k, row / 4u, params.m);
+            let lower = four_of_a(k, row / 4u + 1u, params.m);
+            let four = column / 4u;
+            add_outer_product(&sums_0, upper, lower, four_of_b(k, four, params.n));
+            add_outer_product(&sums_1, upper, lower, four_of_b(k, four + 1u, params.n));
+            add_outer_product(&sums_2, upper, lower, four_of_b(k, four + 2u, params.n));
+            add_outer_product(&sums_3, upper, lower, four_of_b(k, four + 3u, params.n));
+        }
+    } else {
+        let steps = (params.k + 3u) / 4u;
+        for (var k = 0u; k < steps; k++) {
+            // Only where K is no multiple of four can a factor lie past its end.
+            let at = vec4<u32>(4u * k) + vec4<u32>(0u, 1u, 2u, 3u);
+            let within = select(select(vec4<f32>(0.0), vec4<f32>(1.0), at < vec4<u32>(params.k)), vec4<f32>(1.0), A_CELL == 4u);
+            let rows = rows_of_a(row, k, within);
+            multiply_add(&sums_0, rows, block_of_b(k, column));
+            multiply_add(&sums_1, rows, block_of_b(k, column + 4u));
+            multiply_add(&sums_2, rows, block_of_b(k, column + 8u));
+            multiply_add(&sums_3, rows, block_of_b(k, column + 12u));
+        }
+    }
+    store_rows(row, column, sums_0);
+    store_rows(row, column + 4u, sums_1);
+    store_rows(row, column + 8u, sums_2);
+    store_rows(row, column + 12u, sums_3);
+}

@@ -7,6 +7,7 @@ mod init;
 mod layer;
 mod linear;
 mod loss;
+mod loss_table;
 mod sequential;
 mod tensor;
 

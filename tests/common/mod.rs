@@ -1,6 +1,7 @@
 //! What several test files share: the device under test, random values, one op as a plan, counts of comparisons.
 #![allow(dead_code)]
 
+pub mod bounds;
 #[cfg(feature = "cli")]
 pub mod program;
 

@@ -53,6 +53,8 @@ pub struct Variant {
     pub suits: Suits,
     /// Whether it can run with these `Params` (as bytes) and constants of the dispatch.
     pub accepts: Accepts,
+    /// Whether it is worth running with them, where a variant before it can too: what plans go by without tuning.
+    pub pays: Accepts,
 }
 
 impl Variant {
@@ -71,19 +73,24 @@ impl Variant {
 /// Constants by name, as they are emitted into WGSL.
 pub type Constants = [(&'static str, u32)];
 
-/// Whether a variant can run with these `Params` (as bytes) and constants of the dispatch.
+/// A question to a variant about the `Params` (as bytes) and constants of a dispatch.
 pub type Accepts = fn(&[u8], &Constants) -> bool;
+
+/// The answer of variants to which the shape does not matter.
+pub const ALWAYS: Accepts = |_, _| true;
 
 /// What a device must have to run a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requirements {
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
+    /// Invocations per subgroup, exactly; 0 if it does without subgroups.
+    pub subgroup_size: u32,
 }
 
 impl Requirements {
     /// Nothing beyond WebGPU's downlevel limits.
-    pub const NONE: Requirements = Requirements { workgroup_bytes: 0 };
+    pub const NONE: Requirements = Requirements { workgroup_bytes: 0, subgroup_size: 0 };
 }
 
 /// Which kind of adapter a variant is fast on.
@@ -106,15 +113,21 @@ pub struct Target {
     pub workgroup_bytes: u32,
     /// Invocations per workgroup.
     pub workgroup_size: u32,
+    /// Invocations per subgroup; 0 if it has none, or if their size may vary.
+    pub subgroup_size: u32,
 }
 
 impl Target {
     /// WebGPU's downlevel defaults: what every device has.
-    pub const DOWNLEVEL: Target = Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256 };
+    pub const DOWNLEVEL: Target =
+        Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256, subgroup_size: 0 };
 
     /// Whether `variant` can run on this target at all.
     pub fn can_run(&self, variant: &Variant) -> bool {
-        variant.requirements.workgroup_bytes <= self.workgroup_bytes && variant.workgroup_size <= self.workgroup_size
+        let Requirements { workgroup_bytes, subgroup_size } = variant.requirements;
+        workgroup_bytes <= self.workgroup_bytes
+            && variant.workgroup_size <= self.workgroup_size
+            && (subgroup_size == 0 || subgroup_size == self.subgroup_size)
     }
 
     /// Whether `variant` is meant for this kind of adapter.
@@ -124,6 +137,14 @@ impl Target {
             Suits::Hardware => !self.software,
             Suits::Software => self.software,
         }
+    }
+
+    /// The variant for a dispatch, without tuning: the last that can run, suits and pays.
+    pub fn choose(&self, kernel: &'static KernelSpec, params: &[u8], constants: &Constants) -> &'static Variant {
+        let fits = |v: &&Variant| {
+            self.can_run(v) && self.suits(v) && (v.accepts)(params, constants) && (v.pays)(params, constants)
+        };
+        kernel.variants.iter().rev().find(fits).unwrap_or(&kernel.variants[0])
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    Accepts, Binding, Bound, Constants, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant,
+    ALWAYS, Accepts, Binding, Bound, Constants, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant,
     twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
@@ -83,7 +83,8 @@ pub const SPEC: KernelSpec = KernelSpec {
             constants: &[],
             requirements: Requirements::NONE,
             suits: Suits::Any,
-            accepts: |_, _| true,
+            accepts: ALWAYS,
+            pays: ALWAYS,
         },
         // A tile of C per workgroup through workgroup memory: what real GPUs want. The small tile keeps more
         // workgroups busy, the large one reads less.
@@ -91,7 +92,7 @@ pub const SPEC: KernelSpec = KernelSpec {
             "tiled_32",
             64,
             &[("TILE_M", 32), ("TILE_N", 32), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
-            |_, _| true,
+            ALWAYS,
         ),
         tiled(
             "tiled_64",
@@ -110,13 +111,53 @@ pub const SPEC: KernelSpec = KernelSpec {
             constants: &[],
             requirements: Requirements::NONE,
             suits: Suits::Software,
-            accepts: rows_are_aligned,
+            accepts: |params, form| aligned(params, form) == (true, true),
+            pays: ALWAYS,
         },
+        // The same, shared by a subgroup, so that each reads an eighth: 16 or 32 rows and 32 columns of C per workgroup.
+        // Reading rows that are not whole vec4 takes twice as long and compiles slower.
+        subgroup("subgroup_16_unaligned", &[("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 0)], ALWAYS, ALWAYS),
+        subgroup("subgroup_32_unaligned", &[("BLOCKS", 2), ("ALIGNED_A", 0), ("ALIGNED_B", 0)], ALWAYS, fills_32),
+        // Where one side is the number of classes, such as 10: in the gradients of the last layer.
+        subgroup(
+            "subgroup_16_unaligned_a",
+            &[("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 1)],
+            |params, form| aligned(params, form).1,
+            ALWAYS,
+        ),
+        subgroup(
+            "subgroup_16",
+            &[("BLOCKS", 1), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
+            |params, form| aligned(params, form) == (true, true),
+            ALWAYS,
+        ),
+        subgroup(
+            "subgroup_32",
+            &[("BLOCKS", 2), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
+            |params, form| aligned(params, form) == (true, true),
+            fills_32,
+        ),
     ],
     twin: twin!(call, fast = matmul_cpu::call),
 };
 
-const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Constants, accepts: Accepts) -> Variant {
+const fn subgroup(name: &'static str, constants: &'static Constants, accepts: Accepts, pays: Accepts) -> Variant {
+    Variant {
+        name,
+        file: "matmul_subgroup.wgsl",
+        source: include_str!("../../shaders/matmul_subgroup.wgsl"),
+        entry_point: "matmul_subgroup",
+        shared: &[],
+        workgroup_size: 8,
+        constants,
+        requirements: Requirements { subgroup_size: 8, ..Requirements::NONE },
+        suits: Suits::Software,
+        accepts,
+        pays,
+    }
+}
+
+const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Constants, pays: Accepts) -> Variant {
     Variant {
         name,
         file: "matmul_tiled.wgsl",
@@ -126,9 +167,10 @@ const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Cons
         workgroup_size,
         constants,
         // Two tiles of 64 × 16 floats at most.
-        requirements: Requirements { workgroup_bytes: 2 * 64 * 16 * 4 },
+        requirements: Requirements { workgroup_bytes: 2 * 64 * 16 * 4, ..Requirements::NONE },
         suits: Suits::Hardware,
-        accepts,
+        accepts: ALWAYS,
+        pays,
     }
 }
 
@@ -138,15 +180,20 @@ fn fills_64(params: &[u8], _: &Constants) -> bool {
     u64::from(p.m.div_ceil(64)) * u64::from(p.n.div_ceil(64)) >= 128
 }
 
-/// Whether the rows of A and B consist of whole vec4.
-fn rows_are_aligned(params: &[u8], specialization: &Constants) -> bool {
+/// Whether C has more than 16 rows, and enough 32 × 32 tiles for two cores: each costs a driver on a CPU less than two
+/// of 16 × 32.
+fn fills_32(params: &[u8], _: &Constants) -> bool {
     let p = bytemuck::pod_read_unaligned::<Params>(params);
-    let flag = |name| specialization.contains(&(name, 1));
-    match (flag("TRANSPOSE_A"), flag("TRANSPOSE_B")) {
-        (false, false) => p.k.is_multiple_of(4) && p.n.is_multiple_of(4),
-        (false, true) => p.k.is_multiple_of(4),
-        (true, _) => p.m.is_multiple_of(4) && p.n.is_multiple_of(4),
-    }
+    p.m > 16 && u64::from(p.m.div_ceil(32)) * u64::from(p.n.div_ceil(32)) >= 2
+}
+
+/// Whether the rows of A, and those of B, consist of whole vec4 as they are stored.
+fn aligned(params: &[u8], specialization: &Constants) -> (bool, bool) {
+    let p = bytemuck::pod_read_unaligned::<Params>(params);
+    let transposed = |name| specialization.contains(&(name, 1));
+    let row_of_a = if transposed("TRANSPOSE_A") { p.m } else { p.k };
+    let row_of_b = if transposed("TRANSPOSE_B") { p.k } else { p.n };
+    (row_of_a.is_multiple_of(4), row_of_b.is_multiple_of(4))
 }
 
 impl Operation for Matmul {
@@ -195,6 +242,7 @@ impl Operation for Matmul {
         linear_grid(match variant.name {
             "plain" => tiles(1, 1).div_ceil(u64::from(variant.workgroup_size)),
             "registers" => tiles(8, 16).div_ceil(u64::from(variant.workgroup_size)),
+            name if name.starts_with("subgroup") => tiles(16 * variant.constant("BLOCKS"), 32),
             _ => tiles(variant.constant("TILE_M"), variant.constant("TILE_N")),
         })
     }

@@ -113,6 +113,7 @@ macro_rules! one_variant {
             requirements: $crate::kernel::Requirements::NONE,
             suits: $crate::kernel::Suits::Any,
             accepts: |_, _| true,
+            pays: $crate::kernel::ALWAYS,
         }]
     };
 }
@@ -142,6 +143,7 @@ macro_rules! element_variants {
             requirements: $crate::kernel::Requirements::NONE,
             suits: $crate::kernel::Suits::Any,
             accepts: $accepts,
+            pays: $crate::kernel::ALWAYS,
         }
     };
 }

@@ -118,7 +118,7 @@ impl Adapter {
         let limits = granted.limits(&self.inner.limits());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("anygrad"),
-            required_features: wgpu::Features::empty(),
+            required_features: granted.features(self.inner.features()),
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -140,7 +140,7 @@ impl Adapter {
     }
 }
 
-/// Which limits a device is opened with.
+/// Which limits a device is opened with. All but the downlevel ones come with subgroups, where the adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
@@ -152,6 +152,13 @@ pub enum Granted {
 }
 
 impl Granted {
+    fn features(self, adapter: wgpu::Features) -> wgpu::Features {
+        match self {
+            Granted::Downlevel => wgpu::Features::empty(),
+            Granted::Default | Granted::Large => adapter & wgpu::Features::SUBGROUP,
+        }
+    }
+
     fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
         match self {
             Granted::Default => wgpu::Limits::default(),
@@ -206,7 +213,15 @@ impl GpuDevice {
             software: self.adapter.is_software(),
             workgroup_bytes: self.limits.max_compute_workgroup_storage_size,
             workgroup_size: self.limits.max_compute_invocations_per_workgroup,
+            subgroup_size: self.subgroup_size(),
         }
+    }
+
+    /// Invocations per subgroup, where kernels may use subgroups and all are of one size; else 0.
+    fn subgroup_size(&self) -> u32 {
+        let info = self.adapter.inner.get_info();
+        let usable = self.device.features().contains(wgpu::Features::SUBGROUP);
+        if usable && info.subgroup_min_size == info.subgroup_max_size { info.subgroup_min_size } else { 0 }
     }
 
     /// The limits it was opened with.

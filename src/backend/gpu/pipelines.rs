@@ -1,6 +1,6 @@
 //! Shader modules and pipelines, one per kernel, variant and set of constants.
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, bound_bytes};
 use super::device::GpuDevice;
 use crate::error::Result;
 use crate::kernel::{Access, source};
@@ -94,7 +94,7 @@ fn bind(
     let data = dispatch.buffers.iter().map(|bound| wgpu::BufferBinding {
         buffer: &buffers.data[bound.place.buffer.index()],
         offset: 0,
-        size: wgpu::BufferSize::new(4 * bound.place.words as u64),
+        size: wgpu::BufferSize::new(bound_bytes(bound.place.words)),
     });
     let entries: Vec<_> = std::iter::once(params)
         .chain(data)

@@ -1,6 +1,6 @@
 //! GFLOP/s of the matrix product in its three forms and GB/s of the elementwise kernels, every variant, every device.
 //!
-//! `cargo bench --bench kernels -- matmul`; the numbers are `Gelem/s`: 10⁹ operations, or 10⁹ bytes, a second.
+//! `cargo bench --bench kernels -- matmul`; more shapes of the product are in `--bench matmul`. The numbers are `Gelem/s`: 10⁹ operations, or 10⁹ bytes, a second.
 
 mod common;
 

@@ -57,7 +57,7 @@ fn step(c: &mut Criterion) {
                 test: None,
             })
             .expect("a program");
-            let plan = Plan::new(program.graph.clone(), &device.target()).expect("a plan");
+            let plan = Plan::fused(&program.graph, &device.target()).expect("a plan");
             let (begin, train_phase) =
                 (plan.phase("begin_epoch").expect("a phase"), plan.phase("train").expect("a phase"));
             let mut executor = block_on(device.load(plan)).expect("loaded");

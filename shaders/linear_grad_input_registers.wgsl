@@ -1,5 +1,5 @@
-// c = (a * b) * f'(saved), a tile of 8 x 16 per invocation: the gradient of a layer's input through the activation
-// before it; see shared/product.wgsl.
+// c = (a * b) * f'(saved), in register tiles: the gradient of a layer's input through the activation before it;
+// see shared/product.wgsl and shared/product_subgroup.wgsl.
 
 struct Params {
     m: u32,
@@ -34,8 +34,5 @@ fn linear_grad_input_registers(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let origin = tile_origin(group, groups, local);
-    if origin.x < params.m {
-        multiply_tile(origin);
-    }
+    multiply(group, groups, local);
 }

@@ -1,4 +1,5 @@
-// c = activation(a * b^T + bias), a tile of 8 x 16 per invocation: a fully connected layer; see shared/product.wgsl.
+// c = activation(a * b^T + bias), in register tiles: a fully connected layer; see shared/product.wgsl and
+// shared/product_subgroup.wgsl.
 
 struct Params {
     m: u32,
@@ -32,8 +33,5 @@ fn linear_registers(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let origin = tile_origin(group, groups, local);
-    if origin.x < params.m {
-        multiply_tile(origin);
-    }
+    multiply(group, groups, local);
 }

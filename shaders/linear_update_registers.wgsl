@@ -1,6 +1,7 @@
 // Gradients of a layer's weight and bias, and their SGD step in place: w -= rate * (a^T * b + decay * w).
 // m outputs, n inputs, k rows of the batch: a is the gradient of the layer's output [k, m], b the layer's input [k, n].
-// A tile of 8 x 16 weights per invocation (see shared/product.wgsl); that of the first column steps the bias too.
+// Weights in register tiles (see shared/product.wgsl and shared/product_subgroup.wgsl), biases spread over all
+// invocations.
 
 struct Params {
     m: u32,
@@ -25,10 +26,8 @@ fn step_weight(row: u32, column: u32, gradient: f32) {
 }
 
 fn step_bias(row: u32, gradient: f32) {
-    if row < params.m {
-        let w = bias[row];
-        bias[row] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
-    }
+    let w = bias[row];
+    bias[row] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
 }
 
 fn store_four(row: u32, column: u32, value: vec4<f32>) {
@@ -38,22 +37,14 @@ fn store_four(row: u32, column: u32, value: vec4<f32>) {
     step_weight(row, column + 3u, value.w);
 }
 
-// Sums of columns row to row + 7 of the gradient, and the step of their biases.
-fn step_biases(row: u32) {
-    var upper = vec4<f32>(0.0);
-    var lower = vec4<f32>(0.0);
+// Gradient of a bias: the sum of a column of A.
+fn column_sum(column: u32) -> f32 {
+    var sum = 0.0;
     for (var k = 0u; k < params.k; k++) {
-        upper += four_of_a(k, row / 4u, params.m);
-        lower += four_of_a(k, row / 4u + 1u, params.m);
+        let at = k * params.m + column;
+        sum += vec4<f32>(a[at / A_CELL])[at % A_CELL];
     }
-    step_bias(row, upper.x);
-    step_bias(row + 1u, upper.y);
-    step_bias(row + 2u, upper.z);
-    step_bias(row + 3u, upper.w);
-    step_bias(row + 4u, lower.x);
-    step_bias(row + 5u, lower.y);
-    step_bias(row + 6u, lower.z);
-    step_bias(row + 7u, lower.w);
+    return sum;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -62,11 +53,9 @@ fn linear_update_registers(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let origin = tile_origin(group, groups, local);
-    if origin.x < params.m {
-        multiply_tile(origin);
-        if origin.y == 0u {
-            step_biases(origin.x);
-        }
+    multiply(group, groups, local);
+    let invocation = (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
+    for (var row = invocation; row < params.m; row += groups.x * groups.y * WORKGROUP_SIZE) {
+        step_bias(row, column_sum(row));
     }
 }

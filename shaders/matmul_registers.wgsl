@@ -1,4 +1,4 @@
-// C = op(A) * op(B), a tile of 8 x 16 per invocation; see shared/product.wgsl.
+// C = op(A) * op(B) in register tiles; see shared/product.wgsl and shared/product_subgroup.wgsl.
 
 struct Params {
     m: u32,
@@ -13,7 +13,7 @@ struct Params {
 
 fn store_four(row: u32, column: u32, value: vec4<f32>) {
     let at = row * params.n + column;
-    c[at] = value.x;
+    if column < params.n { c[at] = value.x; }
     if column + 1u < params.n { c[at + 1u] = value.y; }
     if column + 2u < params.n { c[at + 2u] = value.z; }
     if column + 3u < params.n { c[at + 3u] = value.w; }
@@ -25,8 +25,5 @@ fn matmul_registers(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let origin = tile_origin(group, groups, local);
-    if origin.x < params.m {
-        multiply_tile(origin);
-    }
+    multiply(group, groups, local);
 }

@@ -104,6 +104,12 @@ fn sweep(device: &Arc<GpuDevice>, case: &Case, target: &Target, classes: &[Value
 }
 
 fn accepts(case: &Case, shapes: &[Shape], variant: &Variant) -> bool {
+    let (params, constants) = params(case, shapes);
+    (variant.accepts)(&params, &constants)
+}
+
+/// `Params` and constants of the case's dispatch.
+fn params(case: &Case, shapes: &[Shape]) -> (Vec<u8>, Vec<(&'static str, u32)>) {
     let kinds: Vec<DType> = case.inputs.iter().map(|i| i.1).collect();
     let values: Vec<_> = shapes
         .iter()
@@ -117,7 +123,7 @@ fn accepts(case: &Case, shapes: &[Shape], variant: &Variant) -> bool {
         .collect();
     let outputs = case.op.infer(&values.iter().collect::<Vec<_>>()).expect("valid");
     let all: Vec<&Shape> = shapes.iter().chain(outputs.iter().map(|o| &o.0)).collect();
-    (variant.accepts)(&case.op.params(&all).expect("valid"), &case.op.constants())
+    (case.op.params(&all).expect("valid"), case.op.constants())
 }
 
 /// Lengths around every tile size, primes, and 1.
@@ -136,6 +142,30 @@ const AWKWARD: [(usize, usize, usize); 12] = [
     (17, 257, 3),
 ];
 
+/// Products one below, at and one above the tiles of matmul's variants, with rows that are whole vec4 in each form.
+const TILE_EDGES: [(usize, usize, usize); 12] = [
+    (15, 28, 4),
+    (16, 32, 8),
+    (17, 36, 12),
+    (31, 60, 8),
+    (33, 68, 20),
+    (12, 36, 5),
+    (16, 31, 16),
+    (20, 28, 3),
+    (28, 68, 17),
+    (36, 60, 7),
+    (15, 33, 5),
+    (64, 128, 10),
+];
+
+fn products(rows: usize, columns: usize, inner: usize) -> [Case; 3] {
+    [
+        Case::new(Matmul::NN, [f([rows, inner]), f([inner, columns])]),
+        Case::new(Matmul::NT, [f([rows, inner]), f([columns, inner])]),
+        Case::new(Matmul::TN, [f([inner, rows]), f([inner, columns])]),
+    ]
+}
+
 #[test]
 fn kernels_equal_their_twins() {
     let Some(device) = common::gpu() else { return };
@@ -151,6 +181,11 @@ fn kernels_equal_their_twins() {
     for (rows, columns, inner) in AWKWARD {
         for case in common::cases(rows, columns, inner) {
             run(&case, &Values::ALL);
+        }
+    }
+    for (rows, columns, inner) in TILE_EDGES {
+        for case in products(rows, columns, inner) {
+            run(&case, &[Values::Unit, Values::Whole]);
         }
     }
     // Enough tiles for the large ones.
@@ -178,6 +213,44 @@ fn kernels_equal_their_twins_under_downlevel_limits() {
         }
     }
     common::report_comparisons("kernels_downlevel", compared);
+}
+
+#[test]
+fn what_lies_behind_a_row_does_not_reach_its_product() {
+    let Some(device) = common::gpu() else { return };
+    let (rows, columns) = (18, 35);
+    for inner in [1, 5, 10, 15] {
+        for case in products(rows, columns, inner) {
+            let mut inputs = draw_inputs(&case, Values::Unit, &mut common::stream(3));
+            // A kernel that reads past the end of a row, as vec4 do, finds these: in the last rows of op(A) and op(B)ᵀ.
+            for (input, side) in [(0, rows), (1, columns)] {
+                let Data::Float(data) = &mut inputs[input] else { panic!("floats") };
+                let along_k = case.inputs[input].0.dims()[1] == inner;
+                let last = |i: usize| if along_k { i / inner == side - 1 } else { i % side == side - 1 };
+                (0..data.len()).filter(|&i| last(i)).for_each(|i| data[i] = f32::INFINITY);
+            }
+            let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
+            let variants = case.op.spec().variants.iter();
+            for variant in variants.filter(|v| device.target().can_run(v) && accepts(&case, &shapes, v)) {
+                let built = OpPlan::new(&case, variant);
+                let mut gpu =
+                    pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone())).expect("loaded");
+                for (&id, data) in built.inputs.iter().zip(&inputs) {
+                    let Data::Float(data) = data else { panic!("floats") };
+                    gpu.write_words(id, bytemuck::cast_slice(data)).expect("input");
+                }
+                gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
+                let got: Vec<f32> = pollster::block_on(async {
+                    let read = gpu.start_read(built.outputs[0]).await.expect("read");
+                    bytemuck::cast_vec(gpu.finish_read(read).await.expect("read"))
+                });
+                for (i, value) in got.iter().enumerate() {
+                    let meets_infinity = i / columns == rows - 1 || i % columns == columns - 1;
+                    assert!(meets_infinity || value.is_finite(), "{:?} {} [{i}] is {value}", case.op, variant.name);
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -268,17 +341,41 @@ fn dropout_decides_at_the_threshold() {
     common::report_comparisons("dropout_threshold", compared);
 }
 
+/// Which variant of the product a plan takes on `target`.
+fn chosen(target: &Target, form: Matmul, m: u32, n: u32, k: u32) -> &'static str {
+    let params = matmul::Params { m, n, k };
+    target.choose(&matmul::SPEC, bytemuck::bytes_of(&params), &form.constants()).name
+}
+
 #[test]
-fn the_chosen_variants_suit_the_adapter() {
+fn the_chosen_variants_suit_the_adapter_and_the_shape() {
+    let hardware =
+        Target { software: false, workgroup_bytes: 16_384, workgroup_size: 256, subgroup_size: 32, storage_buffers: 8 };
+    assert_eq!(chosen(&hardware, Matmul::NT, 64, 128, 784), "tiled_32");
+    assert_eq!(chosen(&hardware, Matmul::NT, 1024, 1024, 784), "tiled_64");
+    // SwiftShader: subgroups of four.
+    let swiftshader = Target { software: true, subgroup_size: 4, ..hardware };
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
+    assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
+    let lavapipe = Target { subgroup_size: 8, ..swiftshader };
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_32");
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 64, 128, 10), "subgroup_16_unaligned_a");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 128, 64), "subgroup_16_unaligned_a");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 30, 64), "subgroup_16_unaligned");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
+}
+
+#[test]
+fn the_adapter_under_test_can_run_what_its_plans_choose() {
     let Some(device) = common::gpu() else { return };
     let target = device.target();
-    let case = Case::new(Matmul::NT, [f([64, 784]), f([128, 784])]);
-    let mut graph = anygrad::graph::Graph::new();
-    let role = anygrad::graph::Role::State;
-    let a = graph.declare("a", &case.inputs[0].0, DType::F32, role);
-    let b = graph.declare("b", &case.inputs[1].0, DType::F32, role);
-    graph.apply(Matmul::NT, &[a, b]).expect("valid");
-    let plan = anygrad::plan::Plan::new(graph, &target).expect("a plan");
-    let expected = if target.software { "registers" } else { "tiled_32" };
-    assert_eq!(plan.phases()[0].dispatches[0].variant.name, expected);
+    for (rows, columns, inner) in AWKWARD {
+        for case in common::cases(rows, columns, inner) {
+            let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
+            let (params, constants) = params(&case, &shapes);
+            let variant = target.choose(case.op.spec(), &params, &constants);
+            assert!(target.can_run(variant) && accepts(&case, &shapes, variant), "{:?}: {}", case.op, variant.name);
+        }
+    }
 }

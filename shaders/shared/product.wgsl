@@ -108,23 +108,15 @@ fn pick(rows: Rows, i: u32) -> vec4<f32> {
     return select(upper, lower, i >= 4u);
 }
 
-fn store_inside(row: u32, column: u32, value: vec4<f32>) {
-    if column < params.n {
-        store_four(row, column, value);
-    }
-}
-
-// First row and first column of the tile of an invocation; row m if there is none left.
-fn tile_origin(group: vec3<u32>, groups: vec3<u32>, local: u32) -> vec2<u32> {
+// Computes and stores the tile of an invocation.
+fn multiply(group: vec3<u32>, groups: vec3<u32>, local: u32) {
     let tiles_n = (params.n + 15u) / 16u;
     let tile = (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
-    return vec2<u32>(min((tile / tiles_n) * 8u, params.m), (tile % tiles_n) * 16u);
-}
-
-// Computes the tile with this origin and stores it.
-fn multiply_tile(origin: vec2<u32>) {
-    let row = origin.x;
-    let column = origin.y;
+    let row = (tile / tiles_n) * 8u;
+    let column = (tile % tiles_n) * 16u;
+    if row >= params.m {
+        return;
+    }
     var sums_0: Rows;
     var sums_1: Rows;
     var sums_2: Rows;
@@ -155,9 +147,9 @@ fn multiply_tile(origin: vec2<u32>) {
     // A loop that picks, of a length unknown to the compiler: a driver on a CPU takes long to compile each store.
     let rows = min(max(params.m, row) - row, 8u);
     for (var i = 0u; i < rows; i++) {
-        store_inside(row + i, column, pick(sums_0, i));
-        store_inside(row + i, column + 4u, pick(sums_1, i));
-        store_inside(row + i, column + 8u, pick(sums_2, i));
-        store_inside(row + i, column + 12u, pick(sums_3, i));
+        store_four(row + i, column, pick(sums_0, i));
+        store_four(row + i, column + 4u, pick(sums_1, i));
+        store_four(row + i, column + 8u, pick(sums_2, i));
+        store_four(row + i, column + 12u, pick(sums_3, i));
     }
 }

@@ -53,6 +53,8 @@ pub struct Variant {
     pub suits: Suits,
     /// Whether it can run with these `Params` (as bytes) and constants of the dispatch.
     pub accepts: Accepts,
+    /// Whether it is worth running with them, where a variant before it can too: what plans go by without tuning.
+    pub pays: Accepts,
 }
 
 impl Variant {
@@ -71,19 +73,24 @@ impl Variant {
 /// Constants by name, as they are emitted into WGSL.
 pub type Constants = [(&'static str, u32)];
 
-/// Whether a variant can run with these `Params` (as bytes) and constants of the dispatch.
+/// A question to a variant about the `Params` (as bytes) and constants of a dispatch.
 pub type Accepts = fn(&[u8], &Constants) -> bool;
+
+/// The answer of variants to which the shape does not matter.
+pub const ALWAYS: Accepts = |_, _| true;
 
 /// What a device must have to run a variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requirements {
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
+    /// Invocations per subgroup, exactly; 0 if it does without subgroups.
+    pub subgroup_size: u32,
 }
 
 impl Requirements {
     /// Nothing beyond WebGPU's downlevel limits.
-    pub const NONE: Requirements = Requirements { workgroup_bytes: 0 };
+    pub const NONE: Requirements = Requirements { workgroup_bytes: 0, subgroup_size: 0 };
 }
 
 /// Which kind of adapter a variant is fast on.
@@ -108,18 +115,23 @@ pub struct Target {
     pub workgroup_size: u32,
     /// Storage buffers per kernel.
     pub storage_buffers: u32,
+    /// Invocations per subgroup; 0 if it has none, or if their size may vary.
+    pub subgroup_size: u32,
 }
 
 impl Target {
     /// WebGPU's downlevel defaults: what every device has.
     pub const DOWNLEVEL: Target =
-        Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256, storage_buffers: 4 };
+        Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256, storage_buffers: 4, subgroup_size: 0 };
     /// The processor, which binds any number of buffers.
     pub const CPU: Target = Target { storage_buffers: 8, ..Target::DOWNLEVEL };
 
     /// Whether `variant` can run on this target at all.
     pub fn can_run(&self, variant: &Variant) -> bool {
-        variant.requirements.workgroup_bytes <= self.workgroup_bytes && variant.workgroup_size <= self.workgroup_size
+        let Requirements { workgroup_bytes, subgroup_size } = variant.requirements;
+        workgroup_bytes <= self.workgroup_bytes
+            && variant.workgroup_size <= self.workgroup_size
+            && (subgroup_size == 0 || subgroup_size == self.subgroup_size)
     }
 
     /// Whether `variant` is meant for this kind of adapter.
@@ -129,6 +141,14 @@ impl Target {
             Suits::Hardware => !self.software,
             Suits::Software => self.software,
         }
+    }
+
+    /// The variant for a dispatch, without tuning: the last that can run, suits and pays.
+    pub fn choose(&self, kernel: &'static KernelSpec, params: &[u8], constants: &Constants) -> &'static Variant {
+        let fits = |v: &&Variant| {
+            self.can_run(v) && self.suits(v) && (v.accepts)(params, constants) && (v.pays)(params, constants)
+        };
+        kernel.variants.iter().rev().find(fits).unwrap_or(&kernel.variants[0])
     }
 }
 
@@ -141,8 +161,10 @@ pub enum Shared {
     Activation,
     /// The counter-based generator.
     Random,
-    /// Products of matrices in register tiles.
+    /// Products of matrices in register tiles, each invocation by itself.
     Product,
+    /// The same, shared by a subgroup.
+    ProductSubgroup,
     /// Sums over a workgroup in a fixed order.
     Reduce,
     /// The struct `StepState`.
@@ -151,8 +173,15 @@ pub enum Shared {
 
 impl Shared {
     /// All parts.
-    pub const ALL: [Shared; 6] =
-        [Shared::Grid, Shared::Activation, Shared::Random, Shared::Product, Shared::Reduce, Shared::Step];
+    pub const ALL: [Shared; 7] = [
+        Shared::Grid,
+        Shared::Activation,
+        Shared::Random,
+        Shared::Product,
+        Shared::ProductSubgroup,
+        Shared::Reduce,
+        Shared::Step,
+    ];
 
     /// File name in `shaders/shared/`.
     pub fn file(self) -> &'static str {
@@ -161,6 +190,7 @@ impl Shared {
             Shared::Activation => "activation.wgsl",
             Shared::Random => "random.wgsl",
             Shared::Product => "product.wgsl",
+            Shared::ProductSubgroup => "product_subgroup.wgsl",
             Shared::Reduce => "reduce.wgsl",
             Shared::Step => "step.wgsl",
         }
@@ -173,6 +203,7 @@ impl Shared {
             Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
             Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
             Shared::Product => include_str!("../../shaders/shared/product.wgsl"),
+            Shared::ProductSubgroup => include_str!("../../shaders/shared/product_subgroup.wgsl"),
             Shared::Reduce => include_str!("../../shaders/shared/reduce.wgsl"),
             Shared::Step => include_str!("../../shaders/shared/step.wgsl"),
         }

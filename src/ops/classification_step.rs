@@ -8,9 +8,9 @@
 //! ```
 //!
 //! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `scale` is 1/B for the mean over the batch, else 1; q as in
-//! [`softmax_cross_entropy`](super::softmax_cross_entropy). It stands for the gathering of labels, cross-entropy, its
+//! [`softmax_cross_entropy`]. It stands for the gathering of labels, cross-entropy, its
 //! gradient, the count of correct rows and [`end_step`](super::end_step), and is put in their place after
-//! differentiation ([`plan::fuse`](crate::plan)) where nothing later in the step asks for the state it moves on.
+//! differentiation (`plan/fuse.rs`) where nothing later in the step asks for the state it moves on.
 
 use super::correct_rows::predicted_class;
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy};
@@ -18,7 +18,8 @@ use super::{Operation, Workgroups, extent};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant, twin::MISMATCH,
+    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
+    twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -71,9 +72,10 @@ pub const SPEC: KernelSpec = KernelSpec {
         shared: &[Shared::Reduce, Shared::Step],
         workgroup_size: 64,
         constants: &[],
-        requirements: Requirements { workgroup_bytes: 64 * 4 },
+        requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
         suits: Suits::Any,
-        accepts: |_, _| true,
+        accepts: ALWAYS,
+        pays: ALWAYS,
     }],
     twin: twin!(call),
 };
@@ -108,6 +110,10 @@ impl Operation for ClassificationStep {
             width: extent(SPEC.name, width)?,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
+    }
+
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        shapes[1].elements() as u64
     }
 
     fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {

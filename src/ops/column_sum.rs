@@ -8,7 +8,7 @@ use super::{Operation, Workgroups, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -54,6 +54,7 @@ pub const SPEC: KernelSpec = KernelSpec {
             requirements: Requirements::NONE,
             suits: Suits::Any,
             accepts: |_, _| true,
+            pays: ALWAYS,
         },
         Variant {
             name: "workgroup",
@@ -63,9 +64,10 @@ pub const SPEC: KernelSpec = KernelSpec {
             shared: &[Shared::Grid],
             workgroup_size: 256,
             constants: &[("COLUMNS", 16)],
-            requirements: Requirements { workgroup_bytes: 256 * 4 },
+            requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
             suits: Suits::Hardware,
             accepts: |_, _| true,
+            pays: ALWAYS,
         },
     ],
     twin: twin!(call),

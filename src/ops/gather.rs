@@ -8,7 +8,7 @@ use super::{Operation, Workgroups, cell_grid, element_grid, element_variants, ex
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{
-    Accepts, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
+    ALWAYS, Accepts, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
     twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
@@ -123,6 +123,7 @@ const fn u8_variant(
         requirements: Requirements::NONE,
         suits: Suits::Any,
         accepts,
+        pays: ALWAYS,
     }
 }
 

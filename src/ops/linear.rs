@@ -1,12 +1,13 @@
 //! A fully connected layer in one kernel: `y = f(x · Wᵀ + b)`, `x: [B, I]`, `W: [O, I]`, `b: [O]`, `y: [B, O]`.
 //!
-//! It stands for [`Matmul::NT`](super::matmul::Matmul), [`AddBias`](super::add_bias::AddBias) and
+//! It stands for [`Matmul::NT`], [`AddBias`](super::add_bias::AddBias) and
 //! [`Activate`](super::activation::Activate) in a row, and is put in their place after differentiation
-//! ([`plan::fuse`](crate::plan)): it has no gradient of its own. Two trips through memory fewer.
+//! (`plan/fuse.rs`): it has no gradient of its own. Two trips through memory fewer.
 
 use super::activation::Activation;
-use super::matmul::{self, Matmul, product_variants};
-use super::{Operation, Workgroups, element_grid, extent};
+use super::matmul::{self, Matmul};
+use super::product::{self, product_variants};
+use super::{Operation, Workgroups, extent};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
@@ -38,8 +39,8 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "linear",
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("bias"), Binding::write("c")],
     params: Params::LAYOUT,
-    specialization: &["ACTIVATION"],
-    variants: product_variants!("linear", [Activation], [("TRANSPOSE_A", 0), ("TRANSPOSE_B", 1)], Params, k, k),
+    specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: product_variants!("linear", [Activation]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -59,7 +60,7 @@ impl Operation for Linear {
     }
 
     fn constants(&self) -> Vec<(&'static str, u32)> {
-        vec![("ACTIVATION", self.activation.index())]
+        vec![("ACTIVATION", self.activation.index()), ("TRANSPOSE_A", 0), ("TRANSPOSE_B", 1)]
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
@@ -75,7 +76,7 @@ impl Operation for Linear {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        if variant.name == "plain" { element_grid(m * n, variant) } else { matmul::register_tiles(m, n) }
+        product::workgroups(variant, m, n).unwrap_or([1, 1, 1])
     }
 }
 

@@ -1,12 +1,13 @@
 //! The gradient of a fully connected layer's input, carried on through the activation before the layer, in one kernel:
 //! `grad_z = (g · W) ⊙ f′(saved)`, `g: [B, O]`, `W: [O, I]`, `saved, grad_z: [B, I]`.
 //!
-//! It stands for [`Matmul::NN`](super::matmul::Matmul) and [`ActivateGrad`](super::activation::ActivateGrad) in a row,
-//! and is put in their place after differentiation ([`plan::fuse`](crate::plan)).
+//! It stands for [`Matmul::NN`] and [`ActivateGrad`](super::activation::ActivateGrad) in a row,
+//! and is put in their place after differentiation (`plan/fuse.rs`).
 
 use super::activation::Activation;
-use super::matmul::{self, Matmul, product_variants};
-use super::{Operation, Workgroups, element_grid, extent};
+use super::matmul::{self, Matmul};
+use super::product::{self, product_variants};
+use super::{Operation, Workgroups, extent};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
@@ -38,15 +39,8 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "linear_grad_input",
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("saved"), Binding::write("c")],
     params: Params::LAYOUT,
-    specialization: &["ACTIVATION"],
-    variants: product_variants!(
-        "linear_grad_input",
-        [Activation],
-        [("TRANSPOSE_A", 0), ("TRANSPOSE_B", 0)],
-        Params,
-        k,
-        n
-    ),
+    specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: product_variants!("linear_grad_input", [Activation]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -68,7 +62,7 @@ impl Operation for LinearGradInput {
     }
 
     fn constants(&self) -> Vec<(&'static str, u32)> {
-        vec![("ACTIVATION", self.activation.index())]
+        vec![("ACTIVATION", self.activation.index()), ("TRANSPOSE_A", 0), ("TRANSPOSE_B", 0)]
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
@@ -84,7 +78,7 @@ impl Operation for LinearGradInput {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        if variant.name == "plain" { element_grid(m * n, variant) } else { matmul::register_tiles(m, n) }
+        product::workgroups(variant, m, n).unwrap_or([1, 1, 1])
     }
 }
 

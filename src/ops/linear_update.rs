@@ -5,11 +5,12 @@
 //! W and b step as by sgd, without dampening
 //! ```
 //!
-//! It stands for [`Matmul::TN`](super::matmul::Matmul), [`ColumnSum`](super::column_sum::ColumnSum) and two
-//! [`Sgd`](super::sgd::Sgd) steps, and is put in their place after differentiation ([`plan::fuse`](crate::plan)). The
+//! It stands for [`Matmul::TN`], [`ColumnSum`](super::column_sum::ColumnSum) and two
+//! [`Sgd`] steps, and is put in their place after differentiation (`plan/fuse.rs`). The
 //! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
 
-use super::matmul::{self, Matmul, product_variants};
+use super::matmul::{self, Matmul};
+use super::product::{self, product_variants};
 use super::sgd::{self, Sgd};
 use super::{Operation, Workgroups, extent, linear_grid};
 use crate::error::{Error, Result};
@@ -69,8 +70,8 @@ pub const SPEC: KernelSpec = KernelSpec {
         Binding::read("b"),
     ],
     params: Params::LAYOUT,
-    specialization: &[],
-    variants: product_variants!("linear_update", [Step], [("TRANSPOSE_A", 1), ("TRANSPOSE_B", 0)], Params, m, n),
+    specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: product_variants!("linear_update", [Step]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -88,15 +89,8 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
         Binding::write("bias_velocity"),
     ],
     params: MomentumParams::LAYOUT,
-    specialization: &[],
-    variants: product_variants!(
-        "linear_update_momentum",
-        [Step],
-        [("TRANSPOSE_A", 1), ("TRANSPOSE_B", 0)],
-        MomentumParams,
-        m,
-        n
-    ),
+    specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: product_variants!("linear_update_momentum", [Step]),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
@@ -124,6 +118,10 @@ impl Operation for LinearUpdate {
         Ok(Vec::new())
     }
 
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        vec![("TRANSPOSE_A", 1), ("TRANSPOSE_B", 0)]
+    }
+
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
         shapes.iter().try_for_each(|shape| shape.elements_u32(SPEC.name).map(|_| ()))?;
         let ((m, n), (k, _)) = (shapes[0].matrix(SPEC.name)?, shapes[3].matrix(SPEC.name)?);
@@ -145,7 +143,7 @@ impl Operation for LinearUpdate {
         // Both layouts start with the same members.
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(&params[..size_of::<Params>()]);
         if variant.name != "plain" {
-            return matmul::register_tiles(m, n);
+            return product::workgroups(variant, m, n).unwrap_or([1, 1, 1]);
         }
         let elements = u64::from(m) * (u64::from(n) + 1);
         linear_grid(elements.div_ceil(u64::from(variant.workgroup_size)))

@@ -4,11 +4,12 @@
 //! NN for the input's gradient `grad_x = g · W`, NT for the forward pass `y = x · Wᵀ`, TN for the weight's gradient
 //! `grad_W = gᵀ · x` (with `W: [O, I]`). The gradients of each form are products of the other two. Nothing is saved.
 
+use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    Accepts, Binding, Bound, Constants, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant,
+    ALWAYS, Accepts, Binding, Bound, Constants, Float, KernelSpec, Requirements, Suits, TwinCall, Variant,
     twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
@@ -72,46 +73,28 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::write("c")],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: &[
-        Variant {
-            name: "plain",
-            file: "matmul.wgsl",
-            source: include_str!("../../shaders/matmul.wgsl"),
-            entry_point: "matmul",
-            shared: &[Shared::Grid],
-            workgroup_size: 64,
-            constants: &[],
-            requirements: Requirements::NONE,
-            suits: Suits::Any,
-            accepts: |_, _| true,
-        },
+    variants: product_variants!(
+        "matmul",
+        [],
         // A tile of C per workgroup through workgroup memory: what real GPUs want. The small tile keeps more
         // workgroups busy, the large one reads less.
         tiled(
             "tiled_32",
             64,
             &[("TILE_M", 32), ("TILE_N", 32), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
-            |_, _| true,
+            ALWAYS,
         ),
         tiled(
             "tiled_64",
             256,
             &[("TILE_M", 64), ("TILE_N", 64), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
             fills_64,
-        ),
-        // A tile of C per invocation in registers, no workgroup memory: what drivers on a CPU want.
-        registers("registers_ragged", &[("A_CELL", 1), ("B_CELL", 1)], |_, _| true),
-        registers("registers_ragged_a", &[("A_CELL", 1), ("B_CELL", 4)], |params, constants| {
-            aligned(params, constants).1
-        }),
-        registers("registers", &[("A_CELL", 4), ("B_CELL", 4)], |params, constants| {
-            aligned(params, constants) == (true, true)
-        }),
-    ],
+        )
+    ),
     twin: twin!(call, fast = matmul_cpu::call),
 };
 
-const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Constants, accepts: Accepts) -> Variant {
+const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Constants, pays: Accepts) -> Variant {
     Variant {
         name,
         file: "matmul_tiled.wgsl",
@@ -121,9 +104,10 @@ const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Cons
         workgroup_size,
         constants,
         // Two tiles of 64 × 16 floats at most.
-        requirements: Requirements { workgroup_bytes: 2 * 64 * 16 * 4 },
+        requirements: Requirements { workgroup_bytes: 2 * 64 * 16 * 4, ..Requirements::NONE },
         suits: Suits::Hardware,
-        accepts,
+        accepts: ALWAYS,
+        pays,
     }
 }
 
@@ -132,82 +116,6 @@ fn fills_64(params: &[u8], _: &Constants) -> bool {
     let p = bytemuck::pod_read_unaligned::<Params>(params);
     u64::from(p.m.div_ceil(64)) * u64::from(p.n.div_ceil(64)) >= 128
 }
-
-const fn registers(name: &'static str, constants: &'static Constants, accepts: Accepts) -> Variant {
-    Variant {
-        name,
-        file: "matmul_registers.wgsl",
-        source: include_str!("../../shaders/matmul_registers.wgsl"),
-        entry_point: "matmul_registers",
-        shared: &[Shared::Product],
-        workgroup_size: REGISTERS_WORKGROUP,
-        constants,
-        requirements: Requirements::NONE,
-        suits: Suits::Software,
-        accepts,
-    }
-}
-
-/// Invocations of a workgroup of the kernels in register tiles: few, so that small products keep every core busy.
-pub(crate) const REGISTERS_WORKGROUP: u32 = 8;
-
-/// Workgroups of a kernel in register tiles of 8 × 16 for an `[m, n]` result.
-pub(crate) fn register_tiles(m: u32, n: u32) -> Workgroups {
-    linear_grid((u64::from(m.div_ceil(8)) * u64::from(n.div_ceil(16))).div_ceil(u64::from(REGISTERS_WORKGROUP)))
-}
-
-/// Whether the rows of A, and those of B, consist of whole vec4 as they are stored.
-fn aligned(params: &[u8], specialization: &Constants) -> (bool, bool) {
-    let Params { m, n, k } = bytemuck::pod_read_unaligned(params);
-    let flag = |name| specialization.contains(&(name, 1));
-    let a = if flag("TRANSPOSE_A") { m } else { k };
-    let b = if flag("TRANSPOSE_B") { k } else { n };
-    (a.is_multiple_of(4), b.is_multiple_of(4))
-}
-
-/// The variants of a kernel with a product at its heart: one invocation per element, then tiles in registers for drivers
-/// on a CPU, with A and B read as they are aligned. `$a` and `$b` are the lengths of their rows in `Params`.
-macro_rules! product_variants {
-    ($name:literal, [$($part:ident),*], [$($constant:expr),*], $params:ty, $a:ident, $b:ident) => {
-        &[
-            $crate::kernel::Variant {
-                name: "plain",
-                file: concat!($name, ".wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-                entry_point: $name,
-                shared: &[$crate::kernel::Shared::Grid, $($crate::kernel::Shared::$part),*],
-                workgroup_size: 64,
-                constants: &[],
-                requirements: $crate::kernel::Requirements::NONE,
-                suits: $crate::kernel::Suits::Any,
-                accepts: |_, _| true,
-            },
-            product_variants!(@row "registers_ragged", $name, [$($part),*], [$($constant),*], 1, 1, |_, _| true),
-            product_variants!(@row "registers_ragged_a", $name, [$($part),*], [$($constant),*], 1, 4, |params, _| {
-                bytemuck::pod_read_unaligned::<$params>(params).$b.is_multiple_of(4)
-            }),
-            product_variants!(@row "registers", $name, [$($part),*], [$($constant),*], 4, 4, |params, _| {
-                let params = bytemuck::pod_read_unaligned::<$params>(params);
-                params.$a.is_multiple_of(4) && params.$b.is_multiple_of(4)
-            }),
-        ]
-    };
-    (@row $variant:literal, $name:literal, [$($part:ident),*], [$($constant:expr),*], $a:literal, $b:literal, $accepts:expr) => {
-        $crate::kernel::Variant {
-            name: $variant,
-            file: concat!($name, "_registers.wgsl"),
-            source: include_str!(concat!("../../shaders/", $name, "_registers.wgsl")),
-            entry_point: concat!($name, "_registers"),
-            shared: &[$($crate::kernel::Shared::$part,)* $crate::kernel::Shared::Product],
-            workgroup_size: $crate::ops::matmul::REGISTERS_WORKGROUP,
-            constants: &[("A_CELL", $a), ("B_CELL", $b), $($constant),*],
-            requirements: $crate::kernel::Requirements::NONE,
-            suits: $crate::kernel::Suits::Software,
-            accepts: $accepts,
-        }
-    };
-}
-pub(crate) use product_variants;
 
 impl Operation for Matmul {
     fn spec(&self) -> &'static KernelSpec {
@@ -251,12 +159,12 @@ impl Operation for Matmul {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        let tiles = |tile_m: u32, tile_n: u32| u64::from(m.div_ceil(tile_m)) * u64::from(n.div_ceil(tile_n));
-        linear_grid(match variant.name {
-            "plain" => tiles(1, 1).div_ceil(u64::from(variant.workgroup_size)),
-            name if name.starts_with("registers") => return register_tiles(m, n),
-            _ => tiles(variant.constant("TILE_M"), variant.constant("TILE_N")),
-        })
+        if let Some(workgroups) = product::workgroups(variant, m, n) {
+            return workgroups;
+        }
+        let tiles =
+            u64::from(m.div_ceil(variant.constant("TILE_M"))) * u64::from(n.div_ceil(variant.constant("TILE_N")));
+        linear_grid(tiles)
     }
 }
 

@@ -26,6 +26,7 @@ pub mod matmul;
 pub mod matmul_cpu;
 pub mod penalty;
 pub mod pointwise_loss;
+mod product;
 pub mod record;
 pub mod rmsprop;
 pub mod scale;
@@ -117,6 +118,7 @@ macro_rules! one_variant {
             requirements: $crate::kernel::Requirements::NONE,
             suits: $crate::kernel::Suits::Any,
             accepts: |_, _| true,
+            pays: $crate::kernel::ALWAYS,
         }]
     };
 }
@@ -146,6 +148,7 @@ macro_rules! element_variants {
             requirements: $crate::kernel::Requirements::NONE,
             suits: $crate::kernel::Suits::Any,
             accepts: $accepts,
+            pays: $crate::kernel::ALWAYS,
         }
     };
 }

@@ -8,7 +8,7 @@ use super::{Operation, Workgroups, element_grid, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -58,9 +58,10 @@ pub const SPEC: KernelSpec = KernelSpec {
         shared: &[Shared::Reduce],
         workgroup_size: 256,
         constants: &[],
-        requirements: Requirements { workgroup_bytes: 256 * 4 },
+        requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
         suits: Suits::Any,
         accepts: |_, _| true,
+        pays: ALWAYS,
     }],
     twin: twin!(call),
 };

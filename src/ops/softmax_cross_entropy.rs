@@ -10,7 +10,7 @@ use super::{Operation, Workgroups, element_grid, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -57,6 +57,7 @@ macro_rules! row_variants {
                 requirements: Requirements::NONE,
                 suits: Suits::Any,
                 accepts: |_, _| true,
+                pays: ALWAYS,
             },
             Variant {
                 name: "workgroup",
@@ -66,10 +67,11 @@ macro_rules! row_variants {
                 shared: &[Shared::Grid, Shared::Reduce],
                 workgroup_size: 64,
                 constants: &[],
-                requirements: Requirements { workgroup_bytes: 64 * 4 },
+                requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
                 suits: Suits::Hardware,
                 // Below this a row is too short to share among a workgroup.
                 accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).classes >= 32,
+                pays: ALWAYS,
             },
         ]
     };

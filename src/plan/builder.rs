@@ -7,16 +7,13 @@ use crate::kernel::{Access, Binding, Constants, KernelSpec, Target, Variant};
 use crate::ops::Operation;
 
 impl Plan {
-    /// The plan of `graph` for a kind of adapter: of each kernel the last variant that fits.
+    /// The plan of `graph` for a kind of adapter: of each kernel the last variant that fits and pays.
     ///
     /// # Errors
     /// [`Error::Shape`] if an extent exceeds what the device can index, or a value is read in a phase that neither
     /// computes it nor keeps it.
     pub fn new(graph: Graph, target: &Target) -> Result<Plan> {
-        Plan::with_variants(graph, |kernel, params, specialization| {
-            let fits = |v: &&Variant| target.can_run(v) && target.suits(v) && (v.accepts)(params, specialization);
-            kernel.variants.iter().rev().find(fits).unwrap_or(&kernel.variants[0])
-        })
+        Plan::with_variants(graph, |kernel, params, constants| target.choose(kernel, params, constants))
     }
 
     /// The plan of `graph` with fused kernels in the place of sequences of ops: the same results within rounding, fewer

@@ -50,9 +50,14 @@ impl Buffers {
     }
 }
 
-/// Size of a buffer in bytes: at least 32, so that a small one can also be bound as a uniform struct.
+/// Size of a buffer in bytes: whole vec4, and at least 32, so that a small one can also be bound as a uniform struct.
 fn bytes(words: usize) -> u64 {
-    (4 * words as u64).max(32)
+    bound_bytes(words).max(32)
+}
+
+/// Bytes of a value as kernels see it: whole vec4, because they read as such also where the last is not full.
+pub(super) fn bound_bytes(words: usize) -> u64 {
+    (4 * words as u64).next_multiple_of(16)
 }
 
 fn usage(plan: &Plan, index: usize) -> BufferUsages {

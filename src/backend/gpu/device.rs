@@ -1,5 +1,6 @@
 //! Adapters, devices, and what goes wrong with them.
 
+use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::kernel::Target;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,7 +119,7 @@ impl Adapter {
         let limits = granted.limits(&self.inner.limits());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("anygrad"),
-            required_features: wgpu::Features::empty(),
+            required_features: granted.features(self.inner.features()),
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -136,11 +137,11 @@ impl Adapter {
                 noted.note(Error::DeviceLost { reason: format!("{reason:?}: {message}") });
             }
         });
-        Ok(GpuDevice { adapter: self.clone(), device, queue, limits, faults })
+        Ok(GpuDevice { adapter: self.clone(), device, queue, limits, faults, pipelines: Pipelines::default() })
     }
 }
 
-/// Which limits a device is opened with.
+/// Which limits a device is opened with. All but the downlevel ones come with subgroups, where the adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
@@ -152,6 +153,13 @@ pub enum Granted {
 }
 
 impl Granted {
+    fn features(self, adapter: wgpu::Features) -> wgpu::Features {
+        match self {
+            Granted::Downlevel => wgpu::Features::empty(),
+            Granted::Default | Granted::Large => adapter & wgpu::Features::SUBGROUP,
+        }
+    }
+
     fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
         match self {
             Granted::Default => wgpu::Limits::default(),
@@ -177,6 +185,7 @@ pub struct GpuDevice {
     pub(super) queue: wgpu::Queue,
     limits: wgpu::Limits,
     faults: Arc<Faults>,
+    pub(super) pipelines: Pipelines,
 }
 
 /// The first error that the driver reported outside a call.
@@ -207,7 +216,15 @@ impl GpuDevice {
             workgroup_bytes: self.limits.max_compute_workgroup_storage_size,
             workgroup_size: self.limits.max_compute_invocations_per_workgroup,
             storage_buffers: self.limits.max_storage_buffers_per_shader_stage,
+            subgroup_size: self.subgroup_size(),
         }
+    }
+
+    /// Invocations per subgroup, where kernels may use subgroups and all are of one size; else 0.
+    fn subgroup_size(&self) -> u32 {
+        let info = self.adapter.inner.get_info();
+        let usable = self.device.features().contains(wgpu::Features::SUBGROUP);
+        if usable && info.subgroup_min_size == info.subgroup_max_size { info.subgroup_min_size } else { 0 }
     }
 
     /// The limits it was opened with.

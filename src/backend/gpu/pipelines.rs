@@ -1,11 +1,12 @@
 //! Shader modules and pipelines, one per kernel, variant and set of constants.
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, bound_bytes};
 use super::device::GpuDevice;
 use crate::error::Result;
 use crate::kernel::{Access, source};
 use crate::plan::{Dispatch, Plan};
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 /// One dispatch as it is recorded.
 #[derive(Debug)]
@@ -17,21 +18,15 @@ pub(super) struct Recorded {
 
 /// Compiles what the plan needs and binds its buffers: for each phase the list of dispatches.
 pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
-    let mut pipelines = HashMap::new();
     let mut phases = Vec::new();
     let mut number = 0;
     for phase in plan.phases() {
         let mut recorded = Vec::with_capacity(phase.dispatches.len());
         for dispatch in &phase.dispatches {
-            let label = source::label(dispatch.kernel, dispatch.variant, &dispatch.specialization);
-            if !pipelines.contains_key(&label) {
-                let compiled = device.scoped(&label, || compile(device, dispatch, &label)).await?;
-                pipelines.insert(label.clone(), compiled);
-            }
-            let (layout, pipeline) = &pipelines[&label];
-            let bind = || bind(device, dispatch, layout, buffers, number);
+            let Compiled { layout, pipeline } = compiled(device, dispatch).await?;
+            let bind = || bind(device, dispatch, &layout, buffers, number);
             let bind_group = device.scoped(&dispatch.label, bind).await?;
-            recorded.push(Recorded { pipeline: pipeline.clone(), bind_group, workgroups: dispatch.workgroups });
+            recorded.push(Recorded { pipeline, bind_group, workgroups: dispatch.workgroups });
             number += 1;
         }
         phases.push(recorded);
@@ -39,7 +34,28 @@ pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -
     Ok(phases)
 }
 
-fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> (wgpu::BindGroupLayout, wgpu::ComputePipeline) {
+/// A pipeline with the layout of its bindings.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    layout: wgpu::BindGroupLayout,
+    pipeline: wgpu::ComputePipeline,
+}
+
+/// The pipelines of a device by kernel, variant and constants: each is compiled once, whatever plans come.
+pub(super) type Pipelines = Mutex<HashMap<String, Compiled>>;
+
+async fn compiled(device: &GpuDevice, dispatch: &Dispatch) -> Result<Compiled> {
+    let known = || device.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
+    let label = source::label(dispatch.kernel, dispatch.variant, &dispatch.specialization);
+    if let Some(compiled) = known().get(&label) {
+        return Ok(compiled.clone());
+    }
+    let compiled = device.scoped(&label, || compile(device, dispatch, &label)).await?;
+    known().insert(label, compiled.clone());
+    Ok(compiled)
+}
+
+fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {
     let entry = |(index, binding): (usize, &crate::kernel::Binding)| wgpu::BindGroupLayoutEntry {
         binding: index as u32,
         visibility: wgpu::ShaderStages::COMPUTE,
@@ -76,7 +92,7 @@ fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> (wgpu::BindG
         compilation_options: Default::default(),
         cache: None,
     });
-    (layout, pipeline)
+    Compiled { layout, pipeline }
 }
 
 fn bind(
@@ -94,7 +110,7 @@ fn bind(
     let data = dispatch.buffers.iter().map(|bound| wgpu::BufferBinding {
         buffer: &buffers.data[bound.place.buffer.index()],
         offset: 0,
-        size: wgpu::BufferSize::new(4 * bound.place.words as u64),
+        size: wgpu::BufferSize::new(bound_bytes(bound.place.words)),
     });
     let entries: Vec<_> = std::iter::once(params)
         .chain(data)

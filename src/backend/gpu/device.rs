@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::kernel::Target;
+use crate::plan::Plan;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ impl Adapter {
         let limits = granted.limits(&self.inner.limits());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("anygrad"),
-            required_features: wgpu::Features::empty(),
+            required_features: granted.features(self.inner.features()),
             required_limits: limits.clone(),
             ..Default::default()
         };
@@ -145,6 +146,8 @@ impl Adapter {
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
     Large,
+    /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
+    Timed,
     /// WebGPU's defaults exactly: what every conforming browser grants. Tests use it.
     Default,
     /// WebGPU's downlevel defaults exactly.
@@ -152,11 +155,15 @@ pub enum Granted {
 }
 
 impl Granted {
+    fn features(self, adapter: wgpu::Features) -> wgpu::Features {
+        if self == Granted::Timed { adapter & wgpu::Features::TIMESTAMP_QUERY } else { wgpu::Features::empty() }
+    }
+
     fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
         match self {
             Granted::Default => wgpu::Limits::default(),
             Granted::Downlevel => wgpu::Limits::downlevel_defaults(),
-            Granted::Large => {
+            Granted::Large | Granted::Timed => {
                 let fits = wgpu::Limits::default().check_limits(adapter);
                 let base = if fits { wgpu::Limits::default() } else { wgpu::Limits::downlevel_defaults() };
                 wgpu::Limits {
@@ -167,6 +174,21 @@ impl Granted {
             }
         }
     }
+}
+
+/// Limits of an open device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Largest buffer that a kernel can bind, in bytes.
+    pub binding_bytes: u64,
+    /// Storage buffers of a kernel.
+    pub storage_buffers: u32,
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+    /// Invocations of a workgroup.
+    pub workgroup_size: u32,
+    /// Workgroups along one dimension.
+    pub workgroups: u32,
 }
 
 /// An open device.
@@ -207,6 +229,23 @@ impl GpuDevice {
             workgroup_bytes: self.limits.max_compute_workgroup_storage_size,
             workgroup_size: self.limits.max_compute_invocations_per_workgroup,
             storage_buffers: self.limits.max_storage_buffers_per_shader_stage,
+        }
+    }
+
+    /// Bytes that [`GpuExecutor::load`](super::GpuExecutor::load) allocates for a plan.
+    pub fn bytes_of(&self, plan: &Plan) -> u64 {
+        super::buffers::bytes_of(self, plan)
+    }
+
+    /// The limits it was opened with that a plan can exceed.
+    pub fn held(&self) -> Held {
+        let limits = &self.limits;
+        Held {
+            binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            workgroup_size: limits.max_compute_invocations_per_workgroup,
+            workgroups: limits.max_compute_workgroups_per_dimension,
         }
     }
 

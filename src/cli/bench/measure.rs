@@ -76,7 +76,9 @@ pub fn steady(net: &Net, device: &Device, budget: &Budget, first_step_seconds: f
         Some(steps) => steps.div_ceil(batches as u64),
         None => {
             let epoch = marks[marks.len() - 1].0.duration_since(marks[0].0).as_secs_f64();
-            (budget.seconds / epoch.max(1e-6)).ceil().clamp(1.0, 1e6) as u64
+            let epochs = (budget.seconds / epoch.max(1e-6)).ceil().clamp(1.0, 1e6) as u64;
+            // Two epochs fill a submission of 64 steps: an odd one would leave the last half empty.
+            if epochs == 1 { 1 } else { epochs.next_multiple_of(2) }
         }
     };
     let (history, marks) = observed(trainer().epochs(epochs), &data)?;

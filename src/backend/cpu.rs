@@ -57,6 +57,15 @@ impl<F: Float> CpuExecutor<F> {
         &self.plan
     }
 
+    /// Bytes of its memory.
+    pub fn allocated_bytes(&self) -> u64 {
+        let bytes = |storage: &RefCell<Storage<F>>| match &*storage.borrow() {
+            Storage::Float(data) => size_of_val(&data[..]),
+            Storage::Word(data) => size_of_val(&data[..]),
+        };
+        self.storage.iter().map(bytes).sum::<usize>() as u64
+    }
+
     /// Runs a phase `times` times.
     pub fn run(&mut self, phase: PhaseId, times: u32) {
         for _ in 0..times {

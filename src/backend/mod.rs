@@ -50,6 +50,14 @@ impl Device {
         }
     }
 
+    /// Bytes that a loaded plan takes: its buffers, and on a GPU the parameters of its kernels.
+    pub fn bytes_of(&self, plan: &Plan) -> u64 {
+        match self {
+            Device::Cpu => plan.memory().total(),
+            Device::Gpu(device) => device.bytes_of(plan),
+        }
+    }
+
     /// Loads a plan that was built for this device's target.
     ///
     /// # Errors
@@ -89,6 +97,14 @@ impl Executor {
         }
     }
 
+    /// Bytes that it has allocated on its device.
+    pub fn allocated_bytes(&self) -> u64 {
+        match self {
+            Executor::Cpu(executor) => executor.allocated_bytes(),
+            Executor::Gpu(executor) => executor.allocated_bytes(),
+        }
+    }
+
     /// Runs each phase the given number of times, in order, as one submission.
     ///
     /// # Errors
@@ -113,7 +129,21 @@ impl Executor {
                 executor.run_dispatch(phase, index);
                 Ok(())
             }
-            Executor::Gpu(executor) => executor.submit_dispatch(phase, index),
+            Executor::Gpu(executor) => executor.submit_dispatch(phase, index, 1),
+        }
+    }
+
+    /// Runs one dispatch of a phase `times` times, as one submission.
+    ///
+    /// # Errors
+    /// What the device has reported.
+    pub fn repeat_dispatch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
+        match self {
+            Executor::Cpu(executor) => {
+                (0..times).for_each(|_| executor.run_dispatch(phase, index));
+                Ok(())
+            }
+            Executor::Gpu(executor) => executor.submit_dispatch(phase, index, times),
         }
     }
 

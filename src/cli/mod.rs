@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to stdout, progress and messages to stderr.
 
+mod bench;
 mod config;
 mod devices;
 mod eval;
@@ -7,6 +8,7 @@ mod explain;
 mod gradcheck;
 mod options;
 mod output;
+mod plan;
 mod predict;
 mod recipe;
 mod rows;
@@ -48,6 +50,16 @@ enum Verb {
     /// exclusive or, three hidden units, plain descent with learning rate 0.1.
     #[command(allow_negative_numbers = true)]
     Explain(Box<explain::ExplainOptions>),
+    /// Show what a run would do, without running it: kernels, memory, steps per submission, limits, device.
+    ///
+    /// It takes the flags of `train`, and says what a run with them sees.
+    #[command(allow_negative_numbers = true)]
+    Plan(Box<plan::PlanOptions>),
+    /// Measure training steps, CPU against GPU, on the same nets.
+    ///
+    /// ReLU, cross-entropy, SGD 0.01, random rows resident on the device. Figures are medians over submissions.
+    #[command(allow_negative_numbers = true)]
+    Bench(Box<bench::BenchOptions>),
     /// List the devices that can be used.
     Devices(devices::DevicesOptions),
 }
@@ -59,7 +71,8 @@ impl Verb {
             Verb::Train(options) => options.config.as_deref(),
             Verb::Gradcheck(options) => options.train.config.as_deref(),
             Verb::Explain(options) => options.train.config.as_deref(),
-            Verb::Eval(_) | Verb::Predict(_) | Verb::Devices(_) => None,
+            Verb::Plan(options) => options.train.config.as_deref(),
+            Verb::Eval(_) | Verb::Predict(_) | Verb::Bench(_) | Verb::Devices(_) => None,
         }
     }
 }
@@ -77,6 +90,8 @@ pub fn run() -> ExitCode {
         Verb::Predict(options) => predict::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),
+        Verb::Plan(options) => plan::run(&options),
+        Verb::Bench(options) => bench::run(&options),
         Verb::Devices(options) => devices::run(&options),
     };
     match outcome {

@@ -78,7 +78,7 @@ pub(super) fn trainer(recipe: &Recipe, model: Sequential, loss: &Loss) -> Traine
     }
 }
 
-fn choose(recipe: &Recipe, model: &Sequential, loss: &Loss, data: &Split) -> Result<Choice> {
+pub(super) fn choose(recipe: &Recipe, model: &Sequential, loss: &Loss, data: &Split) -> Result<Choice> {
     let work = trainer(recipe, model.clone(), loss).work(&data.train)?;
     pollster::block_on(Device::choose(&recipe.device, work))
 }

@@ -4,10 +4,12 @@
 //! workgroups, every buffer its size. Backends replay it and create nothing in the loop.
 
 mod builder;
+mod cost;
 mod display;
 mod fuse;
 mod memory;
 
+pub use cost::Usage;
 pub use fuse::storage_buffers;
 pub use memory::Memory;
 

@@ -63,6 +63,7 @@ impl Trainer {
             has_weights: self.loss.has_weighted_mean(),
             validates,
         };
+        let waits = self.waits_for_epochs();
         let mut run = Run::new(&mut executor, &program, kind, rates, &mut self.observer)?;
         let mut tensors = initial;
         let mut best = self.early_stopping.map(Best::new);
@@ -72,7 +73,7 @@ impl Trainer {
         };
         for epoch in 1..=self.epochs {
             run.epoch(epoch).await?;
-            if self.callback.is_none() && best.is_none() && plateau.is_none() {
+            if !waits {
                 continue;
             }
             run.finish().await?;
@@ -106,7 +107,7 @@ impl Trainer {
                 run.history.model_epoch = run.history.epochs.len() as u64;
             }
         }
-        let history = std::mem::take(&mut run.history);
+        let history = run.take_history();
         for tensor in &tensors {
             if let Some(&value) = tensor.data.iter().find(|x| !x.is_finite()) {
                 let (step, epoch) = (history.step_losses.len() as u64, history.epochs.len() as u64);

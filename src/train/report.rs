@@ -78,6 +78,8 @@ pub struct History {
     pub dispatches_per_step: usize,
     /// Submissions to the device.
     pub submissions: u64,
+    /// Most bytes allocated on the device at one time.
+    pub device_bytes: u64,
 }
 
 impl History {

@@ -1,29 +1,15 @@
 //! The loop: queues phases, submits many at once, reads the ring back behind the device, adds up results.
 
-use super::program::{Batches, Program, RING_SLOTS, RING_WIDTH};
+use super::program::{Program, RING_SLOTS, RING_WIDTH};
+use super::queue::{Entry, Phases, Queue};
 use super::report::{EpochReport, Event, History};
 use crate::backend::{Executor, Reading};
 use crate::error::{Error, Result};
 use crate::nn::Tensor;
-use crate::plan::{PhaseId, Plan};
 use std::collections::VecDeque;
 
-/// Most steps in one submission.
-const MOST_STEPS: usize = 64;
-/// Arithmetic operations after which a submission is closed: about a second of work, so that a slow device still
-/// answers in time and progress shows.
-const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
 /// Submissions whose results are still on their way while the next is recorded.
-const IN_FLIGHT: usize = 1;
-
-/// One filed batch that the host still has to read.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    epoch: u64,
-    rows: usize,
-    training: bool,
-    ends_epoch: bool,
-}
+pub(super) const IN_FLIGHT: usize = 1;
 
 /// Sums over the batches of an epoch.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,17 +34,6 @@ pub(super) struct Kind {
     pub validates: bool,
 }
 
-/// Phase numbers of the program in its plan.
-#[derive(Clone, Copy, Debug)]
-struct Phases {
-    begin_epoch: PhaseId,
-    train: PhaseId,
-    train_tail: Option<PhaseId>,
-    begin_eval: Option<PhaseId>,
-    eval: Option<PhaseId>,
-    eval_tail: Option<PhaseId>,
-}
-
 /// A run in progress.
 pub(super) struct Run<'a> {
     executor: &'a mut Executor,
@@ -66,9 +41,7 @@ pub(super) struct Run<'a> {
     phases: Phases,
     kind: Kind,
     rates: Rates,
-    queued_flops: u64,
-    schedule: Vec<(PhaseId, u32)>,
-    entries: Vec<Entry>,
+    queue: Queue,
     in_flight: VecDeque<(Vec<Entry>, Reading)>,
     slot: usize,
     train: Sums,
@@ -95,9 +68,7 @@ impl<'a> Run<'a> {
             phases,
             kind,
             rates,
-            queued_flops: 0,
-            schedule: Vec::new(),
-            entries: Vec::new(),
+            queue: Queue::default(),
             in_flight: VecDeque::new(),
             slot: 0,
             train: Sums::default(),
@@ -110,74 +81,23 @@ impl<'a> Run<'a> {
 
     /// Queues a whole epoch; submits whenever enough is queued.
     pub async fn epoch(&mut self, epoch: u64) -> Result<()> {
-        let (phases, batches) = (self.phases, self.program.train_batches);
-        self.schedule.push((phases.begin_epoch, 1));
-        let has_test = phases.eval.is_some();
-        self.pass(epoch, true, batches, phases.train, phases.train_tail, !has_test).await?;
-        if let (Some(begin), Some(eval), Some(batches)) = (phases.begin_eval, phases.eval, self.program.test_batches) {
-            self.schedule.push((begin, 1));
-            self.pass(epoch, false, batches, eval, phases.eval_tail, true).await?;
-        }
-        Ok(())
-    }
-
-    fn flops(&self, phase: PhaseId) -> u64 {
-        self.executor.plan().phases()[phase.index()].flops().max(1)
-    }
-
-    /// How many more batches of a phase go into the submission that is being queued: at least one into an empty one.
-    fn room(&self, phase: PhaseId) -> usize {
-        let by_count = MOST_STEPS.saturating_sub(self.entries.len());
-        let by_work = FLOPS_PER_SUBMISSION.saturating_sub(self.queued_flops) / self.flops(phase);
-        let room = by_count.min(usize::try_from(by_work).unwrap_or(usize::MAX));
-        if self.entries.is_empty() { room.max(1) } else { room }
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    async fn pass(
-        &mut self,
-        epoch: u64,
-        training: bool,
-        batches: Batches,
-        full: PhaseId,
-        tail: Option<PhaseId>,
-        ends_epoch: bool,
-    ) -> Result<()> {
-        let mut left = batches.full;
-        while left > 0 {
-            let room = self.room(full);
-            if room == 0 {
+        for mut pass in self.phases.passes(epoch, self.program.train_batches, self.program.test_batches) {
+            while !self.queue.fill(&mut pass, self.executor.plan()) {
                 self.submit().await?;
-                continue;
             }
-            let now = left.min(room);
-            left -= now;
-            self.queued_flops += now as u64 * self.flops(full);
-            self.schedule.push((full, now as u32));
-            for i in 0..now {
-                let last = ends_epoch && tail.is_none() && left == 0 && i + 1 == now;
-                self.entries.push(Entry { epoch, rows: batches.rows, training, ends_epoch: last });
-            }
-        }
-        if let Some(tail) = tail {
-            self.queued_flops += self.flops(tail);
-            self.schedule.push((tail, 1));
-            self.entries.push(Entry { epoch, rows: batches.tail, training, ends_epoch });
         }
         Ok(())
     }
 
     /// Submits what is queued, and takes in results that are due.
     async fn submit(&mut self) -> Result<()> {
-        if self.schedule.is_empty() {
+        if self.queue.schedule.is_empty() {
             return Ok(());
         }
-        self.executor.run(&self.schedule)?;
-        self.schedule.clear();
-        self.queued_flops = 0;
+        self.executor.run(&self.queue.schedule)?;
         self.history.submissions += 1;
         let reading = self.executor.start_read(self.program.ring).await?;
-        self.in_flight.push_back((std::mem::take(&mut self.entries), reading));
+        self.in_flight.push_back((self.queue.clear(), reading));
         self.drain(IN_FLIGHT).await
     }
 
@@ -193,6 +113,12 @@ impl<'a> Run<'a> {
             tensor.data = self.executor.read(value).await?;
         }
         Ok(())
+    }
+
+    /// What happened, with the memory that it took.
+    pub fn take_history(&mut self) -> History {
+        self.history.device_bytes = self.executor.allocated_bytes();
+        std::mem::take(&mut self.history)
     }
 
     async fn drain(&mut self, keep: usize) -> Result<()> {
@@ -299,20 +225,5 @@ impl Rates {
         let last = epoch.saturating_mul(self.entries_per_epoch).saturating_sub(1);
         let at = usize::try_from(last).unwrap_or(usize::MAX);
         self.table[at.min(self.table.len() - 1)]
-    }
-}
-
-impl Phases {
-    fn find(plan: &Plan) -> Result<Phases> {
-        let required =
-            |name: &str| plan.phase(name).ok_or_else(|| Error::shape("plan", format!("has no phase `{name}`")));
-        Ok(Phases {
-            begin_epoch: required("begin_epoch")?,
-            train: required("train")?,
-            train_tail: plan.phase("train_tail"),
-            begin_eval: plan.phase("begin_eval"),
-            eval: plan.phase("eval"),
-            eval_tail: plan.phase("eval_tail"),
-        })
     }
 }

@@ -48,6 +48,17 @@ impl Buffers {
         device.queue.write_buffer(&uniforms, 0, &packed);
         Ok(Buffers { data, uniforms, uniform_stride })
     }
+
+    /// Bytes allocated.
+    pub fn size(&self) -> u64 {
+        self.data.iter().chain([&self.uniforms]).map(wgpu::Buffer::size).sum()
+    }
+}
+
+/// Bytes that [`Buffers::create`] will allocate for a plan.
+pub(super) fn bytes_of(device: &GpuDevice, plan: &Plan) -> u64 {
+    let data: u64 = plan.buffers().iter().map(|buffer| bytes(buffer.words)).sum();
+    data + uniform_layout(device, plan).1
 }
 
 /// Size of a buffer in bytes: whole vec4, and at least 32, so that a small one can also be bound as a uniform struct.
@@ -68,14 +79,21 @@ fn usage(plan: &Plan, index: usize) -> BufferUsages {
     if uniform { base | BufferUsages::UNIFORM } else { base }
 }
 
-/// The parameters of all dispatches, and the distance between them.
-fn pack_uniforms(device: &GpuDevice, plan: &Plan) -> (Vec<u8>, u64) {
+/// The distance from one dispatch's parameters to the next, and the size of all, in bytes.
+fn uniform_layout(device: &GpuDevice, plan: &Plan) -> (u64, u64) {
     let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
     let dispatches = || plan.phases().iter().flat_map(|p| &p.dispatches);
     let largest = dispatches().map(|d| d.params.len() as u64).max().unwrap_or(0);
     let stride = largest.max(1).next_multiple_of(alignment);
-    let mut packed = vec![0; (stride * dispatches().count().max(1) as u64) as usize];
-    for (slot, dispatch) in packed.chunks_exact_mut(stride as usize).zip(dispatches()) {
+    (stride, stride * dispatches().count().max(1) as u64)
+}
+
+/// The parameters of all dispatches, and the distance between them.
+fn pack_uniforms(device: &GpuDevice, plan: &Plan) -> (Vec<u8>, u64) {
+    let (stride, size) = uniform_layout(device, plan);
+    let mut packed = vec![0; size as usize];
+    let dispatches = plan.phases().iter().flat_map(|p| &p.dispatches);
+    for (slot, dispatch) in packed.chunks_exact_mut(stride as usize).zip(dispatches) {
         slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
     }
     (packed, stride)

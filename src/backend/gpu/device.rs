@@ -3,6 +3,7 @@
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::kernel::Target;
+use crate::plan::Plan;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -146,6 +147,8 @@ impl Adapter {
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
     Large,
+    /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
+    Timed,
     /// WebGPU's defaults exactly: what every conforming browser grants. Tests use it.
     Default,
     /// WebGPU's downlevel defaults exactly.
@@ -154,9 +157,11 @@ pub enum Granted {
 
 impl Granted {
     fn features(self, adapter: wgpu::Features) -> wgpu::Features {
+        let subgroups = adapter & wgpu::Features::SUBGROUP;
         match self {
             Granted::Downlevel => wgpu::Features::empty(),
-            Granted::Default | Granted::Large => adapter & wgpu::Features::SUBGROUP,
+            Granted::Timed => subgroups | (adapter & wgpu::Features::TIMESTAMP_QUERY),
+            Granted::Default | Granted::Large => subgroups,
         }
     }
 
@@ -164,7 +169,7 @@ impl Granted {
         match self {
             Granted::Default => wgpu::Limits::default(),
             Granted::Downlevel => wgpu::Limits::downlevel_defaults(),
-            Granted::Large => {
+            Granted::Large | Granted::Timed => {
                 let fits = wgpu::Limits::default().check_limits(adapter);
                 let base = if fits { wgpu::Limits::default() } else { wgpu::Limits::downlevel_defaults() };
                 wgpu::Limits {
@@ -175,6 +180,21 @@ impl Granted {
             }
         }
     }
+}
+
+/// Limits of an open device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Largest buffer that a kernel can bind, in bytes.
+    pub binding_bytes: u64,
+    /// Storage buffers of a kernel.
+    pub storage_buffers: u32,
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+    /// Invocations of a workgroup.
+    pub workgroup_size: u32,
+    /// Workgroups along one dimension.
+    pub workgroups: u32,
 }
 
 /// An open device.
@@ -225,6 +245,23 @@ impl GpuDevice {
         let info = self.adapter.inner.get_info();
         let usable = self.device.features().contains(wgpu::Features::SUBGROUP);
         if usable && info.subgroup_min_size == info.subgroup_max_size { info.subgroup_min_size } else { 0 }
+    }
+
+    /// Bytes that [`GpuExecutor::load`](super::GpuExecutor::load) allocates for a plan.
+    pub fn bytes_of(&self, plan: &Plan) -> u64 {
+        super::buffers::bytes_of(self, plan)
+    }
+
+    /// The limits it was opened with that a plan can exceed.
+    pub fn held(&self) -> Held {
+        let limits = &self.limits;
+        Held {
+            binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+            storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            workgroup_bytes: limits.max_compute_workgroup_storage_size,
+            workgroup_size: limits.max_compute_invocations_per_workgroup,
+            workgroups: limits.max_compute_workgroups_per_dimension,
+        }
     }
 
     /// The limits it was opened with.

@@ -19,6 +19,8 @@ pub struct GpuExecutor {
     phases: Vec<Vec<Recorded>>,
     /// Staging buffers that are not in use, by size in words.
     staging: HashMap<usize, Vec<wgpu::Buffer>>,
+    /// Bytes of all buffers created so far; none is released before the executor.
+    allocated: u64,
 }
 
 impl GpuExecutor {
@@ -30,7 +32,8 @@ impl GpuExecutor {
     pub async fn load(device: Arc<GpuDevice>, plan: Plan) -> Result<GpuExecutor> {
         let buffers = Buffers::create(&device, &plan).await?;
         let phases = pipelines::record(&device, &plan, &buffers).await?;
-        Ok(GpuExecutor { device, plan, buffers, phases, staging: HashMap::new() })
+        let allocated = buffers.size();
+        Ok(GpuExecutor { device, plan, buffers, phases, staging: HashMap::new(), allocated })
     }
 
     /// The plan.
@@ -41,6 +44,11 @@ impl GpuExecutor {
     /// The device it runs on.
     pub fn device(&self) -> &Arc<GpuDevice> {
         &self.device
+    }
+
+    /// Bytes that it has allocated on the device.
+    pub fn allocated_bytes(&self) -> u64 {
+        self.allocated
     }
 
     /// Records each phase the given number of times, in order, and submits everything at once. Does not wait.
@@ -62,15 +70,20 @@ impl GpuExecutor {
         self.device.check()
     }
 
-    /// Runs one dispatch of a phase.
+    /// The dispatches of a phase as they are recorded.
+    pub(super) fn recorded(&self, phase: PhaseId) -> &[Recorded] {
+        &self.phases[phase.0]
+    }
+
+    /// Runs one dispatch of a phase `times` times, in one submission.
     ///
     /// # Errors
     /// As [`GpuExecutor::submit`].
-    pub fn submit_dispatch(&mut self, phase: PhaseId, index: usize) -> Result<()> {
+    pub fn submit_dispatch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            record(&mut pass, &self.phases[phase.0][index]);
+            (0..times).for_each(|_| record(&mut pass, &self.phases[phase.0][index]));
         }
         self.device.queue.submit([encoder.finish()]);
         self.device.check()
@@ -125,18 +138,20 @@ impl GpuExecutor {
         Ok(words)
     }
 
-    async fn create_staging(&self, words: usize) -> Result<wgpu::Buffer> {
+    async fn create_staging(&mut self, words: usize) -> Result<wgpu::Buffer> {
         let descriptor = wgpu::BufferDescriptor {
             label: Some("staging"),
             size: 4 * words as u64,
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        self.device.scoped("staging", || self.device.device.create_buffer(&descriptor)).await
+        let staging = self.device.scoped("staging", || self.device.device.create_buffer(&descriptor)).await?;
+        self.allocated += staging.size();
+        Ok(staging)
     }
 }
 
-fn record(pass: &mut wgpu::ComputePass<'_>, recorded: &Recorded) {
+pub(super) fn record(pass: &mut wgpu::ComputePass<'_>, recorded: &Recorded) {
     let [x, y, z] = recorded.workgroups;
     pass.set_pipeline(&recorded.pipeline);
     pass.set_bind_group(0, &recorded.bind_group, &[]);

@@ -8,7 +8,8 @@ mod device;
 mod encode;
 mod pipelines;
 mod readback;
+mod timestamps;
 
-pub use device::{Adapter, GpuDevice, Granted, adapters, gl_adapters};
+pub use device::{Adapter, GpuDevice, Granted, Held, adapters, gl_adapters};
 pub use encode::GpuExecutor;
 pub use readback::PendingRead;

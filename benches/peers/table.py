@@ -1,0 +1,73 @@
+"""Medians of all rounds of scripts/bench-peers.sh as a Markdown table on stdout and as JSON in a file.
+
+    python benches/peers/table.py LINES.jsonl RESULT.json MACHINE DATE ROUNDS     # needs no packages
+"""
+
+import json
+import statistics
+import sys
+
+ON_THE_GPU = {"torch-cuda", "torch-graph", "burn-wgpu"}
+
+
+def column(line):
+    """Whether a line was measured on a GPU, whether it is ours, and the heading of its column."""
+    if line["event"] == "bench":
+        on_gpu = line["backend"] != "cpu"
+        return on_gpu, True, f"anygrad, {line['device']}"
+    on_gpu = line["peer"] in ON_THE_GPU or (line["peer"] == "jax" and "cpu" not in line["where"].lower())
+    return on_gpu, False, line["name"]
+
+
+def digits(ms):
+    return f"{ms:.3g}" if ms < 100 else f"{ms:.0f}"
+
+
+def main(lines, result, machine, date, rounds):
+    with open(lines, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file if line.strip()]
+    samples = {}
+    for line in lines:
+        net = f"{line['net']}, {line['batch']}"
+        samples.setdefault(column(line), {}).setdefault(net, []).append(line["ms_per_step"])
+    nets = list(dict.fromkeys(f"{line['net']}, {line['batch']}" for line in lines))
+    medians = {key: {net: statistics.median(ms) for net, ms in own.items()} for key, own in samples.items()}
+
+    headings, rows = ["net, batch"], [[net] for net in nets]
+    ratios = []
+    for on_gpu in (False, True):
+        ours = [key for key in medians if key[0] == on_gpu and key[1]]
+        peers = [key for key in medians if key[0] == on_gpu and not key[1]]
+        for key in ours + peers:
+            headings.append(key[2])
+            for row, net in zip(rows, nets):
+                ms = medians[key].get(net)
+                row.append("–" if ms is None else f"**{digits(ms)}**" if key[1] else digits(ms))
+        for key in ours if peers else []:
+            headings.append("ratio to the best peer")
+            for row, net in zip(rows, nets):
+                best = min((medians[peer][net] for peer in peers if net in medians[peer]), default=None)
+                own = medians[key].get(net)
+                row.append("–" if best is None or own is None else f"{own / best:.2f}")
+                if best is not None and own is not None:
+                    ratios.append({"net": net, "column": key[2], "ratio": own / best})
+    print(f"Milliseconds per training step on {machine}, {date}: medians of {rounds} interleaved rounds.\n")
+    print("| " + " | ".join(headings) + " |")
+    print("|" + "---|" * len(headings))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    columns = [
+        {"name": name, "on_gpu": on_gpu, "ours": ours, "median_ms": medians[on_gpu, ours, name],
+         "samples_ms": samples[on_gpu, ours, name]}
+        for on_gpu, ours, name in medians
+    ]
+    document = {"machine": machine, "date": date, "rounds": int(rounds), "columns": columns, "ratios": ratios}
+    with open(result, "w", encoding="utf-8") as file:
+        json.dump(document, file, indent=1)
+        file.write("\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 6:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Training steps of anygrad and its peers, interleaved over several rounds: a Markdown table on stdout, JSON in a file.
+#
+#   scripts/bench-peers.sh [ROUNDS]        # 5 rounds unless told otherwise; on an idle machine
+#
+# Python packages that the peers need: numpy, torch, jax. What is absent is skipped, and said so on stderr.
+# Environment:
+#   PYTHON    the interpreter [python3]
+#   ANYGRAD   the program [built here]
+#   BURN      a program that runs the step in Burn (see benches/peers/mlp_step.py) [none]
+#   PEERS     which peers [torch jax numpy, torch-cuda torch-graph where there is CUDA, burn-flex burn-wgpu with BURN]
+#   NETS      such as "784-128-10@64" [the four of `anygrad bench`]
+#   DEVICE    cpu, gpu or both, for anygrad [both]
+#   EACH      seconds for each measurement [2]
+#   OUT       the JSON file [bench-peers.json]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+rounds="${1:-5}"
+case "$rounds" in '' | *[!0-9]* | 0) sed -n '2,/^set/p' "$0" | sed '$d' >&2 && exit 2 ;; esac
+python="${PYTHON:-python3}"
+nets="${NETS:-128-64-64-10@16 784-128-10@64 784-512-256-10@128 784-1024-1024-10@1024}"
+device="${DEVICE:-both}" each="${EACH:-2}" out="${OUT:-bench-peers.json}"
+peers="${PEERS:-torch jax numpy torch-cuda torch-graph burn-flex burn-wgpu}"
+command -v "$python" >/dev/null || { echo "no $python: set PYTHON to an interpreter" >&2 && exit 2; }
+# Drivers look for a display there and complain if it is unset.
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
+
+anygrad="${ANYGRAD:-}"
+if [ -z "$anygrad" ]; then
+    cargo build --release --quiet
+    anygrad="${CARGO_TARGET_DIR:-target}/release/anygrad"
+fi
+devices="$device"
+[ "$device" = both ] && devices='cpu gpu'
+lines="$(mktemp)"
+trap 'rm -f "$lines"' EXIT
+
+software="$("$anygrad" devices --format json | grep -c '"kind":"software"' || true)"
+# Whether a net is too large for a driver that runs on the CPU.
+too_large() { [ "$1" = gpu ] && [ "$software" != 0 ] && [ "${2#*@}" -ge 1024 ]; }
+
+absent=' '
+for ((round = 1; round <= rounds; round++)); do
+    for net in $nets; do
+        echo "round $round of $rounds, $net" >&2
+        for one in $devices; do
+            if too_large "$one" "$net"; then
+                [ "$round" != 1 ] || echo "SKIPPED: $net on a software adapter" >&2
+                continue
+            fi
+            case "$absent" in *" $one "*) continue ;; esac
+            code=0
+            "$anygrad" bench --nets "$net" --device "$one" --seconds "$each" --format json >>"$lines" || code=$?
+            # No GPU is no reason to stop.
+            if [ "$code" = 3 ]; then absent="$absent$one "; elif [ "$code" != 0 ]; then exit "$code"; fi
+        done
+        for peer in $peers; do
+            case "$absent" in *" $peer "*) continue ;; esac
+            if [ "$peer" = burn-wgpu ] && too_large gpu "$net"; then continue; fi
+            code=0
+            "$python" benches/peers/mlp_step.py "$peer" "$net" "$each" >>"$lines" || code=$?
+            if [ "$code" = 3 ]; then absent="$absent$peer "; elif [ "$code" != 0 ]; then exit "$code"; fi
+        done
+    done
+done
+
+cpu="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+[ -n "$cpu" ] || cpu="$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)"
+cores="$(getconf _NPROCESSORS_ONLN)"
+version="$("$anygrad" --version)"
+"$python" benches/peers/table.py "$lines" "$out" "$cpu, $cores processors, $version" "$(date +%F)" "$rounds"
+echo "JSON: $out" >&2

@@ -1,0 +1,250 @@
+//! Times each kernel of a training step, and sets it against what the device reaches at best.
+
+use super::measure::median;
+use super::nets::Net;
+use anygrad::Result;
+use anygrad::backend::gpu::Granted;
+use anygrad::backend::{Device, Executor};
+use anygrad::data::{Dataset, Features, Targets};
+use anygrad::graph::{DType, Graph, Role, ValueId};
+use anygrad::kernel::StepState;
+use anygrad::ops::{Op, column_sum::ColumnSum, elementwise::Elementwise, matmul::Matmul};
+use anygrad::optim::{Clipping, Optimizer, Sgd};
+use anygrad::plan::{PhaseId, Plan};
+use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use anygrad::{Error, nn::Loss, ops::penalty::Penalty};
+use pollster::block_on;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The best rates that a device reaches with kernels of this program.
+#[derive(Clone, Copy, Debug)]
+pub struct Roofline {
+    pub gflops: f64,
+    pub gb_per_second: f64,
+}
+
+/// One dispatch of a training step.
+#[derive(Clone, Debug)]
+pub struct KernelTime {
+    pub label: String,
+    pub kernel: String,
+    pub microseconds: f64,
+    pub flops: u64,
+    pub bytes: u64,
+}
+
+impl KernelTime {
+    pub fn gflops(&self) -> f64 {
+        self.flops as f64 / (self.microseconds.max(1e-6) * 1e3)
+    }
+
+    pub fn gb_per_second(&self) -> f64 {
+        self.bytes as f64 / (self.microseconds.max(1e-6) * 1e3)
+    }
+
+    /// The least time that arithmetic and memory allow, as a share of the time it takes.
+    pub fn share_of(&self, roofline: &Roofline) -> f64 {
+        (self.gflops() / roofline.gflops).max(self.gb_per_second() / roofline.gb_per_second)
+    }
+}
+
+/// How kernels were timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// One by one in a running step, by the processor's clock.
+    Clock,
+    /// One by one in a running step, by the device's clock.
+    Timestamps,
+    /// Each many times in one submission.
+    Repeated,
+}
+
+impl Method {
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Clock => "clock",
+            Method::Timestamps => "timestamps",
+            Method::Repeated => "repeated",
+        }
+    }
+}
+
+/// The device again, with timestamps if it has them.
+pub fn timed(device: &Device) -> Result<Device> {
+    match device {
+        Device::Cpu => Ok(Device::Cpu),
+        Device::Gpu(gpu) => Ok(Device::Gpu(Arc::new(block_on(gpu.adapter().open(Granted::Timed))?))),
+    }
+}
+
+/// Times the kernels of a step.
+pub fn kernel_times(net: &Net, device: &Device, fuse: bool, seconds: f64) -> Result<(Vec<KernelTime>, Method)> {
+    let data = net.data(net.batches())?;
+    let (program, mut executor) = load(net, device, fuse, &data)?;
+    let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
+    let (begin, train) = (phase("begin_epoch")?, phase("train")?);
+    let count = executor.plan().phases()[train.index()].dispatches.len();
+    let mut samples = vec![Vec::new(); count];
+    let (start, mut step, mut method) = (Instant::now(), 0, Method::Clock);
+    while step < 3 || start.elapsed().as_secs_f64() < seconds {
+        if step % net.batches() == 0 {
+            executor.run(&[(begin, 1)])?;
+        }
+        let Some((times, how)) = one_step(&mut executor, train, count)? else {
+            let times = repeated(&mut executor, &program, train, count, seconds)?;
+            samples.iter_mut().zip(times).for_each(|(samples, time)| *samples = vec![time]);
+            method = Method::Repeated;
+            break;
+        };
+        method = how;
+        // The first step warms up.
+        if step > 0 {
+            samples.iter_mut().zip(times).for_each(|(samples, time)| samples.push(time));
+        }
+        step += 1;
+    }
+    let plan = executor.plan();
+    let dispatches = plan.phases()[train.index()].dispatches.iter();
+    let times = dispatches.zip(samples).map(|(dispatch, samples)| KernelTime {
+        label: dispatch.label.clone(),
+        kernel: format!("{}/{}", dispatch.kernel.name, dispatch.variant.name),
+        microseconds: median(samples) / 1e3,
+        flops: dispatch.flops,
+        bytes: plan.bytes_moved(dispatch),
+    });
+    Ok((times.collect(), method))
+}
+
+/// Nanoseconds of each kernel in one step; `None` if the device cannot tell.
+fn one_step(executor: &mut Executor, train: PhaseId, count: usize) -> Result<Option<(Vec<f64>, Method)>> {
+    match executor {
+        Executor::Gpu(gpu) => Ok(block_on(gpu.time_dispatches(train))?.map(|times| (times, Method::Timestamps))),
+        Executor::Cpu(cpu) => {
+            let time = |index| {
+                let start = Instant::now();
+                cpu.run_dispatch(train, index);
+                start.elapsed().as_secs_f64() * 1e9
+            };
+            Ok(Some(((0..count).map(time).collect(), Method::Clock)))
+        }
+    }
+}
+
+/// Nanoseconds of each kernel from submissions of the same one many times.
+fn repeated(
+    executor: &mut Executor,
+    program: &Program,
+    train: PhaseId,
+    count: usize,
+    seconds: f64,
+) -> Result<Vec<f64>> {
+    let mut times = Vec::new();
+    for index in 0..count {
+        let state = StepState { learning_rate: 0.01, epoch: 1, ..StepState::default() };
+        executor.write_words(program.step_state, &state.words())?;
+        let once = |executor: &mut Executor, repeats: u32| -> Result<f64> {
+            block_on(executor.read_words(program.step_state))?;
+            let start = Instant::now();
+            executor.repeat_dispatch(train, index, repeats)?;
+            block_on(executor.read_words(program.step_state))?;
+            Ok(start.elapsed().as_secs_f64() * 1e9)
+        };
+        let single = once(executor, 1)?;
+        let repeats = (seconds * 1e9 / count as f64 / 4.0 / single.max(1.0)).clamp(2.0, 1000.0) as u32;
+        // What a submission costs without the kernels falls out of the difference.
+        let samples = (0..3).map(|_| Ok((once(executor, 1 + repeats)? - once(executor, 1)?) / f64::from(repeats)));
+        times.push(median(samples.collect::<Result<_>>()?).max(0.0));
+    }
+    Ok(times)
+}
+
+/// A program with its rows and weights on the device, before the first step.
+fn load(net: &Net, device: &Device, fuse: bool, data: &Dataset) -> Result<(Program, Executor)> {
+    let model = net.model();
+    let optimizer: Optimizer = Sgd::new(0.01).into();
+    let program = Program::build(&ProgramSpec {
+        model: &model,
+        loss: &Loss::cross_entropy(),
+        penalty: Penalty::NONE,
+        optimizer: &optimizer,
+        clipping: Clipping::default(),
+        rates: None,
+        batch_size: BatchSize::Rows(net.batch),
+        drop_last: true,
+        shuffle: true,
+        seed: 0,
+        train: RowsSpec::of(data),
+        test: None,
+    })?;
+    let target = device.target();
+    let plan = if fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
+    let mut executor = block_on(device.load(plan?))?;
+    for (&value, tensor) in program.parameters.iter().zip(model.initialize(0)?) {
+        executor.write(value, &tensor.data)?;
+    }
+    if let (Features::F32 { data: rows, .. }, Targets::Labels { data: labels, .. }) = (&data.features, &data.targets) {
+        executor.write(program.train.features, rows)?;
+        executor.write_words(program.train.targets, labels)?;
+    }
+    let state = StepState { learning_rate: 0.01, ..StepState::default() };
+    executor.write_words(program.step_state, &state.words())?;
+    Ok((program, executor))
+}
+
+/// Measures the best matrix product and the best stream through memory, caches included.
+pub fn roofline(device: &Device, seconds: f64) -> Result<Roofline> {
+    let is_software = matches!(device, Device::Gpu(gpu) if gpu.adapter().is_software());
+    let sides: &[usize] = match device {
+        Device::Gpu(_) if !is_software => &[1024, 2048, 4096],
+        _ => &[512, 1024],
+    };
+    let each = seconds / (3 * sides.len() + 3) as f64;
+    let mut roofline = Roofline { gflops: 0.0, gb_per_second: 0.0 };
+    for &n in sides {
+        for form in Matmul::ALL {
+            let rate = 2.0 * (n as f64).powi(3) / best_seconds(device, &form.into(), [n, n], each)?;
+            roofline.gflops = roofline.gflops.max(rate / 1e9);
+        }
+    }
+    for rows in [64, 1024, 4096] {
+        let bytes = (3 * 4 * rows * 1024) as f64;
+        let rate = bytes / best_seconds(device, &Elementwise::Add.into(), [rows, 1024], each)?;
+        roofline.gb_per_second = roofline.gb_per_second.max(rate / 1e9);
+    }
+    Ok(roofline)
+}
+
+/// Least seconds that an op of two matrices took, in submissions of several.
+fn best_seconds(device: &Device, op: &Op, shape: [usize; 2], seconds: f64) -> Result<f64> {
+    let mut graph = Graph::new();
+    let inputs: Vec<ValueId> =
+        (0..2).map(|i| graph.declare(format!("input {i}"), shape, DType::F32, Role::State)).collect();
+    for output in graph.apply_all(op.clone(), &inputs)? {
+        graph.set_role(output, Role::Output);
+    }
+    // A single number, so that waiting for it costs nothing.
+    let small = graph.declare("small", [1, 1], DType::F32, Role::State);
+    graph.begin_phase("wait");
+    let result = graph.apply(ColumnSum::SUM, &[small])?;
+    graph.set_role(result, Role::Output);
+    let mut executor = block_on(device.load(Plan::new(graph, &device.target())?))?;
+    for input in inputs {
+        executor.write(input, &vec![0.5; shape[0] * shape[1]])?;
+    }
+    let mut run = |times: u32| -> Result<f64> {
+        block_on(executor.read(result))?;
+        let start = Instant::now();
+        executor.run(&[(PhaseId::FIRST, times)])?;
+        block_on(executor.read(result))?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    let once = run(1)?.min(run(1)?);
+    let times = (seconds / 4.0 / once.max(1e-7)).clamp(1.0, 200.0) as u32;
+    let start = Instant::now();
+    let mut least = once;
+    while start.elapsed().as_secs_f64() < seconds {
+        least = least.min(run(times)? / f64::from(times));
+    }
+    Ok(least)
+}

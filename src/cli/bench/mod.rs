@@ -1,0 +1,341 @@
+//! `anygrad bench`
+
+mod kernels;
+mod measure;
+mod nets;
+mod plot;
+mod scaling;
+
+use super::options::Format;
+use super::output::{note, print_line, thousands};
+use anygrad::backend::{Device, Request, Work};
+use anygrad::{Error, Result};
+use clap::Args;
+use kernels::{KernelTime, Method, Roofline};
+use measure::{Budget, Measured};
+use nets::Net;
+use pollster::block_on;
+use scaling::{Axis, Point};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The flags of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchOptions {
+    /// Widths and batch sizes, such as 128-64-64-10@16,784-128-10@64 [default: these, 784-512-256-10@128 and
+    /// 784-1024-1024-10@1024; the last not on a software adapter]
+    #[arg(long, value_name = "NETS", value_delimiter = ',')]
+    nets: Option<Vec<Net>>,
+    /// both (the CPU and a GPU), cpu, gpu, auto, an index of `anygrad devices`, or a part of a name
+    #[arg(long, value_name = "DEVICE", default_value = "both")]
+    device: Devices,
+    /// Measure at least N steps of each net [default: as many as fit into --seconds]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    steps: Option<u64>,
+    /// Time for each net on each device
+    #[arg(long, value_name = "S", default_value_t = 2.0, value_parser = parse_seconds)]
+    seconds: f64,
+    /// Time each kernel too, against the best rates that the device reaches
+    #[arg(long)]
+    kernels: bool,
+    /// Measure time per row against batch 1…4096, width 16…2048 and depth 1…16 instead
+    #[arg(long, conflicts_with_all = ["nets", "kernels"])]
+    scaling: bool,
+    /// With --scaling: leave out batches, widths and depths above N
+    #[arg(long, value_name = "N", requires = "scaling")]
+    up_to: Option<usize>,
+    /// Use one kernel for each op
+    #[arg(long)]
+    no_fusion: bool,
+    /// Draw the results
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// Write the results and the machine as JSON
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    format: Format,
+}
+
+/// On which devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Devices {
+    Both,
+    One(Request),
+}
+
+impl FromStr for Devices {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Devices> {
+        Ok(if text.eq_ignore_ascii_case("both") { Devices::Both } else { Devices::One(text.parse()?) })
+    }
+}
+
+impl Devices {
+    fn requests(&self) -> Vec<Request> {
+        match self {
+            Devices::Both => vec![Request::Cpu, Request::Gpu],
+            Devices::One(request) => vec![request.clone()],
+        }
+    }
+
+    /// Whether a run can do without the device that failed.
+    fn forgive(&self, error: &Error) -> bool {
+        *self == Devices::Both && matches!(error, Error::NoDevice { .. })
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
+    seconds.ok_or_else(|| "give a number from 0.01 to 3600".into())
+}
+
+/// Measures and prints.
+pub fn run(options: &BenchOptions) -> Result<()> {
+    // Rather now than after minutes of measuring.
+    for path in options.out.iter().chain(&options.plot) {
+        std::fs::write(path, "").map_err(|e| Error::io("write", path, e))?;
+    }
+    let budget = Budget { steps: options.steps, seconds: options.seconds, fuse: !options.no_fusion };
+    let heading = if options.scaling { scaling_heading() } else { heading() };
+    let mut report = Report { format: options.format, heading: Some(heading), objects: Vec::new() };
+    if options.scaling {
+        scale(options, &budget, &mut report)?
+    } else {
+        nets(options, &budget, &mut report)?
+    }
+    if report.objects.is_empty() {
+        return Err(Error::NoDevice { asked: "bench".into(), reason: "nothing could be measured".into() });
+    }
+    match &options.out {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
+}
+
+fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<()> {
+    let chosen = options.nets.clone().unwrap_or_else(nets::defaults);
+    let mut measured: Vec<Measured> = Vec::new();
+    for request in options.device.requests() {
+        let mut open = None;
+        for (i, net) in chosen.iter().enumerate() {
+            let is_software = measured.last().is_some_and(|m: &Measured| m.is_software);
+            if options.nets.is_none() && i == 3 && is_software {
+                note(&format!("{net} at batch {} takes long on a software adapter: name it with --nets", net.batch));
+                continue;
+            }
+            match measure::measure(net, &request, budget) {
+                Ok((one, device)) => {
+                    report.add(bench_object(&one), &bench_line(&one));
+                    measured.push(one);
+                    open = Some(device);
+                }
+                Err(error) if options.device.forgive(&error) => {
+                    note(&format!("the CPU only: {error}"));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let (true, Some(device)) = (options.kernels, open) {
+            let most = measured.last().is_some_and(|m| m.is_software);
+            let nets = chosen.iter().enumerate().filter(|(i, _)| options.nets.is_some() || *i < 3 || !most);
+            time_kernels(&nets.map(|(_, net)| net).collect::<Vec<_>>(), &device, budget, report)?;
+        }
+    }
+    match &options.plot {
+        Some(path) => plot::bars(path, &measured),
+        None => Ok(()),
+    }
+}
+
+fn time_kernels(nets: &[&Net], device: &Device, budget: &Budget, report: &mut Report) -> Result<()> {
+    let device = kernels::timed(device)?;
+    let roofline = kernels::roofline(&device, budget.seconds)?;
+    let name = device.device_name();
+    let object = json!({
+        "event": "roofline",
+        "device": name,
+        "gflops": rounded(roofline.gflops),
+        "gb_per_second": rounded(roofline.gb_per_second),
+    });
+    let line = format!("{name}: at best {:.1} GFLOP/s, {:.1} GB/s", roofline.gflops, roofline.gb_per_second);
+    report.add(object, &format!("\n{line}"));
+    for net in nets {
+        let (times, method) = kernels::kernel_times(net, &device, budget.fuse, budget.seconds)?;
+        report.text(&format!("\n{net} at batch {}, kernels of a step by {}", net.batch, method.name()));
+        report.text(&format!(
+            "{:>4}  {:<34} {:>10} {:>10} {:>10} {:>9}",
+            "", "kernel/variant", "µs", "GFLOP/s", "GB/s", "of best"
+        ));
+        for (index, time) in times.iter().enumerate() {
+            report.add(kernel_object(net, &name, index, time, method, &roofline), &kernel_line(index, time, &roofline));
+        }
+        let all: f64 = times.iter().map(|time| time.microseconds).sum();
+        report.text(&format!("{:>4}  {:<34} {all:>10.1}", "", "all"));
+    }
+    Ok(())
+}
+
+fn scale(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<()> {
+    let mut points: Vec<Point> = Vec::new();
+    for request in options.device.requests() {
+        let device = match block_on(Device::choose(&request, Work::default())) {
+            Ok(choice) => choice.device,
+            Err(error) if options.device.forgive(&error) => {
+                note(&format!("the CPU only: {error}"));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for axis in Axis::ALL {
+            for value in axis.values(options.up_to) {
+                let point = scaling::point(axis, value, &device, budget)?;
+                report.add(scaling_object(&point), &scaling_line(&point));
+                points.push(point);
+            }
+        }
+    }
+    match &options.plot {
+        Some(path) => plot::panels(path, &points),
+        None => Ok(()),
+    }
+}
+
+/// What is printed, and kept for `--out`.
+struct Report {
+    format: Format,
+    /// What stands above the first line.
+    heading: Option<String>,
+    objects: Vec<Value>,
+}
+
+impl Report {
+    fn add(&mut self, object: Value, line: &str) {
+        match self.format {
+            Format::Json => print_line(&object.to_string()),
+            Format::Text => {
+                self.heading.take().iter().for_each(|heading| print_line(heading));
+                print_line(line);
+            }
+        }
+        self.objects.push(object);
+    }
+
+    fn text(&self, line: &str) {
+        if self.format == Format::Text {
+            print_line(line);
+        }
+    }
+
+    fn write(&self, path: &Path) -> Result<()> {
+        let document = json!({
+            "anygrad": env!("CARGO_PKG_VERSION"),
+            "os": std::env::consts::OS,
+            "architecture": std::env::consts::ARCH,
+            "processors": std::thread::available_parallelism().map_or(1, usize::from),
+            "results": self.objects,
+        });
+        std::fs::write(path, format!("{document:#}\n")).map_err(|e| Error::io("write", path, e))
+    }
+}
+
+/// Four significant digits: no measurement is better.
+fn rounded(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
+}
+
+fn bench_object(m: &Measured) -> Value {
+    json!({
+        "event": "bench",
+        "net": m.net.to_string(),
+        "batch": m.net.batch,
+        "device": m.device,
+        "ms_per_step": rounded(m.ms_per_step),
+        "samples_per_second": m.samples_per_second().round(),
+        "dispatches_per_step": m.dispatches_per_step,
+        "steps_per_submit": rounded(m.steps_per_submit),
+        "first_step_seconds": rounded(m.first_step_seconds),
+        "gflops": rounded(m.gflops()),
+        "backend": m.backend,
+        "steps": m.steps,
+    })
+}
+
+fn heading() -> String {
+    format!(
+        "{:<18} {:>5}  {:<28} {:>9} {:>12} {:>8} {:>10} {:>12} {:>11}",
+        "net", "batch", "device", "ms/step", "samples/s", "GFLOP/s", "dispatches", "steps/submit", "first step"
+    )
+}
+
+fn bench_line(m: &Measured) -> String {
+    format!(
+        "{:<18} {:>5}  {:<28} {:>9.4} {:>12} {:>8.1} {:>10} {:>12.1} {:>9.3} s",
+        m.net.to_string(),
+        m.net.batch,
+        short(&m.device),
+        m.ms_per_step,
+        thousands(m.samples_per_second()),
+        m.gflops(),
+        m.dispatches_per_step,
+        m.steps_per_submit,
+        m.first_step_seconds
+    )
+}
+
+/// As much of a device's name as a column holds.
+fn short(name: &str) -> String {
+    name.chars().take(28).collect()
+}
+
+fn kernel_object(net: &Net, device: &str, index: usize, time: &KernelTime, method: Method, best: &Roofline) -> Value {
+    json!({
+        "event": "kernel",
+        "net": net.to_string(),
+        "batch": net.batch,
+        "device": device,
+        "index": index,
+        "label": time.label,
+        "kernel": time.kernel,
+        "microseconds": rounded(time.microseconds),
+        "gflops": rounded(time.gflops()),
+        "gb_per_second": rounded(time.gb_per_second()),
+        "share_of_roofline": rounded(time.share_of(best)),
+        "method": method.name(),
+    })
+}
+
+fn kernel_line(index: usize, time: &KernelTime, best: &Roofline) -> String {
+    let (kernel, share) = (&time.kernel, 100.0 * time.share_of(best));
+    let (gflops, gb) = (time.gflops(), time.gb_per_second());
+    format!("{index:>4}  {kernel:<34} {:>10.1} {gflops:>10.2} {gb:>10.2} {share:>7.1} %", time.microseconds)
+}
+
+fn scaling_object(point: &Point) -> Value {
+    json!({
+        "event": "scaling",
+        "axis": point.axis.name(),
+        "value": point.value,
+        "net": point.measured.net.to_string(),
+        "batch": point.measured.net.batch,
+        "device": point.device,
+        "ms_per_step": rounded(point.measured.ms_per_step),
+        "microseconds_per_sample": rounded(point.microseconds_per_sample()),
+        "gflops": rounded(point.measured.gflops()),
+    })
+}
+
+fn scaling_heading() -> String {
+    let (ms, us) = ("ms/step", "µs/row");
+    format!("{:<6} {:>6}  {:<28} {ms:>12} {us:>12} {:>9}", "axis", "value", "device", "GFLOP/s")
+}
+
+fn scaling_line(point: &Point) -> String {
+    let (axis, value, device) = (point.axis.name(), point.value, short(&point.device));
+    let (ms, us, gflops) = (point.measured.ms_per_step, point.microseconds_per_sample(), point.measured.gflops());
+    format!("{axis:<6} {value:>6}  {device:<28} {ms:>12.4} {us:>12.4} {gflops:>9.2}")
+}

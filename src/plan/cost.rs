@@ -1,0 +1,76 @@
+//! What a plan costs beside arithmetic: bytes moved, and the limits of a device that it uses.
+
+use super::{BoundBuffer, Dispatch, Phase, Plan};
+use crate::graph::Role;
+use crate::kernel::Access;
+
+/// Bytes that one entry of the ring of results takes.
+const RING_ENTRY: u64 = 16;
+
+/// The most of each limited resource that any dispatch of a plan uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Largest storage binding, in bytes.
+    pub binding_bytes: u64,
+    /// Storage buffers of a kernel.
+    pub storage_buffers: u32,
+    /// Bytes of workgroup memory.
+    pub workgroup_bytes: u32,
+    /// Invocations of a workgroup.
+    pub workgroup_size: u32,
+    /// Workgroups along one dimension.
+    pub workgroups: u32,
+}
+
+impl Plan {
+    /// The limits that the plan uses.
+    pub fn usage(&self) -> Usage {
+        let mut most = Usage::default();
+        for dispatch in self.phases().iter().flat_map(|phase| &phase.dispatches) {
+            let storage = || dispatch.buffers.iter().filter(|bound| bound.access != Access::Uniform);
+            let largest = storage().map(|bound| 4 * bound.place.words as u64).max().unwrap_or(0);
+            let groups = dispatch.workgroups.into_iter().max().unwrap_or(0);
+            most.binding_bytes = most.binding_bytes.max(largest);
+            most.storage_buffers = most.storage_buffers.max(storage().count() as u32);
+            most.workgroup_bytes = most.workgroup_bytes.max(dispatch.variant.requirements.workgroup_bytes);
+            most.workgroup_size = most.workgroup_size.max(dispatch.variant.workgroup_size);
+            most.workgroups = most.workgroups.max(groups);
+        }
+        most
+    }
+
+    /// Bytes that a dispatch reads and writes, each operand once and what it changes in place twice; of the dataset and
+    /// its order the rows of the batch, of the ring one entry.
+    pub fn bytes_moved(&self, dispatch: &Dispatch) -> u64 {
+        let binding_names = || dispatch.kernel.bindings.iter().skip(1).map(|binding| binding.name);
+        let operands = || dispatch.buffers.iter().zip(binding_names());
+        let gathers = operands().any(|(bound, name)| name == "order" && bound.access == Access::Read);
+        let batch = operands().find(|(bound, _)| !self.value(bound.value).role.is_persistent());
+        let rows = batch.and_then(|(bound, _)| self.value(bound.value).shape.dims().first().copied());
+        operands()
+            .filter(|(bound, _)| bound.access != Access::Uniform)
+            .map(|(bound, name)| match (name, rows) {
+                ("ring", _) => RING_ENTRY,
+                (_, Some(rows)) if gathers && bound.access == Access::Read => self.bytes_of_rows(bound, rows),
+                _ => self.bytes_of(bound),
+            })
+            .sum()
+    }
+
+    fn bytes_of(&self, bound: &BoundBuffer) -> u64 {
+        let in_place =
+            bound.access == Access::Write && matches!(self.value(bound.value).role, Role::Parameter | Role::State);
+        4 * bound.place.words as u64 * if in_place { 2 } else { 1 }
+    }
+
+    /// The share of `rows` in a value that has more of them.
+    fn bytes_of_rows(&self, bound: &BoundBuffer, rows: usize) -> u64 {
+        let all = self.value(bound.value).shape.dims().first().copied().unwrap_or(1).max(1);
+        (4 * bound.place.words as u64 * rows.min(all) as u64) / all as u64
+    }
+
+    /// Bytes that one run of a phase reads and writes.
+    pub fn phase_bytes(&self, phase: &Phase) -> u64 {
+        phase.dispatches.iter().map(|dispatch| self.bytes_moved(dispatch)).sum()
+    }
+}

@@ -1,0 +1,140 @@
+//! What a run will take, known before it starts: its plan, its steps, its submissions, its memory.
+
+use super::program::{Program, RING_SLOTS, RING_WIDTH};
+use super::queue::{Phases, Queue};
+use super::run::IN_FLIGHT;
+use super::trainer::Trainer;
+use crate::backend::Device;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::optim::Schedule;
+use crate::plan::{Phase, Plan};
+use std::collections::{BTreeSet, HashMap};
+
+/// A run before it starts. The tests hold each number to the counters of real runs.
+#[derive(Clone, Debug)]
+pub struct Forecast {
+    /// What is replayed.
+    pub plan: Plan,
+    /// Rows of a full training step.
+    pub batch_rows: usize,
+    /// Training steps of all epochs, if none is left out by early stopping.
+    pub steps: u64,
+    /// Submissions to the device over the whole run.
+    pub submissions: u64,
+    /// Bytes that the plan's buffers take on the device, parameters of kernels included.
+    pub plan_bytes: u64,
+    /// Bytes of the buffers through which results come back; none on the CPU.
+    pub staging_bytes: u64,
+}
+
+impl Forecast {
+    /// One training step on a full batch.
+    pub fn step(&self) -> &Phase {
+        let step = self.plan.phase("train").map_or(0, |phase| phase.index());
+        &self.plan.phases()[step]
+    }
+
+    /// Kernel dispatches of a full training step.
+    pub fn dispatches_per_step(&self) -> usize {
+        self.step().dispatches.len()
+    }
+
+    /// Training steps of a submission in the mean; 0 for a run without epochs.
+    pub fn steps_per_submission(&self) -> f64 {
+        self.steps as f64 / self.submissions.max(1) as f64
+    }
+
+    /// Most bytes allocated on the device at one time.
+    pub fn device_bytes(&self) -> u64 {
+        self.plan_bytes + self.staging_bytes
+    }
+}
+
+impl Trainer {
+    /// What a run on `train` will take on this trainer's device, with `held_out` rows to evaluate after each epoch.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let data = data::digits()?.split(0.2, 0)?;
+    /// let model = Sequential::new(64).linear(32).relu().linear(10);
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(2);
+    /// let forecast = trainer.forecast(&data.train, Some(&data.test))?;
+    /// let history = trainer.fit_blocking(&data)?;
+    /// assert_eq!(forecast.submissions, history.submissions);
+    /// assert_eq!(forecast.device_bytes(), history.device_bytes);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Trainer::plan`].
+    pub fn forecast(&self, train: &Dataset, held_out: Option<&Dataset>) -> Result<Forecast> {
+        let program = self.program(train, held_out)?;
+        let plan = self.lower(&program)?;
+        let (submissions, at_once) = self.count_submissions(&program, &plan)?;
+        Ok(Forecast {
+            batch_rows: program.train_batches.rows,
+            steps: self.epochs.saturating_mul(program.train_batches.count() as u64),
+            submissions,
+            plan_bytes: self.device.bytes_of(&plan),
+            staging_bytes: match self.device {
+                Device::Cpu => 0,
+                Device::Gpu(_) => staging_bytes(&program, at_once),
+            },
+            plan,
+        })
+    }
+
+    /// Whether something decides after each epoch how to go on, so that its results must have arrived.
+    pub(super) fn waits_for_epochs(&self) -> bool {
+        let plateau = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
+        self.callback.is_some() || self.early_stopping.is_some() || plateau
+    }
+
+    /// Submissions of a run, and how many of them are under way at once.
+    fn count_submissions(&self, program: &Program, plan: &Plan) -> Result<(u64, usize)> {
+        let phases = Phases::find(plan)?;
+        let mut queue = Queue::default();
+        // Where an epoch starts as an earlier one did, all between repeats itself.
+        let mut seen = HashMap::new();
+        let (mut submissions, mut epoch, mut in_a_row, mut at_once) = (0, 0, 0, 0);
+        while epoch < self.epochs {
+            epoch += 1;
+            for mut pass in phases.passes(epoch, program.train_batches, program.test_batches) {
+                while !queue.fill(&mut pass, plan) {
+                    queue.clear();
+                    submissions += 1;
+                    in_a_row += 1;
+                    at_once = in_a_row.max(at_once);
+                }
+            }
+            if self.waits_for_epochs() {
+                queue.clear();
+                submissions += 1;
+                at_once = at_once.max(in_a_row + 1);
+                in_a_row = 0;
+            }
+            if let Some((first, by_then)) = seen.insert(queue.level(), (epoch, submissions)) {
+                let rounds = (self.epochs - epoch) / (epoch - first);
+                submissions += rounds * (submissions - by_then);
+                epoch += rounds * (epoch - first);
+                at_once = if rounds > 0 && in_a_row > 0 { usize::MAX } else { at_once };
+                seen.clear();
+            }
+        }
+        if !queue.schedule.is_empty() {
+            submissions += 1;
+            at_once = at_once.max(in_a_row.saturating_add(1));
+        }
+        Ok((submissions, at_once.min(IN_FLIGHT + 1)))
+    }
+}
+
+/// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of parameter.
+fn staging_bytes(program: &Program, at_once: usize) -> u64 {
+    let ring = RING_SLOTS * RING_WIDTH;
+    let sizes: BTreeSet<usize> =
+        program.parameters.iter().map(|&value| program.graph.shape(value).elements()).collect();
+    let parameters: usize = sizes.iter().filter(|&&words| words != ring || at_once == 0).sum();
+    4 * (at_once * ring + parameters) as u64
+}

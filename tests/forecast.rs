@@ -1,0 +1,91 @@
+//! What is forecast of a run against the counters of the run: dispatches, submissions, bytes allocated.
+
+mod common;
+
+use anygrad::backend::Device;
+use anygrad::data::{Split, digits};
+use anygrad::nn::{Loss, Sequential};
+use anygrad::optim::{Adam, Schedule, Sgd};
+use anygrad::train::{EarlyStopping, Flow, Trainer};
+
+/// Name, trainer, whether there are rows to evaluate.
+fn runs() -> Vec<(&'static str, Trainer, bool)> {
+    let model = || Sequential::new(64).linear(24).relu().linear(10);
+    let trainer = |model: Sequential| Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1).momentum(0.9));
+    let adam = Trainer::new(model().dropout(0.0), Loss::cross_entropy(), Adam::new(0.01));
+    vec![
+        ("one epoch", trainer(model()).epochs(1), true),
+        ("no epochs", trainer(model()).epochs(0), true),
+        ("a tail", trainer(model()).epochs(3).batch_size(50), true),
+        ("no held-out rows", trainer(model()).epochs(3), false),
+        ("many epochs", trainer(model()).epochs(50).full_batch(), true),
+        ("epochs that do not divide submissions", trainer(model()).epochs(41).batch_size(96), true),
+        ("plain", trainer(model()).epochs(2).fuse(false), true),
+        ("adam", adam.epochs(2).batch_size(16), true),
+        ("a parameter as large as the ring", trainer(Sequential::new(64).linear(16).linear(10)).epochs(2), true),
+        ("early stopping", trainer(model()).epochs(4).early_stopping(EarlyStopping::patience(100)), true),
+        ("a callback", trainer(model()).epochs(3).batch_size(8).on_epoch(|_| Flow::Continue), true),
+        ("a schedule", trainer(model()).epochs(3).schedule(Schedule::cosine()), true),
+    ]
+}
+
+fn data() -> Split {
+    digits().expect("digits").split(0.2, 0).expect("a split")
+}
+
+fn compare(device: &Device) -> usize {
+    let data = data();
+    let mut compared = 0;
+    for (name, trainer, evaluates) in runs() {
+        let held_out = evaluates.then_some(&data.test);
+        let mut trainer = trainer.on(device.clone());
+        let forecast = trainer.forecast(&data.train, held_out).expect("a forecast");
+        let history = pollster::block_on(trainer.fit_rows(&data.train, held_out)).expect("a run");
+        assert_eq!(forecast.dispatches_per_step(), history.dispatches_per_step, "{name}");
+        assert_eq!(forecast.steps, history.step_losses.len() as u64, "{name}");
+        assert_eq!(forecast.submissions, history.submissions, "{name}");
+        assert_eq!(forecast.device_bytes(), history.device_bytes, "{name}");
+        compared += 4;
+    }
+    compared
+}
+
+#[test]
+fn a_run_on_the_cpu_takes_what_was_forecast() {
+    compare(&Device::Cpu);
+}
+
+#[test]
+fn a_run_on_the_gpu_takes_what_was_forecast() {
+    let Some(gpu) = common::gpu() else { return };
+    common::report_comparisons("forecast", compare(&Device::Gpu(gpu)));
+}
+
+#[test]
+fn a_long_run_is_forecast_at_once() {
+    let data = data();
+    let model = Sequential::new(64).linear(24).relu().linear(10);
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(1_000_000_000_000);
+    let forecast = trainer.forecast(&data.train, Some(&data.test)).expect("a forecast");
+    // 23 steps and one evaluation an epoch, 64 of either in a submission.
+    assert_eq!(forecast.submissions, 24 * 1_000_000_000_000 / 64);
+}
+
+/// Bytes moved are counted by what a step touches, not by what lies on the device.
+#[test]
+fn a_step_moves_the_rows_of_its_batch() {
+    let data = data();
+    let model = Sequential::new(64).linear(10);
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).batch_size(8).fuse(false);
+    let plan = trainer.plan(&data.train, None).expect("a plan");
+    let step = &plan.phases()[plan.phase("train").expect("a phase").index()];
+    let bytes = |kernel: &str| {
+        let dispatch = step.dispatches.iter().find(|d| d.kernel.name == kernel).expect("a dispatch");
+        plan.bytes_moved(dispatch)
+    };
+    // 8 rows of 64 bytes in, of floats out, and 8 places in the order (in whole bytes of a share of all rows).
+    assert_eq!(bytes("gather_u8"), 8 * 64 + 4 * 8 + 4 * 8 * 64);
+    assert_eq!(bytes("matmul"), 4 * (8 * 64 + 10 * 64 + 8 * 10));
+    // The weight is read and written.
+    assert_eq!(bytes("sgd"), 4 * 3 * 640);
+}

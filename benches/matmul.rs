@@ -18,8 +18,10 @@ use std::time::{Duration, Instant};
 
 /// Turns that each variant gets.
 const TURNS: usize = 12;
-/// How long a turn lasts, roughly; a variant that takes much longer gets one.
+/// How long a turn lasts, roughly.
 const TURN: Duration = Duration::from_millis(30);
+/// A variant that takes this long gets no turns.
+const HOPELESS: Duration = Duration::from_secs(1);
 
 /// Form, M, N, K.
 type Product = (Matmul, usize, usize, usize);
@@ -46,6 +48,13 @@ fn products() -> Vec<Product> {
     of_a_step(64, &[784, 128, 10], &mut products);
     of_a_step(128, &[784, 512, 256, 10], &mut products);
     of_a_step(1024, &[784, 1024, 1024, 10], &mut products);
+    let mut seen = Vec::new();
+    products.retain(|product| {
+        !seen.contains(product) && {
+            seen.push(*product);
+            true
+        }
+    });
     products
 }
 
@@ -84,8 +93,8 @@ impl Candidate {
         let mut executor = block_on(device.load(plan)).expect("loaded");
         let mut once = common::time(&mut executor, PhaseId::FIRST, 1, 1, wait);
         let first = start.elapsed();
-        // Only seconds can do without a run that does not compile.
-        if once < Duration::from_secs(2) {
+        // The first run compiles.
+        if once < 2 * HOPELESS {
             once = common::time(&mut executor, PhaseId::FIRST, 1, 1, wait);
         }
         let per_turn = (TURN.as_secs_f64() / once.as_secs_f64()).clamp(1.0, 500.0) as u64;
@@ -93,7 +102,7 @@ impl Candidate {
     }
 
     fn take_turn(&mut self) {
-        if self.least > 10.0 * TURN.as_secs_f64() {
+        if self.least > HOPELESS.as_secs_f64() {
             return;
         }
         let time = common::time(&mut self.executor, PhaseId::FIRST, self.per_turn, self.per_turn, self.wait);

@@ -98,6 +98,20 @@ fn multiply_on(
     }
 }
 
+/// Elements that one thread takes at a time in [`for_each_part`].
+const SHARE: usize = 1 << 14;
+
+/// `body(first element, part)` on all of `data`, in parts of whole rows of `row` elements, by several threads if that
+/// is worth it and with the widest vectors there are. No element's result may depend on the partition.
+pub(crate) fn for_each_part<T: Send>(data: &mut [T], row: usize, body: impl Fn(usize, &mut [T]) + Sync) {
+    let len = (SHARE / row.max(1)).max(1) * row.max(1);
+    let threads = if data.len() < 4 * SHARE { 1 } else { threads::available() };
+    if threads == 1 {
+        return tile::widest(|| body(0, data));
+    }
+    threads::for_each_chunk(threads, data, len, |part, data| tile::widest(|| body(part * len, data)));
+}
+
 thread_local! {
     // Kept, so that a step allocates nothing.
     static A_PANELS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };

@@ -88,6 +88,20 @@ impl Kernel {
     }
 }
 
+/// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
+#[allow(unsafe_code)]
+pub(super) fn widest<R>(f: impl FnOnce() -> R) -> R {
+    match Kernel::best().level {
+        // SAFETY: this level exists only where the processor's AVX-512 was detected.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { x86::with_avx512(f) },
+        // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { x86::with_avx2(f) },
+        Level::Portable => f(),
+    }
+}
+
 /// Calls the tile of as many rows and vectors as asked for, all of them known to the compiler.
 macro_rules! choose {
     ($tile:ident, $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
@@ -147,6 +161,16 @@ mod x86 {
         _mm512_add_ps, 1 2 3 4 5 6 7 8);
     vector_tile!(vectors_256, tile_avx2, "avx2,fma", __m256, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps,
         _mm256_add_ps, 1 2 3 4 5 6);
+
+    #[target_feature(enable = "avx512f")]
+    pub fn with_avx512<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
 
     #[target_feature(enable = "avx")]
     pub fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {

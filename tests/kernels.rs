@@ -22,51 +22,91 @@ use std::sync::Arc;
 fn compare(device: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs: &[Data]) -> usize {
     let name = format!("{:?} {} on {:?}", case.op, variant.name, case.inputs.iter().map(|i| &i.0).collect::<Vec<_>>());
     let built = OpPlan::new(case, variant);
-    let mut cpu = CpuExecutor::<f64>::new(built.plan.clone()).expect("memory").reference();
     let mut gpu = pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone()))
         .unwrap_or_else(|e| panic!("{name}: {e}"));
-    for (&id, data) in built.inputs.iter().zip(inputs) {
-        match data {
-            Data::Float(data) => {
-                cpu.write(id, &data.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()).expect("input");
-                gpu.write_words(id, bytemuck::cast_slice(data)).expect("input");
-            }
-            Data::Word(data) => {
-                cpu.write_words(id, data).expect("input");
-                gpu.write_words(id, data).expect("input");
-            }
-        }
+    for (id, words) in contents(&built, inputs) {
+        gpu.write_words(id, &words).expect("contents");
     }
-    if let Some(state) = built.step_state {
-        cpu.write_words(state, &common::step_state()).expect("state");
-        gpu.write_words(state, &common::step_state()).expect("state");
-    }
-    // An element that the kernel forgets keeps this value.
-    for &id in &built.outputs {
-        let poison = vec![0x4479_C000u32; built.plan.place(id).expect("placed").words];
-        gpu.write_words(id, &poison).expect("output");
-    }
-    cpu.run(PhaseId::FIRST, 1);
     gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
-
-    let read = |gpu: &mut GpuExecutor, id: ValueId| {
+    hold_to_twin(&name, case, &built, inputs, |id| {
         pollster::block_on(async {
             let read = gpu.start_read(id).await.expect("read");
             gpu.finish_read(read).await.expect("read")
         })
+    })
+}
+
+/// The same for the CPU backend's form of the kernel in f32.
+fn compare_cpu(case: &Case, inputs: &[Data]) -> usize {
+    let name = format!("{:?} on the CPU on {:?}", case.op, case.inputs.iter().map(|i| &i.0).collect::<Vec<_>>());
+    let built = OpPlan::new(case, &case.op.spec().variants[0]);
+    let is_float = |id| built.plan.value(id).dtype == DType::F32;
+    let mut cpu = CpuExecutor::<f32>::new(built.plan.clone()).expect("memory");
+    for (id, words) in contents(&built, inputs) {
+        if is_float(id) {
+            cpu.write(id, bytemuck::cast_slice(&words)).expect("contents");
+        } else {
+            cpu.write_words(id, &words).expect("contents");
+        }
+    }
+    cpu.run(PhaseId::FIRST, 1);
+    hold_to_twin(&name, case, &built, inputs, |id| {
+        if is_float(id) {
+            bytemuck::cast_vec(cpu.read(id).expect("floats"))
+        } else {
+            cpu.read_words(id).expect("words")
+        }
+    })
+}
+
+/// What the buffers hold before the run: the inputs, the run's state, and outputs that an element which the kernel
+/// forgets would show.
+fn contents(built: &OpPlan, inputs: &[Data]) -> Vec<(ValueId, Vec<u32>)> {
+    let words = |data: &Data| match data {
+        Data::Float(data) => bytemuck::cast_slice(data).to_vec(),
+        Data::Word(data) => data.clone(),
     };
+    let mut contents: Vec<_> = built.inputs.iter().copied().zip(inputs.iter().map(words)).collect();
+    contents.extend(built.step_state.map(|state| (state, common::step_state().to_vec())));
+    let poison = |id| vec![0x4479_C000u32; built.plan.place(id).expect("placed").words];
+    contents.extend(built.outputs.iter().map(|&id| (id, poison(id))));
+    contents
+}
+
+/// Compares what was read from a device with the twin in f64.
+fn hold_to_twin(
+    name: &str,
+    case: &Case,
+    built: &OpPlan,
+    inputs: &[Data],
+    mut read: impl FnMut(ValueId) -> Vec<u32>,
+) -> usize {
+    let mut twin = CpuExecutor::<f64>::new(built.plan.clone()).expect("memory").reference();
+    for (&id, data) in built.inputs.iter().zip(inputs) {
+        match data {
+            Data::Float(data) => {
+                twin.write(id, &data.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()).expect("input");
+            }
+            Data::Word(data) => twin.write_words(id, data).expect("input"),
+        }
+    }
+    if let Some(state) = built.step_state {
+        twin.write_words(state, &common::step_state()).expect("state");
+    }
+    twin.run(PhaseId::FIRST, 1);
+
     let changed = built.changed_inputs();
     let mut compared = 0;
     let mut all: Vec<ValueId> = built.inputs.iter().chain(&built.outputs).copied().collect();
     all.dedup();
     for id in all {
-        let got = read(&mut gpu, id);
+        let got = read(id);
         let value = built.plan.value(id);
         if value.dtype != DType::F32 {
-            assert_eq!(got, cpu.read_words(id).expect("words"), "{name}: `{}`", value.name);
+            assert_eq!(got, twin.read_words(id).expect("words"), "{name}: `{}`", value.name);
         } else {
             let got: Vec<f32> = bytemuck::cast_vec(got);
-            let expected = cpu.read(id).expect("floats");
+            let expected = twin.read(id).expect("floats");
             let is_result = built.outputs.contains(&id) || changed.contains(&id);
             let tensor = built.inputs.iter().chain(&built.outputs).position(|&other| other == id).expect("an operand");
             for i in 0..got.len() {
@@ -199,6 +239,23 @@ fn kernels_equal_their_twins() {
     common::report_comparisons("kernels", compared);
     let all: BTreeSet<_> = KERNELS.iter().flat_map(|k| k.variants.iter().map(|v| (k.name, v.name))).collect();
     assert_eq!(seen, all, "variants that no case reaches");
+}
+
+#[test]
+fn the_forms_of_the_cpu_backend_equal_their_twins() {
+    let mut compared = 0;
+    for (rows, columns, inner) in AWKWARD {
+        for case in common::cases(rows, columns, inner) {
+            for (number, &values) in Values::ALL.iter().enumerate() {
+                compared += compare_cpu(&case, &draw_inputs(&case, values, &mut common::stream(number as u32)));
+            }
+        }
+    }
+    // Large enough to be shared among threads.
+    for case in common::cases(261, 517, 131) {
+        compared += compare_cpu(&case, &draw_inputs(&case, Values::Unit, &mut common::stream(9)));
+    }
+    common::report_comparisons("kernels_cpu", compared);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::kernel::{Access, Bound, Float, TwinCall};
+use crate::kernel::{Access, Bound, TwinCall, Twinned};
 use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
 use std::cell::{Ref, RefCell, RefMut};
 
@@ -11,7 +11,7 @@ const MAX_BUFFERS: usize = 8;
 
 /// A plan with its memory on the CPU. `F` is f32 for training and f64 for gradient checks and reference values.
 #[derive(Debug)]
-pub struct CpuExecutor<F: Float = f32> {
+pub struct CpuExecutor<F: Twinned = f32> {
     plan: Plan,
     storage: Vec<RefCell<Storage<F>>>,
     fast: bool,
@@ -23,7 +23,7 @@ enum Storage<F> {
     Word(Vec<u32>),
 }
 
-impl<F: Float> CpuExecutor<F> {
+impl<F: Twinned> CpuExecutor<F> {
     /// Allocates the plan's buffers. Kernels run in their fast form where they have one.
     ///
     /// # Errors

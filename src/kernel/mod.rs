@@ -7,9 +7,11 @@
 pub mod params;
 pub mod source;
 pub mod twin;
+pub mod wide;
 
 pub use params::{Field, ParamsLayout, Scalar, StepState};
-pub use twin::{Bound, Float, Twin, TwinCall};
+pub use twin::{Bound, Float, Twin, TwinCall, Twinned};
+pub use wide::Wide;
 
 /// One kernel: everything about it that does not depend on shapes.
 #[derive(Debug)]

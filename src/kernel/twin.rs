@@ -49,12 +49,16 @@ pub trait Float:
     fn sqrt(self) -> Self;
     /// The larger of two numbers.
     fn max(self, other: Self) -> Self;
-    /// The form of a twin for this type; `fast` prefers the faster one where there is one.
-    fn of(twin: &Twin, fast: bool) -> fn(&mut TwinCall<'_, '_, Self>);
     /// The nearest value to an f32 parameter.
     fn from_f32(x: f32) -> Self {
         Self::from_f64(f64::from(x))
     }
+}
+
+/// The types that a plan is run in: each twin has a form for them.
+pub trait Twinned: Float {
+    /// The form of a twin for this type; `fast` prefers the faster one where there is one.
+    fn of(twin: &Twin, fast: bool) -> fn(&mut TwinCall<'_, '_, Self>);
 }
 
 macro_rules! float {
@@ -95,6 +99,9 @@ macro_rules! float {
             fn max(self, other: Self) -> Self {
                 self.max(other)
             }
+        }
+
+        impl Twinned for $t {
             fn of($twin: &Twin, fast: bool) -> fn(&mut TwinCall<'_, '_, Self>) {
                 let accelerated = $form;
                 if fast { accelerated.unwrap_or($twin.$t) } else { $twin.$t }

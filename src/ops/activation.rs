@@ -4,10 +4,11 @@
 //! ([`Activation::derivative_uses_output`]). To add one: a variant and its arms here, its two functions in
 //! `shaders/shared/activation.wgsl`; every test and bench loops over [`Activation::ALL`].
 
+use super::matmul_cpu::for_each_part;
 use super::{Operation, Workgroups, element_grid, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 use std::fmt;
 use std::str::FromStr;
@@ -120,6 +121,7 @@ impl Activation {
     }
 
     /// f(x)
+    #[inline(always)]
     pub fn function<F: Float>(self, x: F) -> F {
         match self {
             Activation::Identity => x,
@@ -140,6 +142,7 @@ impl Activation {
     }
 
     /// f′, from the output or the input as [`Activation::derivative_uses_output`] says.
+    #[inline(always)]
     pub fn derivative<F: Float>(self, saved: F) -> F {
         match self {
             Activation::Identity => F::ONE,
@@ -219,6 +222,7 @@ impl Activation {
 }
 
 /// σ(x) = 1/(1 + e⁻ˣ), by exp of −|x|, so that it cannot overflow.
+#[inline(always)]
 fn logistic<F: Float>(x: F) -> F {
     let e = (-x.abs()).exp();
     if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
@@ -230,10 +234,12 @@ fn normal_cdf<F: Float>(x: F) -> F {
 }
 
 /// ½(1 + tanh u) = σ(2u): the argument 2u of [`Activation::GeluTanh`].
+#[inline(always)]
 fn gelu_tanh_argument<F: Float>(x: F) -> F {
     F::from_f64(2.0 * SQRT_2_OVER_PI) * (x + F::from_f64(GELU_CUBIC) * x * x * x)
 }
 
+#[inline(always)]
 fn if_else<F>(condition: bool, yes: F, no: F) -> F {
     if condition { yes } else { no }
 }
@@ -301,7 +307,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &["ACTIVATION"],
     variants: one_variant!("activation", "activation.wgsl", [Grid, Activation]),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 /// The kernel of [`ActivateGrad`].
@@ -311,7 +317,7 @@ pub const GRAD_SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &["ACTIVATION"],
     variants: one_variant!("activation_grad", "activation_grad.wgsl", [Grid, Activation]),
-    twin: twin!(call_grad),
+    twin: twin!(call_grad, fast = call_grad_fast),
 };
 
 impl Operation for Activate {
@@ -387,7 +393,46 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference_grad(activation, saved, grad_output, grad_input);
 }
 
+/// Runs `$body` with the function known to the compiler, which can then vectorize a loop over it.
+macro_rules! known {
+    ($activation:expr, $name:ident => $body:expr) => {
+        known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step GeluTanh GeluSigmoid Silu)
+    };
+    (@ $activation:expr, $name:ident => $body:expr, $($unit:ident)*) => {
+        match $activation {
+            $(Activation::$unit => { let $name = Activation::$unit; $body })*
+            Activation::LeakyRelu { slope } => { let $name = Activation::LeakyRelu { slope }; $body }
+            Activation::Elu { alpha } => { let $name = Activation::Elu { alpha }; $body }
+            // These call functions of the library for each number.
+            $name @ (Activation::Softplus | Activation::Gelu) => $body
+        }
+    };
+}
+
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
+    let [Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    for_each_part(y, 1, |first, y| {
+        let (x, y) = (Wide::of(&x[first..][..y.len()]), Wide::of_mut(y));
+        known!(activation, f => reference(f, x, y));
+    });
+}
+
+fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
+    let [Bound::Float(saved), Bound::Float(grad_output), Bound::FloatMut(grad_input)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    for_each_part(grad_input, 1, |first, grad_input| {
+        let len = grad_input.len();
+        let (saved, g) = (Wide::of(&saved[first..][..len]), Wide::of(&grad_output[first..][..len]));
+        let grad_input = Wide::of_mut(grad_input);
+        known!(activation, f => reference_grad(f, saved, g, grad_input));
+    });
+}
+
 /// The definition of [`Activate`].
+#[inline(always)]
 pub fn reference<F: Float>(activation: Activation, x: &[F], y: &mut [F]) {
     for (&x, y) in x.iter().zip(y) {
         *y = activation.function(x);
@@ -395,6 +440,7 @@ pub fn reference<F: Float>(activation: Activation, x: &[F], y: &mut [F]) {
 }
 
 /// The definition of [`ActivateGrad`].
+#[inline(always)]
 pub fn reference_grad<F: Float>(activation: Activation, saved: &[F], grad_output: &[F], grad_input: &mut [F]) {
     for ((&saved, &g), grad_input) in saved.iter().zip(grad_output).zip(grad_input) {
         *grad_input = g * activation.derivative(saved);

@@ -3,6 +3,7 @@
 //! Gradient: `grad_x = g`, `grad_bias[o] = Σ_b g[b,o]`. Nothing is saved.
 
 use super::column_sum::ColumnSum;
+use super::matmul_cpu::for_each_part;
 use super::{Operation, Workgroups, element_grid, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
@@ -30,7 +31,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: one_variant!("add_bias", "add_bias.wgsl", [Grid]),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 impl Operation for AddBias {
@@ -69,7 +70,13 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(x, bias, y);
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let [Bound::Float(x), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    for_each_part(y, bias.len(), |first, y| reference(&x[first..], bias, y));
+}
+
 /// The definition.
+#[inline(always)]
 pub fn reference<F: Float>(x: &[F], bias: &[F], y: &mut [F]) {
     for (x, y) in x.chunks_exact(bias.len()).zip(y.chunks_exact_mut(bias.len())) {
         for o in 0..bias.len() {

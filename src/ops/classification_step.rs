@@ -14,9 +14,10 @@
 
 use super::correct_rows::predicted_class;
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy};
-use super::{Operation, Workgroups, extent};
+use super::{Operation, Workgroups, extent, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
+use crate::kernel::Wide;
 use crate::kernel::{
     ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
     twin::MISMATCH,
@@ -77,7 +78,7 @@ pub const SPEC: KernelSpec = KernelSpec {
         accepts: ALWAYS,
         pays: ALWAYS,
     }],
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 impl Operation for ClassificationStep {
@@ -134,6 +135,36 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     else {
         panic!("{MISMATCH}")
     };
+    reference(&params, words, logits, (labels, order), ring, grad_logits);
+}
+
+/// The definition in numbers whose exponential is vectorized.
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [
+        Bound::WordMut(words),
+        Bound::Float(logits),
+        Bound::Word(labels),
+        Bound::Word(order),
+        Bound::FloatMut(ring),
+        Bound::FloatMut(grad_logits),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let (logits, ring, grad_logits) = (Wide::of(logits), Wide::of_mut(ring), Wide::of_mut(grad_logits));
+    matmul_cpu::widest(|| reference(&params, words, logits, (labels, order), ring, grad_logits));
+}
+
+/// The definition.
+fn reference<F: Float>(
+    params: &Params,
+    words: &mut [u32],
+    logits: &[F],
+    (labels, order): (&[u32], &[u32]),
+    ring: &mut [F],
+    grad_logits: &mut [F],
+) {
     let mut state = StepState::from_words(words);
     let classes = params.classes as usize;
     let row_params =

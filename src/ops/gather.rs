@@ -4,6 +4,7 @@
 //! `[N, I] → [B, I]`, byte features packed four to a word `[N, I] → [B, I]` times `scale`, and labels `[N] → [B]`.
 //! Data has no gradient.
 
+use super::matmul_cpu::for_each_part;
 use super::{Operation, Workgroups, cell_grid, element_grid, element_variants, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -60,7 +61,7 @@ pub const F32_SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("gather_f32", [Grid, Step], columns),
-    twin: twin!(call_f32),
+    twin: twin!(call_f32, fast = call_f32_fast),
 };
 
 /// The kernel for bytes.
@@ -86,7 +87,7 @@ pub const U8_SPEC: KernelSpec = KernelSpec {
             |params, _| bytemuck::pod_read_unaligned::<Params>(params).columns.is_multiple_of(4),
         ),
     ],
-    twin: twin!(call_u8),
+    twin: twin!(call_u8, fast = call_u8_fast),
 };
 
 /// The kernel for labels.
@@ -175,12 +176,34 @@ impl Operation for Gather {
     }
 }
 
+fn call_f32_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let columns = call.params::<Params>().columns as usize;
+    let [Bound::Word(state), Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    for_each_part(batch, columns, |first, batch| gather_f32(columns, state, data, &order[first / columns..], batch));
+}
+
+fn call_u8_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    let columns = params.columns as usize;
+    for_each_part(batch, columns, |first, batch| gather_u8(&params, state, data, &order[first / columns..], batch));
+}
+
 fn call_f32<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
     let [Bound::Word(state), Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let columns = params.columns as usize;
+    gather_f32(params.columns as usize, state, data, order, batch);
+}
+
+/// The definition for floats.
+#[inline(always)]
+fn gather_f32<F: Float>(columns: usize, state: &[u32], data: &[F], order: &[u32], batch: &mut [F]) {
     for (row, batch) in batch_rows(state, order).zip(batch.chunks_exact_mut(columns)) {
         batch.copy_from_slice(&data[row * columns..][..columns]);
     }
@@ -191,6 +214,12 @@ fn call_u8<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
         panic!("{MISMATCH}")
     };
+    gather_u8(&params, state, data, order, batch);
+}
+
+/// The definition for bytes.
+#[inline(always)]
+fn gather_u8<F: Float>(params: &Params, state: &[u32], data: &[u32], order: &[u32], batch: &mut [F]) {
     let (columns, scale) = (params.columns as usize, F::from_f32(params.scale));
     let bytes: &[u8] = bytemuck::cast_slice(data);
     for (row, batch) in batch_rows(state, order).zip(batch.chunks_exact_mut(columns)) {

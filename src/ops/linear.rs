@@ -7,10 +7,10 @@
 use super::activation::Activation;
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent};
+use super::{Operation, Workgroups, extent, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The layer. Inputs: x, weight, bias.
@@ -81,29 +81,35 @@ impl Operation for Linear {
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    with(call, matmul::reference);
-}
-
-fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
-    with(call, super::matmul_cpu::multiply);
-}
-
-/// The product by `multiply`, then bias and activation in one pass over it.
-fn with<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: fn(Matmul, &matmul::Params, &[F], &[F], &mut [F])) {
-    let params = call.params::<Params>();
-    let activation = Activation::from_index(call.constant("ACTIVATION"), params.parameter);
+    let (params, activation) = parameters(call);
     let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    multiply(Matmul::NT, &matmul::Params { m: params.m, n: params.n, k: params.k }, x, weight, y);
-    finish(activation, bias, y);
+    matmul::reference(Matmul::NT, &params, x, weight, y);
+    for row in y.chunks_exact_mut(bias.len()) {
+        finish(activation, bias, row);
+    }
 }
 
-/// The definition of what follows the product: `y ← f(y + bias)`, row by row.
-pub fn finish<F: Float>(activation: Activation, bias: &[F], y: &mut [F]) {
-    for row in y.chunks_exact_mut(bias.len()) {
-        for (y, &bias) in row.iter_mut().zip(bias) {
-            *y = activation.function(*y + bias);
-        }
+/// Each part of a row gets bias and activation while it is in the cache.
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let (params, activation) = parameters(call);
+    let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    matmul_cpu::multiply(Matmul::NT, &params, x, weight, y, |part, _, first| {
+        matmul_cpu::widest(|| finish(activation, &Wide::of(bias)[first..], Wide::of_mut(part)));
+    });
+}
+
+fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activation) {
+    let Params { m, n, k, parameter } = call.params();
+    (matmul::Params { m, n, k }, Activation::from_index(call.constant("ACTIVATION"), parameter))
+}
+
+/// The definition of what follows the product, for a part of a row: `y ← f(y + bias)`.
+fn finish<F: Float>(activation: Activation, bias: &[F], y: &mut [F]) {
+    for (y, &bias) in y.iter_mut().zip(bias) {
+        *y = activation.function(*y + bias);
     }
 }

@@ -7,10 +7,10 @@
 use super::activation::Activation;
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent};
+use super::{Operation, Workgroups, extent, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The gradient. Inputs: gradient of the layer's output, weight, what the activation before the layer saved.
@@ -83,26 +83,33 @@ impl Operation for LinearGradInput {
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    with(call, matmul::reference);
-}
-
-fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
-    with(call, super::matmul_cpu::multiply);
-}
-
-/// The product by `multiply`, then the activation's derivative in one pass over it.
-fn with<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: fn(Matmul, &matmul::Params, &[F], &[F], &mut [F])) {
-    let params = call.params::<Params>();
-    let activation = Activation::from_index(call.constant("ACTIVATION"), params.parameter);
+    let (params, activation) = parameters(call);
     let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    multiply(Matmul::NN, &matmul::Params { m: params.m, n: params.n, k: params.k }, grad, weight, result);
+    matmul::reference(Matmul::NN, &params, grad, weight, result);
     finish(activation, saved, result);
 }
 
-/// The definition of what follows the product: `grad ← grad ⊙ f′(saved)`.
-pub fn finish<F: Float>(activation: Activation, saved: &[F], grad: &mut [F]) {
+/// Each part of a row gets the activation's derivative while it is in the cache.
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let (params, activation) = parameters(call);
+    let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    let width = params.n as usize;
+    matmul_cpu::multiply(Matmul::NN, &params, grad, weight, result, |part, row, first| {
+        matmul_cpu::widest(|| finish(activation, &Wide::of(saved)[row * width + first..], Wide::of_mut(part)));
+    });
+}
+
+fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activation) {
+    let Params { m, n, k, parameter } = call.params();
+    (matmul::Params { m, n, k }, Activation::from_index(call.constant("ACTIVATION"), parameter))
+}
+
+/// The definition of what follows the product, for a part of it: `grad ← grad ⊙ f′(saved)`.
+fn finish<F: Float>(activation: Activation, saved: &[F], grad: &mut [F]) {
     for (grad, &saved) in grad.iter_mut().zip(saved) {
         *grad *= activation.derivative(saved);
     }

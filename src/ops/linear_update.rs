@@ -12,11 +12,12 @@
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
 use super::sgd::{self, Sgd};
-use super::{Operation, Workgroups, extent, linear_grid};
+use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::cell::RefCell;
 
 /// The step of one layer. Inputs: weight and bias (in place), gradient of the layer's output, the layer's input, and
 /// with momentum the velocities of weight and bias (in place).
@@ -151,25 +152,6 @@ impl Operation for LinearUpdate {
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    with(call, matmul::reference);
-}
-
-fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
-    with(call, super::matmul_cpu::multiply);
-}
-
-fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    with_momentum(call, matmul::reference);
-}
-
-fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
-    with_momentum(call, super::matmul_cpu::multiply);
-}
-
-/// A product of two matrices.
-type Multiply<F> = fn(Matmul, &matmul::Params, &[F], &[F], &mut [F]);
-
-fn with<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: Multiply<F>) {
     let Params { m, n, k, weight_decay } = call.params();
     let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] =
         call.buffers
@@ -177,13 +159,16 @@ fn with<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: Multiply<F>) {
         panic!("{MISMATCH}")
     };
     let state = StepState::from_words(state);
-    let (grad_weight, grad_bias) = gradients(&matmul::Params { m, n, k }, grad, x, multiply);
-    let rule = |count: usize| sgd::Params { count: count as u32, weight_decay, ..sgd::Params::default() };
-    sgd::reference(&rule(weight.len()), &state, weight, &grad_weight);
-    sgd::reference(&rule(bias.len()), &state, bias, &grad_bias);
+    let mut grad_weight = vec![F::ZERO; weight.len()];
+    let mut grad_bias = vec![F::ZERO; bias.len()];
+    matmul::reference(Matmul::TN, &matmul::Params { m, n, k }, grad, x, &mut grad_weight);
+    sum_columns(grad, &mut grad_bias);
+    let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
+    sgd::reference(&rule, &state, weight, &grad_weight);
+    sgd::reference(&rule, &state, bias, &grad_bias);
 }
 
-fn with_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: Multiply<F>) {
+fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let MomentumParams { m, n, k, weight_decay, momentum, nesterov } = call.params();
     let [
         Bound::Word(state),
@@ -199,20 +184,93 @@ fn with_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>, multiply: Multiply<F>
     };
     // From the second step on the velocity counts, and at the first it is 0.
     let state = StepState { step: 1, ..StepState::from_words(state) };
-    let (grad_weight, grad_bias) = gradients(&matmul::Params { m, n, k }, grad, x, multiply);
-    let rule = |count: usize| sgd::Params { count: count as u32, momentum, dampening: 0.0, nesterov, weight_decay };
-    sgd::reference_momentum(&rule(weight.len()), &state, weight, &grad_weight, weight_velocity);
-    sgd::reference_momentum(&rule(bias.len()), &state, bias, &grad_bias, bias_velocity);
+    let mut grad_weight = vec![F::ZERO; weight.len()];
+    let mut grad_bias = vec![F::ZERO; bias.len()];
+    matmul::reference(Matmul::TN, &matmul::Params { m, n, k }, grad, x, &mut grad_weight);
+    sum_columns(grad, &mut grad_bias);
+    let rule = sgd::Params { momentum, nesterov, weight_decay, ..sgd::Params::default() };
+    sgd::reference_momentum(&rule, &state, weight, &grad_weight, weight_velocity);
+    sgd::reference_momentum(&rule, &state, bias, &grad_bias, bias_velocity);
 }
 
-/// Gradients of weight and bias.
-fn gradients<F: Float>(params: &matmul::Params, grad: &[F], x: &[F], multiply: Multiply<F>) -> (Vec<F>, Vec<F>) {
-    let outputs = params.m as usize;
-    let mut grad_weight = vec![F::ZERO; outputs * params.n as usize];
-    multiply(Matmul::TN, params, grad, x, &mut grad_weight);
-    let mut grad_bias = vec![F::ZERO; outputs];
-    for row in grad.chunks_exact(outputs) {
-        grad_bias.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
+/// Adds the rows of a gradient up.
+fn sum_columns<F: Float>(grad: &[F], sums: &mut [F]) {
+    for row in grad.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
     }
-    (grad_weight, grad_bias)
+}
+
+thread_local! {
+    // Kept, so that a step allocates nothing.
+    static GRADIENTS: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// The gradients of weight and bias, in memory that is kept from step to step.
+fn with_gradients(
+    params: &matmul::Params,
+    (grad, x): (&[f32], &[f32]),
+    (weights, biases): (usize, usize),
+    update: impl FnOnce(&[f32], &[f32]),
+) {
+    GRADIENTS.with_borrow_mut(|(grad_weight, grad_bias)| {
+        grad_weight.resize(weights, 0.0);
+        grad_bias.clear();
+        grad_bias.resize(biases, 0.0);
+        matmul_cpu::multiply(Matmul::TN, params, grad, x, grad_weight, |_, _, _| ());
+        matmul_cpu::widest(|| sum_columns(grad, grad_bias));
+        update(grad_weight, grad_bias);
+    });
+}
+
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let Params { m, n, k, weight_decay } = call.params();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] =
+        call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
+    let sizes = (weight.len(), bias.len());
+    with_gradients(&matmul::Params { m, n, k }, (grad, x), sizes, |grad_weight, grad_bias| {
+        for (w, g) in [(&mut **weight, grad_weight), (&mut **bias, grad_bias)] {
+            matmul_cpu::for_each_part(w, 1, |first, w| sgd::reference(&rule, &state, w, &g[first..]));
+        }
+    });
+}
+
+/// Velocities in a first pass, weights in a second, so that each can be shared among threads.
+fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let MomentumParams { m, n, k, weight_decay, momentum, nesterov } = call.params();
+    let [
+        Bound::Word(state),
+        Bound::FloatMut(weight),
+        Bound::FloatMut(bias),
+        Bound::Float(grad),
+        Bound::Float(x),
+        Bound::FloatMut(weight_velocity),
+        Bound::FloatMut(bias_velocity),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let rate = StepState::from_words(state).learning_rate;
+    let sizes = (weight.len(), bias.len());
+    with_gradients(&matmul::Params { m, n, k }, (grad, x), sizes, |grad_weight, grad_bias| {
+        let weights = (&mut **weight, &mut **weight_velocity, grad_weight);
+        let biases = (&mut **bias, &mut **bias_velocity, grad_bias);
+        for (w, v, grad) in [weights, biases] {
+            matmul_cpu::for_each_part(v, 1, |first, v| {
+                for ((v, &w), &grad) in v.iter_mut().zip(&w[first..]).zip(&grad[first..]) {
+                    *v = momentum * *v + (grad + weight_decay * w);
+                }
+            });
+            matmul_cpu::for_each_part(w, 1, |first, w| {
+                for ((w, &v), &grad) in w.iter_mut().zip(&v[first..]).zip(&grad[first..]) {
+                    let g = grad + weight_decay * *w;
+                    *w -= rate * if nesterov == 1 { g + momentum * v } else { v };
+                }
+            });
+        }
+    });
 }

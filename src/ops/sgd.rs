@@ -11,6 +11,7 @@
 //! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
 //! the device. `w`, `grad` and `v` have one shape.
 
+use super::matmul_cpu::for_each_part;
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -53,7 +54,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("sgd", [Grid, Step], count),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 /// The kernel with momentum.
@@ -117,7 +118,15 @@ fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference_momentum(&params, &StepState::from_words(state), weight, grad, velocity);
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad)] = call.buffers else { panic!("{MISMATCH}") };
+    let state = StepState::from_words(state);
+    for_each_part(weight, 1, |first, weight| reference(&params, &state, weight, &grad[first..]));
+}
+
 /// The definition without momentum.
+#[inline(always)]
 pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F]) {
     let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(state.learning_rate));
     for (w, &grad) in weight.iter_mut().zip(grad) {

@@ -6,11 +6,12 @@
 //! `loss = log Σ e^(z−m) − Σ_c q_c (z_c − m)`. Gradient: `grad_z[b,c] = g[b] · (softmax(z[b])_c − q_c)`. Nothing is saved: the gradient kernel recomputes the
 //! softmax from the logits, which is cheaper than another trip through memory.
 
+use super::matmul_cpu::for_each_part;
 use super::{Operation, Workgroups, element_grid, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, Wide, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -84,7 +85,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: row_variants!("softmax_cross_entropy"),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 /// The kernel of [`SoftmaxCrossEntropyGrad`].
@@ -100,7 +101,7 @@ pub const GRAD_SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: row_variants!("softmax_cross_entropy_grad"),
-    twin: twin!(call_grad),
+    twin: twin!(call_grad, fast = call_grad_fast),
 };
 
 impl Operation for SoftmaxCrossEntropy {
@@ -188,7 +189,31 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference_grad(&params, logits, labels, grad_loss, grad_logits);
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
+    for_each_part(loss, 1, |row, loss| {
+        reference(&params, &Wide::of(logits)[row * params.classes as usize..], &labels[row..], Wide::of_mut(loss));
+    });
+}
+
+fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Float(logits), Bound::Word(labels), Bound::Float(grad_loss), Bound::FloatMut(grad_logits)] =
+        call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let classes = params.classes as usize;
+    for_each_part(grad_logits, classes, |first, grad_logits| {
+        let (row, grad_loss) = (first / classes, Wide::of(grad_loss));
+        let grad_logits = Wide::of_mut(grad_logits);
+        reference_grad(&params, &Wide::of(logits)[first..], &labels[row..], &grad_loss[row..], grad_logits);
+    });
+}
+
 /// q_c: what the softmax should be.
+#[inline(always)]
 fn target<F: Float>(params: &Params, c: usize, label: u32) -> F {
     let smoothing = F::from_f32(params.label_smoothing);
     let spread = smoothing / F::from_f64(f64::from(params.classes));
@@ -196,6 +221,7 @@ fn target<F: Float>(params: &Params, c: usize, label: u32) -> F {
 }
 
 /// The definition of [`SoftmaxCrossEntropy`].
+#[inline(always)]
 pub fn reference<F: Float>(params: &Params, logits: &[F], labels: &[u32], loss: &mut [F]) {
     let classes = params.classes as usize;
     for ((z, &label), loss) in logits.chunks_exact(classes).zip(labels).zip(loss) {
@@ -210,6 +236,7 @@ pub fn reference<F: Float>(params: &Params, logits: &[F], labels: &[u32], loss: 
 }
 
 /// The definition of [`SoftmaxCrossEntropyGrad`].
+#[inline(always)]
 pub fn reference_grad<F: Float>(params: &Params, logits: &[F], labels: &[u32], grad_loss: &[F], grad_logits: &mut [F]) {
     let classes = params.classes as usize;
     let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
@@ -222,6 +249,7 @@ pub fn reference_grad<F: Float>(params: &Params, logits: &[F], labels: &[u32], g
 }
 
 /// `m = max z` and `Σ e^(z−m)`.
+#[inline(always)]
 fn largest_and_sum<F: Float>(z: &[F]) -> (F, F) {
     let largest = z.iter().copied().fold(z[0], F::max);
     (largest, z.iter().map(|&z| (z - largest).exp()).sum())

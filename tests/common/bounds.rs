@@ -50,7 +50,9 @@ pub fn bound(case: &Case, inputs: &[Data], tensor: usize, i: usize, expected: f6
             let saved = f64::from(float(inputs, 0)[i]);
             magnitude(1, i) * U * activation.derivative_rounding_bound(saved) + relative(4.0)
         }
-        Op::SoftmaxCrossEntropy(_) => cross_entropy_bound(&float(inputs, 0)[i * columns..][..columns]),
+        Op::SoftmaxCrossEntropy(op) => {
+            cross_entropy_bound(&float(inputs, 0)[i * columns..][..columns], op.label_smoothing)
+        }
         Op::SoftmaxCrossEntropyGrad(_) => {
             let z = &float(inputs, 0)[i / columns * columns..][..columns];
             cross_entropy_grad_bound(z, i % columns, magnitude(2, i / columns))
@@ -61,7 +63,7 @@ pub fn bound(case: &Case, inputs: &[Data], tensor: usize, i: usize, expected: f6
             match tensor {
                 // Slots of loss, count and two columns that the kernel leaves.
                 4 if i.is_multiple_of(4) => {
-                    let (count, sum) = (rows.len(), rows.map(|z| cross_entropy_bound(z) + spread(z) * gamma(classes)));
+                    let (count, sum) = (rows.len(), rows.map(|z| cross_entropy_bound(z, op.loss.label_smoothing)));
                     f64::from(op.scale) * sum.sum::<f64>() + gamma(count + 2) * expected.abs()
                 }
                 4 => 0.0,
@@ -162,10 +164,12 @@ fn spread(z: &[f32]) -> f64 {
     f64::from(largest) - f64::from(smallest)
 }
 
-fn cross_entropy_bound(z: &[f32]) -> f64 {
+fn cross_entropy_bound(z: &[f32], label_smoothing: f32) -> f64 {
+    // Σ q_c (z_c − m), whose terms add up to at most the spread.
+    let smoothed = if label_smoothing > 0.0 { gamma(z.len() + 2) * spread(z) } else { 0.0 };
     // |z_label − m| is at most the spread of the row.
     let largest_log = (z.len() as f64).ln();
-    2.0 * 2f64.powi(-21) + U * (6.0 * largest_log + 2.0 * z.len() as f64 + 8.0) + 2.0 * U * spread(z)
+    2.0 * 2f64.powi(-21) + U * (6.0 * largest_log + 2.0 * z.len() as f64 + 8.0) + 2.0 * U * spread(z) + smoothed
 }
 
 fn cross_entropy_grad_bound(z: &[f32], class: usize, g: f64) -> f64 {

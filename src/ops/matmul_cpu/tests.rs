@@ -1,0 +1,139 @@
+//! The product against its definition in f64, on every kernel of this processor and around every boundary of a block.
+
+use super::tile::Kernel;
+use super::{DEPTH, multiply_on};
+use crate::ops::matmul::{Matmul, Params, reference};
+use crate::random::{Purpose, Stream, stream_key};
+
+/// Random numbers in [−1, 1).
+fn numbers(count: usize, id: u32) -> Vec<f32> {
+    let mut stream = Stream::new(stream_key(1, Purpose::Synthetic, id));
+    (0..count).map(|_| stream.next_unit() * 2.0 - 1.0).collect()
+}
+
+fn product(kernel: Kernel, threads: usize, form: Matmul, params: &Params, a: &[f32], b: &[f32]) -> Vec<f32> {
+    let (n, len) = (params.n as usize, params.m as usize * params.n as usize);
+    let finished = Counts::new(len);
+    // What C held before must not count; what lies behind it must not change.
+    let mut c = vec![f32::NAN; len + 3];
+    multiply_on(kernel, threads, form, params, a, b, &mut c, |part, row, column| {
+        for i in 0..part.len() {
+            finished.count(row * n + column + i);
+        }
+    });
+    assert!(finished.all_once(), "{form:?} {params:?}: every element is finished once");
+    assert!(c[len..].iter().all(|c| c.is_nan()), "{form:?} {params:?}: wrote beyond C");
+    c.truncate(len);
+    c
+}
+
+/// Counts calls for each element.
+struct Counts(Vec<std::sync::atomic::AtomicU32>);
+
+impl Counts {
+    fn new(len: usize) -> Self {
+        Self((0..len).map(|_| 0.into()).collect())
+    }
+    fn count(&self, i: usize) {
+        self.0[i].fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+    fn all_once(&self) -> bool {
+        self.0.iter().all(|n| n.load(std::sync::atomic::Ordering::Relaxed) == 1)
+    }
+}
+
+fn check(kernel: Kernel, form: Matmul, m: usize, n: usize, k: usize) {
+    let params = Params { m: m as u32, n: n as u32, k: k as u32 };
+    let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
+    let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+    let (mut exact, mut sizes) = (vec![0.0; m * n], vec![0.0; m * n]);
+    reference(form, &params, &wide(&a), &wide(&b), &mut exact);
+    let magnitudes = |x: &[f32]| x.iter().map(|&x| f64::from(x.abs())).collect::<Vec<_>>();
+    reference(form, &params, &magnitudes(&a), &magnitudes(&b), &mut sizes);
+
+    let one = product(kernel, 1, form, &params, &a, &b);
+    let ku = k as f64 * 2f64.powi(-24);
+    for i in 0..m * n {
+        let error = (f64::from(one[i]) - exact[i]).abs();
+        assert!(error <= ku / (1.0 - ku) * sizes[i], "{kernel:?} {form:?} {m}×{n}×{k} at {i}: {} {}", one[i], exact[i]);
+    }
+    for threads in [1, 2, 5] {
+        let again = product(kernel, threads, form, &params, &a, &b);
+        assert!(bits(&one) == bits(&again), "{kernel:?} {form:?} {m}×{n}×{k}: other bits on {threads} threads");
+    }
+}
+
+fn bits(x: &[f32]) -> Vec<u32> {
+    x.iter().map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_of_threads() {
+    for kernel in Kernel::available() {
+        let (mr, nr) = (kernel.mr, kernel.nr);
+        for form in Matmul::ALL {
+            for m in [1, mr - 1, mr, mr + 1, 2 * mr, 2 * mr + 1] {
+                for n in [1, nr / 2 - 1, nr / 2, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr + 3] {
+                    for k in [1, 2, 7, 8, 9, 33] {
+                        check(kernel, form, m, n, k);
+                    }
+                }
+            }
+            // Several blocks of rows, several blocks of k.
+            for (m, n, k) in [
+                (16 * mr, 3, 5),
+                (16 * mr + 1, nr + 5, 3),
+                (40 * mr - 1, 7, 2),
+                (mr + 3, nr + 1, DEPTH - 1),
+                (mr + 3, nr + 1, DEPTH),
+                (mr + 3, nr + 1, DEPTH + 1),
+                (mr + 3, nr + 1, 3 * DEPTH + 5),
+            ] {
+                check(kernel, form, m, n, k);
+            }
+        }
+    }
+}
+
+#[test]
+fn operands_larger_than_the_packed_part_are_taken_in_parts() {
+    let kernel = Kernel::best();
+    for form in Matmul::ALL {
+        // Parts of the columns; parts of k, several of them for one panel of columns.
+        check(kernel, form, 2, 3 * super::PACKED / 4096 + 5, 4096);
+        check(kernel, form, 2, 3, super::PACKED / kernel.nr + 9);
+    }
+}
+
+#[test]
+fn sums_of_nothing_are_zero_and_empty_products_are_left_alone() {
+    let mut c = [f32::NAN; 6];
+    let params = Params { m: 2, n: 3, k: 0 };
+    multiply_on(Kernel::best(), 2, Matmul::NN, &params, &[], &[], &mut c, |part, row, column| {
+        part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
+    });
+    assert_eq!(c, [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
+    for (m, n) in [(0, 3), (3, 0)] {
+        let params = Params { m, n, k: 2 };
+        multiply_on(Kernel::best(), 2, Matmul::NT, &params, &[1.0; 6], &[1.0; 6], &mut [], |_, _, _| {
+            panic!("there is nothing to finish")
+        });
+    }
+}
+
+#[test]
+fn nan_and_infinity_reach_their_row_or_column_and_no_other() {
+    for kernel in Kernel::available() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            for form in Matmul::ALL {
+                let params = Params { m: 19, n: 37, k: 21 };
+                let (mut a, b) = (vec![1.0; 19 * 21], vec![1.0; 37 * 21]);
+                a[if form == Matmul::TN { 20 * 19 + 5 } else { 5 * 21 + 20 }] = bad;
+                let c = product(kernel, 1, form, &params, &a, &b);
+                for (i, c) in c.iter().enumerate() {
+                    assert_eq!(c.is_finite(), i / 37 != 5, "{kernel:?} {form:?} {bad} at {i}: {c}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The innermost part of the matrix product: a tile of C in registers, and the transposed copies that feed it, for
+//! AVX-512, for AVX2 with FMA, and in plain Rust for everything else.
+//!
+//! Every element of C is one chain of multiply-adds in the order of k, whatever the tile, so that the partition of C
+//! does not change the bits.
+
+/// Lengths of a tile and where its code is. One of the constants below.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kernel {
+    level: Level,
+    /// Rows of a full tile.
+    pub mr: usize,
+    /// Columns of a full tile, two vectors.
+    pub nr: usize,
+}
+
+/// Private, so that a value other than `Portable` exists only where [`Kernel::best`] has detected it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Level {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+/// Columns of the widest tile and rows of the highest: the size of a buffer that any tile fits into.
+pub(super) const MAX_NR: usize = 32;
+pub(super) const MAX_MR: usize = 8;
+
+impl Kernel {
+    /// Runs everywhere.
+    const PORTABLE: Kernel = Kernel { level: Level::Portable, mr: 4, nr: 16 };
+
+    /// Every kernel this processor can run, the fastest first.
+    pub fn available() -> impl Iterator<Item = Kernel> {
+        #[cfg(target_arch = "x86_64")]
+        let (avx512, avx2) = (
+            is_x86_feature_detected!("avx512f").then_some(Kernel { level: Level::Avx512, mr: 8, nr: 32 }),
+            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Kernel {
+                level: Level::Avx2,
+                mr: 6,
+                nr: 16,
+            }),
+        );
+        #[cfg(not(target_arch = "x86_64"))]
+        let (avx512, avx2) = (None, None);
+        [avx512, avx2, Some(Kernel::PORTABLE)].into_iter().flatten()
+    }
+
+    /// The fastest kernel this processor can run.
+    pub fn best() -> Kernel {
+        Kernel::available().next().unwrap_or(Kernel::PORTABLE)
+    }
+
+    /// `rows × columns` of C at `c`, whose rows are `stride` apart: the product of a panel of A (`rows` numbers for
+    /// each k) and a panel of B (`columns` for each k: a whole tile's, or half as many), added to C or in its place.
+    #[allow(unsafe_code)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn tile(self, rows: usize, columns: usize, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
+        let whole = columns == self.nr;
+        debug_assert!(whole || 2 * columns == self.nr);
+        match self.level {
+            // SAFETY: this level exists only where the processor's AVX-512 was detected.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { x86::tile_avx512(rows, whole, a, b, c, stride, add) },
+            // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, a, b, c, stride, add) },
+            Level::Portable => portable::tile(rows, whole, a, b, c, stride, add),
+        }
+    }
+
+    /// Transposes 8 × 8 numbers: rows of `from` are `from_stride` apart, those of `to` `to_stride`.
+    #[allow(unsafe_code)]
+    pub fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+        match self.level {
+            // SAFETY: AVX is part of both levels, which exist only where they were detected.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(from, from_stride, to, to_stride) },
+            Level::Portable => {
+                for (i, row) in from.chunks(from_stride).take(8).enumerate() {
+                    for l in 0..8 {
+                        to[l * to_stride + i] = row[l];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
+#[allow(unsafe_code)]
+pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
+    match Kernel::best().level {
+        // SAFETY: this level exists only where the processor's AVX-512 was detected.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { x86::with_avx512(f) },
+        // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { x86::with_avx2(f) },
+        Level::Portable => f(),
+    }
+}
+
+/// Calls the tile of as many rows and vectors as asked for, all of them known to the compiler.
+macro_rules! choose {
+    ($tile:ident, $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
+        match ($rows, $whole) {
+            $(($r, true) => $tile::<$r, 2> $arguments, ($r, false) => $tile::<$r, 1> $arguments,)*
+            _ => unreachable!("a tile of {} rows", $rows),
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    /// A tile of `ROWS` rows and `VECTORS` vectors: intrinsics, because the compiler does not reliably keep arrays
+    /// of sums in registers.
+    macro_rules! vector_tile {
+        ($name:ident, $entry:ident, $features:literal, $vector:ty, $lanes:literal, $zero:path, $splat:path, $fma:path,
+         $add:path, $($rows:literal)*) => {
+            #[target_feature(enable = $features)]
+            fn $name<const ROWS: usize, const VECTORS: usize>(
+                a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool,
+            ) {
+                let mut sums = [[$zero(); VECTORS]; ROWS];
+                for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(VECTORS * $lanes)) {
+                    let mut vectors = [$zero(); VECTORS];
+                    for v in 0..VECTORS {
+                        vectors[v] = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&b[v * $lanes..][..$lanes]));
+                    }
+                    for r in 0..ROWS {
+                        let x = $splat(a[r]);
+                        for v in 0..VECTORS {
+                            sums[r][v] = $fma(x, vectors[v], sums[r][v]);
+                        }
+                    }
+                }
+                for r in 0..ROWS {
+                    let row = &mut c[r * stride..][..VECTORS * $lanes];
+                    for v in 0..VECTORS {
+                        let c = &mut row[v * $lanes..][..$lanes];
+                        let old = || bytemuck::pod_read_unaligned::<$vector>(bytemuck::cast_slice(c));
+                        let sum = if add { $add(old(), sums[r][v]) } else { sums[r][v] };
+                        c.copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&sum)));
+                    }
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn $entry(
+                rows: usize, whole: bool, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool,
+            ) {
+                choose!($name, rows, whole, (a, b, c, stride, add), $($rows)*)
+            }
+        };
+    }
+    vector_tile!(vectors_512, tile_avx512, "avx512f", __m512, 16, _mm512_setzero_ps, _mm512_set1_ps, _mm512_fmadd_ps,
+        _mm512_add_ps, 1 2 3 4 5 6 7 8);
+    vector_tile!(vectors_256, tile_avx2, "avx2,fma", __m256, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps,
+        _mm256_add_ps, 1 2 3 4 5 6);
+
+    #[target_feature(enable = "avx512f")]
+    pub fn with_avx512<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
+        f()
+    }
+
+    #[target_feature(enable = "avx")]
+    pub fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+        let row =
+            |i: usize| -> __m256 { bytemuck::pod_read_unaligned(bytemuck::cast_slice(&from[i * from_stride..][..8])) };
+        // Pairs, then quads within halves, then halves.
+        let mut pairs = [_mm256_setzero_ps(); 8];
+        for i in 0..4 {
+            let (even, odd) = (row(2 * i), row(2 * i + 1));
+            pairs[2 * i] = _mm256_unpacklo_ps(even, odd);
+            pairs[2 * i + 1] = _mm256_unpackhi_ps(even, odd);
+        }
+        let mut quads = [_mm256_setzero_ps(); 8];
+        for h in 0..2 {
+            for p in 0..2 {
+                let (x, y) = (pairs[4 * h + p], pairs[4 * h + p + 2]);
+                quads[4 * h + 2 * p] = _mm256_shuffle_ps::<0x44>(x, y);
+                quads[4 * h + 2 * p + 1] = _mm256_shuffle_ps::<0xEE>(x, y);
+            }
+        }
+        for l in 0..4 {
+            let low = _mm256_permute2f128_ps::<0x20>(quads[l], quads[4 + l]);
+            let high = _mm256_permute2f128_ps::<0x31>(quads[l], quads[4 + l]);
+            to[l * to_stride..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&low)));
+            to[(4 + l) * to_stride..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&high)));
+        }
+    }
+}
+
+mod portable {
+    /// Columns of a vector.
+    const LANES: usize = 8;
+
+    fn vectors<const ROWS: usize, const VECTORS: usize>(a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
+        let mut sums = [[[0f32; LANES]; VECTORS]; ROWS];
+        for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(VECTORS * LANES)) {
+            for r in 0..ROWS {
+                for v in 0..VECTORS {
+                    for l in 0..LANES {
+                        let sum = &mut sums[r][v][l];
+                        let (x, y) = (a[r], b[v * LANES + l]);
+                        // Elsewhere a fused multiply-add may be a function call.
+                        *sum = if cfg!(target_arch = "aarch64") { x.mul_add(y, *sum) } else { *sum + x * y };
+                    }
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (c, &sum) in c[r * stride..].iter_mut().zip(sums.as_flattened()) {
+                *c = if add { *c + sum } else { sum };
+            }
+        }
+    }
+
+    pub fn tile(rows: usize, whole: bool, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
+        choose!(vectors, rows, whole, (a, b, c, stride, add), 1 2 3 4)
+    }
+}

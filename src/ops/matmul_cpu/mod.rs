@@ -114,16 +114,22 @@ pub(crate) fn for_each_part<T: Send>(data: &mut [T], row: usize, body: impl Fn(u
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static A_PANELS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    static B_PANELS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static A_PANELS: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    static B_PANELS: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A line of the cache: vectors that straddle two of them are slower to read and write.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
 /// The first `len` numbers of a buffer that grows as needed.
-fn scratch(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
+fn scratch(buffer: &mut Vec<Line>, len: usize) -> &mut [f32] {
+    let lines = len.div_ceil(16);
+    if buffer.len() < lines {
+        buffer.resize(lines, Line([0.0; 16]));
     }
-    &mut buffer[..len]
+    &mut bytemuck::cast_slice_mut(buffer)[..len]
 }
 
 /// A matrix seen as lines of numbers to be multiplied along k: the rows of op(A), the columns of op(B).
@@ -137,6 +143,7 @@ struct Operand<'a> {
 
 impl Operand<'_> {
     /// `to[l · width + i] = ` number `first + l` of line `line + i`, 0 from line `line + lines` on.
+    #[inline(always)]
     fn pack(&self, kernel: Kernel, line: usize, lines: usize, first: usize, to: &mut [f32], width: usize) {
         let depth = to.len() / width;
         if self.by_k {
@@ -155,8 +162,8 @@ impl Operand<'_> {
         for i in (0..lines).step_by(8) {
             let from = &self.data[(line + i) * self.stride + first..];
             let whole = if i + 8 <= lines { depth / 8 * 8 } else { 0 };
-            for l in (0..whole).step_by(8) {
-                kernel.transpose(&from[l..], self.stride, &mut to[l * width + i..], width);
+            if whole > 0 {
+                kernel.transpose(from, self.stride, whole, &mut to[i..], width);
             }
             for i in i..lines.min(i + 8) {
                 let from = &self.data[(line + i) * self.stride + first..][..depth];
@@ -187,13 +194,14 @@ impl Part {
         if self.columns - at <= self.kernel.nr / 2 { self.kernel.nr / 2 } else { self.kernel.nr }
     }
 
-    fn pack_b<'a>(&self, threads: usize, b: &Operand<'_>, packed: &'a mut Vec<f32>) -> &'a [f32] {
+    fn pack_b<'a>(&self, threads: usize, b: &Operand<'_>, packed: &'a mut Vec<Line>) -> &'a [f32] {
         let nr = self.kernel.nr;
         let packed = scratch(packed, self.columns.div_ceil(nr) * nr * self.depth);
         threads::for_each_chunk(threads, packed, nr * self.depth, |panel, to| {
             let (at, width) = (panel * nr, self.width(panel * nr));
             let lines = width.min(self.columns - at);
-            b.pack(self.kernel, self.column + at, lines, self.first, &mut to[..width * self.depth], width);
+            let to = &mut to[..width * self.depth];
+            tile::widest(|| b.pack(self.kernel, self.column + at, lines, self.first, to, width));
         });
         packed
     }
@@ -206,7 +214,7 @@ impl Part {
         row: usize,
         n: usize,
         c: &mut [f32],
-        panels: &mut Vec<f32>,
+        panels: &mut Vec<Line>,
     ) {
         let Kernel { mr, nr, .. } = self.kernel;
         let rows = c.len() / n;
@@ -216,7 +224,7 @@ impl Part {
             let panels = scratch(panels, rows * step);
             for (i, panel) in panels.chunks_mut(mr * step).enumerate() {
                 let lines = panel.len() / step;
-                a.pack(self.kernel, row + i * mr, lines, self.first + l, panel, lines);
+                tile::widest(|| a.pack(self.kernel, row + i * mr, lines, self.first + l, panel, lines));
             }
             let add = self.first + l > 0;
             for at in (0..self.columns).step_by(nr) {

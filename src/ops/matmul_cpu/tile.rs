@@ -70,17 +70,18 @@ impl Kernel {
         }
     }
 
-    /// Transposes 8 × 8 numbers: rows of `from` are `from_stride` apart, those of `to` `to_stride`.
+    /// Transposes 8 lines of `depth` numbers, a multiple of 8: `to[l · width + i] = from[i · stride + l]`.
     #[allow(unsafe_code)]
-    pub fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+    pub fn transpose(self, from: &[f32], stride: usize, depth: usize, to: &mut [f32], width: usize) {
+        let lines: [&[f32]; 8] = std::array::from_fn(|i| &from[i * stride..][..depth]);
         match self.level {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(from, from_stride, to, to_stride) },
+            Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
             Level::Portable => {
-                for (i, row) in from.chunks(from_stride).take(8).enumerate() {
-                    for l in 0..8 {
-                        to[l * to_stride + i] = row[l];
+                for l in 0..depth {
+                    for i in 0..8 {
+                        to[l * width + i] = lines[i][l];
                     }
                 }
             }
@@ -173,29 +174,33 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx")]
-    pub fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
-        let row =
-            |i: usize| -> __m256 { bytemuck::pod_read_unaligned(bytemuck::cast_slice(&from[i * from_stride..][..8])) };
-        // Pairs, then quads within halves, then halves.
-        let mut pairs = [_mm256_setzero_ps(); 8];
-        for i in 0..4 {
-            let (even, odd) = (row(2 * i), row(2 * i + 1));
-            pairs[2 * i] = _mm256_unpacklo_ps(even, odd);
-            pairs[2 * i + 1] = _mm256_unpackhi_ps(even, odd);
-        }
-        let mut quads = [_mm256_setzero_ps(); 8];
-        for h in 0..2 {
-            for p in 0..2 {
-                let (x, y) = (pairs[4 * h + p], pairs[4 * h + p + 2]);
-                quads[4 * h + 2 * p] = _mm256_shuffle_ps::<0x44>(x, y);
-                quads[4 * h + 2 * p + 1] = _mm256_shuffle_ps::<0xEE>(x, y);
+    pub fn transpose(lines: [&[f32]; 8], depth: usize, to: &mut [f32], width: usize) {
+        for l in (0..depth).step_by(8) {
+            // Pairs, then quads within halves, then halves.
+            let mut rows = [_mm256_setzero_ps(); 8];
+            for i in 0..8 {
+                rows[i] = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&lines[i][l..l + 8]));
             }
-        }
-        for l in 0..4 {
-            let low = _mm256_permute2f128_ps::<0x20>(quads[l], quads[4 + l]);
-            let high = _mm256_permute2f128_ps::<0x31>(quads[l], quads[4 + l]);
-            to[l * to_stride..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&low)));
-            to[(4 + l) * to_stride..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&high)));
+            let mut pairs = rows;
+            for i in 0..4 {
+                pairs[2 * i] = _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+                pairs[2 * i + 1] = _mm256_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+            }
+            let mut quads = pairs;
+            for h in 0..2 {
+                for p in 0..2 {
+                    let (x, y) = (pairs[4 * h + p], pairs[4 * h + p + 2]);
+                    quads[4 * h + 2 * p] = _mm256_shuffle_ps::<0x44>(x, y);
+                    quads[4 * h + 2 * p + 1] = _mm256_shuffle_ps::<0xEE>(x, y);
+                }
+            }
+            let to = &mut to[l * width..][..7 * width + 8];
+            for j in 0..4 {
+                let low = _mm256_permute2f128_ps::<0x20>(quads[j], quads[4 + j]);
+                let high = _mm256_permute2f128_ps::<0x31>(quads[j], quads[4 + j]);
+                to[j * width..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&low)));
+                to[(4 + j) * width..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&high)));
+            }
         }
     }
 }

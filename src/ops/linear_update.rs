@@ -213,9 +213,11 @@ fn with_gradients(
     update: impl FnOnce(&[f32], &[f32]),
 ) {
     GRADIENTS.with_borrow_mut(|(grad_weight, grad_bias)| {
-        grad_weight.resize(weights, 0.0);
-        grad_bias.clear();
-        grad_bias.resize(biases, 0.0);
+        // Never shorter: layers of different sizes take turns.
+        grad_weight.resize(weights.max(grad_weight.len()), 0.0);
+        grad_bias.resize(biases.max(grad_bias.len()), 0.0);
+        let (grad_weight, grad_bias) = (&mut grad_weight[..weights], &mut grad_bias[..biases]);
+        grad_bias.fill(0.0);
         matmul_cpu::multiply(Matmul::TN, params, grad, x, grad_weight, |_, _, _| ());
         matmul_cpu::widest(|| sum_columns(grad, grad_bias));
         update(grad_weight, grad_bias);

@@ -13,7 +13,7 @@ mod tile;
 use super::matmul::{Matmul, Params};
 use crate::kernel::{Bound, TwinCall, twin::MISMATCH};
 use std::cell::RefCell;
-use tile::{Kernel, MAX_MR, MAX_NR};
+use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
 pub(crate) use tile::widest;
 
@@ -21,6 +21,8 @@ pub(crate) use tile::widest;
 const DEPTH: usize = 256;
 /// Most numbers of B that are packed at a time.
 const PACKED: usize = 1 << 20;
+/// Tiles side by side for which an operand that stands ready for them is not copied.
+const FEW: usize = 4;
 /// Multiply-adds below which sharing a product costs more than it gains: about 10 µs of one thread.
 const WORTH_SHARING: usize = 1 << 19;
 
@@ -83,11 +85,13 @@ fn multiply_on(
         for first in (0..k).step_by(depth) {
             let part = Part { kernel, first, depth: depth.min(k - first), column, columns };
             B_PANELS.with_borrow_mut(|packed| {
-                let packed = part.pack_b(threads, &b, packed);
+                // For a few rows of C a copy costs more than it saves. A tile must not reach beyond a row of B then.
+                let b_as_it_is = b.by_k && m <= FEW * kernel.mr && n.is_multiple_of(kernel.nr / 2);
+                let packed = if b_as_it_is { None } else { Some(part.pack_b(threads, &b, packed)) };
                 threads::for_each_chunk(threads, c, rows * n, |block, c| {
                     A_PANELS.with_borrow_mut(|panels| {
                         let row = block * rows;
-                        part.multiply_rows(&a, packed, row, n, c, panels);
+                        part.multiply_rows(&a, &b, packed, row, n, c, panels);
                         if part.first + part.depth == k {
                             for (i, c) in c.chunks_mut(n).enumerate() {
                                 finish(&mut c[column..][..columns], row + i, column);
@@ -116,16 +120,22 @@ pub(crate) fn for_each_part<T: Send>(data: &mut [T], row: usize, body: impl Fn(u
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static A_PANELS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-    static B_PANELS: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    static A_PANELS: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    static B_PANELS: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A line of the cache: vectors that straddle two of them are slower to read and write.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
 /// The first `len` numbers of a buffer that grows as needed.
-fn scratch(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
+fn scratch(buffer: &mut Vec<Line>, len: usize) -> &mut [f32] {
+    let lines = len.div_ceil(16);
+    if buffer.len() < lines {
+        buffer.resize(lines, Line([0.0; 16]));
     }
-    &mut buffer[..len]
+    &mut bytemuck::cast_slice_mut(buffer)[..len]
 }
 
 /// A matrix seen as lines of numbers to be multiplied along k: the rows of op(A), the columns of op(B).
@@ -138,7 +148,13 @@ struct Operand<'a> {
 }
 
 impl Operand<'_> {
+    /// The lines from `line` on, from number `first` on, where they stand. Only for an operand `by_k`.
+    fn panel(&self, line: usize, first: usize) -> Panel<'_> {
+        Panel { data: &self.data[first * self.stride + line..], step: self.stride }
+    }
+
     /// `to[l · width + i] = ` number `first + l` of line `line + i`, 0 from line `line + lines` on.
+    #[inline(always)]
     fn pack(&self, kernel: Kernel, line: usize, lines: usize, first: usize, to: &mut [f32], width: usize) {
         let depth = to.len() / width;
         if self.by_k {
@@ -157,8 +173,8 @@ impl Operand<'_> {
         for i in (0..lines).step_by(8) {
             let from = &self.data[(line + i) * self.stride + first..];
             let whole = if i + 8 <= lines { depth / 8 * 8 } else { 0 };
-            for l in (0..whole).step_by(8) {
-                kernel.transpose(&from[l..], self.stride, &mut to[l * width + i..], width);
+            if whole > 0 {
+                kernel.transpose(from, self.stride, whole, &mut to[i..], width);
             }
             for i in i..lines.min(i + 8) {
                 let from = &self.data[(line + i) * self.stride + first..][..depth];
@@ -189,70 +205,73 @@ impl Part {
         if self.columns - at <= self.kernel.nr / 2 { self.kernel.nr / 2 } else { self.kernel.nr }
     }
 
-    fn pack_b<'a>(&self, threads: usize, b: &Operand<'_>, packed: &'a mut Vec<f32>) -> &'a [f32] {
+    fn pack_b<'a>(&self, threads: usize, b: &Operand<'_>, packed: &'a mut Vec<Line>) -> &'a [f32] {
         let nr = self.kernel.nr;
         let packed = scratch(packed, self.columns.div_ceil(nr) * nr * self.depth);
         threads::for_each_chunk(threads, packed, nr * self.depth, |panel, to| {
             let (at, width) = (panel * nr, self.width(panel * nr));
             let lines = width.min(self.columns - at);
-            b.pack(self.kernel, self.column + at, lines, self.first, &mut to[..width * self.depth], width);
+            let to = &mut to[..width * self.depth];
+            tile::widest(|| b.pack(self.kernel, self.column + at, lines, self.first, to, width));
         });
         packed
     }
 
-    /// The block of C that begins at `row`, from the packed panels of B.
+    /// The block of C that begins at `row`; `b` as it stands where it was not worth packing.
     fn multiply_rows(
         &self,
         a: &Operand<'_>,
-        packed: &[f32],
+        b: &Operand<'_>,
+        packed: Option<&[f32]>,
         row: usize,
         n: usize,
         c: &mut [f32],
-        panels: &mut Vec<f32>,
+        panels: &mut Vec<Line>,
     ) {
         let Kernel { mr, nr, .. } = self.kernel;
         let rows = c.len() / n;
+        let a_as_it_is = a.by_k && n <= FEW * nr;
         let step = self.depth.div_ceil(self.depth.div_ceil(DEPTH));
         for l in (0..self.depth).step_by(step) {
-            let step = step.min(self.depth - l);
-            let panels = scratch(panels, rows * step);
-            for (i, panel) in panels.chunks_mut(mr * step).enumerate() {
-                let lines = panel.len() / step;
-                a.pack(self.kernel, row + i * mr, lines, self.first + l, panel, lines);
+            let (first, depth) = (self.first + l, step.min(self.depth - l));
+            let panels = scratch(panels, if a_as_it_is { 0 } else { rows * depth });
+            for (i, panel) in panels.chunks_mut(mr * depth).enumerate() {
+                let lines = panel.len() / depth;
+                tile::widest(|| a.pack(self.kernel, row + i * mr, lines, first, panel, lines));
             }
-            let add = self.first + l > 0;
             for at in (0..self.columns).step_by(nr) {
                 let width = self.width(at);
-                let b = &packed[at * self.depth..][l * width..][..step * width];
-                for (i, a) in panels.chunks(mr * step).enumerate() {
-                    let c = &mut c[i * mr * n + self.column + at..];
-                    self.tile(a, b, (a.len() / step, width), c, n, self.columns - at, add);
+                let b = match packed {
+                    Some(packed) => {
+                        Panel { data: &packed[at * self.depth..][l * width..][..depth * width], step: width }
+                    }
+                    None => b.panel(self.column + at, first),
+                };
+                for i in (0..rows).step_by(mr) {
+                    let lines = mr.min(rows - i);
+                    let a = if a_as_it_is {
+                        a.panel(row + i, first)
+                    } else {
+                        Panel { data: &panels[i * depth..][..lines * depth], step: lines }
+                    };
+                    let extents = Extents { rows: lines, columns: width, depth, stride: n, add: first > 0 };
+                    self.tile(extents, a, b, &mut c[i * n + self.column + at..], self.columns - at);
                 }
             }
         }
     }
 
-    /// A tile, the last `columns` of C of which may be fewer than its own.
-    #[allow(clippy::too_many_arguments)]
-    fn tile(
-        &self,
-        a: &[f32],
-        b: &[f32],
-        (rows, width): (usize, usize),
-        c: &mut [f32],
-        n: usize,
-        columns: usize,
-        add: bool,
-    ) {
-        if width <= columns {
-            self.kernel.tile(rows, width, a, b, c, n, add);
+    /// A tile, of which C may have only the first `columns`.
+    fn tile(&self, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32], columns: usize) {
+        if extents.columns <= columns {
+            self.kernel.tile(extents, a, b, c);
             return;
         }
         let mut whole = [0.0; MAX_MR * MAX_NR];
-        self.kernel.tile(rows, width, a, b, &mut whole, width, false);
-        for (c, whole) in c.chunks_mut(n).zip(whole.chunks(width)).take(rows) {
+        self.kernel.tile(Extents { stride: extents.columns, add: false, ..extents }, a, b, &mut whole);
+        for (c, whole) in c.chunks_mut(extents.stride).zip(whole.chunks(extents.columns)).take(extents.rows) {
             for (c, &sum) in c[..columns].iter_mut().zip(whole) {
-                *c = if add { *c + sum } else { sum };
+                *c = if extents.add { *c + sum } else { sum };
             }
         }
     }

@@ -24,6 +24,28 @@ enum Level {
     Portable,
 }
 
+/// Numbers along k of neighbouring lines of an operand: those for the next k come `step` later.
+#[derive(Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub data: &'a [f32],
+    pub step: usize,
+}
+
+/// The extents of a tile, and how it goes into C.
+#[derive(Clone, Copy)]
+pub(super) struct Extents {
+    /// At most [`Kernel::mr`].
+    pub rows: usize,
+    /// [`Kernel::nr`], or half of it.
+    pub columns: usize,
+    /// Terms of each sum.
+    pub depth: usize,
+    /// Columns of C.
+    pub stride: usize,
+    /// Whether the sums are added to C, or replace what is there.
+    pub add: bool,
+}
+
 /// Columns of the widest tile and rows of the highest: the size of a buffer that any tile fits into.
 pub(super) const MAX_NR: usize = 32;
 pub(super) const MAX_MR: usize = 8;
@@ -53,35 +75,34 @@ impl Kernel {
         Kernel::available().next().unwrap_or(Kernel::PORTABLE)
     }
 
-    /// `rows × columns` of C at `c`, whose rows are `stride` apart: the product of a panel of A (`rows` numbers for
-    /// each k) and a panel of B (`columns` for each k: a whole tile's, or half as many), added to C or in its place.
+    /// A tile of C, which begins at `c`: the product of a panel of A and a panel of B.
     #[allow(unsafe_code)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn tile(self, rows: usize, columns: usize, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
-        let whole = columns == self.nr;
-        debug_assert!(whole || 2 * columns == self.nr);
+    pub fn tile(self, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32]) {
+        let (rows, whole) = (extents.rows, extents.columns == self.nr);
+        debug_assert!(whole || 2 * extents.columns == self.nr);
         match self.level {
             // SAFETY: this level exists only where the processor's AVX-512 was detected.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { x86::tile_avx512(rows, whole, a, b, c, stride, add) },
+            Level::Avx512 => unsafe { x86::tile_avx512(rows, whole, extents, a, b, c) },
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, a, b, c, stride, add) },
-            Level::Portable => portable::tile(rows, whole, a, b, c, stride, add),
+            Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
+            Level::Portable => portable::tile(rows, whole, extents, a, b, c),
         }
     }
 
-    /// Transposes 8 × 8 numbers: rows of `from` are `from_stride` apart, those of `to` `to_stride`.
+    /// Transposes 8 lines of `depth` numbers, a multiple of 8: `to[l · width + i] = from[i · stride + l]`.
     #[allow(unsafe_code)]
-    pub fn transpose(self, from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
+    pub fn transpose(self, from: &[f32], stride: usize, depth: usize, to: &mut [f32], width: usize) {
+        let lines: [&[f32]; 8] = std::array::from_fn(|i| &from[i * stride..][..depth]);
         match self.level {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(from, from_stride, to, to_stride) },
+            Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
             Level::Portable => {
-                for (i, row) in from.chunks(from_stride).take(8).enumerate() {
-                    for l in 0..8 {
-                        to[l * to_stride + i] = row[l];
+                for l in 0..depth {
+                    for i in 0..8 {
+                        to[l * width + i] = lines[i][l];
                     }
                 }
             }
@@ -115,6 +136,7 @@ macro_rules! choose {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
+    use super::{Extents, Panel};
     use std::arch::x86_64::*;
 
     /// A tile of `ROWS` rows and `VECTORS` vectors: intrinsics, because the compiler does not reliably keep arrays
@@ -124,10 +146,11 @@ mod x86 {
          $add:path, $($rows:literal)*) => {
             #[target_feature(enable = $features)]
             fn $name<const ROWS: usize, const VECTORS: usize>(
-                a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool,
+                extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32],
             ) {
                 let mut sums = [[$zero(); VECTORS]; ROWS];
-                for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(VECTORS * $lanes)) {
+                for (a, b) in a.data.chunks(a.step).zip(b.data.chunks(b.step)).take(extents.depth) {
+                    let (a, b) = (&a[..ROWS], &b[..VECTORS * $lanes]);
                     let mut vectors = [$zero(); VECTORS];
                     for v in 0..VECTORS {
                         vectors[v] = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&b[v * $lanes..][..$lanes]));
@@ -140,11 +163,11 @@ mod x86 {
                     }
                 }
                 for r in 0..ROWS {
-                    let row = &mut c[r * stride..][..VECTORS * $lanes];
+                    let row = &mut c[r * extents.stride..][..VECTORS * $lanes];
                     for v in 0..VECTORS {
                         let c = &mut row[v * $lanes..][..$lanes];
                         let old = || bytemuck::pod_read_unaligned::<$vector>(bytemuck::cast_slice(c));
-                        let sum = if add { $add(old(), sums[r][v]) } else { sums[r][v] };
+                        let sum = if extents.add { $add(old(), sums[r][v]) } else { sums[r][v] };
                         c.copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&sum)));
                     }
                 }
@@ -152,9 +175,9 @@ mod x86 {
 
             #[target_feature(enable = $features)]
             pub fn $entry(
-                rows: usize, whole: bool, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool,
+                rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32],
             ) {
-                choose!($name, rows, whole, (a, b, c, stride, add), $($rows)*)
+                choose!($name, rows, whole, (extents, a, b, c), $($rows)*)
             }
         };
     }
@@ -174,40 +197,47 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx")]
-    pub fn transpose(from: &[f32], from_stride: usize, to: &mut [f32], to_stride: usize) {
-        let row =
-            |i: usize| -> __m256 { bytemuck::pod_read_unaligned(bytemuck::cast_slice(&from[i * from_stride..][..8])) };
-        // Pairs, then quads within halves, then halves.
-        let mut pairs = [_mm256_setzero_ps(); 8];
-        for i in 0..4 {
-            let (even, odd) = (row(2 * i), row(2 * i + 1));
-            pairs[2 * i] = _mm256_unpacklo_ps(even, odd);
-            pairs[2 * i + 1] = _mm256_unpackhi_ps(even, odd);
-        }
-        let mut quads = [_mm256_setzero_ps(); 8];
-        for h in 0..2 {
-            for p in 0..2 {
-                let (x, y) = (pairs[4 * h + p], pairs[4 * h + p + 2]);
-                quads[4 * h + 2 * p] = _mm256_shuffle_ps::<0x44>(x, y);
-                quads[4 * h + 2 * p + 1] = _mm256_shuffle_ps::<0xEE>(x, y);
+    pub fn transpose(lines: [&[f32]; 8], depth: usize, to: &mut [f32], width: usize) {
+        for l in (0..depth).step_by(8) {
+            // Pairs, then quads within halves, then halves.
+            let mut rows = [_mm256_setzero_ps(); 8];
+            for i in 0..8 {
+                rows[i] = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&lines[i][l..l + 8]));
             }
-        }
-        for l in 0..4 {
-            let low = _mm256_permute2f128_ps::<0x20>(quads[l], quads[4 + l]);
-            let high = _mm256_permute2f128_ps::<0x31>(quads[l], quads[4 + l]);
-            to[l * to_stride..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&low)));
-            to[(4 + l) * to_stride..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&high)));
+            let mut pairs = rows;
+            for i in 0..4 {
+                pairs[2 * i] = _mm256_unpacklo_ps(rows[2 * i], rows[2 * i + 1]);
+                pairs[2 * i + 1] = _mm256_unpackhi_ps(rows[2 * i], rows[2 * i + 1]);
+            }
+            let mut quads = pairs;
+            for h in 0..2 {
+                for p in 0..2 {
+                    let (x, y) = (pairs[4 * h + p], pairs[4 * h + p + 2]);
+                    quads[4 * h + 2 * p] = _mm256_shuffle_ps::<0x44>(x, y);
+                    quads[4 * h + 2 * p + 1] = _mm256_shuffle_ps::<0xEE>(x, y);
+                }
+            }
+            let to = &mut to[l * width..][..7 * width + 8];
+            for j in 0..4 {
+                let low = _mm256_permute2f128_ps::<0x20>(quads[j], quads[4 + j]);
+                let high = _mm256_permute2f128_ps::<0x31>(quads[j], quads[4 + j]);
+                to[j * width..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&low)));
+                to[(4 + j) * width..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&high)));
+            }
         }
     }
 }
 
 mod portable {
+    use super::{Extents, Panel};
+
     /// Columns of a vector.
     const LANES: usize = 8;
 
-    fn vectors<const ROWS: usize, const VECTORS: usize>(a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
+    fn vectors<const ROWS: usize, const VECTORS: usize>(extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32]) {
         let mut sums = [[[0f32; LANES]; VECTORS]; ROWS];
-        for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(VECTORS * LANES)) {
+        for (a, b) in a.data.chunks(a.step).zip(b.data.chunks(b.step)).take(extents.depth) {
+            let (a, b) = (&a[..ROWS], &b[..VECTORS * LANES]);
             for r in 0..ROWS {
                 for v in 0..VECTORS {
                     for l in 0..LANES {
@@ -220,13 +250,13 @@ mod portable {
             }
         }
         for (r, sums) in sums.iter().enumerate() {
-            for (c, &sum) in c[r * stride..].iter_mut().zip(sums.as_flattened()) {
-                *c = if add { *c + sum } else { sum };
+            for (c, &sum) in c[r * extents.stride..].iter_mut().zip(sums.as_flattened()) {
+                *c = if extents.add { *c + sum } else { sum };
             }
         }
     }
 
-    pub fn tile(rows: usize, whole: bool, a: &[f32], b: &[f32], c: &mut [f32], stride: usize, add: bool) {
-        choose!(vectors, rows, whole, (a, b, c, stride, add), 1 2 3 4)
+    pub fn tile(rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32]) {
+        choose!(vectors, rows, whole, (extents, a, b, c), 1 2 3 4)
     }
 }

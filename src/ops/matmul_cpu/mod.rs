@@ -218,6 +218,7 @@ impl Part {
     }
 
     /// The block of C that begins at `row`; `b` as it stands where it was not worth packing.
+    #[allow(clippy::too_many_arguments)]
     fn multiply_rows(
         &self,
         a: &Operand<'_>,

@@ -192,9 +192,35 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
     let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
+    let (classes, logits) = (params.classes as usize, Wide::of(logits));
     for_each_part(loss, 1, |row, loss| {
-        reference(&params, &Wide::of(logits)[row * params.classes as usize..], &labels[row..], Wide::of_mut(loss));
+        let (logits, labels, loss) = (&logits[row * classes..], &labels[row..], Wide::of_mut(loss));
+        if classes > BLOCK || params.label_smoothing != 0.0 {
+            return reference(&params, logits, labels, loss);
+        }
+        let mut e = [Wide::ZERO; BLOCK];
+        let rows = BLOCK / classes;
+        for ((z, labels), loss) in logits.chunks(rows * classes).zip(labels.chunks(rows)).zip(loss.chunks_mut(rows)) {
+            let e = &mut e[..loss.len() * classes];
+            exponentials(classes, z, e);
+            for (((z, e), &label), loss) in z.chunks(classes).zip(e.chunks(classes)).zip(labels).zip(loss) {
+                *loss = e.iter().copied().sum::<Wide>().ln() - (z[label as usize] - largest(z));
+            }
+        }
     });
+}
+
+/// Exponentials that [`call_fast`] computes at a time.
+const BLOCK: usize = 512;
+
+/// `e^(z−m)` of all rows. One loop over all of them, because a row of ten classes does not fill a vector.
+#[inline(always)]
+fn exponentials(classes: usize, z: &[Wide], e: &mut [Wide]) {
+    for (z, e) in z.chunks_exact(classes).zip(e.chunks_exact_mut(classes)) {
+        let largest = largest(z);
+        z.iter().zip(e).for_each(|(&z, e)| *e = z - largest);
+    }
+    e.iter_mut().for_each(|e| *e = e.exp());
 }
 
 fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
@@ -206,9 +232,15 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     let classes = params.classes as usize;
     for_each_part(grad_logits, classes, |first, grad_logits| {
-        let (row, grad_loss) = (first / classes, Wide::of(grad_loss));
-        let grad_logits = Wide::of_mut(grad_logits);
-        reference_grad(&params, &Wide::of(logits)[first..], &labels[row..], &grad_loss[row..], grad_logits);
+        let (row, grad_logits) = (first / classes, Wide::of_mut(grad_logits));
+        exponentials(classes, Wide::of(&logits[first..]), grad_logits);
+        let rows = labels[row..].iter().zip(Wide::of(&grad_loss[row..]));
+        for (grad_z, (&label, &g)) in grad_logits.chunks_exact_mut(classes).zip(rows) {
+            let sum = grad_z.iter().copied().sum::<Wide>();
+            for (c, grad_z) in grad_z.iter_mut().enumerate() {
+                *grad_z = g * (*grad_z / sum - target(&params, c, label));
+            }
+        }
     });
 }
 
@@ -248,9 +280,15 @@ pub fn reference_grad<F: Float>(params: &Params, logits: &[F], labels: &[u32], g
     }
 }
 
+/// m
+#[inline(always)]
+fn largest<F: Float>(z: &[F]) -> F {
+    z.iter().copied().fold(z[0], F::max)
+}
+
 /// `m = max z` and `Σ e^(z−m)`.
 #[inline(always)]
 fn largest_and_sum<F: Float>(z: &[F]) -> (F, F) {
-    let largest = z.iter().copied().fold(z[0], F::max);
+    let largest = largest(z);
     (largest, z.iter().map(|&z| (z - largest).exp()).sum())
 }

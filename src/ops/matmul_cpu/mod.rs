@@ -5,6 +5,7 @@
 //! copies its rows of A likewise. A transposed operand costs no more than a plain one, and the sum for an element of
 //! C is the same chain of operations on any number of threads: the same bits.
 
+mod portable;
 #[cfg(test)]
 mod tests;
 mod threads;
@@ -49,7 +50,10 @@ pub fn multiply(
 ) {
     let work = params.m as usize * params.n as usize * params.k as usize;
     let threads = if work < WORTH_SHARING { 1 } else { threads::available() };
-    multiply_on(Kernel::best(), threads, form, params, a, b, c, finish);
+    match Kernel::best() {
+        Some(kernel) => multiply_on(kernel, threads, form, params, a, b, c, finish),
+        None => portable::multiply(form, params, a, b, c, finish),
+    }
 }
 
 #[allow(clippy::too_many_arguments)]

@@ -1,7 +1,7 @@
 //! The product against its definition in f64, on every kernel of this processor and around every boundary of a block.
 
 use super::tile::Kernel;
-use super::{DEPTH, multiply_on};
+use super::{DEPTH, multiply, multiply_on, portable};
 use crate::ops::matmul::{Matmul, Params, reference};
 use crate::random::{Purpose, Stream, stream_key};
 
@@ -11,16 +11,25 @@ fn numbers(count: usize, id: u32) -> Vec<f32> {
     (0..count).map(|_| stream.next_unit() * 2.0 - 1.0).collect()
 }
 
-fn product(kernel: Kernel, threads: usize, form: Matmul, params: &Params, a: &[f32], b: &[f32]) -> Vec<f32> {
+/// Every way this processor can compute a product; the last is for those without a kernel.
+fn ways() -> impl Iterator<Item = Option<Kernel>> {
+    Kernel::available().map(Some).chain([None])
+}
+
+fn product(kernel: Option<Kernel>, threads: usize, form: Matmul, params: &Params, a: &[f32], b: &[f32]) -> Vec<f32> {
     let (n, len) = (params.n as usize, params.m as usize * params.n as usize);
     let finished = Counts::new(len);
     // What C held before must not count; what lies behind it must not change.
     let mut c = vec![f32::NAN; len + 3];
-    multiply_on(kernel, threads, form, params, a, b, &mut c, |part, row, column| {
+    let finish = |part: &mut [f32], row: usize, column: usize| {
         for i in 0..part.len() {
             finished.count(row * n + column + i);
         }
-    });
+    };
+    match kernel {
+        Some(kernel) => multiply_on(kernel, threads, form, params, a, b, &mut c, finish),
+        None => portable::multiply(form, params, a, b, &mut c, finish),
+    }
     assert!(finished.all_once(), "{form:?} {params:?}: every element is finished once");
     assert!(c[len..].iter().all(|c| c.is_nan()), "{form:?} {params:?}: wrote beyond C");
     c.truncate(len);
@@ -42,7 +51,7 @@ impl Counts {
     }
 }
 
-fn check(kernel: Kernel, form: Matmul, m: usize, n: usize, k: usize) {
+fn check(kernel: Option<Kernel>, form: Matmul, m: usize, n: usize, k: usize) {
     let params = Params { m: m as u32, n: n as u32, k: k as u32 };
     let (a, b) = (numbers(m * k, 1), numbers(k * n, 2));
     let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
@@ -69,8 +78,8 @@ fn bits(x: &[f32]) -> Vec<u32> {
 
 #[test]
 fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_of_threads() {
-    for kernel in Kernel::available() {
-        let (mr, nr) = (kernel.mr, kernel.nr);
+    for kernel in ways() {
+        let (mr, nr) = kernel.map_or((4, 8), |kernel| (kernel.mr, kernel.nr));
         for form in Matmul::ALL {
             for m in [1, mr - 1, mr, mr + 1, 2 * mr, 2 * mr + 1] {
                 for n in [1, nr / 2 - 1, nr / 2, nr / 2 + 1, nr - 1, nr, nr + 1, 2 * nr + 3] {
@@ -97,11 +106,11 @@ fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_o
 
 #[test]
 fn operands_larger_than_the_packed_part_are_taken_in_parts() {
-    let kernel = Kernel::best();
+    let Some(kernel) = Kernel::best() else { return };
     for form in Matmul::ALL {
         // Parts of the columns; parts of k, several of them for one panel of columns.
-        check(kernel, form, 2, 3 * super::PACKED / 4096 + 5, 4096);
-        check(kernel, form, 2, 3, super::PACKED / kernel.nr + 9);
+        check(Some(kernel), form, 2, 3 * super::PACKED / 4096 + 5, 4096);
+        check(Some(kernel), form, 2, 3, super::PACKED / kernel.nr + 9);
     }
 }
 
@@ -109,21 +118,19 @@ fn operands_larger_than_the_packed_part_are_taken_in_parts() {
 fn sums_of_nothing_are_zero_and_empty_products_are_left_alone() {
     let mut c = [f32::NAN; 6];
     let params = Params { m: 2, n: 3, k: 0 };
-    multiply_on(Kernel::best(), 2, Matmul::NN, &params, &[], &[], &mut c, |part, row, column| {
+    multiply(Matmul::NN, &params, &[], &[], &mut c, |part, row, column| {
         part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
     });
     assert_eq!(c, [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
     for (m, n) in [(0, 3), (3, 0)] {
         let params = Params { m, n, k: 2 };
-        multiply_on(Kernel::best(), 2, Matmul::NT, &params, &[1.0; 6], &[1.0; 6], &mut [], |_, _, _| {
-            panic!("there is nothing to finish")
-        });
+        multiply(Matmul::NT, &params, &[1.0; 6], &[1.0; 6], &mut [], |_, _, _| panic!("there is nothing to finish"));
     }
 }
 
 #[test]
 fn nan_and_infinity_reach_their_row_or_column_and_no_other() {
-    for kernel in Kernel::available() {
+    for kernel in ways() {
         for bad in [f32::NAN, f32::INFINITY] {
             for form in Matmul::ALL {
                 let params = Params { m: 19, n: 37, k: 21 };

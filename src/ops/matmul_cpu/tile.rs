@@ -14,14 +14,13 @@ pub(super) struct Kernel {
     pub nr: usize,
 }
 
-/// Private, so that a value other than `Portable` exists only where [`Kernel::best`] has detected it.
+/// Private, so that a value exists only where [`Kernel::available`] has detected it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Level {
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    Portable,
 }
 
 /// Numbers along k of neighbouring lines of an operand: those for the next k come `step` later.
@@ -51,9 +50,6 @@ pub(super) const MAX_NR: usize = 32;
 pub(super) const MAX_MR: usize = 8;
 
 impl Kernel {
-    /// Runs everywhere.
-    const PORTABLE: Kernel = Kernel { level: Level::Portable, mr: 4, nr: 16 };
-
     /// Every kernel this processor can run, the fastest first.
     pub fn available() -> impl Iterator<Item = Kernel> {
         #[cfg(target_arch = "x86_64")]
@@ -67,12 +63,12 @@ impl Kernel {
         );
         #[cfg(not(target_arch = "x86_64"))]
         let (avx512, avx2) = (None, None);
-        [avx512, avx2, Some(Kernel::PORTABLE)].into_iter().flatten()
+        [avx512, avx2].into_iter().flatten()
     }
 
-    /// The fastest kernel this processor can run.
-    pub fn best() -> Kernel {
-        Kernel::available().next().unwrap_or(Kernel::PORTABLE)
+    /// The fastest kernel this processor can run, if there is one for it.
+    pub fn best() -> Option<Kernel> {
+        Kernel::available().next()
     }
 
     /// A tile of C, which begins at `c`: the product of a panel of A and a panel of B.
@@ -87,7 +83,6 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
-            Level::Portable => portable::tile(rows, whole, extents, a, b, c),
         }
     }
 
@@ -99,32 +94,26 @@ impl Kernel {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
-            Level::Portable => {
-                for l in 0..depth {
-                    for i in 0..8 {
-                        to[l * width + i] = lines[i][l];
-                    }
-                }
-            }
         }
     }
 }
 
 /// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
 #[allow(unsafe_code)]
-pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
-    match Kernel::best().level {
+pub(super) fn widest<R>(f: impl FnOnce() -> R) -> R {
+    match Kernel::best().map(|kernel| kernel.level) {
         // SAFETY: this level exists only where the processor's AVX-512 was detected.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { x86::with_avx512(f) },
+        Some(Level::Avx512) => unsafe { x86::with_avx512(f) },
         // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { x86::with_avx2(f) },
-        Level::Portable => f(),
+        Some(Level::Avx2) => unsafe { x86::with_avx2(f) },
+        _ => f(),
     }
 }
 
 /// Calls the tile of as many rows and vectors as asked for, all of them known to the compiler.
+#[cfg(target_arch = "x86_64")]
 macro_rules! choose {
     ($tile:ident, $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
         match ($rows, $whole) {
@@ -225,38 +214,5 @@ mod x86 {
                 to[(4 + j) * width..][..8].copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&high)));
             }
         }
-    }
-}
-
-mod portable {
-    use super::{Extents, Panel};
-
-    /// Columns of a vector.
-    const LANES: usize = 8;
-
-    fn vectors<const ROWS: usize, const VECTORS: usize>(extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32]) {
-        let mut sums = [[[0f32; LANES]; VECTORS]; ROWS];
-        for (a, b) in a.data.chunks(a.step).zip(b.data.chunks(b.step)).take(extents.depth) {
-            let (a, b) = (&a[..ROWS], &b[..VECTORS * LANES]);
-            for r in 0..ROWS {
-                for v in 0..VECTORS {
-                    for l in 0..LANES {
-                        let sum = &mut sums[r][v][l];
-                        let (x, y) = (a[r], b[v * LANES + l]);
-                        // Elsewhere a fused multiply-add may be a function call.
-                        *sum = if cfg!(target_arch = "aarch64") { x.mul_add(y, *sum) } else { *sum + x * y };
-                    }
-                }
-            }
-        }
-        for (r, sums) in sums.iter().enumerate() {
-            for (c, &sum) in c[r * extents.stride..].iter_mut().zip(sums.as_flattened()) {
-                *c = if extents.add { *c + sum } else { sum };
-            }
-        }
-    }
-
-    pub fn tile(rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32]) {
-        choose!(vectors, rows, whole, (extents, a, b, c), 1 2 3 4)
     }
 }

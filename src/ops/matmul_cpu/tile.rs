@@ -100,7 +100,7 @@ impl Kernel {
 
 /// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
 #[allow(unsafe_code)]
-pub(super) fn widest<R>(f: impl FnOnce() -> R) -> R {
+pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
     match Kernel::best().map(|kernel| kernel.level) {
         // SAFETY: this level exists only where the processor's AVX-512 was detected.
         #[cfg(target_arch = "x86_64")]

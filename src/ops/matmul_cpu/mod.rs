@@ -93,7 +93,7 @@ fn multiply_on(
                 threads::for_each_chunk(threads, c, rows * n, |block, c| {
                     A_PANELS.with_borrow_mut(|panels| {
                         let row = block * rows;
-                        part.multiply_rows(&a, &b, packed, row, n, c, panels);
+                        part.multiply_rows([&a, &b], packed, row, n, c, panels);
                         if part.first + part.depth == k {
                             for (i, c) in c.chunks_mut(n).enumerate() {
                                 finish(&mut c[column..][..columns], row + i, column);
@@ -222,8 +222,7 @@ impl Part {
     /// The block of C that begins at `row`; `b` as it stands where it was not worth packing.
     fn multiply_rows(
         &self,
-        a: &Operand<'_>,
-        b: &Operand<'_>,
+        [a, b]: [&Operand<'_>; 2],
         packed: Option<&[f32]>,
         row: usize,
         n: usize,

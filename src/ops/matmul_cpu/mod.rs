@@ -95,7 +95,7 @@ fn multiply_on(
                 threads::for_each_chunk(threads, c, rows * n, |block, c| {
                     A_PANELS.with_borrow_mut(|panels| {
                         let row = block * rows;
-                        part.multiply_rows(&a, &b, packed, row, n, c, panels);
+                        part.multiply_rows([&a, &b], packed, row, n, c, panels);
                         if part.first + part.depth == k {
                             for (i, c) in c.chunks_mut(n).enumerate() {
                                 finish(&mut c[column..][..columns], row + i, column);
@@ -225,8 +225,7 @@ impl Part {
     #[allow(clippy::too_many_arguments)]
     fn multiply_rows(
         &self,
-        a: &Operand<'_>,
-        b: &Operand<'_>,
+        [a, b]: [&Operand<'_>; 2],
         packed: Option<&[f32]>,
         row: usize,
         n: usize,

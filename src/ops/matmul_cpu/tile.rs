@@ -1,10 +1,13 @@
 //! The innermost part of the matrix product: a tile of C in registers, and the transposed copies that feed it, for
-//! AVX-512, for AVX2 with FMA, and in plain Rust for everything else.
+//! AVX-512 and for AVX2 with FMA.
 //!
 //! Every element of C is one chain of multiply-adds in the order of k, whatever the tile, so that the partition of C
 //! does not change the bits.
 
-/// Lengths of a tile and where its code is. One of the constants below.
+// On other processors there is no kernel, and nothing that is here is called.
+#![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
+
+/// Lengths of a tile, and the instructions it is computed with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kernel {
     level: Level,

@@ -61,7 +61,7 @@ for example in examples/[0-9]*.rs; do
 done
 
 step 'each bench once'
-cargo test --quiet --bench kernels --bench training_step | tail -n 3
+cargo test --quiet --bench kernels --bench matmul --bench training_step | tail -n 3
 
 step 'done'
 cat "$target"/tmp/comparisons/* | awk '{ sum += $1 } END { print sum " comparisons" }'

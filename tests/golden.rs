@@ -7,7 +7,7 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Dataset, Features, Targets};
-use anygrad::nn::{Init, Linear, Loss, Sequential, Tensor};
+use anygrad::nn::{DropoutLayer, DropoutMode, Init, Linear, Loss, Sequential, Tensor};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Optimizer;
 use anygrad::train::Trainer;
@@ -34,6 +34,8 @@ fn model(trace: &Value) -> Sequential {
                 model.layer(Linear { outputs: argument as usize, bias: false, init: Init::default() })
             }
             "linear" => model.linear(argument as usize),
+            "dropout" => model.dropout(argument as f32),
+            "dropout_vanilla" => model.layer(DropoutLayer { rate: argument as f32, mode: DropoutMode::Vanilla }),
             "leaky_relu" => model.activation(Activation::LeakyRelu { slope: argument as f32 }),
             "elu" => model.activation(Activation::Elu { alpha: argument as f32 }),
             name => model.activation(name.parse().expect("a known activation")),

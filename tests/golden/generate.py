@@ -1,15 +1,18 @@
 """Traces of small nets trained by PyTorch: initial weights, data, 20 losses, final weights, predictions.
 
 Writes traces.json beside this file. Run it again only to add a trace:
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch && /tmp/venv/bin/python tests/golden/generate.py
+    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy && /tmp/venv/bin/python tests/golden/generate.py
 Everything is computed in f64, so that the trace is the rule itself and not one machine's rounding.
 """
 
 import json
 import pathlib
 
+import numpy
 import torch
 from torch import nn
+
+from numpy_net import threefry
 
 torch.manual_seed(20)
 torch.set_default_dtype(torch.float64)
@@ -93,7 +96,32 @@ TRACES = [
          optimizer=sgd(0.1)),
     dict(name="five_hidden_layers", layers=[layer for width in (9, 8, 7, 6, 5) for layer in (("linear", width), ("tanh",))]
          + [("linear", 3)], loss=CE, optimizer=sgd(0.3, momentum=0.5)),
+    dict(name="dropout", layers=[("linear", 6), ("tanh",), ("dropout", 0.25), ("linear", 3)], loss=CE,
+         optimizer=sgd(0.3)),
+    dict(name="dropout_vanilla", layers=[("linear", 9), ("sigmoid",), ("dropout_vanilla", 0.5), ("linear", 7), ("tanh",),
+                                         ("dropout_vanilla", 0.25), ("linear", 3)], loss=MSE, optimizer=sgd(0.2)),
 ]
+
+DROPOUT = 3  # anygrad::random::Purpose::Dropout
+
+
+class Dropout(nn.Module):
+    """Drops what anygrad drops at seed 0: by (layer, step, element)."""
+
+    def __init__(self, layer, rate, vanilla):
+        super().__init__()
+        self.key = [int(word[0]) for word in threefry([0, 0], [[DROPOUT], [layer]])]
+        self.rate, self.vanilla, self.step = rate, vanilla, 0
+
+    def forward(self, x):
+        if not self.training:
+            return x * (1 - self.rate) if self.vanilla else x
+        pairs = numpy.arange((x.numel() + 1) // 2)
+        words = numpy.stack(threefry(self.key, [pairs, numpy.full_like(pairs, self.step)]), axis=1)
+        self.step += 1
+        drawn = (words.astype(numpy.uint32) >> numpy.uint32(8)).flatten()[:x.numel()] / 2.0**24
+        kept = torch.from_numpy((drawn >= self.rate).astype(float)).reshape(x.shape)
+        return x * kept * (1 if self.vanilla else 1 / (1 - self.rate))
 
 
 class GeluSigmoid(nn.Module):
@@ -110,6 +138,8 @@ def build(layers, width):
         if kind == "linear":
             modules.append(nn.Linear(width, argument[0], bias="no_bias" not in argument))
             width = argument[0]
+        elif kind.startswith("dropout"):
+            modules.append(Dropout(len(modules), argument[0], kind == "dropout_vanilla"))
         else:
             modules.append(kinds[kind](*map(f32, argument)))
     return nn.Sequential(*modules), width
@@ -242,6 +272,7 @@ def trace(spec):
             epoch_loss += loss.item() * len(batch) / ROWS
         if per == "epoch":
             schedule.step(*([epoch_loss] if spec["schedule"]["kind"] == "reduce_on_plateau" else []))
+    model.eval()
     options = ("schedule", "max_grad_norm", "max_grad_value", "drop_last")
     return dict(
         name=spec["name"], layers=spec["layers"], loss=spec["loss"], optimizer=spec["optimizer"],

@@ -396,7 +396,7 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 /// Runs `$body` with the function known to the compiler, which can then vectorize a loop over it.
 macro_rules! known {
     ($activation:expr, $name:ident => $body:expr) => {
-        known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step GeluTanh GeluSigmoid Silu)
+        $crate::ops::activation::known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step GeluTanh GeluSigmoid Silu)
     };
     (@ $activation:expr, $name:ident => $body:expr, $($unit:ident)*) => {
         match $activation {
@@ -408,6 +408,8 @@ macro_rules! known {
         }
     };
 }
+
+pub(crate) use known;
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);

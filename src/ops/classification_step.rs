@@ -157,6 +157,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
 }
 
 /// The definition.
+#[inline(always)]
 fn reference<F: Float>(
     params: &Params,
     words: &mut [u32],

@@ -4,7 +4,7 @@
 //! [`Activate`](super::activation::Activate) in a row, and is put in their place after differentiation
 //! (`plan/fuse.rs`): it has no gradient of its own. Two trips through memory fewer.
 
-use super::activation::Activation;
+use super::activation::{Activation, known};
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent, matmul_cpu};
@@ -98,7 +98,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     matmul_cpu::multiply(Matmul::NT, &params, x, weight, y, |part, _, first| {
-        matmul_cpu::widest(|| finish(activation, &Wide::of(bias)[first..], Wide::of_mut(part)));
+        matmul_cpu::widest(|| known!(activation, f => finish(f, &Wide::of(bias)[first..], Wide::of_mut(part))));
     });
 }
 
@@ -108,6 +108,7 @@ fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activati
 }
 
 /// The definition of what follows the product, for a part of a row: `y ← f(y + bias)`.
+#[inline(always)]
 fn finish<F: Float>(activation: Activation, bias: &[F], y: &mut [F]) {
     for (y, &bias) in y.iter_mut().zip(bias) {
         *y = activation.function(*y + bias);

@@ -4,7 +4,7 @@
 //! It stands for [`Matmul::NN`] and [`ActivateGrad`](super::activation::ActivateGrad) in a row,
 //! and is put in their place after differentiation (`plan/fuse.rs`).
 
-use super::activation::Activation;
+use super::activation::{Activation, known};
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent, matmul_cpu};
@@ -99,7 +99,8 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     let width = params.n as usize;
     matmul_cpu::multiply(Matmul::NN, &params, grad, weight, result, |part, row, first| {
-        matmul_cpu::widest(|| finish(activation, &Wide::of(saved)[row * width + first..], Wide::of_mut(part)));
+        let saved = &Wide::of(saved)[row * width + first..];
+        matmul_cpu::widest(|| known!(activation, f => finish(f, saved, Wide::of_mut(part))));
     });
 }
 
@@ -109,6 +110,7 @@ fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activati
 }
 
 /// The definition of what follows the product, for a part of it: `grad ← grad ⊙ f′(saved)`.
+#[inline(always)]
 fn finish<F: Float>(activation: Activation, saved: &[F], grad: &mut [F]) {
     for (grad, &saved) in grad.iter_mut().zip(saved) {
         *grad *= activation.derivative(saved);

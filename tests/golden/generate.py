@@ -96,6 +96,7 @@ TRACES = [
          optimizer=sgd(0.1)),
     dict(name="five_hidden_layers", layers=[layer for width in (9, 8, 7, 6, 5) for layer in (("linear", width), ("tanh",))]
          + [("linear", 3)], loss=CE, optimizer=sgd(0.3, momentum=0.5)),
+    dict(name="step_activation", layers=[("linear", 6), ("step",), ("linear", 3)], loss=CE, optimizer=sgd(0.3)),
     dict(name="dropout", layers=[("linear", 6), ("tanh",), ("dropout", 0.25), ("linear", 3)], loss=CE,
          optimizer=sgd(0.3)),
     dict(name="dropout_vanilla", layers=[("linear", 9), ("sigmoid",), ("dropout_vanilla", 0.5), ("linear", 7), ("tanh",),
@@ -103,6 +104,13 @@ TRACES = [
 ]
 
 DROPOUT = 3  # anygrad::random::Purpose::Dropout
+
+
+class Step(nn.Module):
+    """Its derivative is 0: what stands before it stays as it is."""
+
+    def forward(self, x):
+        return (x >= 0).to(x.dtype)
 
 
 class Dropout(nn.Module):
@@ -133,7 +141,7 @@ def build(layers, width):
     modules = []
     kinds = dict(relu=nn.ReLU, tanh=nn.Tanh, sigmoid=nn.Sigmoid, leaky_relu=nn.LeakyReLU, elu=nn.ELU, gelu=nn.GELU,
                  gelu_tanh=lambda: nn.GELU(approximate="tanh"), gelu_sigmoid=GeluSigmoid, softplus=nn.Softplus,
-                 silu=nn.SiLU)
+                 silu=nn.SiLU, step=Step)
     for kind, *argument in layers:
         if kind == "linear":
             modules.append(nn.Linear(width, argument[0], bias="no_bias" not in argument))

@@ -97,7 +97,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    matmul_cpu::multiply(Matmul::NT, &params, x, weight, y, |part, _, first| {
+    matmul_cpu::multiply(Matmul::NT, &params, (x, weight), y, matmul_cpu::Onto::NOTHING, |part, _, first| {
         matmul_cpu::widest(|| known!(activation, f => finish(f, &Wide::of(bias)[first..], Wide::of_mut(part))));
     });
 }

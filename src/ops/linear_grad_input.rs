@@ -98,7 +98,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let width = params.n as usize;
-    matmul_cpu::multiply(Matmul::NN, &params, grad, weight, result, |part, row, first| {
+    matmul_cpu::multiply(Matmul::NN, &params, (grad, weight), result, matmul_cpu::Onto::NOTHING, |part, row, first| {
         let saved = &Wide::of(saved)[row * width + first..];
         matmul_cpu::widest(|| known!(activation, f => finish(f, saved, Wide::of_mut(part))));
     });

@@ -10,9 +10,10 @@
 //! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
 
 use super::matmul::{self, Matmul};
+use super::matmul_cpu::{self, Onto};
 use super::product::{self, product_variants};
 use super::sgd::{self, Sgd};
-use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
+use super::{Operation, Workgroups, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
@@ -205,25 +206,17 @@ thread_local! {
     static GRADIENTS: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
-/// The gradients of weight and bias, in memory that is kept from step to step.
-fn with_gradients(
-    params: &matmul::Params,
-    (grad, x): (&[f32], &[f32]),
-    (weights, biases): (usize, usize),
-    update: impl FnOnce(&[f32], &[f32]),
-) {
+/// Lends memory for the gradients of weight and bias that is kept from step to step. It holds anything.
+fn with_memory(weights: usize, biases: usize, update: impl FnOnce(&mut [f32], &mut [f32])) {
     GRADIENTS.with_borrow_mut(|(grad_weight, grad_bias)| {
         // Never shorter: layers of different sizes take turns.
         grad_weight.resize(weights.max(grad_weight.len()), 0.0);
         grad_bias.resize(biases.max(grad_bias.len()), 0.0);
-        let (grad_weight, grad_bias) = (&mut grad_weight[..weights], &mut grad_bias[..biases]);
-        grad_bias.fill(0.0);
-        matmul_cpu::multiply(Matmul::TN, params, grad, x, grad_weight, |_, _, _| ());
-        matmul_cpu::widest(|| sum_columns(grad, grad_bias));
-        update(grad_weight, grad_bias);
+        update(&mut grad_weight[..weights], &mut grad_bias[..biases]);
     });
 }
 
+/// The step of the weight is part of the product: `w ← (1 − η·decay) w − η · gᵀ·x`.
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let Params { m, n, k, weight_decay } = call.params();
     let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] =
@@ -232,16 +225,17 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let state = StepState::from_words(state);
-    let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
-    let sizes = (weight.len(), bias.len());
-    with_gradients(&matmul::Params { m, n, k }, (grad, x), sizes, |grad_weight, grad_bias| {
-        for (w, g) in [(&mut **weight, grad_weight), (&mut **bias, grad_bias)] {
-            matmul_cpu::for_each_part(w, 1, |first, w| sgd::reference(&rule, &state, w, &g[first..]));
-        }
+    let rate = state.learning_rate;
+    let onto = Onto { old: 1.0 - rate * weight_decay, new: -rate };
+    matmul_cpu::multiply(Matmul::TN, &matmul::Params { m, n, k }, (grad, x), weight, onto, |_, _, _| ());
+    with_memory(0, bias.len(), |_, grad_bias| {
+        let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
+        grad_bias.fill(0.0);
+        matmul_cpu::widest(|| sum_columns(grad, grad_bias));
+        sgd::reference(&rule, &state, bias, grad_bias);
     });
 }
 
-/// Velocities in a first pass, weights in a second, so that each can be shared among threads.
 fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     let MomentumParams { m, n, k, weight_decay, momentum, nesterov } = call.params();
     let [
@@ -256,23 +250,16 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     else {
         panic!("{MISMATCH}")
     };
-    let rate = StepState::from_words(state).learning_rate;
-    let sizes = (weight.len(), bias.len());
-    with_gradients(&matmul::Params { m, n, k }, (grad, x), sizes, |grad_weight, grad_bias| {
-        let weights = (&mut **weight, &mut **weight_velocity, grad_weight);
-        let biases = (&mut **bias, &mut **bias_velocity, grad_bias);
-        for (w, v, grad) in [weights, biases] {
-            matmul_cpu::for_each_part(v, 1, |first, v| {
-                for ((v, &w), &grad) in v.iter_mut().zip(&w[first..]).zip(&grad[first..]) {
-                    *v = momentum * *v + (grad + weight_decay * w);
-                }
-            });
-            matmul_cpu::for_each_part(w, 1, |first, w| {
-                for ((w, &v), &grad) in w.iter_mut().zip(&v[first..]).zip(&grad[first..]) {
-                    let g = grad + weight_decay * *w;
-                    *w -= rate * if nesterov == 1 { g + momentum * v } else { v };
-                }
-            });
+    // As in the definition.
+    let state = StepState { step: 1, ..StepState::from_words(state) };
+    let rule = sgd::Params { momentum, nesterov, weight_decay, ..sgd::Params::default() };
+    with_memory(weight.len(), bias.len(), |grad_weight, grad_bias| {
+        let params = matmul::Params { m, n, k };
+        matmul_cpu::multiply(Matmul::TN, &params, (grad, x), grad_weight, Onto::NOTHING, |_, _, _| ());
+        grad_bias.fill(0.0);
+        matmul_cpu::widest(|| sum_columns(grad, grad_bias));
+        for (w, v, grad) in [(&mut **weight, &mut **weight_velocity, grad_weight), (bias, bias_velocity, grad_bias)] {
+            matmul_cpu::for_each_pair(w, v, |first, w, v| sgd::reference_momentum(&rule, &state, w, &grad[first..], v));
         }
     });
 }

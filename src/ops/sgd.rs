@@ -11,7 +11,7 @@
 //! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
 //! the device. `w`, `grad` and `v` have one shape.
 
-use super::matmul_cpu::for_each_part;
+use super::matmul_cpu::{for_each_pair, for_each_part};
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -70,7 +70,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("sgd_momentum", [Grid, Step], count),
-    twin: twin!(call_momentum),
+    twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
 impl Operation for Sgd {
@@ -125,6 +125,18 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     for_each_part(weight, 1, |first, weight| reference(&params, &state, weight, &grad[first..]));
 }
 
+fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(velocity)] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    for_each_pair(weight, velocity, |first, weight, velocity| {
+        reference_momentum(&params, &state, weight, &grad[first..], velocity);
+    });
+}
+
 /// The definition without momentum.
 #[inline(always)]
 pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F]) {
@@ -135,6 +147,7 @@ pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F],
 }
 
 /// The definition with momentum.
+#[inline(always)]
 pub fn reference_momentum<F: Float>(
     params: &Params,
     state: &StepState,

@@ -1,5 +1,6 @@
 //! The matrix product on processors that [`super::tile`] has no instructions for, by the crate `gemm`.
 
+use super::tile::Onto;
 use crate::ops::matmul::{Matmul, Params};
 
 /// As [`super::multiply`]; every row is finished once C is complete.
@@ -10,9 +11,9 @@ use crate::ops::matmul::{Matmul, Params};
 pub(super) fn multiply(
     form: Matmul,
     params: &Params,
-    a: &[f32],
-    b: &[f32],
+    (a, b): (&[f32], &[f32]),
     c: &mut [f32],
+    onto: Onto,
     finish: impl Fn(&mut [f32], usize, usize),
 ) {
     let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
@@ -22,7 +23,7 @@ pub(super) fn multiply(
     let parallelism = if cfg!(target_arch = "wasm32") { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) };
     // SAFETY: with these strides every index `row · row_stride + column · column_stride` of A, B and C stays below
     // m·k, k·n and m·n, which the slices hold (asserted above). C is borrowed mutably, so it overlaps neither input.
-    // `read_dst` is false: C is written without being read.
+    // Where `read_dst` is false, C is written without being read.
     unsafe {
         gemm::gemm(
             m,
@@ -31,15 +32,15 @@ pub(super) fn multiply(
             c.as_mut_ptr(),
             1,
             n as isize,
-            false,
+            onto.old != 0.0,
             a.as_ptr(),
             a_column,
             a_row,
             b.as_ptr(),
             b_column,
             b_row,
-            0.0,
-            1.0,
+            onto.old,
+            onto.new,
             false,
             false,
             false,

@@ -1,6 +1,6 @@
 //! The product against its definition in f64, on every kernel of this processor and around every boundary of a block.
 
-use super::tile::Kernel;
+use super::tile::{Kernel, Onto};
 use super::{DEPTH, multiply, multiply_on, portable};
 use crate::ops::matmul::{Matmul, Params, reference};
 use crate::random::{Purpose, Stream, stream_key};
@@ -27,8 +27,8 @@ fn product(kernel: Option<Kernel>, threads: usize, form: Matmul, params: &Params
         }
     };
     match kernel {
-        Some(kernel) => multiply_on(kernel, threads, form, params, a, b, &mut c, finish),
-        None => portable::multiply(form, params, a, b, &mut c, finish),
+        Some(kernel) => multiply_on((kernel, threads), form, params, (a, b), &mut c, Onto::NOTHING, finish),
+        None => portable::multiply(form, params, (a, b), &mut c, Onto::NOTHING, finish),
     }
     assert!(finished.all_once(), "{form:?} {params:?}: every element is finished once");
     assert!(c[len..].iter().all(|c| c.is_nan()), "{form:?} {params:?}: wrote beyond C");
@@ -97,6 +97,9 @@ fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_o
                 (mr + 3, nr + 1, DEPTH),
                 (mr + 3, nr + 1, DEPTH + 1),
                 (mr + 3, nr + 1, 3 * DEPTH + 5),
+                (4 * nr, 2 * mr + 1, 7),
+                (4 * nr + 1, 2 * mr + 1, 7),
+                (nr + 1, nr, 4 * DEPTH + 3),
             ] {
                 check(kernel, form, m, n, k);
             }
@@ -115,16 +118,42 @@ fn operands_larger_than_the_packed_part_are_taken_in_parts() {
 }
 
 #[test]
+fn a_product_goes_onto_what_is_there_by_the_factors_asked_for() {
+    let (m, n, k) = (45, 70, 2500);
+    let params = Params { m, n, k };
+    let (a, b) = (numbers((m * k) as usize, 1), numbers((k * n) as usize, 2));
+    let before = numbers((m * n) as usize, 3);
+    for kernel in ways() {
+        for form in Matmul::ALL {
+            let sums = product(kernel, 1, form, &params, &a, &b);
+            for onto in [Onto { old: 1.0, new: -0.5 }, Onto { old: -0.75, new: 1.0 }, Onto { old: 0.0, new: 2.0 }] {
+                let mut c = before.clone();
+                match kernel {
+                    Some(kernel) => multiply_on((kernel, 2), form, &params, (&a, &b), &mut c, onto, |_, _, _| ()),
+                    None => portable::multiply(form, &params, (&a, &b), &mut c, onto, |_, _, _| ()),
+                }
+                for i in 0..c.len() {
+                    let expected = onto.old * before[i] + onto.new * sums[i];
+                    // The terms are below 1: their sums may round otherwise where they begin from something else.
+                    assert!((c[i] - expected).abs() < 1e-3, "{kernel:?} {form:?} {onto:?} at {i}: {} {expected}", c[i]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn sums_of_nothing_are_zero_and_empty_products_are_left_alone() {
     let mut c = [f32::NAN; 6];
     let params = Params { m: 2, n: 3, k: 0 };
-    multiply(Matmul::NN, &params, &[], &[], &mut c, |part, row, column| {
+    multiply(Matmul::NN, &params, (&[], &[]), &mut c, Onto::NOTHING, |part, row, column| {
         part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
     });
     assert_eq!(c, [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
     for (m, n) in [(0, 3), (3, 0)] {
         let params = Params { m, n, k: 2 };
-        multiply(Matmul::NT, &params, &[1.0; 6], &[1.0; 6], &mut [], |_, _, _| panic!("there is nothing to finish"));
+        let finish = |_: &mut [f32], _, _| panic!("there is nothing to finish");
+        multiply(Matmul::NT, &params, (&[1.0; 6], &[1.0; 6]), &mut [], Onto::NOTHING, finish);
     }
 }
 

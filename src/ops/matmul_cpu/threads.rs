@@ -1,4 +1,4 @@
-//! Threads that share the parts of one loop. They are kept, and stay awake for a moment after each loop: a product of
+//! Threads that share the tasks of one loop. They are kept, and stay awake for a moment after each loop: a product of
 //! a small net takes less time than waking a thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,34 +6,34 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How often an idle thread looks for work before it sleeps: about 0.1 ms.
-const LOOKS: u32 = 4000;
+const LOOKS: u32 = 50_000;
 
-/// Runs `body` on each chunk of `len` elements of `data`, the last perhaps shorter, with the chunk's number.
-/// The chunks are shared among `threads` threads at most; which thread takes which is left to chance.
-#[allow(unsafe_code)]
-pub(super) fn for_each_chunk<T: Send>(
-    threads: usize,
-    data: &mut [T],
-    len: usize,
-    body: impl Fn(usize, &mut [T]) + Sync,
-) {
-    let (total, parts) = (data.len(), data.len().div_ceil(len));
-    let helpers = threads.min(parts).saturating_sub(1);
+/// Waits awake for a while; whether what was waited for has come.
+///
+/// Few of the looks are followed by a pause: a virtual machine that sees nothing but pauses takes the processor away.
+fn look_for(has_come: impl Fn() -> bool) -> bool {
+    for _ in 0..LOOKS / 50 {
+        for _ in 0..50 {
+            if has_come() {
+                return true;
+            }
+        }
+        std::hint::spin_loop();
+    }
+    false
+}
+
+/// Calls `body` with each number below `tasks`, each once, on up to `threads` threads. Every thread has a range of its
+/// own, the same in every loop of as many tasks, so that what it wrote in one it finds in its cache in the next; when
+/// it is done it takes from the others' ranges.
+pub(super) fn for_each_task(threads: usize, tasks: usize, body: impl Fn(usize) + Sync) {
+    let helpers = threads.min(tasks).saturating_sub(1);
     let team = if helpers == 0 { None } else { Team::get() };
     // Another loop has the threads, perhaps the one that this is a part of.
-    let turn = team.and_then(|team| Some((team, team.turn.try_lock().ok()?)));
-    let Some((team, _turn)) = turn else {
-        data.chunks_mut(len).enumerate().for_each(|(i, chunk)| body(i, chunk));
-        return;
-    };
-    let start = Start(data.as_mut_ptr());
-    team.run(helpers, parts, &|part| {
-        let first = part * len;
-        // SAFETY: `part < parts`, so the chunk lies within `data`, which is borrowed mutably until `run` returns. `run`
-        // gives each number to one thread only, so that no two of these slices overlap. `T: Send` may go there.
-        let chunk = unsafe { std::slice::from_raw_parts_mut(start.at(first), len.min(total - first)) };
-        body(part, chunk);
-    });
+    match team.and_then(|team| Some((team, team.turn.try_lock().ok()?))) {
+        Some((team, _turn)) => team.run(helpers, tasks, &body),
+        None => (0..tasks).for_each(body),
+    }
 }
 
 /// Threads this process may use.
@@ -41,25 +41,18 @@ pub(super) fn available() -> usize {
     Team::get().map_or(1, |team| team.workers + 1)
 }
 
-/// The start of a slice whose parts go to different threads.
-struct Start<T>(*mut T);
-
-// SAFETY: the pointer is only used by `for_each_chunk`, which makes disjoint slices of it, of elements that are `Send`.
-#[allow(unsafe_code)]
-unsafe impl<T: Send> Sync for Start<T> {}
-
-impl<T> Start<T> {
-    fn at(&self, index: usize) -> *mut T {
-        self.0.wrapping_add(index)
-    }
-}
-
 /// One loop, as the threads see it.
 #[derive(Clone, Copy)]
 struct Job {
     body: &'static (dyn Fn(usize) + Sync),
-    parts: usize,
     helpers: usize,
+}
+
+/// The tasks of one thread that nobody has taken, in a line of the cache of its own.
+#[repr(align(128))]
+struct Range {
+    next: AtomicUsize,
+    end: AtomicUsize,
 }
 
 /// The threads of this process besides the callers.
@@ -74,11 +67,10 @@ struct Team {
     epoch: AtomicUsize,
     /// Threads that are asleep.
     asleep: AtomicUsize,
-    /// Threads in the current loop, and how many have been.
+    /// Threads in the current loop.
     inside: AtomicUsize,
-    entered: AtomicUsize,
-    /// The next part that nobody has taken.
-    next: AtomicUsize,
+    /// Of the caller, then of each worker.
+    ranges: Vec<Range>,
     panicked: AtomicBool,
 }
 
@@ -99,13 +91,14 @@ impl Team {
                 epoch: AtomicUsize::new(0),
                 asleep: AtomicUsize::new(0),
                 inside: AtomicUsize::new(0),
-                entered: AtomicUsize::new(0),
-                next: AtomicUsize::new(0),
+                ranges: (0..=workers).map(|_| Range { next: AtomicUsize::new(0), end: AtomicUsize::new(0) }).collect(),
                 panicked: AtomicBool::new(false),
             }));
-            let started = (0..workers)
-                .filter(|i| std::thread::Builder::new().name(format!("anygrad {i}")).spawn(|| team.work()).is_ok());
-            (started.count() > 0).then_some(team)
+            let start = |i: &usize| {
+                let (i, thread) = (*i, std::thread::Builder::new().name(format!("anygrad {i}")));
+                thread.spawn(move || team.work(i)).is_ok()
+            };
+            ((1..=workers).filter(start).count() > 0).then_some(team)
         })
     }
 
@@ -113,58 +106,66 @@ impl Team {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `body` with each number below `parts`, each once, here and in up to `helpers` threads. The caller holds
+    /// Calls `body` with each number below `tasks`, each once, here and in up to `helpers` threads. The caller holds
     /// `turn`.
     #[allow(unsafe_code)]
-    fn run(&self, helpers: usize, parts: usize, body: &(dyn Fn(usize) + Sync)) {
+    fn run(&self, helpers: usize, tasks: usize, body: &(dyn Fn(usize) + Sync)) {
         // SAFETY: only the lifetime changes. Threads get at `body` through `job` alone, and count themselves in
         // `inside` while they hold that lock. `Close`, dropped before this function is left in any way, empties `job`
         // under the lock and then waits until `inside` is 0: from there on no thread has it or can get it.
         let body: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(body) };
-        self.next.store(0, Ordering::Relaxed);
-        self.entered.store(0, Ordering::Relaxed);
+        let helpers = helpers.min(self.workers);
+        for (i, range) in self.ranges[..=helpers].iter().enumerate() {
+            range.next.store(i * tasks / (helpers + 1), Ordering::Relaxed);
+            range.end.store((i + 1) * tasks / (helpers + 1), Ordering::Relaxed);
+        }
         self.panicked.store(false, Ordering::Relaxed);
         {
             let mut job = self.job();
             let close = Close(self);
-            *job = Some(Job { body, parts, helpers });
+            *job = Some(Job { body, helpers });
             self.epoch.fetch_add(1, Ordering::Release);
-            for _ in 0..helpers.min(self.asleep.load(Ordering::Relaxed)) {
-                self.wake.notify_one();
+            if self.asleep.load(Ordering::Relaxed) > 0 {
+                self.wake.notify_all();
             }
             drop(job);
-            self.take_parts(parts, body);
+            self.take_tasks(0, helpers, body);
             drop(close);
         }
         assert!(!self.panicked.load(Ordering::Relaxed), "a thread of the CPU backend panicked");
     }
 
-    fn take_parts(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
-        loop {
-            let part = self.next.fetch_add(1, Ordering::Relaxed);
-            if part >= parts {
-                return;
+    /// Member `own` of the loop does its tasks, then what others have not begun.
+    fn take_tasks(&self, own: usize, helpers: usize, body: &(dyn Fn(usize) + Sync)) {
+        let (before, from) = self.ranges[..=helpers].split_at(own);
+        for range in from.iter().chain(before) {
+            let end = range.end.load(Ordering::Relaxed);
+            loop {
+                let task = range.next.fetch_add(1, Ordering::Relaxed);
+                if task >= end {
+                    break;
+                }
+                body(task);
             }
-            body(part);
         }
     }
 
-    /// What each thread does for ever.
-    fn work(&self) {
+    /// What each thread does for ever. The first is number 1.
+    fn work(&self, number: usize) {
         let mut seen = 0;
         loop {
             self.wait_for_news(seen);
             let job = self.job();
             seen = self.epoch.load(Ordering::Relaxed);
             let Some(current) = *job else { continue };
-            if self.entered.load(Ordering::Relaxed) >= current.helpers {
+            if number > current.helpers {
                 continue;
             }
-            self.entered.fetch_add(1, Ordering::Relaxed);
             self.inside.fetch_add(1, Ordering::Relaxed);
             drop(job);
             // `body` borrows nothing that this thread looks at after a panic.
-            if catch_unwind(AssertUnwindSafe(|| self.take_parts(current.parts, current.body))).is_err() {
+            let tasks = || self.take_tasks(number, current.helpers, current.body);
+            if catch_unwind(AssertUnwindSafe(tasks)).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
             self.inside.fetch_sub(1, Ordering::Release);
@@ -172,11 +173,8 @@ impl Team {
     }
 
     fn wait_for_news(&self, seen: usize) {
-        for _ in 0..LOOKS {
-            if self.epoch.load(Ordering::Acquire) != seen {
-                return;
-            }
-            std::hint::spin_loop();
+        if look_for(|| self.epoch.load(Ordering::Acquire) != seen) {
+            return;
         }
         let mut job = self.job();
         self.asleep.fetch_add(1, Ordering::Relaxed);
@@ -193,11 +191,9 @@ struct Close<'a>(&'a Team);
 impl Drop for Close<'_> {
     fn drop(&mut self) {
         *self.0.job() = None;
-        let mut looks = 0;
-        while self.0.inside.load(Ordering::Acquire) > 0 {
-            looks += 1;
+        while !look_for(|| self.0.inside.load(Ordering::Acquire) == 0) {
             // The system may have given the thread's processor to someone else.
-            if looks < LOOKS { std::hint::spin_loop() } else { std::thread::yield_now() }
+            std::thread::yield_now();
         }
     }
 }
@@ -205,6 +201,7 @@ impl Drop for Close<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ops::matmul_cpu::parts::for_each_chunk;
 
     #[test]
     fn every_chunk_is_visited_once_from_several_callers_at_a_time() {

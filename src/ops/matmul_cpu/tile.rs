@@ -7,6 +7,8 @@
 // On other processors there is no kernel, and nothing that is here is called.
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
+use super::parts::Block;
+
 /// Lengths of a tile, and the instructions it is computed with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kernel {
@@ -33,7 +35,14 @@ pub(super) struct Panel<'a> {
     pub step: usize,
 }
 
-/// The extents of a tile, and how it goes into C.
+/// Lines of an operand one below the other, k along them.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub data: &'a [f32],
+    pub stride: usize,
+}
+
+/// The extents of a tile, and how it goes into a block of C.
 #[derive(Clone, Copy)]
 pub(super) struct Extents {
     /// At most [`Kernel::mr`].
@@ -42,10 +51,33 @@ pub(super) struct Extents {
     pub columns: usize,
     /// Terms of each sum.
     pub depth: usize,
-    /// Columns of C.
-    pub stride: usize,
-    /// Whether the sums are added to C, or replace what is there.
-    pub add: bool,
+    /// Where the tile begins in the block.
+    pub row: usize,
+    pub column: usize,
+    pub onto: Onto,
+}
+
+/// What becomes of C: `old · C + new · op(A) · op(B)`. With `old` = 0, what C holds does not count, even NaN.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Onto {
+    pub old: f32,
+    pub new: f32,
+}
+
+impl Onto {
+    /// The product alone.
+    pub const NOTHING: Onto = Onto { old: 0.0, new: 1.0 };
+
+    /// For the terms of a sum after the first ones.
+    pub fn further(self) -> Onto {
+        Onto { old: 1.0, ..self }
+    }
+
+    /// An element of C, given the sum for it.
+    #[inline(always)]
+    pub fn apply(self, c: &mut f32, sum: f32) {
+        *c = if self.old == 0.0 { self.new * sum } else { self.new * sum + self.old * *c };
+    }
 }
 
 /// Columns of the widest tile and rows of the highest: the size of a buffer that any tile fits into.
@@ -74,9 +106,9 @@ impl Kernel {
         Kernel::available().next()
     }
 
-    /// A tile of C, which begins at `c`: the product of a panel of A and a panel of B.
+    /// A tile of a block of C: the product of a panel of A and a panel of B.
     #[allow(unsafe_code)]
-    pub fn tile(self, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32]) {
+    pub fn tile(self, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
         let (rows, whole) = (extents.rows, extents.columns == self.nr);
         debug_assert!(whole || 2 * extents.columns == self.nr);
         match self.level {
@@ -86,6 +118,22 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
+        }
+    }
+
+    /// The same, written across: the elements of a line of A stand below each other in C. Where the block has fewer rows
+    /// than the tile columns, the rest is dropped.
+    #[allow(unsafe_code)]
+    pub fn tile_across(self, extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
+        let (rows, whole) = (extents.rows, extents.columns == self.nr);
+        debug_assert!(whole || 2 * extents.columns == self.nr);
+        match self.level {
+            // SAFETY: this level exists only where the processor's AVX-512 was detected.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe { x86::tile_across_avx512(rows, whole, extents, a, b, c) },
+            // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { x86::tile_across_avx2(rows, whole, extents, a, b, c) },
         }
     }
 
@@ -128,55 +176,91 @@ macro_rules! choose {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Extents, Panel};
+    use super::{Block, Extents, Panel, Rows};
     use std::arch::x86_64::*;
 
     /// A tile of `ROWS` rows and `VECTORS` vectors: intrinsics, because the compiler does not reliably keep arrays
     /// of sums in registers.
     macro_rules! vector_tile {
-        ($name:ident, $entry:ident, $features:literal, $vector:ty, $lanes:literal, $zero:path, $splat:path, $fma:path,
-         $add:path, $($rows:literal)*) => {
+        ($sums:ident, $name:ident, $entry:ident, $across:ident, $entry_across:ident, $features:literal, $vector:ty, $lanes:literal, $zero:path, $splat:path, $fma:path,
+         $multiply:path, $($rows:literal)*) => {
+            /// The sums of a tile, where `factor(k, row)` is an element of A.
             #[target_feature(enable = $features)]
-            fn $name<const ROWS: usize, const VECTORS: usize>(
-                extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32],
-            ) {
+            #[inline]
+            fn $sums<const ROWS: usize, const VECTORS: usize>(
+                depth: usize, factor: impl Fn(usize, usize) -> f32, b: Panel<'_>,
+            ) -> [[$vector; VECTORS]; ROWS] {
                 let mut sums = [[$zero(); VECTORS]; ROWS];
-                for (a, b) in a.data.chunks(a.step).zip(b.data.chunks(b.step)).take(extents.depth) {
-                    let (a, b) = (&a[..ROWS], &b[..VECTORS * $lanes]);
+                for (k, b) in b.data.chunks(b.step).take(depth).enumerate() {
+                    let b = &b[..VECTORS * $lanes];
                     let mut vectors = [$zero(); VECTORS];
                     for v in 0..VECTORS {
                         vectors[v] = bytemuck::pod_read_unaligned(bytemuck::cast_slice(&b[v * $lanes..][..$lanes]));
                     }
                     for r in 0..ROWS {
-                        let x = $splat(a[r]);
+                        let x = $splat(factor(k, r));
                         for v in 0..VECTORS {
                             sums[r][v] = $fma(x, vectors[v], sums[r][v]);
                         }
                     }
                 }
+                sums
+            }
+
+            #[target_feature(enable = $features)]
+            fn $name<const ROWS: usize, const VECTORS: usize>(
+                extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
+            ) {
+                let a_data = &a.data[..(extents.depth - 1) * a.step + ROWS];
+                let sums = $sums::<ROWS, VECTORS>(extents.depth, |k, r| a_data[k * a.step..][..ROWS][r], b);
+                let (old, new) = ($splat(extents.onto.old), $splat(extents.onto.new));
                 for r in 0..ROWS {
-                    let row = &mut c[r * extents.stride..][..VECTORS * $lanes];
+                    let row = c.row(extents.row + r, extents.column, VECTORS * $lanes);
                     for v in 0..VECTORS {
                         let c = &mut row[v * $lanes..][..$lanes];
-                        let old = || bytemuck::pod_read_unaligned::<$vector>(bytemuck::cast_slice(c));
-                        let sum = if extents.add { $add(old(), sums[r][v]) } else { sums[r][v] };
+                        let before = || bytemuck::pod_read_unaligned::<$vector>(bytemuck::cast_slice(c));
+                        let sum = match extents.onto.old {
+                            0.0 => $multiply(new, sums[r][v]),
+                            _ => $fma(new, sums[r][v], $multiply(old, before())),
+                        };
                         c.copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&sum)));
                     }
                 }
             }
 
             #[target_feature(enable = $features)]
+            fn $across<const ROWS: usize, const VECTORS: usize>(
+                extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
+            ) {
+                let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.data[r * a.stride..][..extents.depth]);
+                let sums = $sums::<ROWS, VECTORS>(extents.depth, |k, r| rows[r][k], b);
+                for i in 0..(c.size().0 - extents.row).min(VECTORS * $lanes) {
+                    let c = c.row(extents.row + i, extents.column, ROWS);
+                    for r in 0..ROWS {
+                        extents.onto.apply(&mut c[r], bytemuck::cast_slice::<_, f32>(&sums[r])[i]);
+                    }
+                }
+            }
+
+            #[target_feature(enable = $features)]
+            pub fn $entry_across(
+                rows: usize, whole: bool, extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
+            ) {
+                choose!($across, rows, whole, (extents, a, b, c), $($rows)*)
+            }
+
+            #[target_feature(enable = $features)]
             pub fn $entry(
-                rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut [f32],
+                rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
             ) {
                 choose!($name, rows, whole, (extents, a, b, c), $($rows)*)
             }
         };
     }
-    vector_tile!(vectors_512, tile_avx512, "avx512f", __m512, 16, _mm512_setzero_ps, _mm512_set1_ps, _mm512_fmadd_ps,
-        _mm512_add_ps, 1 2 3 4 5 6 7 8);
-    vector_tile!(vectors_256, tile_avx2, "avx2,fma", __m256, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps,
-        _mm256_add_ps, 1 2 3 4 5 6);
+    vector_tile!(sums_512, vectors_512, tile_avx512, across_512, tile_across_avx512, "avx512f", __m512, 16, _mm512_setzero_ps, _mm512_set1_ps, _mm512_fmadd_ps,
+        _mm512_mul_ps, 1 2 3 4 5 6 7 8);
+    vector_tile!(sums_256, vectors_256, tile_avx2, across_256, tile_across_avx2, "avx2,fma", __m256, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps,
+        _mm256_mul_ps, 1 2 3 4 5 6);
 
     #[target_feature(enable = "avx512f")]
     pub fn with_avx512<R>(f: impl FnOnce() -> R) -> R {

@@ -1,0 +1,55 @@
+//! `C = A · Bᵀ` for few rows of A, such as a batch that goes through a layer: only these are packed, as the lanes of
+//! vectors, and B is read where it stands. Of a layer's weight a copy would cost as much as some rows of the batch.
+
+use super::pack::{self, Operand, Side};
+use super::parts::{Block, Grid, for_each_block};
+use super::tile::{Extents, Kernel, Onto, Rows};
+use crate::ops::matmul::Params;
+
+/// Most vectors side by side for which reading B as often is cheaper than packing it.
+const FEW: usize = 4;
+/// Most k that a tile adds up before it goes back to C.
+const DEPTH: usize = 1024;
+
+/// Whether A has few rows.
+pub(super) fn suits(kernel: Kernel, params: &Params) -> bool {
+    params.m as usize <= FEW * kernel.nr
+}
+
+/// As [`super::multiply_on`] in the form NT; nothing is empty.
+pub(super) fn multiply(
+    (kernel, threads): (Kernel, usize),
+    params: &Params,
+    (a, b): (&[f32], &[f32]),
+    c: &mut [f32],
+    onto: Onto,
+    finish: impl Fn(&mut [f32], usize, usize) + Sync,
+) {
+    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
+    let Kernel { mr, nr, .. } = kernel;
+    let a = Operand { data: a, by_k: false, stride: k };
+    // Each thread has its own rows of B, here and in the update of a layer's weight.
+    let across = if threads == 1 { n } else { n.div_ceil(2 * threads).next_multiple_of(mr) };
+    let grid = Grid { stride: n, columns: 0..n, block: (m, across), by_columns: true };
+    pack::with_memory(|memory, _| {
+        for first in (0..k).step_by(DEPTH) {
+            let depth = DEPTH.min(k - first);
+            let onto = if first == 0 { onto } else { onto.further() };
+            let side = Side::pack((kernel, threads), &a, (0..m, first..first + depth), nr, memory);
+            for_each_block(threads, c, &grid, |mut c: Block<'_, f32>| {
+                let ((_, start), (_, columns)) = (c.place(), c.size());
+                for column in (0..columns).step_by(mr) {
+                    let rows = Rows { data: &b[(start + column) * k + first..], stride: k };
+                    for row in (0..m).step_by(nr) {
+                        let (lines, width) = (mr.min(columns - column), pack::width(nr, m - row));
+                        let extents = Extents { rows: lines, columns: width, depth, row, column, onto };
+                        kernel.tile_across(extents, rows, side.panel(row, 0, depth), &mut c);
+                    }
+                }
+                if first + depth == k {
+                    (0..m).for_each(|row| finish(c.row(row, 0, columns), row, start));
+                }
+            });
+        }
+    });
+}

@@ -1,0 +1,193 @@
+//! Disjoint parts of slices and matrices, each lent to one thread.
+
+use super::threads::for_each_task;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Runs `body` on each chunk of `len` elements of `data`, the last perhaps shorter, with the chunk's number, on up to
+/// `threads` threads.
+#[allow(unsafe_code)]
+pub(super) fn for_each_chunk<T: Send>(
+    threads: usize,
+    data: &mut [T],
+    len: usize,
+    body: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let (total, start) = (data.len(), Start(data.as_mut_ptr()));
+    for_each_task(threads, total.div_ceil(len), |chunk| {
+        let first = chunk * len;
+        // SAFETY: `chunk` is below the number of chunks, so this one lies within `data`, which is borrowed mutably until
+        // `for_each_task` returns. That gives each number to one thread only, so that no two of these slices overlap.
+        // `T: Send` may go there.
+        let part = unsafe { std::slice::from_raw_parts_mut(start.at(first), len.min(total - first)) };
+        body(chunk, part);
+    });
+}
+
+/// As [`for_each_chunk`], on the chunks with one number of two slices of one length.
+///
+/// # Panics
+/// If the lengths differ.
+#[allow(unsafe_code)]
+pub(super) fn for_each_pair<T: Send>(
+    threads: usize,
+    (left, right): (&mut [T], &mut [T]),
+    len: usize,
+    body: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+) {
+    assert_eq!(left.len(), right.len(), "chunks of two slices");
+    let right = Start(right.as_mut_ptr());
+    for_each_chunk(threads, left, len, |chunk, left| {
+        // SAFETY: the place of this chunk of `left` in `right`, which is as long and borrowed mutably until
+        // `for_each_chunk` returns. No two chunks overlap, and each goes to one thread only.
+        let right = unsafe { std::slice::from_raw_parts_mut(right.at(chunk * len), left.len()) };
+        body(chunk, left, right);
+    });
+}
+
+/// How some columns of a matrix are cut into blocks.
+#[derive(Clone, Debug)]
+pub(super) struct Grid {
+    /// Columns of the matrix.
+    pub stride: usize,
+    /// Those to be cut.
+    pub columns: Range<usize>,
+    /// Rows and columns of a block, fewer at the edges.
+    pub block: (usize, usize),
+    /// Whether the blocks are numbered column by column, else row by row: see [`for_each_task`].
+    pub by_columns: bool,
+}
+
+/// Runs `body` on each block of `data`, a matrix of whole rows, on up to `threads` threads.
+///
+/// # Panics
+/// If the grid does not fit the data, or a length is 0.
+pub(super) fn for_each_block<T: Send>(threads: usize, data: &mut [T], grid: &Grid, body: impl Fn(Block<'_, T>) + Sync) {
+    let Grid { stride, block: (rows, columns), .. } = *grid;
+    assert!(data.len().is_multiple_of(stride) && grid.columns.end <= stride, "a matrix of whole rows");
+    let (height, width) = (data.len() / stride, grid.columns.len());
+    let (down, across) = (height.div_ceil(rows), width.div_ceil(columns));
+    let start = Start(data.as_mut_ptr());
+    for_each_task(threads, down * across, |task| {
+        let (i, j) = if grid.by_columns { (task % down, task / down) } else { (task / across, task % across) };
+        let (row, column) = (i * rows, j * columns);
+        body(Block {
+            start: start.at(row * stride + grid.columns.start + column),
+            stride,
+            row,
+            column: grid.columns.start + column,
+            rows: rows.min(height - row),
+            columns: columns.min(width - column),
+            matrix: PhantomData,
+        });
+    });
+}
+
+/// A block of a matrix that nobody else holds.
+pub(super) struct Block<'a, T> {
+    start: *mut T,
+    stride: usize,
+    row: usize,
+    column: usize,
+    rows: usize,
+    columns: usize,
+    matrix: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T> Block<'a, T> {
+    /// A whole matrix.
+    ///
+    /// # Panics
+    /// If `data` is not made of whole rows of `columns` elements.
+    pub fn whole(data: &'a mut [T], columns: usize) -> Block<'a, T> {
+        assert!(data.len().is_multiple_of(columns), "a matrix of whole rows");
+        let (rows, start) = (data.len() / columns, data.as_mut_ptr());
+        Block { start, stride: columns, row: 0, column: 0, rows, columns, matrix: PhantomData }
+    }
+
+    /// Its first row and first column in the matrix.
+    pub fn place(&self) -> (usize, usize) {
+        (self.row, self.column)
+    }
+
+    /// Its numbers of rows and columns.
+    pub fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    /// Elements `columns` of a row of the block.
+    ///
+    /// # Panics
+    /// If the block does not have them.
+    #[allow(unsafe_code)]
+    #[inline(always)]
+    pub fn row(&mut self, row: usize, column: usize, columns: usize) -> &mut [T] {
+        assert!(row < self.rows && column <= self.columns && columns <= self.columns - column, "outside of the block");
+        // SAFETY: just asserted to be within the block. `whole` makes it of a slice that it borrows mutably;
+        // `for_each_block` lays the blocks side by side within a matrix that is borrowed mutably until it returns, and
+        // gives each to one thread once. So nothing else refers to these elements, and the borrow of `self` keeps other
+        // rows of the block from being lent at the same time.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride + column), columns) }
+    }
+}
+
+/// The start of a slice whose parts go to different threads.
+struct Start<T>(*mut T);
+
+// SAFETY: the pointer is only used in this file, for disjoint parts of the slice, of elements that are `Send`.
+#[allow(unsafe_code)]
+unsafe impl<T: Send> Sync for Start<T> {}
+
+impl<T> Start<T> {
+    fn at(&self, index: usize) -> *mut T {
+        self.0.wrapping_add(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_a_matrix_once() {
+        for (height, stride, columns) in [(1, 1, 0..1), (7, 5, 0..5), (8, 6, 2..6), (3, 40, 11..12)] {
+            for by_columns in [false, true] {
+                let mut data = vec![0; height * stride];
+                let grid = Grid { stride, columns: columns.clone(), block: (3, 4), by_columns };
+                for_each_block(3, &mut data, &grid, |mut block| {
+                    let ((row, column), (rows, columns)) = (block.place(), block.size());
+                    for i in 0..rows {
+                        for (j, x) in block.row(i, 0, columns).iter_mut().enumerate() {
+                            *x += 1 + (row + i) * stride + column + j;
+                        }
+                    }
+                });
+                for (i, &x) in data.iter().enumerate() {
+                    let expected = if columns.contains(&(i % stride)) { 1 + i } else { 0 };
+                    assert_eq!(x, expected, "{grid:?} at {i}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pairs_are_chunks_of_one_place() {
+        let (mut left, mut right) = (vec![0; 100], vec![1; 100]);
+        for_each_pair(3, (&mut left, &mut right), 7, |chunk, left, right| {
+            for (j, (l, r)) in left.iter_mut().zip(right).enumerate() {
+                (*l, *r) = (chunk * 7 + j, *r + chunk * 7 + j);
+            }
+        });
+        assert!((0..100).all(|i| left[i] == i && right[i] == i + 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "outside of the block")]
+    fn a_block_ends_where_the_next_begins() {
+        let mut data = vec![0; 12];
+        let grid = Grid { stride: 4, columns: 0..4, block: (3, 2), by_columns: false };
+        for_each_block(1, &mut data, &grid, |mut block| {
+            block.row(0, 1, 2);
+        });
+    }
+}

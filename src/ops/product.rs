@@ -25,11 +25,11 @@ pub(crate) fn aligned(params: &[u8], constants: &Constants) -> (bool, bool) {
     (row_of_a.is_multiple_of(4), row_of_b.is_multiple_of(4))
 }
 
-/// Whether C has more than 16 rows, and enough 32 × 32 tiles for two cores: each costs a driver on a CPU less than two
-/// of 16 × 32.
+/// Whether C is larger than a tile of 16 × 32 both ways: one of 32 × 32 costs a driver on a CPU less than two of these, and
+/// takes it longer to compile.
 pub(crate) fn fills_32(params: &[u8], _: &Constants) -> bool {
     let [m, n, _] = extents(params);
-    m > 16 && u64::from(m.div_ceil(32)) * u64::from(n.div_ceil(32)) >= 2
+    m > 16 && n > 32
 }
 
 /// The workgroups for an `[m, n]` result, if the variant is one of [`product_variants`].

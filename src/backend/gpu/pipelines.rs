@@ -5,7 +5,9 @@ use super::device::GpuDevice;
 use crate::error::Result;
 use crate::kernel::{Access, source};
 use crate::plan::{Dispatch, Plan};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// One dispatch as it is recorded.
@@ -18,6 +20,7 @@ pub(super) struct Recorded {
 
 /// Compiles what the plan needs and binds its buffers: for each phase the list of dispatches.
 pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
+    compile_all(device, plan)?;
     let mut phases = Vec::new();
     let mut number = 0;
     for phase in plan.phases() {
@@ -46,13 +49,39 @@ pub(super) type Pipelines = Mutex<HashMap<String, Compiled>>;
 
 async fn compiled(device: &GpuDevice, dispatch: &Dispatch) -> Result<Compiled> {
     let known = || device.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-    let label = source::label(dispatch.kernel, dispatch.variant, &dispatch.specialization);
+    let label = label(dispatch);
     if let Some(compiled) = known().get(&label) {
         return Ok(compiled.clone());
     }
     let compiled = device.scoped(&label, || compile(device, dispatch, &label)).await?;
     known().insert(label, compiled.clone());
     Ok(compiled)
+}
+
+fn label(dispatch: &Dispatch) -> String {
+    source::label(dispatch.kernel, dispatch.variant, &dispatch.specialization)
+}
+
+/// Compiles what the plan needs on all processors. In a browser, which does so by itself, nothing.
+fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
+    if cfg!(target_arch = "wasm32") {
+        return Ok(());
+    }
+    let needed: BTreeMap<String, &Dispatch> =
+        plan.phases().iter().flat_map(|phase| &phase.dispatches).map(|dispatch| (label(dispatch), dispatch)).collect();
+    let (needed, next) = (Vec::from_iter(needed.into_values()), AtomicUsize::new(0));
+    let take = || needed.get(next.fetch_add(1, Ordering::Relaxed));
+    let work =
+        || std::iter::from_fn(take).try_for_each(|dispatch| pollster::block_on(compiled(device, dispatch)).map(drop));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(needed.len());
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        // A thread does not panic but by a defect, which is to show here.
+        others
+            .into_iter()
+            .fold(own, |so_far, other| so_far.and(other.join().unwrap_or_else(|panic| resume_unwind(panic))))
+    })
 }
 
 fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {

@@ -8,7 +8,9 @@ use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::graph::{DType, Shape, ValueId};
 use anygrad::kernel::{Target, Variant};
 use anygrad::ops::activation::{Activate, Activation};
+use anygrad::ops::linear_update::LinearUpdate;
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
+use anygrad::ops::sgd::Sgd;
 use anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropyGrad;
 use anygrad::ops::{KERNELS, Op, Operation, matmul, matmul::Matmul};
 use anygrad::plan::{PhaseId, storage_buffers};
@@ -378,6 +380,21 @@ fn grids_beyond_one_dimension_equal_their_twins() {
             let case = Case::new(Matmul::NN, [f([elements, 1]), f([1, 1])]);
             let inputs = draw_inputs(&case, Values::Unit, &mut common::stream(1));
             compared += compare(&device, &case, &matmul::SPEC.variants[0], &inputs);
+        }
+    }
+    // One tile of the workgroups' more than a dimension holds, and with it biases.
+    for (name, tile) in [("split_k_16_ragged", 8), ("tiled_32_ragged", 32)] {
+        let sides = 65_536 * tile + 1;
+        for case in [
+            Case::new(Matmul::TN, [f([1, sides]), f([1, 1])]),
+            Case::new(
+                LinearUpdate { sgd: Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 } },
+                [f([sides, 1]), f([sides]), f([2, sides]), f([2, 1])],
+            ),
+        ] {
+            let variant = case.op.spec().variants.iter().find(|v| v.name == name).expect("a variant");
+            let inputs = draw_inputs(&case, Values::Unit, &mut common::stream(2));
+            compared += compare(&device, &case, variant, &inputs);
         }
     }
     let rows = 65_536 * 64 + 1;

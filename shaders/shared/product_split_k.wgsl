@@ -4,18 +4,17 @@
 // TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours.wgsl and blocks.wgsl.
 
 const BLOCKS: u32 = 4u;
-const HALF: u32 = SLICES / 2u;
 
 const_assert BLOCKS * SLICES == WORKGROUP_SIZE;
-// Down to four slices these are halved, and each of the four then finishes a row.
+// They are halved down to four.
 const_assert SLICES >= 8u && (SLICES & (SLICES - 1u)) == 0u;
 
-// The sums of half the slices: neighbouring slices are neighbours.
-var<workgroup> scratch: array<vec4<f32>, 4u * BLOCKS * HALF>;
+// A place for the sums of each slice, so that nothing is overwritten that another invocation may still have to read.
+var<workgroup> scratch: array<vec4<f32>, 4u * BLOCKS * SLICES>;
 
-// Where row i of a block's slice lies.
+// Where row i of a block's slice lies: neighbouring slices are neighbours.
 fn place(i: u32, block: u32, slice: u32) -> u32 {
-    return (i * BLOCKS + block) * HALF + slice;
+    return (i * BLOCKS + block) * SLICES + slice;
 }
 
 fn put(block: u32, slice: u32, sums: mat4x4<f32>) {
@@ -74,20 +73,15 @@ fn factors_of_b(k: u32, column: u32) -> mat4x4<f32> {
     );
 }
 
-// The last part of K, where it is no whole four: what was read behind its end counts as zero.
-fn add_last_product(sums: mat4x4<f32>, rows: mat4x4<f32>, factors: mat4x4<f32>, k: u32) -> mat4x4<f32> {
+// The part of A behind the end of K as zeros. That of B, elements of the same columns once more, then counts for nothing.
+fn within_k(rows: mat4x4<f32>, k: u32) -> mat4x4<f32> {
     let within = vec4<u32>(4u * k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.k);
     let zero = vec4<f32>();
-    return add_product(
-        sums,
-        mat4x4<f32>(
-            select(zero, rows[0], within), select(zero, rows[1], within),
-            select(zero, rows[2], within), select(zero, rows[3], within),
-        ),
-        mat4x4<f32>(
-            select(zero, factors[0], within.x), select(zero, factors[1], within.y),
-            select(zero, factors[2], within.z), select(zero, factors[3], within.w),
-        ),
+    return mat4x4<f32>(
+        select(zero, rows[0], within),
+        select(zero, rows[1], within),
+        select(zero, rows[2], within),
+        select(zero, rows[3], within),
     );
 }
 
@@ -98,8 +92,10 @@ fn multiply(group: vec3<u32>, groups: vec3<u32>, local: u32) {
     let block = local / SLICES;
     let slice = local % SLICES;
     // Surplus workgroups of a spilled grid start below the last row: they store nothing.
-    let row = tile / tiles_n * 8u + block / 2u * 4u;
-    let column = tile % tiles_n * 8u + block % 2u * 4u;
+    let first_row = tile / tiles_n * 8u;
+    let first_column = tile % tiles_n * 8u;
+    let row = first_row + block / 2u * 4u;
+    let column = first_column + block % 2u * 4u;
 
     var sums: mat4x4<f32>;
     let whole = params.k / 4u;
@@ -107,26 +103,28 @@ fn multiply(group: vec3<u32>, groups: vec3<u32>, local: u32) {
         sums = add_product(sums, rows_of_a(row, k), factors_of_b(k, column));
     }
     if params.k % 4u > 0u && slice == whole % SLICES {
-        sums = add_last_product(sums, rows_of_a(row, whole), factors_of_b(whole, column), whole);
+        sums = add_product(sums, within_k(rows_of_a(row, whole), whole), factors_of_b(whole, column));
     }
 
-    for (var left = HALF; left >= 4u; left /= 2u) {
+    for (var left = SLICES / 2u; left >= 4u; left /= 2u) {
         if slice >= left && slice < 2u * left {
-            put(block, slice - left, sums);
+            put(block, slice, sums);
         }
         workgroupBarrier();
         if slice < left {
-            sums += taken(block, slice);
+            sums += taken(block, slice + left);
         }
-        workgroupBarrier();
     }
     if slice < 4u {
         put(block, slice, sums);
     }
     workgroupBarrier();
-    if slice < 4u && row + slice < params.m {
-        let first = scratch[place(slice, block, 0u)] + scratch[place(slice, block, 1u)];
-        let second = scratch[place(slice, block, 2u)] + scratch[place(slice, block, 3u)];
-        store_four(row + slice, column, first + second);
+    // Eight rows of two vec4: neighbouring invocations store neighbours.
+    let i = local / 2u;
+    if local < 16u && first_row + i < params.m {
+        let at = place(i % 4u, i / 4u * 2u + local % 2u, 0u);
+        let first = scratch[at] + scratch[at + 1u];
+        let second = scratch[at + 2u] + scratch[at + 3u];
+        store_four(first_row + i, first_column + local % 2u * 4u, first + second);
     }
 }

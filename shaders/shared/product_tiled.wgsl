@@ -3,7 +3,7 @@
 // 4 x 4 into THREAD_M x THREAD_N sums in registers, both 4 or both 8. The memory holds two pairs of tiles: the next one
 // travels while the other is multiplied, at the price of one barrier.
 // TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours.wgsl and blocks.wgsl.
-// Reading is clamped to the matrices and masked behind the end of K, so that multiplying has no branch.
+// Reading is clamped to the matrices, and masked behind the end of K, so that multiplying has no branch.
 
 const ALONG_K_A: bool = TRANSPOSE_A == 0u;
 const ALONG_K_B: bool = TRANSPOSE_B == 1u;
@@ -86,30 +86,26 @@ fn factors_of_b(pair: u32, step: u32, four: u32) -> mat4x4<f32> {
     return stored;
 }
 
-// Four neighbours along K: behind the end of K they count as zero, whatever was read there.
-fn within_k(value: vec4<f32>, k: u32) -> vec4<f32> {
-    return select(vec4<f32>(), value, vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.k));
-}
-
-// The vec4 of that number of the tile of A that begins at `row` and `k`.
+// The vec4 of that number of the tile of A that begins at `row` and `k`. What is read behind the end of K counts as zero.
 fn read_a(number: u32, row: u32, k: u32) -> vec4<f32> {
     let spot = spot_of(number, TILE_M, ALONG_K_A);
     let step = k + spot.k;
     if ALONG_K_A {
-        return within_k(four_of_a(min(row + spot.side, params.m - 1u), step / 4u, params.k), step);
+        let value = four_of_a(min(row + spot.side, params.m - 1u), step / 4u, params.k);
+        return select(vec4<f32>(), value, vec4<u32>(step) + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.k));
     }
     let value = four_of_a(min(step, params.k - 1u), (row + spot.side) / 4u, params.m);
     return select(vec4<f32>(), value, step < params.k);
 }
 
+// The same of B, but that behind the end of K, for the zeros of A, the same columns' last elements come again.
 fn read_b(number: u32, column: u32, k: u32) -> vec4<f32> {
     let spot = spot_of(number, TILE_N, ALONG_K_B);
     let step = k + spot.k;
     if ALONG_K_B {
-        return within_k(four_of_b(min(column + spot.side, params.n - 1u), step / 4u, params.k), step);
+        return four_of_b(min(column + spot.side, params.n - 1u), step / 4u, params.k);
     }
-    let value = four_of_b(min(step, params.k - 1u), (column + spot.side) / 4u, params.n);
-    return select(vec4<f32>(), value, step < params.k);
+    return four_of_b(min(step, params.k - 1u), (column + spot.side) / 4u, params.n);
 }
 
 // An invocation's share of a pair of tiles on its way to workgroup memory.

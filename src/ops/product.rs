@@ -143,14 +143,14 @@ impl Sources {
         Variant { workgroup_size, requirements, suits: Suits::Hardware, ..row }
     }
 
-    /// Four blocks of 4 × 4 for half of the slices in workgroup memory.
+    /// Four blocks of 4 × 4 for each slice in workgroup memory.
     const fn split_k<const SLICES: u32>(
         &self,
         name: &'static str,
         constants: &'static Constants,
         accepts: Accepts,
     ) -> Variant {
-        let requirements = Requirements { workgroup_bytes: 4 * 16 * SLICES / 2 * 4, ..Requirements::NONE };
+        let requirements = Requirements { workgroup_bytes: 4 * 16 * SLICES * 4, ..Requirements::NONE };
         let row = self.row(name, self.split_k, constants, accepts, has_slices::<SLICES>);
         Variant { workgroup_size: 4 * SLICES, requirements, suits: Suits::Hardware, ..row }
     }
@@ -178,8 +178,8 @@ pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
         of.split_k::<16>("split_k_16", &[("SLICES", 16), ("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
         of.split_k::<64>("split_k_64_ragged", &[("SLICES", 64), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
         of.split_k::<64>("split_k_64", &[("SLICES", 64), ("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
-        // The small tile keeps more workgroups busy, the large one reads less. 64 × 64 × 16 and 128 × 128 × 8 take all
-        // of WebGPU's default workgroup memory.
+        // The small tile keeps more workgroups busy, the large one reads less. 64 slices and tiles of 64 and 128 take
+        // all of WebGPU's default workgroup memory.
         of.tiled::<32, 16>("tiled_32_ragged", 64, tile!(32, 16, 4, 1), ALWAYS),
         of.tiled::<32, 16>("tiled_32", 64, tile!(32, 16, 4, 4), BOTH_ALIGNED),
         of.tiled::<64, 16>("tiled_64_ragged", 256, tile!(64, 16, 4, 1), ALWAYS),

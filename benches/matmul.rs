@@ -1,9 +1,10 @@
 //! GFLOP/s of every variant of the matrix product on the shapes of training steps and on large and ragged squares.
 //!
-//! `cargo bench --bench matmul [-- TEXT]`: only lines whose shape contains TEXT, such as `NT` or `509`. The variants of
-//! a shape take turns and the least time of each counts, because other programs only ever add to it. `*` marks the
-//! variant that plans choose; `first` is the time to load and to run once. Drivers keep compiled kernels on disk: on
-//! Mesa set `MESA_SHADER_CACHE_DISABLE=true` to see what compiling takes.
+//! `cargo bench --bench matmul [-- TEXT [NAME]]`: only lines whose shape contains TEXT, such as `NT` or `509`, and only
+//! variants whose name contains NAME, such as `tiled`, even those meant for the other kind of adapter. The variants of a
+//! shape take turns and the least time of each counts, because other programs only ever add to it. `*` marks the variant
+//! that plans choose; `first` is the time to load and to run once. Drivers keep compiled kernels on disk: on Mesa set
+//! `MESA_SHADER_CACHE_DISABLE=true` to see what compiling takes.
 
 mod common;
 
@@ -110,7 +111,7 @@ impl Candidate {
     }
 }
 
-fn measure(device: &Device, product: Product, line: &str) {
+fn measure(device: &Device, product: Product, line: &str, named: Option<&str>) {
     let (form, m, n, k) = product;
     let target = device.target();
     let params = Params { m: m as u32, n: n as u32, k: k as u32 };
@@ -119,7 +120,8 @@ fn measure(device: &Device, product: Product, line: &str) {
     let variants: Vec<&'static Variant> = match device {
         Device::Cpu => vec![&SPEC.variants[0]],
         Device::Gpu(_) => {
-            let runs = |v: &&Variant| target.can_run(v) && target.suits(v) && (v.accepts)(params, &constants);
+            let wanted = |v: &Variant| named.map_or(target.suits(v), |name| v.name.contains(name));
+            let runs = |v: &&Variant| target.can_run(v) && wanted(v) && (v.accepts)(params, &constants);
             SPEC.variants.iter().filter(runs).collect()
         }
     };
@@ -142,14 +144,15 @@ fn measure(device: &Device, product: Product, line: &str) {
 
 fn main() {
     // Cargo adds `--bench`.
-    let filter = std::env::args().skip(1).find(|a| !a.starts_with("--")).unwrap_or_default();
+    let mut words = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
+    let (filter, named) = (words.next().unwrap_or_default(), words.next());
     for device in common::devices() {
         println!("{}", device.device_name());
         for product in products() {
             let (form, m, n, k) = product;
             let line = format!("{form:?} {m}x{n}x{k}");
             if line.contains(&filter) {
-                measure(&device, product, &line);
+                measure(&device, product, &line, named.as_deref());
             }
         }
     }

@@ -1,5 +1,5 @@
 // c = (a * b) * f'(saved), in register tiles: the gradient of a layer's input through the activation before it;
-// see shared/product.wgsl and shared/product_subgroup.wgsl.
+// see shared/product*.wgsl.
 
 struct Params {
     m: u32,

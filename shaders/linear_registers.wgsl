@@ -1,5 +1,4 @@
-// c = activation(a * b^T + bias), in register tiles: a fully connected layer; see shared/product.wgsl and
-// shared/product_subgroup.wgsl.
+// c = activation(a * b^T + bias), in register tiles: a fully connected layer; see shared/product*.wgsl.
 
 struct Params {
     m: u32,

@@ -1,7 +1,7 @@
 // Gradients of a layer's weight and bias, and their SGD step in place: w -= rate * (a^T * b + decay * w).
 // m outputs, n inputs, k rows of the batch: a is the gradient of the layer's output [k, m], b the layer's input [k, n].
-// Weights in register tiles (see shared/product.wgsl and shared/product_subgroup.wgsl), biases spread over all
-// invocations.
+// Weights in register tiles (see shared/product*.wgsl), biases spread over invocations or workgroups (see
+// shared/biases*.wgsl).
 
 struct Params {
     m: u32,
@@ -37,16 +37,6 @@ fn store_four(row: u32, column: u32, value: vec4<f32>) {
     step_weight(row, column + 3u, value.w);
 }
 
-// Gradient of a bias: the sum of a column of A.
-fn column_sum(column: u32) -> f32 {
-    var sum = 0.0;
-    for (var k = 0u; k < params.k; k++) {
-        let at = k * params.m + column;
-        sum += vec4<f32>(a[at / A_CELL])[at % A_CELL];
-    }
-    return sum;
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn linear_update_registers(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -54,8 +44,5 @@ fn linear_update_registers(
     @builtin(local_invocation_index) local: u32,
 ) {
     multiply(group, groups, local);
-    let invocation = (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
-    for (var row = invocation; row < params.m; row += groups.x * groups.y * WORKGROUP_SIZE) {
-        step_bias(row, column_sum(row));
-    }
+    step_biases(group, groups, local);
 }

@@ -1,4 +1,4 @@
-// C = op(A) * op(B) in register tiles; see shared/product.wgsl and shared/product_subgroup.wgsl.
+// C = op(A) * op(B) in register tiles; see shared/product*.wgsl.
 
 struct Params {
     m: u32,

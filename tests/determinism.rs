@@ -3,10 +3,16 @@
 mod common;
 
 use anygrad::backend::Device;
+use anygrad::backend::gpu::{GpuDevice, GpuExecutor};
 use anygrad::data::{Dataset, Split, digits};
+use anygrad::kernel::Variant;
 use anygrad::nn::{Loss, Sequential};
+use anygrad::ops::{Op, Operation, activation::Activation};
 use anygrad::optim::Sgd;
+use anygrad::plan::PhaseId;
 use anygrad::train::{History, Model, Trainer};
+use common::{Case, Data, OpPlan, Values};
+use std::sync::Arc;
 
 fn train(device: &Device, seed: u64, data: &Split) -> (History, Model) {
     // Dropout, shuffling, momentum, and a last batch that is smaller.
@@ -75,4 +81,49 @@ fn how_steps_are_grouped_into_submissions_changes_nothing() {
         let hash = |trainer: &Trainer| trainer.model().expect("a model").weights_hash();
         assert_eq!(hash(&ahead), hash(&waiting));
     }
+}
+
+/// What a product computes or changes.
+fn results(gpu: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs: &[Data]) -> Vec<Vec<u32>> {
+    let built = OpPlan::new(case, variant);
+    let mut executor = pollster::block_on(GpuExecutor::load(gpu.clone(), built.plan.clone())).expect("loaded");
+    for (&id, data) in built.inputs.iter().zip(inputs) {
+        let Data::Float(data) = data else { panic!("floats") };
+        executor.write_words(id, bytemuck::cast_slice(data)).expect("contents");
+    }
+    if let Some(state) = built.step_state {
+        executor.write_words(state, &common::step_state()).expect("state");
+    }
+    executor.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
+    let read = |&id| {
+        pollster::block_on(async {
+            let read = executor.start_read(id).await.expect("read");
+            executor.finish_read(read).await.expect("read")
+        })
+    };
+    built.outputs.iter().chain(&built.changed_inputs()).map(read).collect()
+}
+
+/// Sums that the invocations of a workgroup share are added in a fixed order.
+#[test]
+fn every_variant_of_a_product_repeats_itself() {
+    let Some(gpu) = common::gpu() else { return };
+    let is_product = |case: &Case| match &case.op {
+        Op::Linear(op) => op.activation == Activation::Relu,
+        Op::LinearGradInput(op) => op.activation == Activation::Relu,
+        op => matches!(op, Op::Matmul(_) | Op::LinearUpdate(_)),
+    };
+    let mut compared = 0;
+    // Whole vec4 on every side.
+    for case in common::cases(268, 132, 524).iter().filter(|case| is_product(case)) {
+        let inputs = common::draw_inputs(case, Values::Unit, &mut common::stream(5));
+        for variant in case.op.spec().variants.iter().filter(|v| gpu.target().can_run(v)) {
+            let first = results(&gpu, case, variant, &inputs);
+            for _ in 0..2 {
+                assert!(first == results(&gpu, case, variant, &inputs), "{:?} {}", case.op, variant.name);
+                compared += first.len();
+            }
+        }
+    }
+    common::report_comparisons("repeated_products", compared);
 }

@@ -161,10 +161,20 @@ fn fusion_leaves_what_the_device_cannot_bind() {
     }
     let names: Vec<&str> = plan.phases()[1].dispatches.iter().map(|dispatch| dispatch.kernel.name).collect();
     assert!(names.contains(&"linear") && names.contains(&"sgd_momentum"), "{names:?}");
+}
 
-    // Hardware has fast products, but not yet fused ones.
+/// The kernels and variants of a training step where eight buffers can be bound.
+#[test]
+fn real_gpus_get_fused_products_in_their_own_variants() {
+    let data = data();
+    let (_, model, loss, optimizer, _, fused_count) = nets().swap_remove(2);
+    let program = program(&model, &loss, &optimizer, &data);
     let hardware = Target { storage_buffers: 8, workgroup_bytes: 16_384, ..Target::DOWNLEVEL };
     let plan = Plan::fused(&program.graph, &hardware).expect("a plan");
-    let names: Vec<&str> = plan.phases()[1].dispatches.iter().map(|dispatch| dispatch.variant.name).collect();
-    assert!(names.contains(&"tiled_32"), "{names:?}");
+    let dispatches = &plan.phases()[1].dispatches;
+    assert_eq!(dispatches.len(), fused_count, "{plan}");
+    let products: Vec<_> = dispatches.iter().filter(|dispatch| dispatch.kernel.name.starts_with("linear")).collect();
+    assert_eq!(products.len(), 5, "two forward, one gradient, two updates");
+    assert!(products.iter().all(|dispatch| hardware.can_run(dispatch.variant) && hardware.suits(dispatch.variant)));
+    assert!(products.iter().any(|dispatch| dispatch.variant.name == "split_k_16"), "{plan}");
 }

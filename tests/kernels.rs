@@ -8,9 +8,11 @@ use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::graph::{DType, Shape, ValueId};
 use anygrad::kernel::{Target, Variant};
 use anygrad::ops::activation::{Activate, Activation};
+use anygrad::ops::linear_update::LinearUpdate;
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
+use anygrad::ops::sgd::Sgd;
 use anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropyGrad;
-use anygrad::ops::{KERNELS, Operation, matmul, matmul::Matmul};
+use anygrad::ops::{KERNELS, Op, Operation, matmul, matmul::Matmul};
 use anygrad::plan::{PhaseId, storage_buffers};
 use common::bounds::bound;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
@@ -198,6 +200,39 @@ const TILE_EDGES: [(usize, usize, usize); 12] = [
     (64, 128, 10),
 ];
 
+/// The same for the tiles of workgroups and for sums that they split: one below, at and above tiles of 32, 64 and 128;
+/// lengths of K below a tile of K, at it and above; a single row or column; long sums for few elements.
+const WORKGROUP_EDGES: [(usize, usize, usize); 18] = [
+    (31, 33, 1),
+    (63, 64, 1),
+    (65, 63, 3),
+    (64, 65, 31),
+    (127, 129, 9),
+    (129, 127, 24),
+    (128, 128, 8),
+    (129, 132, 33),
+    (132, 124, 20),
+    (260, 136, 16),
+    (1, 129, 40),
+    (127, 1, 70),
+    (8, 8, 257),
+    (9, 7, 1023),
+    (12, 20, 1024),
+    (10, 128, 64),
+    (128, 64, 10),
+    (64, 10, 1024),
+];
+
+/// A case of each fused kernel with a product.
+fn fused_products(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
+    let is_product = |case: &Case| match &case.op {
+        Op::Linear(op) => op.activation == Activation::Tanh,
+        Op::LinearGradInput(op) => op.activation == Activation::Tanh,
+        op => matches!(op, Op::LinearUpdate(_)),
+    };
+    common::cases(rows, columns, inner).into_iter().filter(is_product).collect()
+}
+
 fn products(rows: usize, columns: usize, inner: usize) -> [Case; 3] {
     [
         Case::new(Matmul::NN, [f([rows, inner]), f([inner, columns])]),
@@ -226,6 +261,14 @@ fn kernels_equal_their_twins() {
     for (rows, columns, inner) in TILE_EDGES {
         for case in products(rows, columns, inner) {
             run(&case, &[Values::Unit, Values::Whole]);
+        }
+    }
+    for (rows, columns, inner) in WORKGROUP_EDGES {
+        for case in products(rows, columns, inner) {
+            run(&case, &[Values::Unit, Values::Whole]);
+        }
+        for case in fused_products(rows, columns, inner) {
+            run(&case, &[Values::Unit]);
         }
     }
     // Enough tiles for the large ones.
@@ -276,7 +319,7 @@ fn kernels_equal_their_twins_under_downlevel_limits() {
 fn what_lies_behind_a_row_does_not_reach_its_product() {
     let Some(device) = common::gpu() else { return };
     let (rows, columns) = (18, 35);
-    for inner in [1, 5, 10, 15] {
+    for inner in [1, 5, 10, 15, 19, 67, 260] {
         for case in products(rows, columns, inner) {
             let mut inputs = draw_inputs(&case, Values::Unit, &mut common::stream(3));
             // A kernel that reads past the end of a row, as vec4 do, finds these: in the last rows of op(A) and op(B)ᵀ.
@@ -339,6 +382,21 @@ fn grids_beyond_one_dimension_equal_their_twins() {
             compared += compare(&device, &case, &matmul::SPEC.variants[0], &inputs);
         }
     }
+    // One tile of the workgroups' more than a dimension holds, and with it biases.
+    for (name, tile) in [("split_k_16_ragged", 8), ("tiled_32_ragged", 32)] {
+        let sides = 65_536 * tile + 1;
+        for case in [
+            Case::new(Matmul::TN, [f([1, sides]), f([1, 1])]),
+            Case::new(
+                LinearUpdate { sgd: Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 } },
+                [f([sides, 1]), f([sides]), f([2, sides]), f([2, 1])],
+            ),
+        ] {
+            let variant = case.op.spec().variants.iter().find(|v| v.name == name).expect("a variant");
+            let inputs = draw_inputs(&case, Values::Unit, &mut common::stream(2));
+            compared += compare(&device, &case, variant, &inputs);
+        }
+    }
     let rows = 65_536 * 64 + 1;
     for case in [
         Case::new(anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropy::PLAIN, [f([rows, 2]), words([rows])]),
@@ -396,31 +454,6 @@ fn dropout_decides_at_the_threshold() {
         }
     }
     common::report_comparisons("dropout_threshold", compared);
-}
-
-/// Which variant of the product a plan takes on `target`.
-fn chosen(target: &Target, form: Matmul, m: u32, n: u32, k: u32) -> &'static str {
-    let params = matmul::Params { m, n, k };
-    target.choose(&matmul::SPEC, bytemuck::bytes_of(&params), &form.constants()).name
-}
-
-#[test]
-fn the_chosen_variants_suit_the_adapter_and_the_shape() {
-    let hardware =
-        Target { software: false, workgroup_bytes: 16_384, workgroup_size: 256, subgroup_size: 32, storage_buffers: 8 };
-    assert_eq!(chosen(&hardware, Matmul::NT, 64, 128, 784), "tiled_32");
-    assert_eq!(chosen(&hardware, Matmul::NT, 1024, 1024, 784), "tiled_64");
-    // SwiftShader: subgroups of four.
-    let swiftshader = Target { software: true, subgroup_size: 4, ..hardware };
-    assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
-    assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
-    let lavapipe = Target { subgroup_size: 8, ..swiftshader };
-    assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_32");
-    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16");
-    assert_eq!(chosen(&lavapipe, Matmul::NN, 64, 128, 10), "subgroup_16_unaligned_a");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 128, 64), "subgroup_16_unaligned_a");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 30, 64), "subgroup_16_unaligned");
-    assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
 }
 
 #[test]

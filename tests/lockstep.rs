@@ -8,7 +8,7 @@ mod common;
 use anygrad::backend::{Device, Executor};
 use anygrad::data::{Split, digits};
 use anygrad::graph::DType;
-use anygrad::kernel::{Access, Element, StepState};
+use anygrad::kernel::{Access, Element, StepState, Target};
 use anygrad::nn::{ClassWeights, Loss, Sequential};
 use anygrad::optim::{Clipping, Optimizer, Per, Sgd};
 use anygrad::plan::Plan;
@@ -80,12 +80,20 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
         test: Some(RowsSpec::of(&data.test)),
     })
     .expect("a program");
-    let plan = Plan::new(program.graph, &gpu.target()).expect("a plan");
+    // The plan for this adapter, and the one that an adapter of the other kind gets, real or software.
+    let own = gpu.target();
+    let other = Target { software: !own.software, ..own };
+    let plans = [own, other].map(|target| Plan::new(program.graph.clone(), &target).expect("a plan"));
+    plans.iter().map(|plan| agree(plan, &gpu, data.test.rows(), phases)).sum()
+}
+
+/// Runs the phases on the CPU and the GPU and returns the number of tensors compared.
+fn agree(plan: &Plan, gpu: &Device, rows: usize, phases: &[&str]) -> usize {
     let mut executors = [
         block_on(Device::Cpu.load(plan.clone())).expect("the CPU"),
         block_on(gpu.load(plan.clone())).expect("the GPU"),
     ];
-    fill(&plan, &mut executors, data.test.rows(), 10);
+    fill(plan, &mut executors, rows, 10);
 
     let mut compared = 0;
     for name in phases {
@@ -94,7 +102,8 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
             for executor in &mut executors {
                 executor.run_dispatch(phase, index).expect("a dispatch");
             }
-            let place = format!("phase {name}, dispatch {index}, {} ({})", dispatch.label, dispatch.kernel.name);
+            let (kernel, variant) = (dispatch.kernel.name, dispatch.variant.name);
+            let place = format!("phase {name}, dispatch {index}, {} ({kernel}/{variant})", dispatch.label);
             let bindings = &dispatch.kernel.bindings[1..];
             for (bound, binding) in dispatch.buffers.iter().zip(bindings) {
                 if bound.access != Access::Write {

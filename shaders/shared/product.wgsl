@@ -1,8 +1,8 @@
 // op(A) * op(B) in tiles of 8 x 16 per invocation, in registers, without workgroup memory and barriers: on drivers that
 // run on a CPU these cost more than they save. A kernel that uses it declares `params` with m, n and k, the matrices
 // `a` and `b`, and `store_four`, which takes four neighbours of a finished row (those past column n are to be dropped).
-// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]. A_CELL, B_CELL: 4 where the stored rows are whole
-// vec4, else 1. Rows and columns past the edge are clamped on reading, so that the inner loop has no branch.
+// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours.wgsl. Rows and columns past the edge are
+// clamped on reading, so that the inner loop has no branch.
 
 // Eight rows of four: of A along K, or of a tile of C along N. Members instead of an array, because indexed arrays
 // stay in memory where a driver does not unroll the loop.
@@ -39,28 +39,6 @@ fn add_outer_product(sums: ptr<function, Rows>, upper: vec4<f32>, lower: vec4<f3
     (*sums).r5 += lower.y * row;
     (*sums).r6 += lower.z * row;
     (*sums).r7 += lower.w * row;
-}
-
-// Four elements from 4 * four on of row `row` of A as stored, in rows of `length`; past the end the last element.
-fn four_of_a(row: u32, four: u32, length: u32) -> vec4<f32> {
-    if A_CELL == 4u {
-        let fours = length / 4u;
-        return vec4<f32>(a[row * fours + min(four, fours - 1u)]);
-    }
-    let start = row * length;
-    let at = vec4<u32>(start) + min(vec4<u32>(4u * four) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(length - 1u));
-    return vec4<f32>(vec4<f32>(a[at.x]).x, vec4<f32>(a[at.y]).x, vec4<f32>(a[at.z]).x, vec4<f32>(a[at.w]).x);
-}
-
-// The same of B.
-fn four_of_b(row: u32, four: u32, length: u32) -> vec4<f32> {
-    if B_CELL == 4u {
-        let fours = length / 4u;
-        return vec4<f32>(b[row * fours + min(four, fours - 1u)]);
-    }
-    let start = row * length;
-    let at = vec4<u32>(start) + min(vec4<u32>(4u * four) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(length - 1u));
-    return vec4<f32>(vec4<f32>(b[at.x]).x, vec4<f32>(b[at.y]).x, vec4<f32>(b[at.z]).x, vec4<f32>(b[at.w]).x);
 }
 
 // Eight rows of A [M, K] from `row` on, elements 4k to 4k + 3; those that `within` masks are 0.

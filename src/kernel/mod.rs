@@ -163,10 +163,22 @@ pub enum Shared {
     Activation,
     /// The counter-based generator.
     Random,
+    /// Reads of four neighbours in a matrix.
+    Fours,
+    /// Products of 4 × 4 blocks.
+    Blocks,
     /// Products of matrices in register tiles, each invocation by itself.
     Product,
     /// The same, shared by a subgroup.
     ProductSubgroup,
+    /// The same in tiles of a workgroup.
+    ProductTiled,
+    /// The same, each sum split among the invocations of a workgroup.
+    ProductSplitK,
+    /// The step of biases behind a product, each by one invocation.
+    Biases,
+    /// The same, by workgroups.
+    BiasesWorkgroup,
     /// Sums over a workgroup in a fixed order.
     Reduce,
     /// The struct `StepState`.
@@ -175,12 +187,18 @@ pub enum Shared {
 
 impl Shared {
     /// All parts.
-    pub const ALL: [Shared; 7] = [
+    pub const ALL: [Shared; 13] = [
         Shared::Grid,
         Shared::Activation,
         Shared::Random,
+        Shared::Fours,
+        Shared::Blocks,
         Shared::Product,
         Shared::ProductSubgroup,
+        Shared::ProductTiled,
+        Shared::ProductSplitK,
+        Shared::Biases,
+        Shared::BiasesWorkgroup,
         Shared::Reduce,
         Shared::Step,
     ];
@@ -191,8 +209,14 @@ impl Shared {
             Shared::Grid => "grid.wgsl",
             Shared::Activation => "activation.wgsl",
             Shared::Random => "random.wgsl",
+            Shared::Fours => "fours.wgsl",
+            Shared::Blocks => "blocks.wgsl",
             Shared::Product => "product.wgsl",
             Shared::ProductSubgroup => "product_subgroup.wgsl",
+            Shared::ProductTiled => "product_tiled.wgsl",
+            Shared::ProductSplitK => "product_split_k.wgsl",
+            Shared::Biases => "biases.wgsl",
+            Shared::BiasesWorkgroup => "biases_workgroup.wgsl",
             Shared::Reduce => "reduce.wgsl",
             Shared::Step => "step.wgsl",
         }
@@ -204,8 +228,14 @@ impl Shared {
             Shared::Grid => include_str!("../../shaders/shared/grid.wgsl"),
             Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
             Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
+            Shared::Fours => include_str!("../../shaders/shared/fours.wgsl"),
+            Shared::Blocks => include_str!("../../shaders/shared/blocks.wgsl"),
             Shared::Product => include_str!("../../shaders/shared/product.wgsl"),
             Shared::ProductSubgroup => include_str!("../../shaders/shared/product_subgroup.wgsl"),
+            Shared::ProductTiled => include_str!("../../shaders/shared/product_tiled.wgsl"),
+            Shared::ProductSplitK => include_str!("../../shaders/shared/product_split_k.wgsl"),
+            Shared::Biases => include_str!("../../shaders/shared/biases.wgsl"),
+            Shared::BiasesWorkgroup => include_str!("../../shaders/shared/biases_workgroup.wgsl"),
             Shared::Reduce => include_str!("../../shaders/shared/reduce.wgsl"),
             Shared::Step => include_str!("../../shaders/shared/step.wgsl"),
         }

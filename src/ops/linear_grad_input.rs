@@ -78,7 +78,7 @@ impl Operation for LinearGradInput {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        product::workgroups(variant, m, n).unwrap_or([1, 1, 1])
+        product::workgroups(variant, m, n)
     }
 }
 

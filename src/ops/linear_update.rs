@@ -73,7 +73,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!("linear_update", [Step]),
+    variants: product_variants!("linear_update", [Step], workgroup[BiasesWorkgroup], alone[Biases]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -92,7 +92,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: MomentumParams::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!("linear_update_momentum", [Step]),
+    variants: product_variants!("linear_update_momentum", [Step], workgroup[BiasesWorkgroup], alone[Biases]),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
@@ -145,7 +145,7 @@ impl Operation for LinearUpdate {
         // Both layouts start with the same members.
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(&params[..size_of::<Params>()]);
         if variant.name != "plain" {
-            return product::workgroups(variant, m, n).unwrap_or([1, 1, 1]);
+            return product::workgroups(variant, m, n);
         }
         let elements = u64::from(m) * (u64::from(n) + 1);
         linear_grid(elements.div_ceil(u64::from(variant.workgroup_size)))

@@ -5,13 +5,10 @@
 //! `grad_W = gᵀ · x` (with `W: [O, I]`). The gradients of each form are products of the other two. Nothing is saved.
 
 use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent, linear_grid, matmul_cpu};
+use super::{Operation, Workgroups, extent, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
-use crate::kernel::{
-    ALWAYS, Accepts, Binding, Bound, Constants, Float, KernelSpec, Requirements, Suits, TwinCall, Variant,
-    twin::MISMATCH,
-};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Matrix product. Inputs: A, B.
@@ -73,49 +70,9 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::write("c")],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!(
-        "matmul",
-        [],
-        // A tile of C per workgroup through workgroup memory: what real GPUs want. The small tile keeps more
-        // workgroups busy, the large one reads less.
-        tiled(
-            "tiled_32",
-            64,
-            &[("TILE_M", 32), ("TILE_N", 32), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
-            ALWAYS,
-        ),
-        tiled(
-            "tiled_64",
-            256,
-            &[("TILE_M", 64), ("TILE_N", 64), ("TILE_K", 16), ("THREAD_M", 4), ("THREAD_N", 4)],
-            fills_64,
-        )
-    ),
+    variants: product_variants!("matmul", []),
     twin: twin!(call, fast = matmul_cpu::call),
 };
-
-const fn tiled(name: &'static str, workgroup_size: u32, constants: &'static Constants, pays: Accepts) -> Variant {
-    Variant {
-        name,
-        file: "matmul_tiled.wgsl",
-        source: include_str!("../../shaders/matmul_tiled.wgsl"),
-        entry_point: "matmul_tiled",
-        shared: &[],
-        workgroup_size,
-        constants,
-        // Two tiles of 64 × 16 floats at most.
-        requirements: Requirements { workgroup_bytes: 2 * 64 * 16 * 4, ..Requirements::NONE },
-        suits: Suits::Hardware,
-        accepts: ALWAYS,
-        pays,
-    }
-}
-
-/// Whether C has enough 64 × 64 tiles to occupy a GPU.
-fn fills_64(params: &[u8], _: &Constants) -> bool {
-    let p = bytemuck::pod_read_unaligned::<Params>(params);
-    u64::from(p.m.div_ceil(64)) * u64::from(p.n.div_ceil(64)) >= 128
-}
 
 impl Operation for Matmul {
     fn spec(&self) -> &'static KernelSpec {
@@ -159,12 +116,7 @@ impl Operation for Matmul {
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
         let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        if let Some(workgroups) = product::workgroups(variant, m, n) {
-            return workgroups;
-        }
-        let tiles =
-            u64::from(m.div_ceil(variant.constant("TILE_M"))) * u64::from(n.div_ceil(variant.constant("TILE_N")));
-        linear_grid(tiles)
+        product::workgroups(variant, m, n)
     }
 }
 

@@ -1,15 +1,21 @@
-//! The variants that kernels with a matrix product at their heart share: from one invocation per element to tiles in
-//! registers, alone or shared by a subgroup, for drivers that run on a CPU.
+//! The variants that kernels with a matrix product at their heart share: one invocation per element; for real GPUs
+//! tiles in workgroup memory and sums split along K; for drivers that run on a CPU tiles in registers, alone or shared
+//! by a subgroup.
 //!
 //! `Params` of such a kernel starts with m, n and k; its constants say which matrix is stored transposed. Its file
 //! `x_registers.wgsl` states what happens to a finished part of a row (`store_four`); `shaders/shared/product*.wgsl`
 //! compute it.
 
 use super::{Workgroups, linear_grid};
-use crate::kernel::{Constants, Variant};
+use crate::kernel::{ALWAYS, Accepts, Constants, Requirements, Shared, Suits, Variant};
 
-/// Invocations of a workgroup: few, so that small products keep every core busy; and those of one subgroup.
-pub(crate) const WORKGROUP: u32 = 8;
+/// Invocations of a workgroup for drivers on a CPU: few, so that small products keep every core busy; and those of one
+/// subgroup.
+const SUBGROUP: u32 = 8;
+/// Rows and columns of C that a workgroup computes where K is split.
+const SPLIT_TILE: u32 = 8;
+/// With so many workgroups a GPU counts as occupied.
+const OCCUPIED: u64 = 128;
 
 /// m, n, k
 fn extents(params: &[u8]) -> [u32; 3] {
@@ -17,7 +23,7 @@ fn extents(params: &[u8]) -> [u32; 3] {
 }
 
 /// Whether the rows of A, and those of B, consist of whole vec4 as they are stored.
-pub(crate) fn aligned(params: &[u8], constants: &Constants) -> (bool, bool) {
+fn aligned(params: &[u8], constants: &Constants) -> (bool, bool) {
     let [m, n, k] = extents(params);
     let transposed = |name| constants.contains(&(name, 1));
     let row_of_a = if transposed("TRANSPOSE_A") { m } else { k };
@@ -25,99 +31,230 @@ pub(crate) fn aligned(params: &[u8], constants: &Constants) -> (bool, bool) {
     (row_of_a.is_multiple_of(4), row_of_b.is_multiple_of(4))
 }
 
+const BOTH_ALIGNED: Accepts = |params, constants| aligned(params, constants) == (true, true);
+const B_ALIGNED: Accepts = |params, constants| aligned(params, constants).1;
+
+/// How many tiles cover C.
+fn tiles(m: u32, n: u32, tile_m: u32, tile_n: u32) -> u64 {
+    u64::from(m.div_ceil(tile_m)) * u64::from(n.div_ceil(tile_n))
+}
+
+/// Whether C has enough tiles of this size to occupy a GPU, and more of them filled than empty.
+fn occupies<const TILE: u32>(params: &[u8], _: &Constants) -> bool {
+    let [m, n, _] = extents(params);
+    m.min(n) > TILE / 2 && tiles(m, n, TILE, TILE) >= OCCUPIED
+}
+
+/// Whether K is so long that each of this many slices has four steps of it.
+fn has_slices<const SLICES: u32>(params: &[u8], _: &Constants) -> bool {
+    let [_, _, k] = extents(params);
+    k >= 4 * SLICES
+}
+
 /// Whether C is larger than a tile of 16 × 32 both ways: one of 32 × 32 costs a driver on a CPU less than two of these, and
 /// takes it longer to compile.
-pub(crate) fn fills_32(params: &[u8], _: &Constants) -> bool {
+fn fills_32(params: &[u8], _: &Constants) -> bool {
     let [m, n, _] = extents(params);
     m > 16 && n > 32
 }
 
-/// The workgroups for an `[m, n]` result, if the variant is one of [`product_variants`].
-pub(crate) fn workgroups(variant: &Variant, m: u32, n: u32) -> Option<Workgroups> {
-    let tiles = |tile_m: u32, tile_n: u32| u64::from(m.div_ceil(tile_m)) * u64::from(n.div_ceil(tile_n));
+/// The workgroups for an `[m, n]` result of a variant of [`table`].
+pub(crate) fn workgroups(variant: &Variant, m: u32, n: u32) -> Workgroups {
     let per_workgroup = u64::from(variant.workgroup_size);
-    match variant.name {
-        "plain" => Some(linear_grid(tiles(1, 1).div_ceil(per_workgroup))),
-        name if name.starts_with("registers") => Some(linear_grid(tiles(8, 16).div_ceil(per_workgroup))),
-        name if name.starts_with("subgroup") => Some(linear_grid(tiles(16 * variant.constant("BLOCKS"), 32))),
-        _ => None,
+    let constant = |name| variant.constant(name);
+    linear_grid(match variant.name.split('_').next() {
+        Some("tiled") => tiles(m, n, constant("TILE_M"), constant("TILE_N")),
+        Some("split") => tiles(m, n, SPLIT_TILE, SPLIT_TILE),
+        Some("registers") => tiles(m, n, 8, 16).div_ceil(per_workgroup),
+        Some("subgroup") => tiles(m, n, 16 * constant("BLOCKS"), 32),
+        _ => tiles(m, n, 1, 1).div_ceil(per_workgroup),
+    })
+}
+
+/// The WGSL of a kernel with a product.
+pub(crate) struct Sources {
+    /// `x_registers.wgsl`: its name, content and entry point.
+    pub file: &'static str,
+    /// Content of the file.
+    pub source: &'static str,
+    /// Name of the entry point.
+    pub entry_point: &'static str,
+    /// The shared parts behind each way to compute the product.
+    pub tiled: &'static [Shared],
+    /// The same where K is split.
+    pub split_k: &'static [Shared],
+    /// The same in registers.
+    pub registers: &'static [Shared],
+    /// The same in registers that a subgroup shares.
+    pub subgroup: &'static [Shared],
+}
+
+impl Sources {
+    /// A variant that needs nothing and suits drivers on a CPU.
+    const fn row(
+        &self,
+        name: &'static str,
+        shared: &'static [Shared],
+        constants: &'static Constants,
+        accepts: Accepts,
+        pays: Accepts,
+    ) -> Variant {
+        Variant {
+            name,
+            file: self.file,
+            source: self.source,
+            entry_point: self.entry_point,
+            shared,
+            workgroup_size: SUBGROUP,
+            constants,
+            requirements: Requirements::NONE,
+            suits: Suits::Software,
+            accepts,
+            pays,
+        }
+    }
+
+    const fn registers(&self, name: &'static str, constants: &'static Constants, accepts: Accepts) -> Variant {
+        self.row(name, self.registers, constants, accepts, ALWAYS)
+    }
+
+    const fn subgroup(
+        &self,
+        name: &'static str,
+        constants: &'static Constants,
+        accepts: Accepts,
+        pays: Accepts,
+    ) -> Variant {
+        let requirements = Requirements { subgroup_size: SUBGROUP, ..Requirements::NONE };
+        Variant { requirements, ..self.row(name, self.subgroup, constants, accepts, pays) }
+    }
+
+    /// Two pairs of tiles in workgroup memory.
+    const fn tiled<const TILE: u32, const TILE_K: u32>(
+        &self,
+        name: &'static str,
+        workgroup_size: u32,
+        constants: &'static Constants,
+        accepts: Accepts,
+    ) -> Variant {
+        let workgroup_bytes = 2 * 2 * TILE * TILE_K * 4;
+        let requirements = Requirements { workgroup_bytes, ..Requirements::NONE };
+        let row = self.row(name, self.tiled, constants, accepts, occupies::<TILE>);
+        Variant { workgroup_size, requirements, suits: Suits::Hardware, ..row }
+    }
+
+    /// Four blocks of 4 × 4 for each slice in workgroup memory.
+    const fn split_k<const SLICES: u32>(
+        &self,
+        name: &'static str,
+        constants: &'static Constants,
+        accepts: Accepts,
+    ) -> Variant {
+        let requirements = Requirements { workgroup_bytes: 4 * 16 * SLICES * 4, ..Requirements::NONE };
+        let row = self.row(name, self.split_k, constants, accepts, has_slices::<SLICES>);
+        Variant { workgroup_size: 4 * SLICES, requirements, suits: Suits::Hardware, ..row }
     }
 }
 
-/// The variant table of a kernel: name, shared parts, and variants of its own.
-macro_rules! product_variants {
-    ($name:literal, [$($part:ident),*] $(, $own:expr)*) => {
+macro_rules! tile {
+    ($tile:literal, $tile_k:literal, $thread:literal, $cell:literal) => {
         &[
-            $crate::kernel::Variant {
-                name: "plain",
-                file: concat!($name, ".wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-                entry_point: $name,
-                shared: &[$crate::kernel::Shared::Grid, $($crate::kernel::Shared::$part),*],
-                workgroup_size: 64,
-                constants: &[],
-                requirements: $crate::kernel::Requirements::NONE,
-                suits: $crate::kernel::Suits::Any,
-                accepts: $crate::kernel::ALWAYS,
-                pays: $crate::kernel::ALWAYS,
-            },
-            $($own,)*
-            product_variants!(
-                @row "registers_ragged", Product, 0, $name, [$($part),*],
-                [("A_CELL", 1), ("B_CELL", 1)], $crate::kernel::ALWAYS, $crate::kernel::ALWAYS
-            ),
-            product_variants!(
-                @row "registers", Product, 0, $name, [$($part),*], [("A_CELL", 4), ("B_CELL", 4)],
-                |params, form| $crate::ops::product::aligned(params, form) == (true, true), $crate::kernel::ALWAYS
-            ),
-            // Reading rows that are not whole vec4 takes twice as long and compiles slower.
-            product_variants!(
-                @row "subgroup_16_unaligned", ProductSubgroup, 8, $name, [$($part),*],
-                [("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 0)],
-                $crate::kernel::ALWAYS, $crate::kernel::ALWAYS
-            ),
-            product_variants!(
-                @row "subgroup_32_unaligned", ProductSubgroup, 8, $name, [$($part),*],
-                [("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 2), ("ALIGNED_A", 0), ("ALIGNED_B", 0)],
-                $crate::kernel::ALWAYS, $crate::ops::product::fills_32
-            ),
-            // Where one side is the number of classes, such as 10: in the gradients of the last layer.
-            product_variants!(
-                @row "subgroup_16_unaligned_a", ProductSubgroup, 8, $name, [$($part),*],
-                [("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 1)],
-                |params, form| $crate::ops::product::aligned(params, form).1, $crate::kernel::ALWAYS
-            ),
-            product_variants!(
-                @row "subgroup_16", ProductSubgroup, 8, $name, [$($part),*],
-                [("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
-                |params, form| $crate::ops::product::aligned(params, form) == (true, true), $crate::kernel::ALWAYS
-            ),
-            product_variants!(
-                @row "subgroup_32", ProductSubgroup, 8, $name, [$($part),*],
-                [("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 2), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
-                |params, form| $crate::ops::product::aligned(params, form) == (true, true),
-                $crate::ops::product::fills_32
-            ),
+            ("TILE_M", $tile),
+            ("TILE_N", $tile),
+            ("TILE_K", $tile_k),
+            ("THREAD_M", $thread),
+            ("THREAD_N", $thread),
+            ("A_CELL", $cell),
+            ("B_CELL", $cell),
         ]
     };
-    (@row $variant:literal, $product:ident, $subgroup:literal, $name:literal, [$($part:ident),*], [$($constant:expr),*],
-        $accepts:expr, $pays:expr) => {
-        $crate::kernel::Variant {
-            name: $variant,
+}
+
+/// The variant table of a kernel, for [`product_variants`].
+pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
+    [
+        plain,
+        of.split_k::<16>("split_k_16_ragged", &[("SLICES", 16), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
+        of.split_k::<16>("split_k_16", &[("SLICES", 16), ("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
+        of.split_k::<64>("split_k_64_ragged", &[("SLICES", 64), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
+        of.split_k::<64>("split_k_64", &[("SLICES", 64), ("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
+        // The small tile keeps more workgroups busy, the large one reads less. 64 slices and tiles of 64 and 128 take
+        // all of WebGPU's default workgroup memory.
+        of.tiled::<32, 16>("tiled_32_ragged", 64, tile!(32, 16, 4, 1), ALWAYS),
+        of.tiled::<32, 16>("tiled_32", 64, tile!(32, 16, 4, 4), BOTH_ALIGNED),
+        of.tiled::<64, 16>("tiled_64_ragged", 256, tile!(64, 16, 4, 1), ALWAYS),
+        of.tiled::<64, 16>("tiled_64", 256, tile!(64, 16, 4, 4), BOTH_ALIGNED),
+        of.tiled::<128, 8>("tiled_128_ragged", 256, tile!(128, 8, 8, 1), ALWAYS),
+        of.tiled::<128, 8>("tiled_128", 256, tile!(128, 8, 8, 4), BOTH_ALIGNED),
+        of.registers("registers_ragged", &[("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
+        of.registers("registers", &[("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
+        // Reading rows that are not whole vec4 takes twice as long and compiles slower.
+        of.subgroup(
+            "subgroup_16_unaligned",
+            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 0)],
+            ALWAYS,
+            ALWAYS,
+        ),
+        of.subgroup(
+            "subgroup_32_unaligned",
+            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 2), ("ALIGNED_A", 0), ("ALIGNED_B", 0)],
+            ALWAYS,
+            fills_32,
+        ),
+        // Where one side is the number of classes, such as 10: in the gradients of the last layer.
+        of.subgroup(
+            "subgroup_16_unaligned_a",
+            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 1)],
+            B_ALIGNED,
+            ALWAYS,
+        ),
+        of.subgroup(
+            "subgroup_16",
+            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
+            BOTH_ALIGNED,
+            ALWAYS,
+        ),
+        of.subgroup(
+            "subgroup_32",
+            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 2), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
+            BOTH_ALIGNED,
+            fills_32,
+        ),
+    ]
+}
+
+/// The variant table of a kernel: its name and the shared parts that its own files use; then those behind products with
+/// workgroup memory, and those behind products without.
+macro_rules! product_variants {
+    ($name:literal, [$($part:ident),*]) => {
+        product_variants!($name, [$($part),*], workgroup [], alone [])
+    };
+    ($name:literal, [$($part:ident),*], workgroup [$($shared:ident),*], alone [$($alone:ident),*]) => {{
+        use $crate::kernel::{ALWAYS, Requirements, Shared, Suits, Variant};
+        const PLAIN: Variant = Variant {
+            name: "plain",
+            file: concat!($name, ".wgsl"),
+            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            entry_point: $name,
+            shared: &[Shared::Grid, $(Shared::$part),*],
+            workgroup_size: 64,
+            constants: &[],
+            requirements: Requirements::NONE,
+            suits: Suits::Any,
+            accepts: ALWAYS,
+            pays: ALWAYS,
+        };
+        const SOURCES: $crate::ops::product::Sources = $crate::ops::product::Sources {
             file: concat!($name, "_registers.wgsl"),
             source: include_str!(concat!("../../shaders/", $name, "_registers.wgsl")),
             entry_point: concat!($name, "_registers"),
-            shared: &[$($crate::kernel::Shared::$part,)* $crate::kernel::Shared::$product],
-            workgroup_size: $crate::ops::product::WORKGROUP,
-            constants: &[$($constant),*],
-            requirements: $crate::kernel::Requirements {
-                subgroup_size: $subgroup,
-                ..$crate::kernel::Requirements::NONE
-            },
-            suits: $crate::kernel::Suits::Software,
-            accepts: $accepts,
-            pays: $pays,
-        }
-    };
+            tiled: &[$(Shared::$part,)* Shared::Fours, Shared::Blocks, Shared::ProductTiled, $(Shared::$shared),*],
+            split_k: &[$(Shared::$part,)* Shared::Fours, Shared::Blocks, Shared::ProductSplitK, $(Shared::$shared),*],
+            registers: &[$(Shared::$part,)* Shared::Fours, Shared::Product, $(Shared::$alone),*],
+            subgroup: &[$(Shared::$part,)* Shared::ProductSubgroup, $(Shared::$alone),*],
+        };
+        const VARIANTS: &[Variant] = &$crate::ops::product::table(PLAIN, &SOURCES);
+        VARIANTS
+    }};
 }
 pub(crate) use product_variants;

@@ -8,11 +8,10 @@
 //! | gather_labels, cross-entropy, its gradient, correct_rows, end_step | [`ClassificationStep`] |
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
-//! tests. Products are fused where there are fast variants of the fused kernels: on the CPU and on software adapters, not
-//! yet on hardware. A value disappears only if nothing outside the pattern reads it.
+//! tests. A value disappears only if nothing outside the pattern reads it.
 
 use crate::graph::{Graph, Node, Phase, Role, ValueId};
-use crate::kernel::{Access, Binding, Element, KernelSpec, Target, Variant};
+use crate::kernel::{Access, Binding, Element, KernelSpec, Target};
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::column_sum::ColumnSum;
 use crate::ops::linear::Linear;
@@ -65,12 +64,6 @@ impl Fusion<'_> {
         self.nodes[at].as_ref().map(|node| (&node.op, &node.inputs[..], &node.outputs[..]))
     }
 
-    /// Whether the target has more than the plain variant of a fused product; else separate kernels are faster.
-    fn pays(&self, spec: &'static KernelSpec) -> bool {
-        let fits = |variant: &Variant| self.target.can_run(variant) && self.target.suits(variant);
-        *self.target == Target::CPU || spec.variants.iter().skip(1).any(fits)
-    }
-
     /// Positions of the nodes that read a value (or change it).
     fn readers(&self, value: ValueId) -> Vec<usize> {
         let reads = |node: &Option<Node>| node.as_ref().is_some_and(|node| node.inputs.contains(&value));
@@ -95,8 +88,7 @@ impl Fusion<'_> {
         let results = op.infer(&values).ok()?;
         let same = results.len() == outputs.len()
             && results.iter().zip(&outputs).all(|((shape, _), &id)| shape == self.graph.shape(id));
-        let is_product = !matches!(op, Op::ClassificationStep(_));
-        let fits = storage_buffers(op.spec()) <= self.target.storage_buffers && (!is_product || self.pays(op.spec()));
+        let fits = storage_buffers(op.spec()) <= self.target.storage_buffers;
         let scope = label.rsplit_once('.').map_or(String::new(), |(scope, _)| format!("{scope}."));
         let label = format!("{scope}{}", op.name());
         (same && fits).then_some(Node { op, inputs, outputs, label })

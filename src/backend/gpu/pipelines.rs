@@ -118,7 +118,11 @@ fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {
         layout: Some(&pipeline_layout),
         module: &module,
         entry_point: Some(dispatch.variant.entry_point),
-        compilation_options: Default::default(),
+        // Kernels write their workgroup memory before they read it. On Metal and DX12 a single invocation would clear it.
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
         cache: None,
     });
     Compiled { layout, pipeline }

@@ -1,0 +1,19 @@
+// The step of a layer's biases, each by one invocation: for products without workgroup memory.
+// A kernel that uses it declares `params` with m biases and k rows of the gradient `a`, and `step_bias`.
+
+// Gradient of a bias: the sum of a column of A.
+fn column_sum(column: u32) -> f32 {
+    var sum = 0.0;
+    for (var k = 0u; k < params.k; k++) {
+        let at = k * params.m + column;
+        sum += vec4<f32>(a[at / A_CELL])[at % A_CELL];
+    }
+    return sum;
+}
+
+fn step_biases(group: vec3<u32>, groups: vec3<u32>, local: u32) {
+    let invocation = (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
+    for (var row = invocation; row < params.m; row += groups.x * groups.y * WORKGROUP_SIZE) {
+        step_bias(row, column_sum(row));
+    }
+}

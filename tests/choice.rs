@@ -1,0 +1,92 @@
+//! Which variant of a matrix product plans take without tuning, by adapter and shape.
+
+use anygrad::kernel::Target;
+use anygrad::ops::Operation;
+use anygrad::ops::matmul::{Matmul, Params, SPEC};
+use anygrad::plan::storage_buffers;
+
+const HARDWARE: Target =
+    Target { software: false, workgroup_bytes: 16_384, workgroup_size: 256, subgroup_size: 32, storage_buffers: 8 };
+
+/// Which variant of the product a plan takes on `target`.
+fn chosen(target: &Target, form: Matmul, m: u32, n: u32, k: u32) -> &'static str {
+    let params = Params { m, n, k };
+    target.choose(&SPEC, bytemuck::bytes_of(&params), &form.constants()).name
+}
+
+#[test]
+fn the_chosen_variants_suit_the_adapter_and_the_shape() {
+    // SwiftShader: subgroups of four.
+    let swiftshader = Target { software: true, subgroup_size: 4, ..HARDWARE };
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
+    assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
+    let lavapipe = Target { subgroup_size: 8, ..swiftshader };
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_32");
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 64, 128, 10), "subgroup_16_unaligned_a");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 128, 64), "subgroup_16_unaligned_a");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 30, 64), "subgroup_16_unaligned");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
+}
+
+/// Forward pass, input gradient and weight gradient of each layer of some nets, and large squares.
+#[test]
+fn real_gpus_get_tiles_where_these_occupy_them_and_split_sums_where_they_do_not() {
+    use Matmul::{NN, NT, TN};
+    let table = [
+        // 128-64-64-10 at batch 16
+        (NT, 16, 64, 128, "split_k_16"),
+        (TN, 64, 128, 16, "plain"),
+        (NT, 16, 64, 64, "split_k_16"),
+        (NN, 16, 64, 64, "split_k_16"),
+        (TN, 64, 64, 16, "plain"),
+        (NT, 16, 10, 64, "split_k_16"),
+        (NN, 16, 64, 10, "plain"),
+        (TN, 10, 64, 16, "plain"),
+        // 784-128-10 at batch 64
+        (NT, 64, 128, 784, "split_k_64"),
+        (TN, 128, 784, 64, "split_k_16"),
+        (NT, 64, 10, 128, "split_k_16"),
+        (NN, 64, 128, 10, "plain"),
+        (TN, 10, 128, 64, "split_k_16_ragged"),
+        // 784-512-256-10 at batch 128
+        (NT, 128, 512, 784, "split_k_64"),
+        (TN, 512, 784, 128, "tiled_32"),
+        (NT, 128, 256, 512, "split_k_64"),
+        (NN, 128, 512, 256, "split_k_64"),
+        (TN, 256, 512, 128, "tiled_32"),
+        (NT, 128, 10, 256, "split_k_64"),
+        (NN, 128, 256, 10, "plain"),
+        (TN, 10, 256, 128, "split_k_16_ragged"),
+        // 784-1024-1024-10 at batch 1024
+        (NT, 1024, 1024, 784, "tiled_64"),
+        (TN, 1024, 784, 1024, "tiled_64"),
+        (NT, 1024, 1024, 1024, "tiled_64"),
+        (NN, 1024, 1024, 1024, "tiled_64"),
+        (TN, 1024, 1024, 1024, "tiled_64"),
+        (NT, 1024, 10, 1024, "split_k_64"),
+        (NN, 1024, 1024, 10, "tiled_64_ragged"),
+        (TN, 10, 1024, 1024, "split_k_64_ragged"),
+        // Squares, whole vec4 and not
+        (NN, 4096, 4096, 4096, "tiled_128"),
+        (NT, 4096, 4096, 4096, "tiled_128"),
+        (TN, 4096, 4096, 4096, "tiled_128"),
+        (NN, 4095, 4095, 4095, "tiled_128_ragged"),
+        (NT, 4095, 4095, 4095, "tiled_128_ragged"),
+        (TN, 4095, 4095, 4095, "tiled_128_ragged"),
+    ];
+    for (form, m, n, k, variant) in table {
+        assert_eq!(chosen(&HARDWARE, form, m, n, k), variant, "{form:?} {m} × {n} × {k}");
+    }
+}
+
+#[test]
+fn downlevel_devices_get_what_fits_them() {
+    // 16,352 bytes of workgroup memory are 32 too few for the large tiles.
+    for (side, variant) in [(4096, "tiled_32"), (509, "tiled_32_ragged"), (8, "plain")] {
+        for form in Matmul::ALL {
+            assert_eq!(chosen(&Target::DOWNLEVEL, form, side, side, side), variant);
+        }
+    }
+    assert!(storage_buffers(&SPEC) <= Target::DOWNLEVEL.storage_buffers);
+}

@@ -34,6 +34,7 @@
 pub mod backend;
 pub mod data;
 pub mod error;
+mod files;
 pub mod graph;
 pub mod kernel;
 pub mod nn;
@@ -44,5 +45,6 @@ pub mod random;
 #[doc = include_str!("semantics.md")]
 pub mod semantics {}
 pub mod train;
+pub mod tune;
 
 pub use error::{Error, Result};

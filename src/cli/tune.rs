@@ -152,13 +152,10 @@ fn speed(finding: &Finding<'_>, variant: &str) -> Option<(f64, &'static str)> {
     Some(if flops > bytes { (flops / seconds / 1e9, "GFLOP/s") } else { (bytes / seconds / 1e9, "GB/s") })
 }
 
-const HEADING: [&str; 8] =
-    ["kernel", "shape", "default", "speed", "chosen", "speed", "default/best", "chosen/best"];
+const HEADING: [&str; 8] = ["kernel", "shape", "default", "speed", "chosen", "speed", "default/best", "chosen/best"];
 
 fn columns([kernel, shape, default, a, chosen, b, of_default, of_chosen]: [String; 8]) -> String {
-    format!(
-        "{kernel:<22} {shape:<13} {default:<24} {a:>14}  {chosen:<24} {b:>14} {of_default:>12} {of_chosen:>12}"
-    )
+    format!("{kernel:<22} {shape:<13} {default:<24} {a:>14}  {chosen:<24} {b:>14} {of_default:>12} {of_chosen:>12}")
 }
 
 fn line(finding: &Finding<'_>) -> String {

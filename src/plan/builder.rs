@@ -48,10 +48,7 @@ impl Plan {
     ///
     /// # Errors
     /// What `choose` returns.
-    pub fn choose_again(
-        mut self,
-        choose: impl Fn(&str, &Dispatch) -> Result<&'static Variant>,
-    ) -> Result<Plan> {
+    pub fn choose_again(mut self, choose: impl Fn(&str, &Dispatch) -> Result<&'static Variant>) -> Result<Plan> {
         for phase in &mut self.phases {
             for dispatch in &mut phase.dispatches {
                 dispatch.variant = choose(&phase.name, dispatch)?;

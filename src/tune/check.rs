@@ -14,8 +14,7 @@ use crate::random::{Purpose, Stream, stream_key};
 use std::sync::Arc;
 
 /// The run's state during a check: in mid-run, at the start of the rows.
-pub(super) const STATE: StepState =
-    StepState { step: 3, epoch: 2, batch_start: 0, slot: 0, learning_rate: 0.05 };
+pub(super) const STATE: StepState = StepState { step: 3, epoch: 2, batch_start: 0, slot: 0, learning_rate: 0.05 };
 
 /// What a case must come to on one draw of inputs.
 #[derive(Debug)]

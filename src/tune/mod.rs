@@ -36,8 +36,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use time::Timer;
 
-/// A variant takes the place of the default if it takes less than this share of its time: chance does not choose between
-/// equals, and what is chosen stays within 5 % of the fastest.
+/// A variant takes the place of the default if it takes less than this share of its time, in each of two halves: so that
+/// chance does not choose between equals, and what is chosen stays within 5 % of the fastest.
 const WORTH_CHANGING: f64 = 0.95;
 
 /// A kernel on a shape that has several candidates.
@@ -99,7 +99,7 @@ pub struct Effort {
 
 impl Default for Effort {
     fn default() -> Effort {
-        Effort { seconds: 0.3, fresh: false }
+        Effort { seconds: 0.4, fresh: false }
     }
 }
 
@@ -184,10 +184,10 @@ pub async fn measure(
     let mut timer = Timer::load(device, case, &sound, inputs, clock).await?;
     let mut first = timer.first_look().await?;
     timer.take_turns(&mut first, seconds).await?;
-    let least = (0..sound.len()).min_by(|&a, &b| first[a].seconds.total_cmp(&first[b].seconds)).unwrap_or(0);
+    let least = (0..sound.len()).min_by(|&a, &b| first[a].seconds().total_cmp(&first[b].seconds())).unwrap_or(0);
     let position_of_default = sound.iter().position(|variant| variant.name == default.name);
     let winner = match position_of_default {
-        Some(default) if first[least].seconds >= WORTH_CHANGING * first[default].seconds => default,
+        Some(default) if !first[least].beats(&first[default], WORTH_CHANGING) => default,
         _ => least,
     };
 
@@ -197,8 +197,8 @@ pub async fn measure(
     timer.take_turns(&mut second, seconds).await?;
     for (position, variant) in sound.iter().enumerate() {
         if let Some(candidate) = found.iter_mut().find(|candidate| candidate.variant == variant.name) {
-            candidate.seconds = Some(first[position].seconds);
-            candidate.again = again[position].then_some(second[position].seconds);
+            candidate.seconds = Some(first[position].seconds());
+            candidate.again = again[position].then_some(second[position].seconds());
         }
     }
     Ok(Choice { variant: sound[winner].name.into(), default: default.name.into(), candidates: found })

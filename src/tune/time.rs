@@ -2,7 +2,8 @@
 //!
 //! All variants are phases of one plan over the same inputs. A sample is a submission of one variant many times, less
 //! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all; the least
-//! sample counts, because other programs only ever add to it.
+//! sample counts, because other programs only ever add to it, and that of each half of the time by itself, so that a
+//! variant can be asked to be faster twice.
 //!
 //! Kernels that change their inputs in place would run on numbers that grow from one repeat to the next: they are timed
 //! with learning rate 0, under which weights stay, and velocities and means approach a limit. The arithmetic is the same.
@@ -19,20 +20,22 @@ use std::sync::Arc;
 /// Seconds, since any moment.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
 
-/// Turns that each variant gets at least and at most.
-const TURNS: u32 = 5;
-const MOST_TURNS: u32 = 300;
-/// After so many turns the slow ones take no more.
-const GLANCE: u32 = 3;
-/// A sample is so many times as long as an empty submission, and at least a millisecond: short, because of many short
-/// samples one is undisturbed sooner than of few long ones.
-const ABOVE_EMPTY: f64 = 5.0;
+/// Turns that each variant gets in a half at least, at most, and at least where they take several times the given time,
+/// because they are long or because other programs hold the processor.
+const TURNS: u32 = 15;
+const MOST_TURNS: u32 = 200;
+const FEWEST_TURNS: u32 = 3;
+const PATIENCE: f64 = 2.5;
+/// A sample is aimed at so many times as long as an empty submission and at least a millisecond: short, because of many
+/// short samples one is undisturbed sooner than of few long ones. It counts from half of that on.
+const ABOVE_EMPTY: f64 = 10.0;
 const SHORTEST: f64 = 1e-3;
 /// Most dispatches of a submission.
-const MOST_REPEATS: f64 = 2000.0;
-/// Variants that take this many times as long as the fastest are given up at once, and after some turns.
+const MOST_REPEATS: u32 = 4096;
+/// A variant that takes this many times as long as the fastest is given up: after a first sample, and after a few.
 const HOPELESS: f64 = 4.0;
-const SLOW: f64 = 1.5;
+const SLOW: f64 = 2.0;
+const FEW: u32 = 6;
 
 /// Variants of a case, loaded for timing.
 pub(super) struct Timer<'a> {
@@ -46,10 +49,22 @@ pub(super) struct Timer<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Timed {
     phase: PhaseId,
-    /// Least seconds of one dispatch.
-    pub seconds: f64,
+    /// Least seconds of one dispatch, in each half of the time.
+    halves: [f64; 2],
     /// Whether it still takes turns.
     pub live: bool,
+}
+
+impl Timed {
+    /// Least seconds of one dispatch.
+    pub fn seconds(&self) -> f64 {
+        self.halves[0].min(self.halves[1])
+    }
+
+    /// Whether it takes less than `share` of the other's time, in each half.
+    pub fn beats(&self, other: &Timed, share: f64) -> bool {
+        self.halves.iter().zip(other.halves).all(|(&mine, other)| mine < share * other)
+    }
 }
 
 impl<'a> Timer<'a> {
@@ -82,7 +97,7 @@ impl<'a> Timer<'a> {
             executor.write_words(state, &StepState { learning_rate: 0.0, ..STATE }.words())?;
         }
         let mut timer = Timer { executor, mark, clock, empty: f64::INFINITY };
-        for _ in 0..6 {
+        for _ in 0..20 {
             timer.empty = timer.empty.min(timer.submission(PhaseId::FIRST, 0).await?);
         }
         Ok(timer)
@@ -97,47 +112,62 @@ impl<'a> Timer<'a> {
         Ok((self.clock)() - start)
     }
 
-    /// Seconds of one dispatch, from a submission of so many.
-    async fn sample(&mut self, phase: PhaseId, times: u32) -> Result<f64> {
-        let seconds = self.submission(phase, times).await? - self.empty;
-        Ok((seconds / f64::from(times)).max(1e-9))
+    /// Seconds of one dispatch, from a submission that is long enough to tell: of `times` dispatches, or of as many more
+    /// as that takes.
+    async fn sample(&mut self, phase: PhaseId, mut times: u32) -> Result<f64> {
+        loop {
+            let seconds = self.submission(phase, times).await?;
+            if seconds >= self.turn() / 2.0 || times >= MOST_REPEATS {
+                return Ok(((seconds - self.empty) / f64::from(times)).max(1e-9));
+            }
+            times = (4 * times).min(MOST_REPEATS);
+        }
     }
 
-    /// A first look at every variant.
+    /// How long a sample should take.
+    fn turn(&self) -> f64 {
+        (ABOVE_EMPTY * self.empty).max(SHORTEST)
+    }
+
+    /// A first look at every variant: few samples, after which the slow ones are given up.
     pub async fn first_look(&mut self) -> Result<Vec<Timed>> {
         let mut timed: Vec<Timed> = Vec::new();
-        for (position, _) in self.executor.plan().phases().to_vec().iter().enumerate() {
+        for position in 0..self.executor.plan().phases().len() {
             let phase = PhaseId(position);
-            let mut times = 1;
-            let seconds = loop {
-                let seconds = self.sample(phase, times).await?;
-                let is_clear = seconds * f64::from(times) >= self.empty.max(1e-4);
-                if is_clear || f64::from(8 * times) > MOST_REPEATS {
-                    break seconds;
-                }
-                times *= 8;
-            };
-            timed.push(Timed { phase, seconds, live: true });
+            let seconds = self.sample(phase, 1).await?;
+            timed.push(Timed { phase, halves: [seconds; 2], live: true });
         }
         give_up(&mut timed, HOPELESS);
+        self.turns(&mut timed, 0, |number, _| number >= FEW).await?;
+        give_up(&mut timed, SLOW);
         Ok(timed)
     }
 
     /// Gives every live variant turns for about `seconds` in all.
     pub async fn take_turns(&mut self, timed: &mut [Timed], seconds: f64) -> Result<()> {
+        for half in [0, 1] {
+            self.turns(timed, half, |number, spent| {
+                (number >= TURNS && spent >= seconds / 2.0) || (number >= FEWEST_TURNS && spent >= PATIENCE * seconds)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives every live variant turns until `enough`, by their number and the seconds spent.
+    async fn turns(&mut self, timed: &mut [Timed], half: usize, enough: impl Fn(u32, f64) -> bool) -> Result<()> {
         let start = (self.clock)();
-        let turn = (ABOVE_EMPTY * self.empty).max(SHORTEST);
-        let repeats: Vec<u32> =
-            timed.iter().map(|timed| (turn / timed.seconds).clamp(1.0, MOST_REPEATS) as u32).collect();
-        timed.iter_mut().filter(|timed| timed.live).for_each(|timed| timed.seconds = f64::INFINITY);
+        let mut known: Vec<f64> = timed.iter().map(Timed::seconds).collect();
+        timed.iter_mut().filter(|timed| timed.live).for_each(|timed| timed.halves[half] = f64::INFINITY);
         for number in 1..=MOST_TURNS {
-            for (timed, &repeats) in timed.iter_mut().zip(&repeats).filter(|(timed, _)| timed.live) {
-                timed.seconds = timed.seconds.min(self.sample(timed.phase, repeats).await?);
+            self.empty = self.empty.min(self.submission(PhaseId::FIRST, 0).await?);
+            for (timed, known) in timed.iter_mut().zip(&mut known).filter(|(timed, _)| timed.live) {
+                let times = ((self.turn() / *known) as u32).clamp(1, MOST_REPEATS);
+                let seconds = self.sample(timed.phase, times).await?;
+                *known = known.min(seconds);
+                timed.halves[half] = timed.halves[half].min(seconds);
             }
-            if number == GLANCE {
-                give_up(timed, SLOW);
-            }
-            if number >= TURNS && (self.clock)() - start >= seconds {
+            if enough(number, (self.clock)() - start) {
                 break;
             }
         }
@@ -147,6 +177,6 @@ impl<'a> Timer<'a> {
 
 /// Lets variants that take several times as long as the fastest take no more turns.
 fn give_up(timed: &mut [Timed], factor: f64) {
-    let least = timed.iter().map(|timed| timed.seconds).fold(f64::INFINITY, f64::min);
-    timed.iter_mut().for_each(|timed| timed.live &= timed.seconds <= factor * least);
+    let least = timed.iter().map(|timed| timed.seconds()).fold(f64::INFINITY, f64::min);
+    timed.iter_mut().for_each(|timed| timed.live &= timed.seconds() <= factor * least);
 }

@@ -90,7 +90,8 @@ impl Variants {
     pub fn check_complete(&self, plan: &Plan) -> Result<()> {
         let used: BTreeSet<String> = chosen(plan).map(key_of).collect();
         if let Some(key) = self.0.keys().find(|&key| !used.contains(key)) {
-            let expected = "this run has no such kernel: use the variants of a run of the same model, batch size and device";
+            let expected =
+                "this run has no such kernel: use the variants of a run of the same model, batch size and device";
             return Err(Error::option("variants", key, expected));
         }
         if let Some(key) = used.iter().find(|&key| !self.0.contains_key(key)) {

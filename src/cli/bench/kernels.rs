@@ -167,13 +167,7 @@ fn repeated(
 }
 
 /// A program with its rows and weights on the device, before the first step.
-fn load(
-    net: &Net,
-    device: &Device,
-    fuse: bool,
-    variants: &Variants,
-    data: &Dataset,
-) -> Result<(Program, Executor)> {
+fn load(net: &Net, device: &Device, fuse: bool, variants: &Variants, data: &Dataset) -> Result<(Program, Executor)> {
     let model = net.model();
     let optimizer: Optimizer = Sgd::new(0.01).into();
     let program = Program::build(&ProgramSpec {

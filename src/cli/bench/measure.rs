@@ -52,12 +52,7 @@ impl Measured {
 }
 
 /// Opens the device anew, takes one step, then as many as the budget allows.
-pub fn measure(
-    net: &Net,
-    request: &Request,
-    budget: &Budget,
-    tuning: &TuneOptions,
-) -> Result<(Measured, Device)> {
+pub fn measure(net: &Net, request: &Request, budget: &Budget, tuning: &TuneOptions) -> Result<(Measured, Device)> {
     let (device, first_step_seconds) = first_step(net, request, budget)?;
     let variants = variants(net, &device, budget, tuning)?;
     Ok((steady(net, &device, budget, &variants, first_step_seconds)?, device))

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::program::{anygrad, fail, folder, json_lines, stderr, succeed};
+use common::program::{anygrad, fail, folder, json_lines, stderr, stdout, succeed};
 use serde_json::Value;
 use std::path::Path;
 
@@ -55,15 +55,23 @@ fn tune_prints_each_shape_and_keeps_its_choice() {
     assert!(table.contains("default/best") && table.contains("linear_update") && table.contains("known"), "{table}");
 }
 
+/// Tunes the run of a config file: what `train --tune` of the same file then finds known.
 #[test]
 fn a_tuned_run_is_repeated_by_its_record() {
     if !has_gpu() {
         return;
     }
     let folder = folder("tune_train");
-    let train = ["train", "--device", "gpu", "--epochs", "1", "--hidden", "8"];
-    let tuned = with(&train, &["--tune", "--tuning-file", "tuning.json", "--out", "first", "--format", "json"]);
-    let lines = json_lines(&succeed(&folder, &tuned));
+    let config =
+        "[[layers]]\nlinear = 8\n[[layers]]\nactivation = \"relu\"\n[[layers]]\nlinear = 10\n[train]\nepochs = 1\n";
+    std::fs::write(folder.join("net.toml"), config).expect("written");
+    let shapes = json_lines(&succeed(&folder, &with(&TUNE, &["net.toml"]))).len() - 1;
+
+    let train = ["train", "net.toml", "--device", "gpu", "--format", "json"];
+    let tuned = with(&train, &["--tune", "--tuning-file", "kept/tuning.json", "--out", "first"]);
+    let output = anygrad(&folder, &tuned);
+    let (messages, lines) = (stderr(&output), json_lines(&stdout(&output)));
+    assert!(messages.contains(&format!("0 kernels measured in 0.0 s, {shapes} known")), "{messages}");
     assert_eq!(lines[0]["event"], "variants");
     let read = |run: &str| std::fs::read_to_string(folder.join(run).join("variants.json")).expect("a record");
     let record: Value = serde_json::from_str(&read("first")).expect("JSON");
@@ -82,20 +90,21 @@ fn a_tuned_run_is_repeated_by_its_record() {
         std::fs::write(folder.join("edited.json"), record.to_string()).expect("written");
     };
     edited("plain");
-    let plan = ["plan", "--device", "gpu", "--epochs", "1", "--hidden", "8", "--variants", "edited.json"];
-    let lines = json_lines(&succeed(&folder, &with(&plan, &["--format", "json"])));
+    let plan = ["plan", "net.toml", "--device", "gpu", "--format", "json"];
+    let lines = json_lines(&succeed(&folder, &with(&plan, &["--variants", "edited.json"])));
     assert!(lines.iter().any(|line| line["kernel"] == "linear" && line["variant"] == "plain"), "{lines:?}");
-    let run = with(&train, &["--variants", "edited.json", "--out", "third"]);
+
+    let refused = |arguments: &[&str], parts: &[&str]| {
+        let output = anygrad(&folder, &with(arguments, &["--out", "third"]));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(parts.iter().all(|part| stderr(&output).contains(part)), "{}", stderr(&output));
+        assert!(!folder.join("third").exists());
+    };
     edited("plane");
-    fail(&folder, &run, 2, &["kernel variant", "`plane`", "did you mean `plain`?"]);
-    assert!(!folder.join("third").exists());
-    // A record of another run.
-    let other = with(&train[..5], &["--hidden", "9", "--variants", "first/variants.json", "--out", "third"]);
-    let output = anygrad(&folder, &other);
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
-    assert!(stderr(&output).contains("this run has no such kernel"), "{}", stderr(&output));
-    let cpu = ["train", "--device", "cpu", "--variants", "first/variants.json", "--out", "third"];
-    assert_eq!(anygrad(&folder, &cpu).status.code(), Some(2));
+    refused(&with(&train, &["--variants", "edited.json"]), &["kernel variant", "`plane`", "did you mean `plain`?"]);
+    let record = ["--variants", "first/variants.json"];
+    refused(&with(&train, &with(&record, &["--batch-size", "32"])), &["this run has no such kernel"]);
+    refused(&with(&["train", "net.toml", "--device", "cpu"], &record), &["the CPU has one form of each kernel"]);
 }
 
 #[test]
@@ -134,27 +143,10 @@ fn bench_names_the_variants_it_tuned() {
         return;
     }
     let folder = folder("tune_bench");
+    succeed(&folder, &with(&TUNE, &["--nets", "16-8-4@8"]));
     let bench = ["bench", "--nets", "16-8-4@8", "--device", "gpu", "--steps", "8", "--format", "json"];
-    let lines = json_lines(&succeed(&folder, &with(&bench, &["--tune", "--tuning-file", "tuning.json"])));
+    let lines = json_lines(&succeed(&folder, &with(&bench, &["--tune", "--tuning-file", "kept/tuning.json"])));
     assert!(lines[0]["variants"].as_object().is_some_and(|table| table.len() >= 4), "{lines:?}");
     let lines = json_lines(&succeed(&folder, &bench));
     assert!(lines[0].get("variants").is_none(), "{lines:?}");
-}
-
-/// The run of a config file: what `train --tune` of the same file then finds known.
-#[test]
-fn a_config_file_is_tuned_for_its_run() {
-    if !has_gpu() {
-        return;
-    }
-    let folder = folder("tune_config");
-    let config =
-        "[[layers]]\nlinear = 8\n[[layers]]\nactivation = \"relu\"\n[[layers]]\nlinear = 10\n[train]\nepochs = 1\n";
-    std::fs::write(folder.join("net.toml"), config).expect("written");
-    let tune = ["tune", "net.toml", "--seconds", "0.01", "--tuning-file", "tuning.json", "--format", "json"];
-    let shapes = json_lines(&succeed(&folder, &tune)).len() - 1;
-    let train = ["train", "net.toml", "--device", "gpu", "--tune", "--tuning-file", "tuning.json", "--out", "run"];
-    let output = anygrad(&folder, &train);
-    assert!(stderr(&output).contains(&format!("0 kernels measured")), "{}", stderr(&output));
-    assert!(stderr(&output).contains(&format!("{shapes} known")), "{}", stderr(&output));
 }

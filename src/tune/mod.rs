@@ -197,9 +197,14 @@ pub async fn measure(
     timer.take_turns(&mut second, seconds).await?;
     for (position, variant) in sound.iter().enumerate() {
         if let Some(candidate) = found.iter_mut().find(|candidate| candidate.variant == variant.name) {
-            candidate.seconds = Some(first[position].seconds());
-            candidate.again = again[position].then_some(second[position].seconds());
+            candidate.seconds = Some(rounded(first[position].seconds()));
+            candidate.again = again[position].then_some(rounded(second[position].seconds()));
         }
     }
     Ok(Choice { variant: sound[winner].name.into(), default: default.name.into(), candidates: found })
+}
+
+/// Four significant digits: no measurement is better, and they read back as they were written.
+fn rounded(seconds: f64) -> f64 {
+    format!("{seconds:.3e}").parse().unwrap_or(seconds)
 }

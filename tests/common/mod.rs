@@ -18,6 +18,7 @@ use anygrad::ops::{
     softmax_cross_entropy::*,
 };
 use anygrad::random::{Purpose, Stream, stream_key};
+#[allow(unused_imports)]
 pub use anygrad::tune::case::{Case, Data, OpPlan, Values};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use super::options::{Format, TrainOptions};
 use super::output::{note, print_line};
 use super::task::Task;
 use super::train::trainer;
-use super::tuning::{Kept, TuningFile, note_struck_off};
+use super::tuning::{Kept, TuningFile, struck_off};
 use anygrad::backend::{Device, Request, Work};
 use anygrad::plan::Plan;
 use anygrad::tune::{Choice, Effort, Finding};
@@ -57,11 +57,13 @@ pub fn run(options: &TuneVerbOptions) -> Result<()> {
             print_line(&columns(HEADING.map(String::from)));
         }
         kept.tune(&device, &plan, effort, |finding| {
-            note_struck_off(&finding);
             worst.add(&finding);
             match options.format {
                 Format::Json => print_line(&object(&name, &device, &finding).to_string()),
-                Format::Text => print_line(&line(&finding)),
+                Format::Text => {
+                    print_line(&line(&finding));
+                    struck_off(&finding).iter().for_each(|line| print_line(line));
+                }
             }
         })?;
     }
@@ -155,7 +157,7 @@ fn speed(finding: &Finding<'_>, variant: &str) -> Option<(f64, &'static str)> {
 const HEADING: [&str; 8] = ["kernel", "shape", "default", "speed", "chosen", "speed", "default/best", "chosen/best"];
 
 fn columns([kernel, shape, default, a, chosen, b, of_default, of_chosen]: [String; 8]) -> String {
-    format!("{kernel:<22} {shape:<13} {default:<24} {a:>14}  {chosen:<24} {b:>14} {of_default:>12} {of_chosen:>12}")
+    format!("{kernel:<22} {shape:<14} {default:<24} {a:>14}  {chosen:<24} {b:>14} {of_default:>12} {of_chosen:>12}")
 }
 
 fn line(finding: &Finding<'_>) -> String {

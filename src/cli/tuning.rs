@@ -69,7 +69,7 @@ impl TuneOptions {
         let mut kept = Kept::open(&self.file)?;
         let (start, mut measured, mut known) = (Instant::now(), 0, 0);
         let variants = kept.tune(device, &plan()?, Effort::default(), |finding| {
-            note_struck_off(&finding);
+            struck_off(&finding).iter().for_each(|line| note(line));
             if finding.stored { known += 1 } else { measured += 1 }
         })?;
         let (seconds, path) = (start.elapsed().as_secs_f64(), kept.path.display());
@@ -78,12 +78,11 @@ impl TuneOptions {
     }
 }
 
-/// Says which candidates take no part, and why.
-pub fn note_struck_off(finding: &Finding<'_>) {
-    for (variant, reason) in finding.choice.struck_off() {
-        let (kernel, shape) = (finding.tunable.dispatch.kernel.name, &finding.tunable.shape);
-        note(&format!("struck off: {kernel}/{variant} on {shape}: {reason}"));
-    }
+/// Which candidates take no part, and why: a line for each.
+pub fn struck_off(finding: &Finding<'_>) -> Vec<String> {
+    let (kernel, shape) = (finding.tunable.dispatch.kernel.name, &finding.tunable.shape);
+    let line = |(variant, reason)| format!("struck off: {kernel}/{variant} on {shape}: {reason}");
+    finding.choice.struck_off().map(line).collect()
 }
 
 /// The choices on disk.

@@ -131,6 +131,14 @@ pub enum Error {
         /// The worst element of the one nearest to the loss, and what to do.
         detail: String,
     },
+    /// No variant of a kernel computes what its twin does.
+    #[error("no variant of {kernel} is right on this device: {struck_off}; use another --device, and please report it")]
+    NoVariant {
+        /// The kernel and its shape.
+        kernel: String,
+        /// Each variant with the reason.
+        struck_off: String,
+    },
     /// Training produced NaN or infinity.
     #[error(
         "training diverged: the {what} at step {step} (epoch {epoch}) is {value}; lower the learning rate or scale the data"

@@ -85,7 +85,7 @@ fn how_steps_are_grouped_into_submissions_changes_nothing() {
 
 /// What a product computes or changes.
 fn results(gpu: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs: &[Data]) -> Vec<Vec<u32>> {
-    let built = OpPlan::new(case, variant);
+    let built = OpPlan::new(case, variant).expect("a plan");
     let mut executor = pollster::block_on(GpuExecutor::load(gpu.clone(), built.plan.clone())).expect("loaded");
     for (&id, data) in built.inputs.iter().zip(inputs) {
         let Data::Float(data) = data else { panic!("floats") };

@@ -1,5 +1,5 @@
 //! Every kernel and every variant on the GPU against its CPU twin in f64, on awkward shapes, within the bounds of
-//! `common/bounds.rs`.
+//! `src/tune/bounds.rs`.
 
 mod common;
 
@@ -14,7 +14,7 @@ use anygrad::ops::sgd::Sgd;
 use anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropyGrad;
 use anygrad::ops::{KERNELS, Op, Operation, matmul, matmul::Matmul};
 use anygrad::plan::{PhaseId, storage_buffers};
-use common::bounds::bound;
+use anygrad::tune::bounds::Bounds;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use std::sync::Arc;
 /// Returns the number of tensors compared.
 fn compare(device: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs: &[Data]) -> usize {
     let name = format!("{:?} {} on {:?}", case.op, variant.name, case.inputs.iter().map(|i| &i.0).collect::<Vec<_>>());
-    let built = OpPlan::new(case, variant);
+    let built = OpPlan::new(case, variant).expect("a plan");
     let mut gpu = pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone()))
         .unwrap_or_else(|e| panic!("{name}: {e}"));
-    for (id, words) in contents(&built, inputs) {
+    for (id, words) in built.contents(inputs, &common::STATE) {
         gpu.write_words(id, &words).expect("contents");
     }
     gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
@@ -41,10 +41,10 @@ fn compare(device: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inpu
 /// The same for the CPU backend's form of the kernel in f32.
 fn compare_cpu(case: &Case, inputs: &[Data]) -> usize {
     let name = format!("{:?} on the CPU on {:?}", case.op, case.inputs.iter().map(|i| &i.0).collect::<Vec<_>>());
-    let built = OpPlan::new(case, &case.op.spec().variants[0]);
+    let built = OpPlan::new(case, &case.op.spec().variants[0]).expect("a plan");
     let is_float = |id| built.plan.value(id).dtype == DType::F32;
     let mut cpu = CpuExecutor::<f32>::new(built.plan.clone()).expect("memory");
-    for (id, words) in contents(&built, inputs) {
+    for (id, words) in built.contents(inputs, &common::STATE) {
         if is_float(id) {
             cpu.write(id, bytemuck::cast_slice(&words)).expect("contents");
         } else {
@@ -59,20 +59,6 @@ fn compare_cpu(case: &Case, inputs: &[Data]) -> usize {
             cpu.read_words(id).expect("words")
         }
     })
-}
-
-/// What the buffers hold before the run: the inputs, the run's state, and outputs that an element which the kernel
-/// forgets would show.
-fn contents(built: &OpPlan, inputs: &[Data]) -> Vec<(ValueId, Vec<u32>)> {
-    let words = |data: &Data| match data {
-        Data::Float(data) => bytemuck::cast_slice(data).to_vec(),
-        Data::Word(data) => data.clone(),
-    };
-    let mut contents: Vec<_> = built.inputs.iter().copied().zip(inputs.iter().map(words)).collect();
-    contents.extend(built.step_state.map(|state| (state, common::step_state().to_vec())));
-    let poison = |id| vec![0x4479_C000u32; built.plan.place(id).expect("placed").words];
-    contents.extend(built.outputs.iter().map(|&id| (id, poison(id))));
-    contents
 }
 
 /// Compares what was read from a device with the twin in f64.
@@ -97,6 +83,7 @@ fn hold_to_twin(
     }
     twin.run(PhaseId::FIRST, 1);
 
+    let bounds = Bounds::exact(case, inputs);
     let changed = built.changed_inputs();
     let mut compared = 0;
     let mut all: Vec<ValueId> = built.inputs.iter().chain(&built.outputs).copied().collect();
@@ -112,7 +99,7 @@ fn hold_to_twin(
             let is_result = built.outputs.contains(&id) || changed.contains(&id);
             let tensor = built.inputs.iter().chain(&built.outputs).position(|&other| other == id).expect("an operand");
             for i in 0..got.len() {
-                let bound = if is_result { bound(case, inputs, tensor, i, expected[i]) } else { 0.0 };
+                let bound = if is_result { bounds.of(tensor, i, expected[i]) } else { 0.0 };
                 let error = (f64::from(got[i]) - expected[i]).abs();
                 // Written so that NaN fails.
                 assert!(
@@ -332,7 +319,7 @@ fn what_lies_behind_a_row_does_not_reach_its_product() {
             let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
             let variants = case.op.spec().variants.iter();
             for variant in variants.filter(|v| device.target().can_run(v) && accepts(&case, &shapes, v)) {
-                let built = OpPlan::new(&case, variant);
+                let built = OpPlan::new(&case, variant).expect("a plan");
                 let mut gpu =
                     pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone())).expect("loaded");
                 for (&id, data) in built.inputs.iter().zip(&inputs) {

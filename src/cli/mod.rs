@@ -14,6 +14,8 @@ mod recipe;
 mod rows;
 mod task;
 mod train;
+mod tune;
+mod tuning;
 
 use anygrad::Error;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -33,7 +35,7 @@ struct Cli {
 enum Verb {
     /// Train a model; without arguments on the embedded handwritten digits.
     #[command(allow_negative_numbers = true)]
-    Train(Box<options::TrainOptions>),
+    Train(Box<train::TrainVerbOptions>),
     /// Loss, accuracy and confusion matrix of a model on data.
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
@@ -60,6 +62,11 @@ enum Verb {
     /// ReLU, cross-entropy, SGD 0.01, random rows resident on the device. Figures are medians over submissions.
     #[command(allow_negative_numbers = true)]
     Bench(Box<bench::BenchOptions>),
+    /// Measure the variants of each kernel on the shapes of a run, and keep the fastest for `--tune` of other verbs.
+    ///
+    /// Each variant is first compared with its definition on the shape; a wrong one is struck off and named. `default` is
+    /// what runs take without tuning. Shares are of the fastest in a second measurement, made after the choice.
+    Tune(Box<tune::TuneVerbOptions>),
     /// List the devices that can be used.
     Devices(devices::DevicesOptions),
 }
@@ -68,10 +75,11 @@ impl Verb {
     /// The config file that the verb is given.
     fn config(&self) -> Option<&Path> {
         match self {
-            Verb::Train(options) => options.config.as_deref(),
+            Verb::Train(options) => options.train.config.as_deref(),
             Verb::Gradcheck(options) => options.train.config.as_deref(),
             Verb::Explain(options) => options.train.config.as_deref(),
             Verb::Plan(options) => options.train.config.as_deref(),
+            Verb::Tune(options) => options.config.as_deref(),
             Verb::Eval(_) | Verb::Predict(_) | Verb::Bench(_) | Verb::Devices(_) => None,
         }
     }
@@ -92,6 +100,7 @@ pub fn run() -> ExitCode {
         Verb::Explain(mut options) => explain::run(&mut options),
         Verb::Plan(options) => plan::run(&options),
         Verb::Bench(options) => bench::run(&options),
+        Verb::Tune(options) => tune::run(&options),
         Verb::Devices(options) => devices::run(&options),
     };
     match outcome {

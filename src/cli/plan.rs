@@ -4,6 +4,7 @@ use super::options::{Format, TrainOptions};
 use super::output::{print_line, thousands};
 use super::task::Task;
 use super::train::{choose, trainer};
+use super::tuning::VariantOptions;
 use anygrad::Result;
 use anygrad::backend::{Choice, Device};
 use anygrad::graph::{Role, Value};
@@ -18,6 +19,8 @@ use serde_json::json;
 pub struct PlanOptions {
     #[command(flatten)]
     pub train: TrainOptions,
+    #[command(flatten)]
+    variants: VariantOptions,
     /// Show the plan of one kernel for each op, as the ops are differentiated
     #[arg(long)]
     no_fusion: bool,
@@ -32,6 +35,8 @@ pub fn run(options: &PlanOptions) -> Result<()> {
     let choice = choose(&recipe, &model, &loss, &data)?;
     let held_out = data.validation.as_ref().unwrap_or(&data.test);
     let trainer = trainer(&recipe, model.clone(), &loss).on(choice.device.clone()).fuse(!options.no_fusion);
+    let variants = options.variants.choose(&choice.device, || trainer.plan(&data.train, Some(held_out)))?;
+    let trainer = trainer.variants(variants);
     let forecast = trainer.forecast(&data.train, Some(held_out))?;
     match options.train.format {
         Format::Json => print_json(&forecast, &choice, options.no_fusion),

@@ -4,26 +4,55 @@ use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
 use super::recipe::Recipe;
 use super::task::Task;
+use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split, Targets};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::train::{History, Model, RunFolder, Trainer};
+use anygrad::tune::Variants;
 use anygrad::{Error, Result};
+use clap::Args;
 use serde_json::json;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+/// The flags of `train`.
+#[derive(Debug, Args)]
+pub struct TrainVerbOptions {
+    #[command(flatten)]
+    pub train: TrainOptions,
+    #[command(flatten)]
+    variants: VariantOptions,
+}
+
 /// Trains, evaluates, writes the run folder.
-pub fn run(options: &TrainOptions) -> Result<()> {
+pub fn run(TrainVerbOptions { train: options, variants }: &TrainVerbOptions) -> Result<()> {
     let Task { recipe, data, model, loss } = Task::new(options)?;
     let choice = choose(&recipe, &model, &loss, &data)?;
     announce(&recipe, &model, &data, &choice);
+    let trainer = trainer(&recipe, model.clone(), &loss).on(choice.device.clone());
+    let held_out = data.validation.as_ref().unwrap_or(&data.test);
+    let plan = |trainer: &Trainer| trainer.plan(&data.train, Some(held_out));
+    let chosen = variants.choose(&choice.device, || plan(&trainer))?;
+    let trainer = trainer.variants(chosen);
+    // On the CPU there is nothing to record.
+    let records = variants.any() && matches!(choice.device, Device::Gpu(_));
+    let used = if records { Some(Variants::of(&plan(&trainer)?)) } else { None };
 
-    let folder = RunFolder::create(options.out.as_deref(), &run_name(&recipe.data.source))?;
+    let mut folder = RunFolder::create(options.out.as_deref(), &run_name(&recipe.data.source))?;
     let config = toml::to_string(&recipe).map_err(|e| Error::option("config", "", &e.to_string()))?;
     folder.write("config.toml", &config)?;
     folder.write("environment.json", &format!("{:#}\n", environment(&choice)))?;
+    if let Some(used) = used {
+        folder.write("variants.json", &used.to_json())?;
+        let entries: serde_json::Map<_, _> = used.iter().map(|(key, name)| (key.into(), name.into())).collect();
+        let object = json!({ "event": "variants", "variants": entries });
+        folder.append_metrics(&object.to_string())?;
+        if options.format == Format::Json {
+            print_line(&object.to_string());
+        }
+    }
 
     let sink = Arc::new(Mutex::new(Sink {
         progress: Progress::new(options.format, recipe.train.epochs),
@@ -31,9 +60,7 @@ pub fn run(options: &TrainOptions) -> Result<()> {
         failure: None,
     }));
     let observed = sink.clone();
-    let mut trainer = trainer(&recipe, model.clone(), &loss)
-        .on(choice.device.clone())
-        .observe(move |event| lock(&observed).take(event));
+    let mut trainer = trainer.observe(move |event| lock(&observed).take(event));
     let start = Instant::now();
     let outcome = trainer.fit_blocking(&data);
     let seconds = start.elapsed().as_secs_f64();

@@ -44,6 +44,20 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same plan with variants that `choose` names, by phase and dispatch: buffers and parameters stay.
+    ///
+    /// # Errors
+    /// What `choose` returns.
+    pub fn choose_again(mut self, choose: impl Fn(&str, &Dispatch) -> Result<&'static Variant>) -> Result<Plan> {
+        for phase in &mut self.phases {
+            for dispatch in &mut phase.dispatches {
+                dispatch.variant = choose(&phase.name, dispatch)?;
+                dispatch.workgroups = dispatch.op.workgroups(&dispatch.params, dispatch.variant);
+            }
+        }
+        Ok(self)
+    }
+
     fn dispatch(
         &self,
         node: &Node,

@@ -3,11 +3,10 @@
 use super::model::{Model, Target};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
+use crate::files::write_whole;
 use crate::nn::{ClassWeights, Fnv, Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Write;
 use std::path::Path;
 
 /// Key of the JSON entry in the file's metadata.
@@ -176,29 +175,4 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
         return Err(format!("its features do not fit its input of {width}"));
     }
     Ok(())
-}
-
-/// Writes a file whole or not at all, and waits until it is on the disk.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let name = path.file_name().map_or("model".into(), |n| n.to_string_lossy().into_owned());
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)?;
-        // The rename itself is safe only once the folder is on the disk; not every system can open a folder.
-        if let Ok(folder) = File::open(folder) {
-            let _ = folder.sync_all();
-        }
-        Ok(())
-    };
-    write().map_err(|e| {
-        let _ = std::fs::remove_file(&temporary);
-        Error::io("write", path, e)
-    })
 }

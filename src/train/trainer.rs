@@ -14,6 +14,7 @@ use crate::nn::{Form, Loss, Sequential, Tensor};
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::plan::Plan;
+use crate::tune::Variants;
 
 /// Trains a model.
 ///
@@ -39,6 +40,7 @@ pub struct Trainer {
     pub(super) shuffle: bool,
     pub(super) drop_last: bool,
     pub(super) fuse: bool,
+    pub(super) variants: Variants,
     pub(super) device: Device,
     pub(super) initial: Option<Vec<Tensor>>,
     pub(super) observer: Box<dyn FnMut(&Event) + Send>,
@@ -66,6 +68,7 @@ impl Trainer {
             shuffle: true,
             drop_last: false,
             fuse: true,
+            variants: Variants::default(),
             device: Device::Cpu,
             initial: None,
             observer: Box::new(|_| {}),
@@ -158,6 +161,13 @@ impl Trainer {
         self
     }
 
+    /// Which variants of kernels to take, as [`tune`](crate::tune::tune) found them or a run recorded them; the others as
+    /// without.
+    pub fn variants(mut self, variants: Variants) -> Trainer {
+        self.variants = variants;
+        self
+    }
+
     /// The device to train on.
     pub fn on(mut self, device: Device) -> Trainer {
         self.device = device;
@@ -202,7 +212,7 @@ impl Trainer {
     /// The plan of a run on `data` for this trainer's device.
     ///
     /// # Errors
-    /// If model, loss, optimizer and data do not fit together.
+    /// If model, loss, optimizer and data do not fit together; as [`Variants::apply`].
     pub fn plan(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Plan> {
         self.lower(&self.program(train, test)?)
     }
@@ -210,7 +220,9 @@ impl Trainer {
     /// The plan of a program for this trainer's device.
     pub(super) fn lower(&self, program: &Program) -> Result<Plan> {
         let target = self.device.target();
-        if self.fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) }
+        let plan =
+            if self.fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
+        self.variants.apply(plan?, &target)
     }
 
     /// What one training step on `data` costs.

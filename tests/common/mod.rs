@@ -1,15 +1,13 @@
 //! What several test files share: the device under test, random values, one op as a plan, counts of comparisons.
 #![allow(dead_code)]
 
-pub mod bounds;
 #[cfg(feature = "cli")]
 pub mod program;
 
 use anygrad::backend::gpu::{Adapter, GpuDevice, Granted, adapters};
-use anygrad::graph::{DType, Graph, Role, Shape, ValueId};
-use anygrad::kernel::{Access, Binding, Element, Variant};
+use anygrad::graph::{DType, Shape};
+use anygrad::kernel::StepState;
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
-use anygrad::ops::{Op, Operation};
 use anygrad::ops::{
     adagrad::Adagrad, adam::Adam, add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows,
     class_weights::ClassWeights, classification_step::ClassificationStep, clip::*, column_sum::ColumnSum,
@@ -19,8 +17,9 @@ use anygrad::ops::{
     rmsprop::RmsProp, scale::Scale, set_learning_rate::SetLearningRate, sgd::Sgd, shuffle::Shuffle,
     softmax_cross_entropy::*,
 };
-use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
+#[allow(unused_imports)]
+pub use anygrad::tune::case::{Case, Data, OpPlan, Values};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,53 +66,9 @@ pub fn report_comparisons(test: &str, count: usize) {
     }
 }
 
-/// What kind of numbers to fill a tensor with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Values {
-    /// Uniform in [−1, 1).
-    Unit,
-    /// Signed magnitudes from 10⁻³ to 10³, log-uniform.
-    Wide,
-    /// Whole numbers from −4 to 4: products and short sums are exact.
-    Whole,
-    /// Zero.
-    Zero,
-}
-
-impl Values {
-    pub const ALL: [Values; 4] = [Values::Unit, Values::Wide, Values::Whole, Values::Zero];
-
-    pub fn draw(self, stream: &mut Stream, count: usize) -> Vec<f32> {
-        (0..count)
-            .map(|_| {
-                let u = stream.next_unit() * 2.0 - 1.0;
-                match self {
-                    Values::Unit => u,
-                    Values::Wide => u.signum() * 10f32.powf(stream.next_unit() * 6.0 - 3.0),
-                    Values::Whole => (u * 4.5).trunc(),
-                    Values::Zero => 0.0,
-                }
-            })
-            .collect()
-    }
-}
-
 /// A stream of test values.
 pub fn stream(id: u32) -> Stream {
     Stream::new(stream_key(0x7e57, Purpose::Synthetic, id))
-}
-
-/// One op with the shapes of its inputs.
-#[derive(Clone, Debug)]
-pub struct Case {
-    pub op: Op,
-    pub inputs: Vec<(Shape, DType)>,
-}
-
-impl Case {
-    pub fn new<const N: usize>(op: impl Into<Op>, inputs: [(Shape, DType); N]) -> Case {
-        Case { op: op.into(), inputs: inputs.to_vec() }
-    }
 }
 
 pub fn f(shape: impl Into<Shape>) -> (Shape, DType) {
@@ -237,78 +192,14 @@ fn adagrad() -> Adagrad {
     Adagrad { rate_decay: 0.1, epsilon: 1e-10, weight_decay: 0.01 }
 }
 
-/// A plan of one op with the given variant: inputs and outputs are kept, so that both can be read back.
-pub struct OpPlan {
-    pub plan: Plan,
-    pub inputs: Vec<ValueId>,
-    pub outputs: Vec<ValueId>,
-    pub step_state: Option<ValueId>,
-}
-
-impl OpPlan {
-    pub fn new(case: &Case, variant: &'static Variant) -> OpPlan {
-        let mut graph = Graph::new();
-        let takes_state = case.op.spec().bindings.contains(&Binding::STEP_MUT);
-        let declare = |(i, (shape, dtype)): (usize, &(Shape, DType))| {
-            if i == 0 && takes_state {
-                return graph.step_state();
-            }
-            graph.declare(format!("input {i}"), shape, *dtype, Role::State)
-        };
-        let inputs: Vec<ValueId> = case.inputs.iter().enumerate().map(declare).collect();
-        let outputs = graph.apply_all(case.op.clone(), &inputs).expect("the case is valid");
-        outputs.iter().for_each(|&id| graph.set_role(id, Role::Output));
-        let step_state = graph.declared_step_state();
-        let plan = Plan::with_variants(graph, |_, _, _| variant).expect("the plan is valid");
-        OpPlan { plan, inputs, outputs, step_state }
-    }
-
-    /// Which of the inputs the op changes in place.
-    pub fn changed_inputs(&self) -> Vec<ValueId> {
-        let dispatch = &self.plan.phases()[0].dispatches[0];
-        let written = dispatch.buffers.iter().filter(|b| b.access == Access::Write).map(|b| b.value);
-        written.filter(|id| self.inputs.contains(id)).collect()
-    }
-}
-
-/// Contents of one tensor.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Data {
-    Float(Vec<f32>),
-    Word(Vec<u32>),
-}
-
-/// Inputs that suit the case: labels below the number of classes, row numbers below the number of rows.
+/// Inputs that suit the case.
 pub fn draw_inputs(case: &Case, values: Values, stream: &mut Stream) -> Vec<Data> {
-    let bindings: Vec<&Binding> = case.op.spec().bindings.iter().filter(|b| b.access != Access::Uniform).collect();
-    let rows = case.inputs[0].0.dims()[0];
-    let logits = if matches!(case.op, Op::ClassificationStep(_)) { 1 } else { 0 };
-    let classes = case.inputs[logits].0.dims().get(1).copied().unwrap_or(10);
-    let below = |stream: &mut Stream, n: usize| (stream.next_unit() * n as f32) as u32;
-    case.inputs
-        .iter()
-        .zip(bindings)
-        .map(|((shape, dtype), binding)| match (dtype, binding.element, binding.name) {
-            // Sums of squares are not negative; away from 0, so that a quotient by their root has a bounded error.
-            (DType::F32, _, "second" | "squares" | "divisor") => {
-                Data::Float(values.draw(stream, shape.elements()).iter().map(|x| x.abs() + 0.01).collect())
-            }
-            (DType::F32, _, _) => Data::Float(values.draw(stream, shape.elements())),
-            (_, Element::StepState, _) => Data::Word(step_state().to_vec()),
-            (DType::U8, _, _) => {
-                Data::Word((0..DType::U8.words(shape.elements())).map(|_| below(stream, 1 << 24) * 251).collect())
-            }
-            (_, _, "order") if logits == 1 => {
-                Data::Word((0..shape.elements()).map(|_| below(stream, shape.elements())).collect())
-            }
-            (_, _, "order") => Data::Word((0..shape.elements()).map(|_| below(stream, rows)).collect()),
-            _ => Data::Word((0..shape.elements()).map(|_| below(stream, classes)).collect()),
-        })
-        .collect()
+    case.draw(values, &STATE, stream)
 }
 
 /// The run's state in single-op tests: in mid-run, third row of the epoch.
+pub const STATE: StepState = StepState { step: 3, epoch: 2, batch_start: 2, slot: 9, learning_rate: 0.05 };
+
 pub fn step_state() -> [u32; 5] {
-    let state = anygrad::kernel::StepState { step: 3, epoch: 2, batch_start: 2, slot: 9, learning_rate: 0.05 };
-    state.words()
+    STATE.words()
 }

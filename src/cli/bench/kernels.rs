@@ -1,6 +1,6 @@
 //! Times each kernel of a training step, and sets it against what the device reaches at best.
 
-use super::measure::median;
+use super::measure::{Budget, median};
 use super::nets::Net;
 use anygrad::Result;
 use anygrad::backend::gpu::Granted;
@@ -12,6 +12,7 @@ use anygrad::ops::{Op, column_sum::ColumnSum, elementwise::Elementwise, matmul::
 use anygrad::optim::{Clipping, Optimizer, Sgd};
 use anygrad::plan::{PhaseId, Plan};
 use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use anygrad::tune::Variants;
 use anygrad::{Error, nn::Loss, ops::penalty::Penalty};
 use pollster::block_on;
 use std::sync::Arc;
@@ -79,9 +80,15 @@ pub fn timed(device: &Device) -> Result<Device> {
 }
 
 /// Times the kernels of a step.
-pub fn kernel_times(net: &Net, device: &Device, fuse: bool, seconds: f64) -> Result<(Vec<KernelTime>, Method)> {
+pub fn kernel_times(
+    net: &Net,
+    device: &Device,
+    budget: &Budget,
+    variants: &Variants,
+) -> Result<(Vec<KernelTime>, Method)> {
+    let seconds = budget.seconds;
     let data = net.data(net.batches())?;
-    let (program, mut executor) = load(net, device, fuse, &data)?;
+    let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
     let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
     let (begin, train) = (phase("begin_epoch")?, phase("train")?);
     let count = executor.plan().phases()[train.index()].dispatches.len();
@@ -160,7 +167,7 @@ fn repeated(
 }
 
 /// A program with its rows and weights on the device, before the first step.
-fn load(net: &Net, device: &Device, fuse: bool, data: &Dataset) -> Result<(Program, Executor)> {
+fn load(net: &Net, device: &Device, fuse: bool, variants: &Variants, data: &Dataset) -> Result<(Program, Executor)> {
     let model = net.model();
     let optimizer: Optimizer = Sgd::new(0.01).into();
     let program = Program::build(&ProgramSpec {
@@ -179,7 +186,7 @@ fn load(net: &Net, device: &Device, fuse: bool, data: &Dataset) -> Result<(Progr
     })?;
     let target = device.target();
     let plan = if fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
-    let mut executor = block_on(device.load(plan?))?;
+    let mut executor = block_on(device.load(variants.apply(plan?, &target)?))?;
     for (&value, tensor) in program.parameters.iter().zip(model.initialize(0)?) {
         executor.write(value, &tensor.data)?;
     }

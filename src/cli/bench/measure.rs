@@ -1,10 +1,12 @@
 //! Times training steps: the loop of a real run, observed submission by submission.
 
+use super::super::tuning::TuneOptions;
 use super::nets::Net;
 use anygrad::Result;
 use anygrad::backend::{Device, Request};
 use anygrad::data::Dataset;
 use anygrad::train::{Event, History, Trainer};
+use anygrad::tune::Variants;
 use pollster::block_on;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -35,6 +37,8 @@ pub struct Measured {
     /// From opening the device until the first step is done.
     pub first_step_seconds: f64,
     pub flops_per_step: u64,
+    /// The variants that tuning chose, if it was asked.
+    pub variants: Variants,
 }
 
 impl Measured {
@@ -48,9 +52,16 @@ impl Measured {
 }
 
 /// Opens the device anew, takes one step, then as many as the budget allows.
-pub fn measure(net: &Net, request: &Request, budget: &Budget) -> Result<(Measured, Device)> {
+pub fn measure(net: &Net, request: &Request, budget: &Budget, tuning: &TuneOptions) -> Result<(Measured, Device)> {
     let (device, first_step_seconds) = first_step(net, request, budget)?;
-    Ok((steady(net, &device, budget, first_step_seconds)?, device))
+    let variants = variants(net, &device, budget, tuning)?;
+    Ok((steady(net, &device, budget, &variants, first_step_seconds)?, device))
+}
+
+/// The variants that tuning finds for a net, if it is asked for.
+pub fn variants(net: &Net, device: &Device, budget: &Budget, tuning: &TuneOptions) -> Result<Variants> {
+    let trainer = net.trainer().fuse(budget.fuse).on(device.clone());
+    tuning.choose(device, || trainer.plan(&net.data(net.batches())?, None))
 }
 
 /// Opens the device and takes one step. Compiling kernels and uploading a batch are part of it.
@@ -66,10 +77,16 @@ fn first_step(net: &Net, request: &Request, budget: &Budget) -> Result<(Device, 
 }
 
 /// Steps on an open device, once it is warm.
-pub fn steady(net: &Net, device: &Device, budget: &Budget, first_step_seconds: f64) -> Result<Measured> {
+pub fn steady(
+    net: &Net,
+    device: &Device,
+    budget: &Budget,
+    variants: &Variants,
+    first_step_seconds: f64,
+) -> Result<Measured> {
     let batches = budget.steps.map_or(net.batches(), |steps| net.batches().min(steps.max(1) as usize));
     let data = net.data(batches)?;
-    let trainer = || net.trainer().fuse(budget.fuse).on(device.clone());
+    let trainer = || net.trainer().fuse(budget.fuse).variants(variants.clone()).on(device.clone());
     let flops_per_step = trainer().forecast(&data, None)?.step().flops();
     let (_, marks) = observed(trainer().epochs(1), &data)?;
     let epochs = match budget.steps {
@@ -94,6 +111,7 @@ pub fn steady(net: &Net, device: &Device, budget: &Budget, first_step_seconds: f
         steps_per_submit: steps as f64 / history.submissions.max(1) as f64,
         first_step_seconds,
         flops_per_step,
+        variants: variants.clone(),
     })
 }
 

@@ -2,12 +2,13 @@
 
 mod kernels;
 mod measure;
-mod nets;
+pub mod nets;
 mod plot;
 mod scaling;
 
 use super::options::Format;
 use super::output::{note, print_line, thousands};
+use super::tuning::TuneOptions;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::{Error, Result};
 use clap::Args;
@@ -40,7 +41,7 @@ pub struct BenchOptions {
     #[arg(long)]
     kernels: bool,
     /// Measure time per row against batch 1…4096, width 16…2048 and depth 1…16 instead
-    #[arg(long, conflicts_with_all = ["nets", "kernels"])]
+    #[arg(long, conflicts_with_all = ["nets", "kernels", "tune"])]
     scaling: bool,
     /// With --scaling: leave out batches, widths and depths above N
     #[arg(long, value_name = "N", requires = "scaling")]
@@ -48,6 +49,8 @@ pub struct BenchOptions {
     /// Use one kernel for each op
     #[arg(long)]
     no_fusion: bool,
+    #[command(flatten)]
+    tuning: TuneOptions,
     /// Draw the results
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
@@ -88,7 +91,7 @@ impl Devices {
     }
 }
 
-fn parse_seconds(text: &str) -> Result<f64, String> {
+pub fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
     seconds.ok_or_else(|| "give a number from 0.01 to 3600".into())
 }
@@ -127,7 +130,7 @@ fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<
                 note(&format!("{net} at batch {} takes long on a software adapter: name it with --nets", net.batch));
                 continue;
             }
-            match measure::measure(net, &request, budget) {
+            match measure::measure(net, &request, budget, &options.tuning) {
                 Ok((one, device)) => {
                     report.add(bench_object(&one), &bench_line(&one));
                     measured.push(one);
@@ -143,7 +146,7 @@ fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<
         if let (true, Some(device)) = (options.kernels, open) {
             let most = measured.last().is_some_and(|m| m.is_software);
             let nets = chosen.iter().enumerate().filter(|(i, _)| options.nets.is_some() || *i < 3 || !most);
-            time_kernels(&nets.map(|(_, net)| net).collect::<Vec<_>>(), &device, budget, report)?;
+            time_kernels(&nets.map(|(_, net)| net).collect::<Vec<_>>(), &device, budget, &options.tuning, report)?;
         }
     }
     match &options.plot {
@@ -152,7 +155,13 @@ fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<
     }
 }
 
-fn time_kernels(nets: &[&Net], device: &Device, budget: &Budget, report: &mut Report) -> Result<()> {
+fn time_kernels(
+    nets: &[&Net],
+    device: &Device,
+    budget: &Budget,
+    tuning: &TuneOptions,
+    report: &mut Report,
+) -> Result<()> {
     let device = kernels::timed(device)?;
     let roofline = kernels::roofline(&device, budget.seconds)?;
     let name = device.device_name();
@@ -165,7 +174,8 @@ fn time_kernels(nets: &[&Net], device: &Device, budget: &Budget, report: &mut Re
     let line = format!("{name}: at best {:.1} GFLOP/s, {:.1} GB/s", roofline.gflops, roofline.gb_per_second);
     report.add(object, &format!("\n{line}"));
     for net in nets {
-        let (times, method) = kernels::kernel_times(net, &device, budget.fuse, budget.seconds)?;
+        let variants = measure::variants(net, &device, budget, tuning)?;
+        let (times, method) = kernels::kernel_times(net, &device, budget, &variants)?;
         report.text(&format!("\n{net} at batch {}, kernels of a step by {}", net.batch, method.name()));
         report.text(&format!(
             "{:>4}  {:<34} {:>10} {:>10} {:>10} {:>9}",
@@ -244,12 +254,12 @@ impl Report {
 }
 
 /// Four significant digits: no measurement is better.
-fn rounded(x: f64) -> f64 {
+pub fn rounded(x: f64) -> f64 {
     format!("{x:.3e}").parse().unwrap_or(x)
 }
 
 fn bench_object(m: &Measured) -> Value {
-    json!({
+    let mut object = json!({
         "event": "bench",
         "net": m.net.to_string(),
         "batch": m.net.batch,
@@ -262,7 +272,11 @@ fn bench_object(m: &Measured) -> Value {
         "gflops": rounded(m.gflops()),
         "backend": m.backend,
         "steps": m.steps,
-    })
+    });
+    if !m.variants.is_empty() {
+        object["variants"] = m.variants.iter().map(|(key, name)| (key.to_string(), Value::from(name))).collect();
+    }
+    object
 }
 
 fn heading() -> String {

@@ -4,6 +4,7 @@ use super::measure::{Budget, Measured, steady};
 use super::nets::Net;
 use anygrad::Result;
 use anygrad::backend::Device;
+use anygrad::tune::Variants;
 
 /// What grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,6 @@ impl Point {
 
 /// Measures one point on an open device.
 pub fn point(axis: Axis, value: usize, device: &Device, budget: &Budget) -> Result<Point> {
-    let measured = steady(&axis.net(value), device, budget, 0.0)?;
+    let measured = steady(&axis.net(value), device, budget, &Variants::default(), 0.0)?;
     Ok(Point { axis, value, device: device.device_name(), measured })
 }

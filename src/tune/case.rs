@@ -1,0 +1,192 @@
+//! One op on one set of shapes: its plan by itself, and random inputs that suit it. The autotuner and the tests of the
+//! kernels measure and compare such cases.
+
+use crate::error::Result;
+use crate::graph::{DType, Graph, Node, Role, Shape, ValueId};
+use crate::kernel::{Access, Binding, Element, StepState, Variant};
+use crate::ops::{Op, Operation};
+use crate::plan::Plan;
+use crate::random::Stream;
+
+/// Rows of a dataset beyond which a batch is gathered from a part of it: the dispatch is the same.
+const MOST_ROWS: usize = 4096;
+
+/// One op with the shapes of its inputs.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The op.
+    pub op: Op,
+    /// Shape and element type of each input.
+    pub inputs: Vec<(Shape, DType)>,
+}
+
+impl Case {
+    /// An op on inputs.
+    pub fn new<const N: usize>(op: impl Into<Op>, inputs: [(Shape, DType); N]) -> Case {
+        Case { op: op.into(), inputs: inputs.to_vec() }
+    }
+
+    /// The op of a node on the shapes that it has there.
+    pub fn of(graph: &Graph, node: &Node) -> Case {
+        let values = node.inputs.iter().map(|&id| graph.value(id));
+        let mut inputs: Vec<(Shape, DType)> = values.map(|value| (value.shape.clone(), value.dtype)).collect();
+        if let Op::Gather(_) = node.op {
+            let batch = node.outputs.first().and_then(|&id| graph.shape(id).dims().first().copied()).unwrap_or(1);
+            for (shape, _) in &mut inputs {
+                *shape = match *shape.dims() {
+                    [rows] => [rows.min(batch.max(MOST_ROWS))].into(),
+                    [rows, columns] => [rows.min(batch.max(MOST_ROWS)), columns].into(),
+                    _ => shape.clone(),
+                };
+            }
+        }
+        Case { op: node.op.clone(), inputs }
+    }
+
+    /// The position of the run's state among the inputs, if the op moves it on.
+    fn state_input(&self) -> Option<usize> {
+        self.op.spec().bindings.contains(&Binding::STEP_MUT).then_some(0)
+    }
+
+    /// Declares the inputs in a graph.
+    pub(super) fn declare(&self, graph: &mut Graph) -> Vec<ValueId> {
+        let mut declare = |(i, (shape, dtype)): (usize, &(Shape, DType))| {
+            if self.state_input() == Some(i) {
+                return graph.step_state();
+            }
+            graph.declare(format!("input {i}"), shape.clone(), *dtype, Role::State)
+        };
+        self.inputs.iter().enumerate().map(&mut declare).collect()
+    }
+
+    /// Inputs that suit the op: labels below the number of classes, row numbers below the number of rows.
+    pub fn draw(&self, values: Values, state: &StepState, stream: &mut Stream) -> Vec<Data> {
+        let bindings: Vec<&Binding> = self.op.spec().bindings.iter().filter(|b| b.access != Access::Uniform).collect();
+        let rows = self.inputs[0].0.dims()[0];
+        let logits = if matches!(self.op, Op::ClassificationStep(_)) { 1 } else { 0 };
+        let classes = self.inputs[logits].0.dims().get(1).copied().unwrap_or(10);
+        let below = |stream: &mut Stream, n: usize| (stream.next_unit() * n as f32) as u32;
+        self.inputs
+            .iter()
+            .zip(bindings)
+            .map(|((shape, dtype), binding)| match (dtype, binding.element, binding.name) {
+                // Sums of squares are not negative; away from 0, so that a quotient by their root has a bounded error.
+                (DType::F32, _, "second" | "squares" | "divisor") => {
+                    Data::Float(values.draw(stream, shape.elements()).iter().map(|x| x.abs() + 0.01).collect())
+                }
+                (DType::F32, _, _) => Data::Float(values.draw(stream, shape.elements())),
+                (_, Element::StepState, _) => Data::Word(state.words().to_vec()),
+                (DType::U8, _, _) => {
+                    Data::Word((0..DType::U8.words(shape.elements())).map(|_| below(stream, 1 << 24) * 251).collect())
+                }
+                (_, _, "order") if logits == 1 => {
+                    Data::Word((0..shape.elements()).map(|_| below(stream, shape.elements())).collect())
+                }
+                (_, _, "order") => Data::Word((0..shape.elements()).map(|_| below(stream, rows)).collect()),
+                _ => Data::Word((0..shape.elements()).map(|_| below(stream, classes)).collect()),
+            })
+            .collect()
+    }
+}
+
+/// What kind of numbers to fill a tensor with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Values {
+    /// Uniform in [−1, 1).
+    Unit,
+    /// Signed magnitudes from 10⁻³ to 10³, log-uniform.
+    Wide,
+    /// Whole numbers from −4 to 4: products and short sums are exact.
+    Whole,
+    /// Zero.
+    Zero,
+}
+
+impl Values {
+    /// All kinds.
+    pub const ALL: [Values; 4] = [Values::Unit, Values::Wide, Values::Whole, Values::Zero];
+
+    /// So many numbers.
+    pub fn draw(self, stream: &mut Stream, count: usize) -> Vec<f32> {
+        (0..count)
+            .map(|_| {
+                let u = stream.next_unit() * 2.0 - 1.0;
+                match self {
+                    Values::Unit => u,
+                    Values::Wide => u.signum() * 10f32.powf(stream.next_unit() * 6.0 - 3.0),
+                    Values::Whole => (u * 4.5).trunc(),
+                    Values::Zero => 0.0,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Contents of one tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// Floats.
+    Float(Vec<f32>),
+    /// Words or packed bytes.
+    Word(Vec<u32>),
+}
+
+impl Data {
+    /// The 32-bit words.
+    pub fn words(&self) -> &[u32] {
+        match self {
+            Data::Float(data) => bytemuck::cast_slice(data),
+            Data::Word(data) => data,
+        }
+    }
+}
+
+/// A plan of one op with the given variant: inputs and outputs are kept, so that both can be read back.
+#[derive(Debug)]
+pub struct OpPlan {
+    /// The plan: one phase of one dispatch.
+    pub plan: Plan,
+    /// The inputs.
+    pub inputs: Vec<ValueId>,
+    /// The outputs.
+    pub outputs: Vec<ValueId>,
+    /// The run's state, if the op asks for it.
+    pub step_state: Option<ValueId>,
+}
+
+impl OpPlan {
+    /// The plan of a case.
+    ///
+    /// # Errors
+    /// As [`Graph::apply_all`] and [`Plan::with_variants`].
+    pub fn new(case: &Case, variant: &'static Variant) -> Result<OpPlan> {
+        let mut graph = Graph::new();
+        let inputs = case.declare(&mut graph);
+        let outputs = graph.apply_all(case.op.clone(), &inputs)?;
+        outputs.iter().for_each(|&id| graph.set_role(id, Role::Output));
+        let step_state = graph.declared_step_state();
+        let plan = Plan::with_variants(graph, |_, _, _| variant)?;
+        Ok(OpPlan { plan, inputs, outputs, step_state })
+    }
+
+    /// Which of the inputs the op changes in place.
+    pub fn changed_inputs(&self) -> Vec<ValueId> {
+        let dispatch = &self.plan.phases()[0].dispatches[0];
+        let written = dispatch.buffers.iter().filter(|b| b.access == Access::Write).map(|b| b.value);
+        written.filter(|id| self.inputs.contains(id)).collect()
+    }
+
+    /// What the buffers hold before a run: the inputs, the run's state, and outputs in which an element that the kernel
+    /// forgets shows.
+    pub fn contents(&self, inputs: &[Data], state: &StepState) -> Vec<(ValueId, Vec<u32>)> {
+        let mut contents: Vec<_> =
+            self.inputs.iter().copied().zip(inputs.iter().map(|data| data.words().to_vec())).collect();
+        contents.extend(self.step_state.map(|id| (id, state.words().to_vec())));
+        let poison = |id| self.plan.place(id).map(|place| (id, vec![POISON; place.words]));
+        contents.extend(self.outputs.iter().filter_map(|&id| poison(id)));
+        contents
+    }
+}
+
+/// The bits of 999, which no result is by chance.
+const POISON: u32 = 0x4479_C000;

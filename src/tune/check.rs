@@ -1,0 +1,143 @@
+//! Whether a variant computes what the twin does, on the exact shape and on two kinds of numbers: any, within derived
+//! bounds, and whole ones, whose products must be exact, so that a single term too few or too many shows.
+
+use super::bounds::Bounds;
+use super::case::{Case, Data, OpPlan, Values};
+use crate::backend::cpu::CpuExecutor;
+use crate::backend::gpu::{GpuDevice, GpuExecutor};
+use crate::error::Result;
+use crate::graph::{DType, ValueId};
+use crate::kernel::{StepState, Twinned, Variant};
+use crate::ops::Operation;
+use crate::plan::PhaseId;
+use crate::random::{Purpose, Stream, stream_key};
+use std::sync::Arc;
+
+/// The run's state during a check: in mid-run, at the start of the rows.
+pub(super) const STATE: StepState = StepState { step: 3, epoch: 2, batch_start: 0, slot: 0, learning_rate: 0.05 };
+
+/// What a case must come to on one draw of inputs.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub inputs: Vec<Data>,
+    tensors: Vec<Tensor>,
+}
+
+#[derive(Debug)]
+struct Tensor {
+    id: ValueId,
+    name: String,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// These bits.
+    Words(Vec<u32>),
+    /// These numbers, each within its bound.
+    Floats(Vec<(f64, f64)>),
+}
+
+impl Expected {
+    /// Draws inputs and asks the twin.
+    pub fn new(case: &Case, values: Values) -> Result<Expected> {
+        let mut stream = Stream::new(stream_key(0, Purpose::Synthetic, values as u32));
+        let inputs = case.draw(values, &STATE, &mut stream);
+        let built = OpPlan::new(case, &case.op.spec().variants[0])?;
+        let bounds = Bounds::quick(case, &inputs);
+        let twin = if bounds.takes_fast_twin() {
+            twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, &inputs)?
+        } else {
+            twin(CpuExecutor::<f64>::new(built.plan.clone())?.reference(), &built, &inputs)?
+        };
+        let changed = built.changed_inputs();
+        let mut tensors = Vec::new();
+        for (position, (id, result)) in twin.into_iter().enumerate() {
+            let given = inputs.get(position).filter(|_| !changed.contains(&id));
+            let content = match (given, result) {
+                (Some(given), _) => Content::Words(given.words().to_vec()),
+                (None, Twin::Words(words)) => Content::Words(words),
+                (None, Twin::Floats(floats)) => {
+                    let bounded = floats.into_iter().enumerate().map(|(i, x)| (x, bounds.of(position, i, x)));
+                    Content::Floats(bounded.collect())
+                }
+            };
+            let name = match position.checked_sub(inputs.len()) {
+                Some(output) => format!("output {output}"),
+                None => format!("input {position}"),
+            };
+            tensors.push(Tensor { id, name, content });
+        }
+        Ok(Expected { inputs, tensors })
+    }
+
+    /// The first element that a variant gets wrong, in words; `None` if all are right.
+    pub async fn deviation(
+        &self,
+        device: &Arc<GpuDevice>,
+        case: &Case,
+        variant: &'static Variant,
+    ) -> Result<Option<String>> {
+        let built = OpPlan::new(case, variant)?;
+        let contents = built.contents(&self.inputs, &STATE);
+        let mut gpu = GpuExecutor::load(device.clone(), built.plan).await?;
+        for (id, words) in contents {
+            gpu.write_words(id, &words)?;
+        }
+        gpu.submit(&[(PhaseId::FIRST, 1)])?;
+        for tensor in &self.tensors {
+            let read = gpu.start_read(tensor.id).await?;
+            if let Some(deviation) = tensor.deviation(&gpu.finish_read(read).await?) {
+                return Ok(Some(deviation));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Tensor {
+    fn deviation(&self, got: &[u32]) -> Option<String> {
+        match &self.content {
+            Content::Words(words) => {
+                let at = words.iter().zip(got).position(|(expected, got)| expected != got)?;
+                Some(format!("{}[{at}] has the bits {:#x}, not {:#x}", self.name, got[at], words[at]))
+            }
+            Content::Floats(floats) => {
+                // Written so that NaN is wrong.
+                let right = |(&(expected, bound), &got): (&(f64, f64), &u32)| {
+                    (f64::from(f32::from_bits(got)) - expected).abs() <= bound
+                };
+                let at = floats.iter().zip(got).position(|pair| !right(pair))?;
+                let ((expected, bound), got) = (floats[at], f32::from_bits(got[at]));
+                Some(format!("{}[{at}] is {got}, the twin's is {expected} within {bound:.1e}", self.name))
+            }
+        }
+    }
+}
+
+/// A tensor after the twin has run.
+enum Twin {
+    Words(Vec<u32>),
+    Floats(Vec<f64>),
+}
+
+/// Runs the twin and returns all operands, inputs first.
+fn twin<F: Twinned>(mut twin: CpuExecutor<F>, built: &OpPlan, inputs: &[Data]) -> Result<Vec<(ValueId, Twin)>> {
+    for (&id, data) in built.inputs.iter().zip(inputs) {
+        match data {
+            Data::Float(data) => twin.write(id, &data.iter().map(|&x| F::from_f32(x)).collect::<Vec<_>>())?,
+            Data::Word(data) => twin.write_words(id, data)?,
+        }
+    }
+    if let Some(state) = built.step_state {
+        twin.write_words(state, &STATE.words())?;
+    }
+    twin.run(PhaseId::FIRST, 1);
+    let read = |&id: &ValueId| {
+        Ok(match built.plan.value(id).dtype {
+            DType::F32 => (id, Twin::Floats(twin.read(id)?.into_iter().map(F::to_f64).collect())),
+            _ => (id, Twin::Words(twin.read_words(id)?)),
+        })
+    };
+    built.inputs.iter().chain(&built.outputs).map(read).collect()
+}

@@ -1,0 +1,134 @@
+//! Choices on disk: each under the adapter, driver and API that it was measured on, the WGSL of its candidates and the
+//! exact dispatch. What differs in any of these is not found, and measured anew.
+//!
+//! A file that is missing is empty. A file that is damaged, or of another program, is an error and stays as it is: it
+//! may be someone's.
+
+use super::choice::Choice;
+use crate::backend::gpu::GpuDevice;
+use crate::error::{Error, Result};
+use crate::files::write_whole;
+use crate::kernel::{Variant, source};
+use crate::nn::Fnv;
+use crate::ops::Operation;
+use crate::plan::Dispatch;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// Version of the file.
+const FORMAT: u32 = 1;
+
+/// What a choice holds for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Name of the adapter.
+    pub adapter: String,
+    /// Driver and version.
+    pub driver: String,
+    /// The API.
+    pub backend: String,
+    /// Hash of the assembled WGSL of all candidates, with their names and grids.
+    pub shaders: String,
+    /// Kernel, parameters and constants: a [`key`](super::key).
+    pub key: String,
+}
+
+impl Place {
+    /// The place of a dispatch with these candidates.
+    pub fn new(device: &GpuDevice, dispatch: &Dispatch, candidates: &[&'static Variant]) -> Place {
+        let adapter = device.adapter();
+        let mut hash = Fnv::default();
+        for variant in candidates {
+            hash.feed(variant.name.as_bytes());
+            hash.feed(bytemuck::cast_slice(&dispatch.op.workgroups(&dispatch.params, variant)));
+            hash.feed(source::assemble(variant, &dispatch.specialization).as_bytes());
+        }
+        Place {
+            adapter: adapter.name(),
+            driver: adapter.driver(),
+            backend: adapter.backend().into(),
+            shaders: hash.digits(),
+            key: super::variants::key_of(dispatch),
+        }
+    }
+
+    /// Whether one takes the place of the other: all is the same but the shaders.
+    fn replaces(&self, other: &Place) -> bool {
+        Place { shaders: other.shaders.clone(), ..self.clone() } == *other
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    place: Place,
+    #[serde(flatten)]
+    choice: Choice,
+}
+
+/// All choices of a file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Store(Vec<Entry>);
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    format: u32,
+    choices: Vec<Entry>,
+}
+
+impl Store {
+    /// Reads a file; if there is none, a store without choices.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is damaged or something else.
+    pub fn read(path: &Path) -> Result<Store> {
+        let bytes = match std::fs::read(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Store::default()),
+            read => read.map_err(|e| Error::io("read", path, e))?,
+        };
+        let remedy = "delete it, or name another by --tuning-file";
+        let unusable = |reason: String| Error::data(path, "", reason, remedy);
+        let file: File =
+            serde_json::from_slice(&bytes).map_err(|e| unusable(format!("not a file of tuned kernels ({e})")))?;
+        if file.format != FORMAT {
+            return Err(unusable(format!("its format is {}, this program reads {FORMAT}", file.format)));
+        }
+        match file.choices.iter().find(|entry| !entry.choice.is_sound()) {
+            Some(entry) => Err(unusable(format!("its choice for {} is none of its candidates", entry.place.key))),
+            None => Ok(Store(file.choices)),
+        }
+    }
+
+    /// Writes the file, whole or not at all, and the folders that lead to it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
+        }
+        let file = File { format: FORMAT, choices: self.0.clone() };
+        write_whole(path, (serde_json::to_string_pretty(&file).unwrap_or_default() + "\n").as_bytes())
+    }
+
+    /// The choice for exactly this place.
+    pub fn get(&self, place: &Place) -> Option<&Choice> {
+        self.0.iter().find(|entry| entry.place == *place).map(|entry| &entry.choice)
+    }
+
+    /// Adds a choice, in the stead of one for other shaders.
+    pub fn insert(&mut self, place: Place, choice: Choice) {
+        self.0.retain(|entry| !place.replaces(&entry.place));
+        self.0.push(Entry { place, choice });
+    }
+
+    /// Number of choices.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,182 @@
+//! Times variants of a kernel against each other on a warm device.
+//!
+//! All variants are phases of one plan over the same inputs. A sample is a submission of one variant many times, less
+//! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all; the least
+//! sample counts, because other programs only ever add to it, and that of each half of the time by itself, so that a
+//! variant can be asked to be faster twice.
+//!
+//! Kernels that change their inputs in place would run on numbers that grow from one repeat to the next: they are timed
+//! with learning rate 0, under which weights stay, and velocities and means approach a limit. The arithmetic is the same.
+
+use super::case::{Case, Data};
+use super::check::STATE;
+use crate::backend::gpu::{GpuDevice, GpuExecutor};
+use crate::error::Result;
+use crate::graph::{DType, Graph, Role, ValueId};
+use crate::kernel::{StepState, Variant};
+use crate::plan::{PhaseId, Plan};
+use std::sync::Arc;
+
+/// Seconds, since any moment.
+pub type Clock<'a> = &'a dyn Fn() -> f64;
+
+/// Turns that each variant gets in a half at least, at most, and at least where they take several times the given time,
+/// because they are long or because other programs hold the processor.
+const TURNS: u32 = 15;
+const MOST_TURNS: u32 = 200;
+const FEWEST_TURNS: u32 = 3;
+const PATIENCE: f64 = 2.5;
+/// A sample is aimed at so many times as long as an empty submission and at least a millisecond: short, because of many
+/// short samples one is undisturbed sooner than of few long ones. It counts from half of that on.
+const ABOVE_EMPTY: f64 = 10.0;
+const SHORTEST: f64 = 1e-3;
+/// Most dispatches of a submission.
+const MOST_REPEATS: u32 = 4096;
+/// A variant that takes this many times as long as the fastest is given up: after a first sample, and after a few.
+const HOPELESS: f64 = 4.0;
+const SLOW: f64 = 2.0;
+const FEW: u32 = 6;
+
+/// Variants of a case, loaded for timing.
+pub(super) struct Timer<'a> {
+    executor: GpuExecutor,
+    mark: ValueId,
+    clock: Clock<'a>,
+    empty: f64,
+}
+
+/// What is known of a variant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Timed {
+    phase: PhaseId,
+    /// Least seconds of one dispatch, in each half of the time.
+    halves: [f64; 2],
+    /// Whether it still takes turns.
+    pub live: bool,
+}
+
+impl Timed {
+    /// Least seconds of one dispatch.
+    pub fn seconds(&self) -> f64 {
+        self.halves[0].min(self.halves[1])
+    }
+
+    /// Whether it takes less than `share` of the other's time, in each half.
+    pub fn beats(&self, other: &Timed, share: f64) -> bool {
+        self.halves.iter().zip(other.halves).all(|(&mine, other)| mine < share * other)
+    }
+}
+
+impl<'a> Timer<'a> {
+    /// Loads variants that have run before.
+    pub async fn load(
+        device: &Arc<GpuDevice>,
+        case: &Case,
+        variants: &[&'static Variant],
+        inputs: &[Data],
+        clock: Clock<'a>,
+    ) -> Result<Timer<'a>> {
+        let mut graph = Graph::new();
+        let declared = case.declare(&mut graph);
+        // A single number, so that waiting for it costs little.
+        let mark = graph.declare("mark", [1], DType::F32, Role::State);
+        for variant in variants {
+            graph.begin_phase(variant.name);
+            graph.apply_all(case.op.clone(), &declared)?;
+        }
+        let state = graph.declared_step_state();
+        let plan = Plan::with_variants(graph, |kernel, _, _| &kernel.variants[0])?;
+        let plan = plan.choose_again(|phase, dispatch| {
+            Ok(variants.iter().find(|variant| variant.name == phase).copied().unwrap_or(dispatch.variant))
+        })?;
+        let mut executor = GpuExecutor::load(device.clone(), plan).await?;
+        for (&id, data) in declared.iter().zip(inputs) {
+            executor.write_words(id, data.words())?;
+        }
+        if let Some(state) = state {
+            executor.write_words(state, &StepState { learning_rate: 0.0, ..STATE }.words())?;
+        }
+        let mut timer = Timer { executor, mark, clock, empty: f64::INFINITY };
+        for _ in 0..20 {
+            timer.empty = timer.empty.min(timer.submission(PhaseId::FIRST, 0).await?);
+        }
+        Ok(timer)
+    }
+
+    /// Seconds of a submission of so many dispatches.
+    async fn submission(&mut self, phase: PhaseId, times: u32) -> Result<f64> {
+        let start = (self.clock)();
+        self.executor.submit_dispatch(phase, 0, times)?;
+        let read = self.executor.start_read(self.mark).await?;
+        self.executor.finish_read(read).await?;
+        Ok((self.clock)() - start)
+    }
+
+    /// Seconds of one dispatch, from a submission that is long enough to tell: of `times` dispatches, or of as many more
+    /// as that takes.
+    async fn sample(&mut self, phase: PhaseId, mut times: u32) -> Result<f64> {
+        loop {
+            let seconds = self.submission(phase, times).await?;
+            if seconds >= self.turn() / 2.0 || times >= MOST_REPEATS {
+                return Ok(((seconds - self.empty) / f64::from(times)).max(1e-9));
+            }
+            times = (4 * times).min(MOST_REPEATS);
+        }
+    }
+
+    /// How long a sample should take.
+    fn turn(&self) -> f64 {
+        (ABOVE_EMPTY * self.empty).max(SHORTEST)
+    }
+
+    /// A first look at every variant: few samples, after which the slow ones are given up.
+    pub async fn first_look(&mut self) -> Result<Vec<Timed>> {
+        let mut timed: Vec<Timed> = Vec::new();
+        for position in 0..self.executor.plan().phases().len() {
+            let phase = PhaseId(position);
+            let seconds = self.sample(phase, 1).await?;
+            timed.push(Timed { phase, halves: [seconds; 2], live: true });
+        }
+        give_up(&mut timed, HOPELESS);
+        self.turns(&mut timed, 0, |number, _| number >= FEW).await?;
+        give_up(&mut timed, SLOW);
+        Ok(timed)
+    }
+
+    /// Gives every live variant turns for about `seconds` in all.
+    pub async fn take_turns(&mut self, timed: &mut [Timed], seconds: f64) -> Result<()> {
+        for half in [0, 1] {
+            self.turns(timed, half, |number, spent| {
+                (number >= TURNS && spent >= seconds / 2.0) || (number >= FEWEST_TURNS && spent >= PATIENCE * seconds)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Gives every live variant turns until `enough`, by their number and the seconds spent.
+    async fn turns(&mut self, timed: &mut [Timed], half: usize, enough: impl Fn(u32, f64) -> bool) -> Result<()> {
+        let start = (self.clock)();
+        let mut known: Vec<f64> = timed.iter().map(Timed::seconds).collect();
+        timed.iter_mut().filter(|timed| timed.live).for_each(|timed| timed.halves[half] = f64::INFINITY);
+        for number in 1..=MOST_TURNS {
+            self.empty = self.empty.min(self.submission(PhaseId::FIRST, 0).await?);
+            for (timed, known) in timed.iter_mut().zip(&mut known).filter(|(timed, _)| timed.live) {
+                let times = ((self.turn() / *known) as u32).clamp(1, MOST_REPEATS);
+                let seconds = self.sample(timed.phase, times).await?;
+                *known = known.min(seconds);
+                timed.halves[half] = timed.halves[half].min(seconds);
+            }
+            if enough(number, (self.clock)() - start) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lets variants that take several times as long as the fastest take no more turns.
+fn give_up(timed: &mut [Timed], factor: f64) {
+    let least = timed.iter().map(|timed| timed.seconds()).fold(f64::INFINITY, f64::min);
+    timed.iter_mut().for_each(|timed| timed.live &= timed.seconds() <= factor * least);
+}

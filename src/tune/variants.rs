@@ -1,0 +1,157 @@
+//! Which variant each kernel of a run takes, on each of its shapes: as a table, and as a file that repeats the run.
+
+use crate::error::{Error, Result};
+use crate::files::write_whole;
+use crate::kernel::{Constants, KernelSpec, Scalar, Target, Variant};
+use crate::plan::{Dispatch, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Version of the file.
+const FORMAT: u32 = 1;
+
+/// What decides the variant of a dispatch, in words: `linear m=64 n=128 k=784 parameter=0 ACTIVATION=1 …`.
+pub fn key(kernel: &KernelSpec, params: &[u8], constants: &Constants) -> String {
+    let mut key = kernel.name.to_string();
+    for field in kernel.params.fields {
+        let word = &params[field.offset..field.offset + 4];
+        // Displayed with as many digits as tell it from every other float.
+        let _ = match field.scalar {
+            Scalar::U32 => write!(key, " {}={}", field.name, bytemuck::pod_read_unaligned::<u32>(word)),
+            Scalar::F32 => write!(key, " {}={}", field.name, bytemuck::pod_read_unaligned::<f32>(word)),
+        };
+    }
+    for (name, value) in constants {
+        let _ = write!(key, " {name}={value}");
+    }
+    key
+}
+
+/// The key of a dispatch.
+pub(super) fn key_of(dispatch: &Dispatch) -> String {
+    key(dispatch.kernel, &dispatch.params, &dispatch.specialization)
+}
+
+/// Names of variants by the [`key`] of the dispatches that take them. What it does not name keeps the variant that plans
+/// choose without tuning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variants(BTreeMap<String, String>);
+
+/// The file.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    format: u32,
+    variants: BTreeMap<String, String>,
+}
+
+impl Variants {
+    /// The variants that a plan uses, of kernels that have more than one.
+    pub fn of(plan: &Plan) -> Variants {
+        Variants(chosen(plan).map(|dispatch| (key_of(dispatch), dispatch.variant.name.to_string())).collect())
+    }
+
+    /// Names the variant for a key.
+    pub fn insert(&mut self, key: impl Into<String>, variant: impl Into<String>) {
+        self.0.insert(key.into(), variant.into());
+    }
+
+    /// Key and variant of each entry.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, variant)| (&key[..], &variant[..]))
+    }
+
+    /// Whether it names none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The plan with these variants.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] if a kernel has no variant of that name, [`Error::InvalidOption`] if the variant cannot run
+    /// on the target or on the shape.
+    pub fn apply(&self, plan: Plan, target: &Target) -> Result<Plan> {
+        if self.is_empty() {
+            return Ok(plan);
+        }
+        plan.choose_again(|_, dispatch| match self.0.get(&key_of(dispatch)) {
+            None => Ok(dispatch.variant),
+            Some(name) => find(dispatch, name, target),
+        })
+    }
+
+    /// Whether it names the variant of every kernel of the plan that has more than one, and of nothing else: so that
+    /// the run is the one that was recorded.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] naming the first kernel that one side lacks.
+    pub fn check_complete(&self, plan: &Plan) -> Result<()> {
+        let used: BTreeSet<String> = chosen(plan).map(key_of).collect();
+        if let Some(key) = self.0.keys().find(|&key| !used.contains(key)) {
+            let expected =
+                "this run has no such kernel: use the variants of a run of the same model, batch size and device";
+            return Err(Error::option("variants", key, expected));
+        }
+        if let Some(key) = used.iter().find(|&key| !self.0.contains_key(key)) {
+            let expected = "the file says nothing of this kernel of the run: use the variants of a run of the same model, \
+                            batch size and device, or --tune";
+            return Err(Error::option("variants", key, expected));
+        }
+        Ok(())
+    }
+
+    /// As the content of a file.
+    pub fn to_json(&self) -> String {
+        let record = Record { format: FORMAT, variants: self.0.clone() };
+        serde_json::to_string_pretty(&record).unwrap_or_default() + "\n"
+    }
+
+    /// Writes a file that [`Variants::read`] reads, whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        write_whole(path, self.to_json().as_bytes())
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is not a record of variants.
+    pub fn read(path: &Path) -> Result<Variants> {
+        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let unusable = |reason: String| Error::data(path, "", reason, "use the variants.json of a run folder");
+        let record: Record =
+            serde_json::from_slice(&bytes).map_err(|e| unusable(format!("not a record of kernel variants ({e})")))?;
+        match record.format {
+            FORMAT => Ok(Variants(record.variants)),
+            other => Err(unusable(format!("its format is {other}, this program reads {FORMAT}"))),
+        }
+    }
+}
+
+/// The dispatches of kernels that have more than one variant.
+fn chosen(plan: &Plan) -> impl Iterator<Item = &Dispatch> {
+    let dispatches = plan.phases().iter().flat_map(|phase| &phase.dispatches);
+    dispatches.filter(|dispatch| dispatch.kernel.variants.len() > 1)
+}
+
+fn find(dispatch: &Dispatch, name: &str, target: &Target) -> Result<&'static Variant> {
+    let variants = dispatch.kernel.variants;
+    let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
+        return Err(Error::unknown("kernel variant", name, variants.iter().map(|variant| variant.name)));
+    };
+    if !runs(variant, dispatch, target) {
+        let name = format!("{}/{name}", dispatch.kernel.name);
+        let expected = format!("it cannot run on this device for {}: tune on the device that trains", key_of(dispatch));
+        return Err(Error::option("variant", name, &expected));
+    }
+    Ok(variant)
+}
+
+/// Whether a variant can run a dispatch on a target.
+pub(super) fn runs(variant: &Variant, dispatch: &Dispatch, target: &Target) -> bool {
+    target.can_run(variant) && (variant.accepts)(&dispatch.params, &dispatch.specialization)
+}

@@ -1,0 +1,59 @@
+//! A training step on the CPU allocates nothing once it is warm.
+
+use anygrad::backend::cpu::CpuExecutor;
+use anygrad::data::digits;
+use anygrad::nn::{Loss, Sequential};
+use anygrad::optim::{Adam, Optimizer, Sgd};
+use anygrad::train::Trainer;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The system's allocator, counted.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are the system allocator's conditions.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above, from the system's allocator.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+#[test]
+fn a_warm_step_on_the_cpu_allocates_nothing() {
+    let data = digits().expect("digits");
+    let small = || Sequential::new(64).linear(24).relu().linear(10);
+    // Large enough for several threads.
+    let large = || Sequential::new(64).linear(512).tanh().dropout(0.2).linear(256).relu().linear(10);
+    let momentum = || Optimizer::from(Sgd::new(0.01).momentum(0.9));
+    let runs = [
+        ("small", small(), Sgd::new(0.01).into(), 16, true),
+        ("large", large(), momentum(), 128, true),
+        ("plain", large(), momentum(), 128, false),
+        ("adam", large(), Adam::new(0.001).into(), 100, true),
+    ];
+    for (name, model, optimizer, rows, fuse) in runs {
+        let trainer = Trainer::new(model, Loss::cross_entropy(), optimizer).batch_size(rows).fuse(fuse);
+        let plan = trainer.plan(&data, None).expect("a plan");
+        let phase = |name: &str| plan.phase(name).expect("a phase");
+        let (begin, train) = (phase("begin_epoch"), phase("train"));
+        let mut executor = CpuExecutor::<f32>::new(plan.clone()).expect("memory");
+        executor.run(begin, 1);
+        executor.run(train, 2);
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        executor.run(train, 5);
+        let after = ALLOCATIONS.load(Ordering::Relaxed);
+        assert_eq!(after - before, 0, "{name}: allocations in five steps");
+    }
+}

@@ -5,8 +5,7 @@ use anygrad::ops::Operation;
 use anygrad::ops::matmul::{Matmul, Params, SPEC};
 use anygrad::plan::storage_buffers;
 
-const HARDWARE: Target =
-    Target { software: false, workgroup_bytes: 16_384, workgroup_size: 256, subgroup_size: 32, storage_buffers: 8 };
+const HARDWARE: Target = Target { workgroup_bytes: 16_384, subgroup_size: 32, storage_buffers: 8, ..Target::DOWNLEVEL };
 
 /// Which variant of the product a plan takes on `target`.
 fn chosen(target: &Target, form: Matmul, m: u32, n: u32, k: u32) -> &'static str {

@@ -98,14 +98,16 @@ fn agree(plan: &Plan, gpu: &Device, rows: usize, phases: &[&str]) -> usize {
     let mut compared = 0;
     for name in phases {
         let phase = plan.phase(name).unwrap_or_else(|| panic!("no phase {name}"));
-        for (index, dispatch) in plan.phases()[phase.index()].dispatches.iter().enumerate() {
+        let steps = &plan.phases()[phase.index()];
+        for (index, launch) in steps.launches.iter().enumerate() {
             for executor in &mut executors {
-                executor.run_dispatch(phase, index).expect("a dispatch");
+                executor.run_launch(phase, index, 1).expect("a launch");
             }
-            let (kernel, variant) = (dispatch.kernel.name, dispatch.variant.name);
-            let place = format!("phase {name}, dispatch {index}, {} ({kernel}/{variant})", dispatch.label);
-            let bindings = &dispatch.kernel.bindings[1..];
-            for (bound, binding) in dispatch.buffers.iter().zip(bindings) {
+            let place = format!("phase {name}, {} ({})", steps.labels_of(launch), steps.kernels_of(launch));
+            let done = launch.parts.iter().filter(|part| part.is_last()).map(|part| &steps.dispatches[part.dispatch]);
+            for (bound, binding) in
+                done.flat_map(|dispatch| dispatch.buffers.iter().zip(&dispatch.kernel.bindings[1..]))
+            {
                 if bound.access != Access::Write {
                     continue;
                 }

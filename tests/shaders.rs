@@ -2,11 +2,12 @@
 
 mod common;
 
+use anygrad::kernel::combine::{ENTRY_POINT, Part, can_combine, combine};
 use anygrad::kernel::{Access, Element, KernelSpec, Scalar, Shared, Target, Variant, source::assemble};
 use anygrad::ops::{KERNELS, Operation};
 use anygrad::plan::storage_buffers;
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Constants = Vec<(&'static str, u32)>;
 
@@ -39,9 +40,13 @@ fn capabilities(variant: &Variant) -> naga::valid::Capabilities {
 }
 
 fn parse(variant: &Variant, constants: &Constants) -> (naga::Module, naga::valid::ModuleInfo) {
-    let wgsl = assemble(variant, constants);
-    let module = naga::front::wgsl::parse_str(&wgsl)
-        .unwrap_or_else(|e| panic!("{}: {}", variant.file, e.emit_to_string_with_path(&wgsl, variant.file)));
+    parse_as(variant, &assemble(variant, constants))
+}
+
+/// Parses and validates WGSL that may use what a variant does.
+fn parse_as(variant: &Variant, wgsl: &str) -> (naga::Module, naga::valid::ModuleInfo) {
+    let module = naga::front::wgsl::parse_str(wgsl)
+        .unwrap_or_else(|e| panic!("{}: {}", variant.file, e.emit_to_string_with_path(wgsl, variant.file)));
     // No capability beyond plain WebGPU and what the variant states.
     let mut validator = naga::valid::Validator::new(naga::valid::ValidationFlags::all(), capabilities(variant));
     if uses_subgroups(variant) {
@@ -50,7 +55,7 @@ fn parse(variant: &Variant, constants: &Constants) -> (naga::Module, naga::valid
     }
     let info = validator
         .validate(&module)
-        .unwrap_or_else(|e| panic!("{}: {}", variant.file, e.emit_to_string_with_path(&wgsl, variant.file)));
+        .unwrap_or_else(|e| panic!("{}: {}", variant.file, e.emit_to_string_with_path(wgsl, variant.file)));
     (module, info)
 }
 
@@ -171,6 +176,32 @@ fn shaders_translate_to_every_platform() {
         translated += 1;
     }
     common::report_comparisons("shader_translations", translated);
+}
+
+#[test]
+fn kernels_side_by_side_make_one_valid_module() {
+    let modules = modules();
+    let (mut combined, mut before) = (0, BTreeMap::new());
+    for (kernel, variant, constants) in modules.iter().filter(|(kernel, ..)| can_combine(kernel)) {
+        let part = Part { kernel, variant, constants };
+        // Beside itself, and beside the one before of its workgroup size, with the same capabilities.
+        let size = (variant.workgroup_size, uses_subgroups(variant));
+        let other = before.insert(size, part).unwrap_or(part);
+        let parts = [part, other, part];
+        let (module, _) = parse_as(variant, &combine(&parts));
+        let [entry] = &module.entry_points[..] else { panic!("{}: one entry point expected", variant.file) };
+        assert_eq!((&*entry.name, entry.workgroup_size), (ENTRY_POINT, [variant.workgroup_size, 1, 1]));
+        let bound = module.global_variables.iter().filter_map(|(_, global)| Some(global.binding.as_ref()?.binding));
+        let bound: Vec<u32> = bound.collect();
+        let expected: usize = parts.iter().map(|part| part.kernel.bindings.len()).sum();
+        assert_eq!(bound.iter().max(), Some(&(expected as u32)), "{}", kernel.name);
+        assert_eq!(bound.iter().collect::<BTreeSet<_>>().len(), bound.len(), "{}: a binding twice", kernel.name);
+        combined += 1;
+    }
+    assert!(combined >= 200, "{combined} modules");
+    let alone: BTreeSet<&str> = modules.iter().map(|(k, ..)| k).filter(|k| !can_combine(k)).map(|k| k.name).collect();
+    let single = ["begin_epoch", "classification_step", "end_step", "penalty", "record", "set_learning_rate"];
+    assert_eq!(alone, BTreeSet::from(single), "kernels of one workgroup");
 }
 
 #[test]

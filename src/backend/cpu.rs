@@ -80,6 +80,13 @@ impl<F: Twinned> CpuExecutor<F> {
         self.execute(&self.plan.phases()[phase.0].dispatches[index]);
     }
 
+    /// Runs one launch of a phase. A dispatch in several parts runs with the last of them.
+    pub fn run_launch(&mut self, phase: PhaseId, index: usize) {
+        let phase = &self.plan.phases()[phase.0];
+        let parts = phase.launches[index].parts.iter().filter(|part| part.is_last());
+        parts.for_each(|part| self.execute(&phase.dispatches[part.dispatch]));
+    }
+
     fn execute(&self, dispatch: &Dispatch) {
         let mut guards = [const { None }; MAX_BUFFERS];
         for (guard, bound) in guards.iter_mut().zip(&dispatch.buffers) {

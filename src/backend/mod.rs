@@ -119,31 +119,17 @@ impl Executor {
         }
     }
 
-    /// Runs one dispatch of a phase.
+    /// Runs one launch of a phase `times` times, as one submission.
     ///
     /// # Errors
     /// What the device has reported.
-    pub fn run_dispatch(&mut self, phase: PhaseId, index: usize) -> Result<()> {
+    pub fn run_launch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
         match self {
             Executor::Cpu(executor) => {
-                executor.run_dispatch(phase, index);
+                (0..times).for_each(|_| executor.run_launch(phase, index));
                 Ok(())
             }
-            Executor::Gpu(executor) => executor.submit_dispatch(phase, index, 1),
-        }
-    }
-
-    /// Runs one dispatch of a phase `times` times, as one submission.
-    ///
-    /// # Errors
-    /// What the device has reported.
-    pub fn repeat_dispatch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
-        match self {
-            Executor::Cpu(executor) => {
-                (0..times).for_each(|_| executor.run_dispatch(phase, index));
-                Ok(())
-            }
-            Executor::Gpu(executor) => executor.submit_dispatch(phase, index, times),
+            Executor::Gpu(executor) => executor.submit_launch(phase, index, times),
         }
     }
 

@@ -92,6 +92,7 @@ fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {
                 "event": "dispatch",
                 "phase": phase.name,
                 "index": index,
+                "launches": phase.launches_of(index).collect::<Vec<_>>(),
                 "label": dispatch.label,
                 "kernel": dispatch.kernel.name,
                 "variant": dispatch.variant.name,
@@ -197,8 +198,12 @@ fn print_phase(plan: &Plan, phase: &Phase) {
     let mut rows = vec![["", "kernel/variant", "groups", "output", "FLOP", "bytes"].map(String::from)];
     for (index, dispatch) in phase.dispatches.iter().enumerate() {
         let [x, y, _] = dispatch.workgroups;
+        let launches: Vec<usize> = phase.launches_of(index).collect();
         rows.push([
-            index.to_string(),
+            match launches[..] {
+                [first, .., last] => format!("{first}–{last}"),
+                _ => launches.first().map_or(String::new(), usize::to_string),
+            },
             format!("{}/{}", dispatch.kernel.name, dispatch.variant.name),
             if y == 1 { x.to_string() } else { format!("{x}×{y}") },
             output(plan, dispatch).map_or(String::new(), |value| format!("{} {}", value.name, value.shape)),

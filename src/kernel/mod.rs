@@ -4,6 +4,7 @@
 //! pipeline, to run the same computation on the CPU ([`Twin`]), and to check by reflection that the shader and the
 //! Rust side agree.
 
+pub mod combine;
 pub mod params;
 pub mod source;
 pub mod twin;
@@ -119,12 +120,49 @@ pub struct Target {
     pub storage_buffers: u32,
     /// Invocations per subgroup; 0 if it has none, or if their size may vary.
     pub subgroup_size: u32,
+    /// What is given to it at once.
+    pub pace: Pace,
+}
+
+/// How much a launch may contain, so that a slow device of this kind is done within 100 ms: systems take a device that
+/// does not answer for seconds for hung, and a display that it serves stands still meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Most kernels that run side by side.
+    pub kernels: usize,
+    /// Arithmetic operations that take 100 ms.
+    pub flops: u64,
+    /// Bytes moved that take 100 ms.
+    pub bytes: u64,
+}
+
+impl Pace {
+    /// One kernel, as long as it takes.
+    pub const UNBOUNDED: Pace = Pace { kernels: 1, flops: u64::MAX, bytes: u64::MAX };
+    /// A driver on two cores: 5 GFLOP/s, 1 GB/s.
+    pub const SOFTWARE: Pace = Pace { kernels: 4, flops: 500_000_000, bytes: 100_000_000 };
+    /// A small GPU in a processor: 50 GFLOP/s, 5 GB/s.
+    pub const INTEGRATED: Pace = Pace { kernels: 4, flops: 5_000_000_000, bytes: 500_000_000 };
+    /// A small GPU with memory of its own: 500 GFLOP/s, 50 GB/s.
+    pub const DISCRETE: Pace = Pace { kernels: 4, flops: 50_000_000_000, bytes: 5_000_000_000 };
+
+    /// Into how many launches work is to be divided.
+    pub fn launches(&self, flops: u64, bytes: u64) -> u64 {
+        let hundreds_of_ms = flops as f64 / self.flops as f64 + bytes as f64 / self.bytes as f64;
+        hundreds_of_ms.ceil().max(1.0) as u64
+    }
 }
 
 impl Target {
     /// WebGPU's downlevel defaults: what every device has.
-    pub const DOWNLEVEL: Target =
-        Target { software: false, workgroup_bytes: 16_352, workgroup_size: 256, storage_buffers: 4, subgroup_size: 0 };
+    pub const DOWNLEVEL: Target = Target {
+        software: false,
+        workgroup_bytes: 16_352,
+        workgroup_size: 256,
+        storage_buffers: 4,
+        subgroup_size: 0,
+        pace: Pace::UNBOUNDED,
+    };
     /// The processor, which binds any number of buffers.
     pub const CPU: Target = Target { storage_buffers: 8, ..Target::DOWNLEVEL };
 

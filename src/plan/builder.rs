@@ -1,9 +1,10 @@
 //! Lowers a graph: chooses a variant for each node, computes parameters and workgroups, binds buffers.
 
+use super::launch::{self, Stages};
 use super::{BoundBuffer, Dispatch, Phase, Plan, memory};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Shape, ValueId};
-use crate::kernel::{Access, Binding, Constants, KernelSpec, Target, Variant};
+use crate::kernel::{Access, Binding, Constants, KernelSpec, Pace, Target, Variant};
 use crate::ops::Operation;
 
 impl Plan {
@@ -13,7 +14,8 @@ impl Plan {
     /// [`Error::Shape`] if an extent exceeds what the device can index, or a value is read in a phase that neither
     /// computes it nor keeps it.
     pub fn new(graph: Graph, target: &Target) -> Result<Plan> {
-        Plan::with_variants(graph, |kernel, params, constants| target.choose(kernel, params, constants))
+        let stages = launch::one_by_one(&graph);
+        Plan::build(graph, stages, *target, |kernel, params, constants| target.choose(kernel, params, constants))
     }
 
     /// The plan of `graph` with fused kernels in the place of sequences of ops: the same results within rounding, fewer
@@ -22,10 +24,13 @@ impl Plan {
     /// # Errors
     /// As [`Plan::new`].
     pub fn fused(graph: &Graph, target: &Target) -> Result<Plan> {
-        Plan::new(super::fuse::fuse(graph, target), target)
+        let graph = super::fuse::fuse(graph, target);
+        let stages = launch::side_by_side(&graph, target);
+        Plan::build(graph, stages, *target, |kernel, params, constants| target.choose(kernel, params, constants))
     }
 
-    /// The plan of `graph` with a choice of variants by kernel, `Params` and constants. Tests and the autotuner use it.
+    /// The plan of `graph` with a choice of variants by kernel, `Params` and constants, each dispatch a launch. Tests
+    /// and the autotuner use it.
     ///
     /// # Errors
     /// As [`Plan::new`].
@@ -33,14 +38,25 @@ impl Plan {
         graph: Graph,
         choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
     ) -> Result<Plan> {
-        let (buffers, places) = memory::place(&graph)?;
-        let mut plan = Plan { graph, buffers, phases: Vec::new(), places };
+        let stages = launch::one_by_one(&graph);
+        Plan::build(graph, stages, Target::DOWNLEVEL, choose)
+    }
+
+    fn build(
+        graph: Graph,
+        stages: Vec<Stages>,
+        target: Target,
+        choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
+    ) -> Result<Plan> {
+        let (buffers, places) = memory::place(&graph, &stages)?;
+        let mut plan = Plan { graph, buffers, phases: Vec::new(), places, stages, target };
         for phase in plan.graph.phases() {
             let nodes = &plan.graph.nodes()[phase.nodes.clone()];
             let dispatches = nodes.iter().map(|node| plan.dispatch(node, &choose)).collect::<Result<_>>()?;
-            let phase = Phase { name: phase.name.clone(), dispatches };
+            let phase = Phase { name: phase.name.clone(), dispatches, launches: Vec::new() };
             plan.phases.push(phase);
         }
+        plan.set_launches();
         Ok(plan)
     }
 
@@ -55,7 +71,16 @@ impl Plan {
                 dispatch.workgroups = dispatch.op.workgroups(&dispatch.params, dispatch.variant);
             }
         }
+        self.set_launches();
         Ok(self)
+    }
+
+    /// The same plan with dispatches in parts as `pace` asks: the results stay the same to the bit. What runs side by side
+    /// stays, because memory is shared accordingly.
+    pub fn paced(mut self, pace: Pace) -> Plan {
+        self.target.pace = Pace { kernels: self.target.pace.kernels, ..pace };
+        self.set_launches();
+        self
     }
 
     fn dispatch(

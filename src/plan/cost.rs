@@ -7,12 +7,12 @@ use crate::kernel::Access;
 /// Bytes that one entry of the ring of results takes.
 const RING_ENTRY: u64 = 16;
 
-/// The most of each limited resource that any dispatch of a plan uses.
+/// The most of each limited resource that any launch of a plan uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Largest storage binding, in bytes.
     pub binding_bytes: u64,
-    /// Storage buffers of a kernel.
+    /// Storage buffers of a kernel, or of several that run side by side.
     pub storage_buffers: u32,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
@@ -26,14 +26,18 @@ impl Plan {
     /// The limits that the plan uses.
     pub fn usage(&self) -> Usage {
         let mut most = Usage::default();
-        for dispatch in self.phases().iter().flat_map(|phase| &phase.dispatches) {
-            let storage = || dispatch.buffers.iter().filter(|bound| bound.access != Access::Uniform);
-            let largest = storage().map(|bound| 4 * bound.place.words as u64).max().unwrap_or(0);
-            let groups = dispatch.workgroups.into_iter().max().unwrap_or(0);
+        let launches = self.phases().iter().flat_map(|phase| phase.launches.iter().map(move |launch| (phase, launch)));
+        for (phase, launch) in launches {
+            let dispatches = phase.dispatches_of(launch);
+            let storage = dispatches.clone().flat_map(|d| &d.buffers).filter(|bound| bound.access != Access::Uniform);
+            let largest = storage.clone().map(|bound| 4 * bound.place.words as u64).max().unwrap_or(0);
+            let workgroup_bytes = dispatches.clone().map(|d| d.variant.requirements.workgroup_bytes).sum();
+            let workgroup_size = dispatches.map(|d| d.variant.workgroup_size).max().unwrap_or(0);
+            let groups = phase.workgroups_of(launch).into_iter().max().unwrap_or(0);
             most.binding_bytes = most.binding_bytes.max(largest);
-            most.storage_buffers = most.storage_buffers.max(storage().count() as u32);
-            most.workgroup_bytes = most.workgroup_bytes.max(dispatch.variant.requirements.workgroup_bytes);
-            most.workgroup_size = most.workgroup_size.max(dispatch.variant.workgroup_size);
+            most.storage_buffers = most.storage_buffers.max(storage.count() as u32);
+            most.workgroup_bytes = most.workgroup_bytes.max(workgroup_bytes);
+            most.workgroup_size = most.workgroup_size.max(workgroup_size);
             most.workgroups = most.workgroups.max(groups);
         }
         most

@@ -7,7 +7,13 @@ use std::fmt;
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for phase in &self.phases {
-            writeln!(f, "phase {} ({} dispatches)", phase.name, phase.dispatches.len())?;
+            writeln!(
+                f,
+                "phase {} ({} kernels in {} launches)",
+                phase.name,
+                phase.dispatches.len(),
+                phase.launches.len()
+            )?;
             self.write_phase(f, phase)?;
         }
         let memory = self.memory();

@@ -1,9 +1,11 @@
 //! Places values in buffers: persistent values each in their own, intermediate ones by lifetime.
 //!
 //! Within a phase an intermediate value lives from the node that computes it to the last node that reads it; phases
-//! run one after the other. A buffer is free for the next value as soon as its value is dead. The outputs of a node
-//! are placed before its inputs are freed, so no dispatch reads and writes one buffer.
+//! run one after the other. A buffer is free for the next value as soon as its value is dead. The outputs of a stage
+//! (nodes that may run at the same time, often one) are placed before its inputs are freed, so nothing that runs at
+//! once reads and writes one buffer.
 
+use super::launch::Stages;
 use super::{Buffer, BufferId, Place, Plan, is_float, words_of};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Phase, Role, Value, ValueId};
@@ -50,7 +52,7 @@ impl Plan {
 }
 
 /// Buffers, and for each value its place; `None` for values that no node uses.
-pub(super) fn place(graph: &Graph) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> {
+pub(super) fn place(graph: &Graph, stages: &[Stages]) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> {
     let mut buffers = Vec::new();
     let mut places = vec![None; graph.values().len()];
     for (i, value) in graph.values().iter().enumerate() {
@@ -60,21 +62,25 @@ pub(super) fn place(graph: &Graph) -> Result<(Vec<Buffer>, Vec<Option<Place>>)> 
         }
     }
     let first_shared = buffers.len();
-    for phase in graph.phases() {
+    for (phase, stages) in graph.phases().iter().zip(stages) {
         let nodes = &graph.nodes()[phase.nodes.clone()];
         let mut last_use = vec![usize::MAX; graph.values().len()];
-        for (at, node) in nodes.iter().enumerate() {
-            node.inputs.iter().chain(&node.outputs).for_each(|id| last_use[id.index()] = at);
+        for (at, stage) in stages.iter().enumerate() {
+            let operands = nodes[stage.clone()].iter().flat_map(|node| node.inputs.iter().chain(&node.outputs));
+            operands.for_each(|id| last_use[id.index()] = at);
         }
         let mut free: Vec<BufferId> = (first_shared..buffers.len()).map(|i| BufferId(i as u32)).collect();
-        for (at, node) in nodes.iter().enumerate() {
-            for &id in node.outputs.iter().filter(|id| !graph.value(**id).role.is_persistent()) {
+        for (at, stage) in stages.iter().enumerate() {
+            let nodes = &nodes[stage.clone()];
+            let outputs = nodes.iter().flat_map(|node| &node.outputs);
+            for &id in outputs.clone().filter(|id| !graph.value(**id).role.is_persistent()) {
                 places[id.index()] = Some(take(graph.value(id), &mut free, &mut buffers));
             }
-            for &id in &node.inputs {
+            let inputs = nodes.iter().flat_map(|node| &node.inputs);
+            for &id in inputs.clone() {
                 check_available(graph, id, &places, phase)?;
             }
-            let mut operands: Vec<ValueId> = node.inputs.iter().chain(&node.outputs).copied().collect();
+            let mut operands: Vec<ValueId> = inputs.chain(outputs).copied().collect();
             operands.sort_unstable();
             operands.dedup();
             let dead = |id: &ValueId| last_use[id.index()] == at && !graph.value(*id).role.is_persistent();

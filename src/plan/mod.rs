@@ -7,14 +7,16 @@ mod builder;
 mod cost;
 mod display;
 mod fuse;
+mod launch;
 mod memory;
 
 pub use cost::Usage;
 pub use fuse::storage_buffers;
+pub use launch::{Launch, Part};
 pub use memory::Memory;
 
 use crate::graph::{DType, Graph, Value, ValueId};
-use crate::kernel::{Access, KernelSpec, Variant};
+use crate::kernel::{Access, KernelSpec, Target, Variant};
 use crate::ops::{Op, Workgroups};
 
 /// Number of a buffer in its plan.
@@ -105,6 +107,8 @@ pub struct Phase {
     pub name: String,
     /// In order.
     pub dispatches: Vec<Dispatch>,
+    /// How a device is given the dispatches, in order.
+    pub launches: Vec<Launch>,
 }
 
 impl Phase {
@@ -121,6 +125,9 @@ pub struct Plan {
     buffers: Vec<Buffer>,
     phases: Vec<Phase>,
     places: Vec<Option<Place>>,
+    /// By phase, the dispatches that may run at the same time.
+    stages: Vec<launch::Stages>,
+    target: Target,
 }
 
 impl Plan {

@@ -35,9 +35,9 @@ impl Forecast {
         &self.plan.phases()[step]
     }
 
-    /// Kernel dispatches of a full training step.
+    /// Launches of a full training step: what the device counts as dispatches.
     pub fn dispatches_per_step(&self) -> usize {
-        self.step().dispatches.len()
+        self.step().launches.len()
     }
 
     /// Training steps of a submission in the mean; 0 for a run without epochs.

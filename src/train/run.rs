@@ -61,7 +61,7 @@ impl<'a> Run<'a> {
         observer: &'a mut dyn FnMut(&Event),
     ) -> Result<Run<'a>> {
         let phases = Phases::find(executor.plan())?;
-        let dispatches_per_step = executor.plan().phases()[phases.train.index()].dispatches.len();
+        let dispatches_per_step = executor.plan().phases()[phases.train.index()].launches.len();
         Ok(Run {
             executor,
             program,

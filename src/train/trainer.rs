@@ -233,7 +233,7 @@ impl Trainer {
         let plan = Plan::new(self.program(train, None)?.graph, &KernelTarget::DOWNLEVEL)?;
         let step = plan.phases().iter().find(|p| p.name == "train");
         let step = step.ok_or_else(|| Error::shape("plan", "has no training step"))?;
-        Ok(Work { flops: step.flops(), dispatches: step.dispatches.len() as u64 })
+        Ok(Work { flops: step.flops(), dispatches: step.launches.len() as u64 })
     }
 
     pub(super) fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {

@@ -106,7 +106,7 @@ impl<'a> Timer<'a> {
     /// Seconds of a submission of so many dispatches.
     async fn submission(&mut self, phase: PhaseId, times: u32) -> Result<f64> {
         let start = (self.clock)();
-        self.executor.submit_dispatch(phase, 0, times)?;
+        self.executor.submit_launch(phase, 0, times)?;
         let read = self.executor.start_read(self.mark).await?;
         self.executor.finish_read(read).await?;
         Ok((self.clock)() - start)

@@ -3,18 +3,19 @@
 use super::device::GpuDevice;
 use crate::error::{Error, Result};
 use crate::kernel::Access;
-use crate::plan::Plan;
-use wgpu::BufferUsages;
+use crate::plan::{BoundBuffer, Plan};
+use std::borrow::Cow;
+use wgpu::{BufferBinding, BufferSize, BufferUsages};
 
 /// The buffers of a loaded plan.
 #[derive(Debug)]
 pub(super) struct Buffers {
     /// By the plan's numbers.
     pub data: Vec<wgpu::Buffer>,
-    /// Parameters of all dispatches, phase after phase, each at a multiple of the offset alignment.
-    pub uniforms: wgpu::Buffer,
-    /// Distance from one dispatch's parameters to the next, in bytes.
-    pub uniform_stride: u64,
+    /// What [`uniforms`] yields, each at a multiple of the offset alignment.
+    uniforms: wgpu::Buffer,
+    /// Distance from one to the next, in bytes.
+    uniform_stride: u64,
 }
 
 impl Buffers {
@@ -49,6 +50,18 @@ impl Buffers {
         Ok(Buffers { data, uniforms, uniform_stride })
     }
 
+    /// The uniform at a place, so many bytes of it.
+    pub fn uniform(&self, place: usize, bytes: usize) -> BufferBinding<'_> {
+        let size = BufferSize::new(bytes as u64);
+        BufferBinding { buffer: &self.uniforms, offset: place as u64 * self.uniform_stride, size }
+    }
+
+    /// A buffer as a dispatch uses it.
+    pub fn bound(&self, bound: &BoundBuffer) -> BufferBinding<'_> {
+        let size = BufferSize::new(bound_bytes(bound.place.words));
+        BufferBinding { buffer: &self.data[bound.place.buffer.index()], offset: 0, size }
+    }
+
     /// Bytes allocated.
     pub fn size(&self) -> u64 {
         self.data.iter().chain([&self.uniforms]).map(wgpu::Buffer::size).sum()
@@ -67,7 +80,7 @@ fn bytes(words: usize) -> u64 {
 }
 
 /// Bytes of a value as kernels see it: whole vec4, because they read as such also where the last is not full.
-pub(super) fn bound_bytes(words: usize) -> u64 {
+fn bound_bytes(words: usize) -> u64 {
     (4 * words as u64).next_multiple_of(16)
 }
 
@@ -79,22 +92,29 @@ fn usage(plan: &Plan, index: usize) -> BufferUsages {
     if uniform { base | BufferUsages::UNIFORM } else { base }
 }
 
-/// The distance from one dispatch's parameters to the next, and the size of all, in bytes.
-fn uniform_layout(device: &GpuDevice, plan: &Plan) -> (u64, u64) {
-    let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
-    let dispatches = || plan.phases().iter().flat_map(|p| &p.dispatches);
-    let largest = dispatches().map(|d| d.params.len() as u64).max().unwrap_or(0);
-    let stride = largest.max(1).next_multiple_of(alignment);
-    (stride, stride * dispatches().count().max(1) as u64)
+/// The uniforms of a plan: the parameters of its dispatches, then of each launch of several or of a part what the common
+/// entry point needs to know.
+fn uniforms(plan: &Plan) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    let dispatches = plan.phases().iter().flat_map(|phase| &phase.dispatches);
+    let launches = plan.phases().iter().flat_map(|phase| &phase.launches).filter(|launch| launch.single().is_none());
+    let words = launches.map(|launch| Cow::Owned(bytemuck::cast_slice(&launch.words()).to_vec()));
+    dispatches.map(|dispatch| Cow::Borrowed(&dispatch.params[..])).chain(words)
 }
 
-/// The parameters of all dispatches, and the distance between them.
+/// The distance from one uniform to the next, and the size of all, in bytes.
+fn uniform_layout(device: &GpuDevice, plan: &Plan) -> (u64, u64) {
+    let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
+    let largest = uniforms(plan).map(|bytes| bytes.len() as u64).max().unwrap_or(0);
+    let stride = largest.max(1).next_multiple_of(alignment);
+    (stride, stride * uniforms(plan).count().max(1) as u64)
+}
+
+/// All uniforms, and the distance between them.
 fn pack_uniforms(device: &GpuDevice, plan: &Plan) -> (Vec<u8>, u64) {
     let (stride, size) = uniform_layout(device, plan);
     let mut packed = vec![0; size as usize];
-    let dispatches = plan.phases().iter().flat_map(|p| &p.dispatches);
-    for (slot, dispatch) in packed.chunks_exact_mut(stride as usize).zip(dispatches) {
-        slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+    for (slot, bytes) in packed.chunks_exact_mut(stride as usize).zip(uniforms(plan)) {
+        slot[..bytes.len()].copy_from_slice(&bytes);
     }
     (packed, stride)
 }
@@ -113,15 +133,18 @@ fn check_limits(device: &GpuDevice, plan: &Plan) -> Result<()> {
         }
     }
     let most = u64::from(limits.max_storage_buffers_per_shader_stage);
-    for dispatch in plan.phases().iter().flat_map(|p| &p.dispatches) {
-        let needed = dispatch.buffers.iter().filter(|b| b.access != Access::Uniform).count() as u64;
-        if needed > most {
-            return Err(Error::Limit {
-                what: format!("kernel {} in storage buffers", dispatch.kernel.name),
-                needed,
-                granted: most,
-                remedy: "use --device cpu".into(),
-            });
+    for phase in plan.phases() {
+        for launch in &phase.launches {
+            let bound = phase.dispatches_of(launch).flat_map(|dispatch| &dispatch.buffers);
+            let needed = bound.filter(|b| b.access != Access::Uniform).count() as u64;
+            if needed > most {
+                return Err(Error::Limit {
+                    what: format!("kernel {} in storage buffers", phase.kernels_of(launch)),
+                    needed,
+                    granted: most,
+                    remedy: "use --device cpu".into(),
+                });
+            }
         }
     }
     Ok(())

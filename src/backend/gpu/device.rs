@@ -2,7 +2,7 @@
 
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
-use crate::kernel::Target;
+use crate::kernel::{Pace, Target};
 use crate::plan::Plan;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -145,7 +145,8 @@ impl Adapter {
 /// Which limits a device is opened with. All but the downlevel ones come with subgroups, where the adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
-    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
+    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and as many in one
+    /// kernel, as the adapter allows.
     Large,
     /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
     Timed,
@@ -175,6 +176,8 @@ impl Granted {
                 wgpu::Limits {
                     max_buffer_size: adapter.max_buffer_size,
                     max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
+                    // Kernels that run side by side bind the buffers of each.
+                    max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.min(32),
                     ..base.or_worse_values_from(adapter)
                 }
             }
@@ -237,6 +240,11 @@ impl GpuDevice {
             workgroup_size: self.limits.max_compute_invocations_per_workgroup,
             storage_buffers: self.limits.max_storage_buffers_per_shader_stage,
             subgroup_size: self.subgroup_size(),
+            pace: match self.adapter.inner.get_info().device_type {
+                wgpu::DeviceType::Cpu => Pace::SOFTWARE,
+                wgpu::DeviceType::DiscreteGpu => Pace::DISCRETE,
+                _ => Pace::INTEGRATED,
+            },
         }
     }
 

@@ -70,16 +70,16 @@ impl GpuExecutor {
         self.device.check()
     }
 
-    /// The dispatches of a phase as they are recorded.
+    /// The launches of a phase as they are recorded.
     pub(super) fn recorded(&self, phase: PhaseId) -> &[Recorded] {
         &self.phases[phase.0]
     }
 
-    /// Runs one dispatch of a phase `times` times, in one submission.
+    /// Runs one launch of a phase `times` times, in one submission.
     ///
     /// # Errors
     /// As [`GpuExecutor::submit`].
-    pub fn submit_dispatch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
+    pub fn submit_launch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());

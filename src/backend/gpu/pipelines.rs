@@ -1,40 +1,96 @@
-//! Shader modules and pipelines, one per kernel, variant and set of constants.
+//! Shader modules and pipelines, one per kernel, variant and set of constants, or per several that run side by side.
 
-use super::buffers::{Buffers, bound_bytes};
+use super::buffers::Buffers;
 use super::device::GpuDevice;
 use crate::error::Result;
-use crate::kernel::{Access, source};
-use crate::plan::{Dispatch, Plan};
+use crate::kernel::{Access, combine, source};
+use crate::ops::Workgroups;
+use crate::plan::{Dispatch, Launch, Plan};
 use std::collections::{BTreeMap, HashMap};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// One dispatch as it is recorded.
+/// One launch as it is recorded.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub pipeline: wgpu::ComputePipeline,
     pub bind_group: wgpu::BindGroup,
-    pub workgroups: [u32; 3],
+    pub workgroups: Workgroups,
 }
 
-/// Compiles what the plan needs and binds its buffers: for each phase the list of dispatches.
+/// Compiles what the plan needs and binds its buffers: for each phase the list of launches.
 pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
     compile_all(device, plan)?;
     let mut phases = Vec::new();
-    let mut number = 0;
+    // Places among the uniforms: of the phase's first dispatch, and of the next launch that has its own.
+    let mut first = 0;
+    let mut own = plan.phases().iter().map(|phase| phase.dispatches.len()).sum();
     for phase in plan.phases() {
-        let mut recorded = Vec::with_capacity(phase.dispatches.len());
-        for dispatch in &phase.dispatches {
-            let Compiled { layout, pipeline } = compiled(device, dispatch).await?;
-            let bind = || bind(device, dispatch, &layout, buffers, number);
-            let bind_group = device.scoped(&dispatch.label, bind).await?;
-            recorded.push(Recorded { pipeline, bind_group, workgroups: dispatch.workgroups });
-            number += 1;
+        let mut recorded = Vec::with_capacity(phase.launches.len());
+        for launch in &phase.launches {
+            let dispatches: Vec<&Dispatch> = phase.dispatches_of(launch).collect();
+            let module = Module::new(&dispatches, launch);
+            let Compiled { layout, pipeline } = compiled(device, &module).await?;
+            let mut entries = Vec::new();
+            for (dispatch, part) in dispatches.iter().zip(&launch.parts) {
+                entries.push(buffers.uniform(first + part.dispatch, dispatch.params.len()));
+                entries.extend(dispatch.buffers.iter().map(|bound| buffers.bound(bound)));
+            }
+            if launch.single().is_none() {
+                entries.push(buffers.uniform(own, size_of_val(&launch.words()[..])));
+                own += 1;
+            }
+            let label = phase.labels_of(launch);
+            let bind_group = device.scoped(&label, || bind(device, &label, &layout, entries)).await?;
+            recorded.push(Recorded { pipeline, bind_group, workgroups: phase.workgroups_of(launch) });
         }
+        first += phase.dispatches.len();
         phases.push(recorded);
     }
     Ok(phases)
+}
+
+/// What a pipeline is made of: one kernel by itself, or an entry point for the parts of a launch.
+#[derive(Clone, Debug)]
+struct Module<'a> {
+    parts: Vec<combine::Part<'a>>,
+    combined: bool,
+}
+
+impl<'a> Module<'a> {
+    fn new(dispatches: &[&'a Dispatch], launch: &Launch) -> Self {
+        let part =
+            |d: &&'a Dispatch| combine::Part { kernel: d.kernel, variant: d.variant, constants: &d.specialization };
+        Module { parts: dispatches.iter().map(part).collect(), combined: launch.single().is_none() }
+    }
+
+    /// Equal for modules of equal text.
+    fn label(&self) -> String {
+        let label = |part: &combine::Part<'_>| source::label(part.kernel, part.variant, part.constants);
+        let labels = self.parts.iter().map(label).collect::<Vec<_>>().join(" + ");
+        if self.combined { format!("launch of {labels}") } else { labels }
+    }
+
+    fn wgsl(&self) -> String {
+        match &self.parts[..] {
+            [part] if !self.combined => source::assemble(part.variant, part.constants),
+            parts => combine::combine(parts),
+        }
+    }
+
+    fn entry_point(&self) -> &'static str {
+        match &self.parts[..] {
+            [part] if !self.combined => part.variant.entry_point,
+            _ => combine::ENTRY_POINT,
+        }
+    }
+
+    /// How each binding is used.
+    fn accesses(&self) -> impl Iterator<Item = Access> {
+        let bindings = self.parts.iter().flat_map(|part| part.kernel.bindings);
+        bindings.map(|binding| binding.access).chain(self.combined.then_some(Access::Uniform))
+    }
 }
 
 /// A pipeline with the layout of its bindings.
@@ -47,19 +103,15 @@ pub(super) struct Compiled {
 /// The pipelines of a device by kernel, variant and constants: each is compiled once, whatever plans come.
 pub(super) type Pipelines = Mutex<HashMap<String, Compiled>>;
 
-async fn compiled(device: &GpuDevice, dispatch: &Dispatch) -> Result<Compiled> {
+async fn compiled(device: &GpuDevice, module: &Module<'_>) -> Result<Compiled> {
     let known = || device.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-    let label = label(dispatch);
+    let label = module.label();
     if let Some(compiled) = known().get(&label) {
         return Ok(compiled.clone());
     }
-    let compiled = device.scoped(&label, || compile(device, dispatch, &label)).await?;
+    let compiled = device.scoped(&label, || compile(device, module, &label)).await?;
     known().insert(label, compiled.clone());
     Ok(compiled)
-}
-
-fn label(dispatch: &Dispatch) -> String {
-    source::label(dispatch.kernel, dispatch.variant, &dispatch.specialization)
 }
 
 /// Compiles what the plan needs on all processors. In a browser, which does so by itself, nothing.
@@ -67,12 +119,15 @@ fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
     if cfg!(target_arch = "wasm32") {
         return Ok(());
     }
-    let needed: BTreeMap<String, &Dispatch> =
-        plan.phases().iter().flat_map(|phase| &phase.dispatches).map(|dispatch| (label(dispatch), dispatch)).collect();
+    let modules = plan.phases().iter().flat_map(|phase| {
+        let module = |launch| Module::new(&phase.dispatches_of(launch).collect::<Vec<_>>(), launch);
+        phase.launches.iter().map(module)
+    });
+    let needed: BTreeMap<String, Module<'_>> = modules.map(|module| (module.label(), module)).collect();
     let (needed, next) = (Vec::from_iter(needed.into_values()), AtomicUsize::new(0));
     let take = || needed.get(next.fetch_add(1, Ordering::Relaxed));
     let work =
-        || std::iter::from_fn(take).try_for_each(|dispatch| pollster::block_on(compiled(device, dispatch)).map(drop));
+        || std::iter::from_fn(take).try_for_each(|module| pollster::block_on(compiled(device, module)).map(drop));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(needed.len());
     std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
@@ -84,12 +139,12 @@ fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
     })
 }
 
-fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {
-    let entry = |(index, binding): (usize, &crate::kernel::Binding)| wgpu::BindGroupLayoutEntry {
+fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
+    let entry = |(index, access): (usize, Access)| wgpu::BindGroupLayoutEntry {
         binding: index as u32,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer {
-            ty: match binding.access {
+            ty: match access {
                 Access::Uniform => wgpu::BufferBindingType::Uniform,
                 Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
                 Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
@@ -99,7 +154,7 @@ fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {
         },
         count: None,
     };
-    let entries: Vec<_> = dispatch.kernel.bindings.iter().enumerate().map(entry).collect();
+    let entries: Vec<_> = module.accesses().enumerate().map(entry).collect();
     let layout = device
         .device
         .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
@@ -108,16 +163,15 @@ fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
-    let wgsl = source::assemble(dispatch.variant, &dispatch.specialization);
-    let module = device.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+    let shader = device.device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
-        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+        source: wgpu::ShaderSource::Wgsl(module.wgsl().into()),
     });
     let pipeline = device.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(label),
         layout: Some(&pipeline_layout),
-        module: &module,
-        entry_point: Some(dispatch.variant.entry_point),
+        module: &shader,
+        entry_point: Some(module.entry_point()),
         // Kernels write their workgroup memory before they read it. On Metal and DX12 a single invocation would clear it.
         compilation_options: wgpu::PipelineCompilationOptions {
             zero_initialize_workgroup_memory: false,
@@ -130,32 +184,14 @@ fn compile(device: &GpuDevice, dispatch: &Dispatch, label: &str) -> Compiled {
 
 fn bind(
     device: &GpuDevice,
-    dispatch: &Dispatch,
+    label: &str,
     layout: &wgpu::BindGroupLayout,
-    buffers: &Buffers,
-    number: u64,
+    bindings: Vec<wgpu::BufferBinding<'_>>,
 ) -> wgpu::BindGroup {
-    let params = wgpu::BufferBinding {
-        buffer: &buffers.uniforms,
-        offset: number * buffers.uniform_stride,
-        size: wgpu::BufferSize::new(dispatch.params.len() as u64),
+    let entry = |(index, binding): (usize, _)| wgpu::BindGroupEntry {
+        binding: index as u32,
+        resource: wgpu::BindingResource::Buffer(binding),
     };
-    let data = dispatch.buffers.iter().map(|bound| wgpu::BufferBinding {
-        buffer: &buffers.data[bound.place.buffer.index()],
-        offset: 0,
-        size: wgpu::BufferSize::new(bound_bytes(bound.place.words)),
-    });
-    let entries: Vec<_> = std::iter::once(params)
-        .chain(data)
-        .enumerate()
-        .map(|(index, binding)| wgpu::BindGroupEntry {
-            binding: index as u32,
-            resource: wgpu::BindingResource::Buffer(binding),
-        })
-        .collect();
-    device.device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some(&dispatch.label),
-        layout,
-        entries: &entries,
-    })
+    let entries: Vec<_> = bindings.into_iter().enumerate().map(entry).collect();
+    device.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })
 }

@@ -1,26 +1,26 @@
-//! How long each kernel of a phase takes, by the device's own clock.
+//! How long each launch of a phase takes, by the device's own clock.
 
 use super::encode::{GpuExecutor, record};
 use super::readback::PendingRead;
 use crate::error::Result;
 use crate::plan::PhaseId;
 
-/// Kernels that one query set holds, two timestamps each: WebGPU allows 4096 queries.
-const MOST_DISPATCHES: usize = 2048;
+/// Launches that one query set holds, two timestamps each: WebGPU allows 4096 queries.
+const MOST_LAUNCHES: usize = 2048;
 
 impl GpuExecutor {
-    /// Runs a phase once and returns the nanoseconds of each of its dispatches; of a device opened without timestamps,
-    /// or a phase of more than 2048 dispatches, `None`, and runs nothing.
+    /// Runs a phase once and returns the nanoseconds of each of its launches; of a device opened without timestamps,
+    /// or a phase of more than 2048 launches, `None`, and runs nothing.
     ///
     /// # Errors
     /// What the driver reports; [`Error::Timeout`](crate::Error::Timeout) or
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
-    pub async fn time_dispatches(&mut self, phase: PhaseId) -> Result<Option<Vec<f64>>> {
+    pub async fn time_launches(&mut self, phase: PhaseId) -> Result<Option<Vec<f64>>> {
         let device = self.device().clone();
         let gpu = &device.device;
-        let dispatches = self.recorded(phase);
-        let count = dispatches.len();
-        if !gpu.features().contains(wgpu::Features::TIMESTAMP_QUERY) || count == 0 || count > MOST_DISPATCHES {
+        let launches = self.recorded(phase);
+        let count = launches.len();
+        if !gpu.features().contains(wgpu::Features::TIMESTAMP_QUERY) || count == 0 || count > MOST_LAUNCHES {
             return Ok(None);
         }
         let (queries, bytes) = (2 * count as u32, 16 * count as u64);
@@ -37,14 +37,14 @@ impl GpuExecutor {
         };
         let (set, resolved, staging) = device.scoped("timestamps", create).await?;
         let mut encoder = gpu.create_command_encoder(&Default::default());
-        for (i, dispatch) in dispatches.iter().enumerate() {
+        for (i, launch) in launches.iter().enumerate() {
             let writes = wgpu::ComputePassTimestampWrites {
                 query_set: &set,
                 beginning_of_pass_write_index: Some(2 * i as u32),
                 end_of_pass_write_index: Some(2 * i as u32 + 1),
             };
             let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
-            record(&mut encoder.begin_compute_pass(&descriptor), dispatch);
+            record(&mut encoder.begin_compute_pass(&descriptor), launch);
         }
         encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes);

@@ -91,7 +91,7 @@ pub fn kernel_times(
     let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
     let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
     let (begin, train) = (phase("begin_epoch")?, phase("train")?);
-    let count = executor.plan().phases()[train.index()].dispatches.len();
+    let count = executor.plan().phases()[train.index()].launches.len();
     let mut samples = vec![Vec::new(); count];
     let (start, mut step, mut method) = (Instant::now(), 0, Method::Clock);
     while step < 3 || start.elapsed().as_secs_f64() < seconds {
@@ -112,13 +112,13 @@ pub fn kernel_times(
         step += 1;
     }
     let plan = executor.plan();
-    let dispatches = plan.phases()[train.index()].dispatches.iter();
-    let times = dispatches.zip(samples).map(|(dispatch, samples)| KernelTime {
-        label: dispatch.label.clone(),
-        kernel: format!("{}/{}", dispatch.kernel.name, dispatch.variant.name),
+    let phase = &plan.phases()[train.index()];
+    let times = phase.launches.iter().zip(samples).map(|(launch, samples)| KernelTime {
+        label: phase.labels_of(launch),
+        kernel: phase.kernels_of(launch),
         microseconds: median(samples) / 1e3,
-        flops: dispatch.flops,
-        bytes: plan.bytes_moved(dispatch),
+        flops: phase.share_of(launch, |dispatch| dispatch.flops),
+        bytes: phase.share_of(launch, |dispatch| plan.bytes_moved(dispatch)),
     });
     Ok((times.collect(), method))
 }
@@ -126,11 +126,11 @@ pub fn kernel_times(
 /// Nanoseconds of each kernel in one step; `None` if the device cannot tell.
 fn one_step(executor: &mut Executor, train: PhaseId, count: usize) -> Result<Option<(Vec<f64>, Method)>> {
     match executor {
-        Executor::Gpu(gpu) => Ok(block_on(gpu.time_dispatches(train))?.map(|times| (times, Method::Timestamps))),
+        Executor::Gpu(gpu) => Ok(block_on(gpu.time_launches(train))?.map(|times| (times, Method::Timestamps))),
         Executor::Cpu(cpu) => {
             let time = |index| {
                 let start = Instant::now();
-                cpu.run_dispatch(train, index);
+                cpu.run_launch(train, index);
                 start.elapsed().as_secs_f64() * 1e9
             };
             Ok(Some(((0..count).map(time).collect(), Method::Clock)))
@@ -153,7 +153,7 @@ fn repeated(
         let once = |executor: &mut Executor, repeats: u32| -> Result<f64> {
             block_on(executor.read_words(program.step_state))?;
             let start = Instant::now();
-            executor.repeat_dispatch(train, index, repeats)?;
+            executor.run_launch(train, index, repeats)?;
             block_on(executor.read_words(program.step_state))?;
             Ok(start.elapsed().as_secs_f64() * 1e9)
         };

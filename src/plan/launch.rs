@@ -1,0 +1,229 @@
+//! Launches: what a device is given at once.
+//!
+//! Mostly one dispatch. Neighbours that do not wait for each other, such as the updates of two layers, run side by side
+//! in one launch: a device starts few kernels as long as it starts one, and small ones do not occupy it. And a dispatch
+//! that would hold a slow device for more than 100 ms is spread over several launches, each with a part of its workgroups.
+
+use super::{Dispatch, Phase, Plan, fuse::storage_buffers};
+use crate::graph::{Graph, Node, ValueId};
+use crate::kernel::{Access, Binding, KernelSpec, Target, combine};
+use crate::ops::{Operation, Workgroups, linear_grid};
+use std::ops::Range;
+
+/// What a device is given at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// What runs side by side.
+    pub parts: Vec<Part>,
+}
+
+/// Some or all workgroups of a dispatch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Position in [`Phase::dispatches`].
+    pub dispatch: usize,
+    /// The numbers of the workgroups.
+    pub groups: Range<u32>,
+    /// How many workgroups the dispatch has.
+    pub of: u32,
+}
+
+impl Part {
+    fn whole(dispatch: usize, of: &Dispatch) -> Part {
+        let of = of.workgroups.iter().product();
+        Part { dispatch, groups: 0..of, of }
+    }
+
+    /// Whether the dispatch is done with this part.
+    pub fn is_last(&self) -> bool {
+        self.groups.end == self.of
+    }
+}
+
+impl Launch {
+    /// The dispatch that it runs, if that is all it does.
+    pub fn single(&self) -> Option<usize> {
+        match &self.parts[..] {
+            [part] if part.groups == (0..part.of) => Some(part.dispatch),
+            _ => None,
+        }
+    }
+
+    /// What the kernels' common entry point needs to know, see [`combine::WORDS_PER_PART`].
+    pub fn words(&self) -> Vec<u32> {
+        let mut end = 0;
+        let words = self.parts.iter().map(|part| {
+            let start = end;
+            end += part.groups.end - part.groups.start;
+            [end, part.groups.start.wrapping_sub(start), part.of, 0]
+        });
+        words.flatten().collect()
+    }
+}
+
+impl Phase {
+    /// The dispatches of which a launch runs all or a part.
+    pub fn dispatches_of<'a>(&'a self, launch: &'a Launch) -> impl Iterator<Item = &'a Dispatch> + Clone {
+        launch.parts.iter().map(|part| &self.dispatches[part.dispatch])
+    }
+
+    /// The positions of the launches that run the dispatch at a position: several if it is in parts.
+    pub fn launches_of(&self, dispatch: usize) -> impl Iterator<Item = usize> {
+        let runs = move |launch: &Launch| launch.parts.iter().any(|part| part.dispatch == dispatch);
+        self.launches.iter().enumerate().filter(move |(_, launch)| runs(launch)).map(|(at, _)| at)
+    }
+
+    /// The kernels of a launch with their variants.
+    pub fn kernels_of(&self, launch: &Launch) -> String {
+        let name = |d: &Dispatch| format!("{}/{}", d.kernel.name, d.variant.name);
+        self.dispatches_of(launch).map(name).collect::<Vec<_>>().join(" + ")
+    }
+
+    /// Where the dispatches of a launch come from.
+    pub fn labels_of(&self, launch: &Launch) -> String {
+        self.dispatches_of(launch).map(|dispatch| &dispatch.label[..]).collect::<Vec<_>>().join(" + ")
+    }
+
+    /// The sum of a quantity over a launch, of a dispatch in parts the part's share.
+    pub fn share_of(&self, launch: &Launch, quantity: impl Fn(&Dispatch) -> u64) -> u64 {
+        let share = |part: &Part| {
+            let all = u128::from(quantity(&self.dispatches[part.dispatch]));
+            let before = |group: u32| (all * u128::from(group) / u128::from(part.of.max(1))) as u64;
+            before(part.groups.end) - before(part.groups.start)
+        };
+        launch.parts.iter().map(share).sum()
+    }
+
+    /// The workgroups of a launch.
+    pub fn workgroups_of(&self, launch: &Launch) -> Workgroups {
+        match launch.single() {
+            Some(dispatch) => self.dispatches[dispatch].workgroups,
+            None => linear_grid(launch.parts.iter().map(|part| part.groups.len() as u64).sum()),
+        }
+    }
+}
+
+/// The nodes of a phase in groups of neighbours of which none waits for another.
+pub(super) type Stages = Vec<Range<usize>>;
+
+/// Stages of one node each.
+pub(super) fn one_by_one(graph: &Graph) -> Vec<Stages> {
+    let stages = |nodes: &Range<usize>| (0..nodes.len()).map(|at| at..at + 1).collect();
+    graph.phases().iter().map(|phase| stages(&phase.nodes)).collect()
+}
+
+/// Stages as large as the target can run side by side.
+pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
+    let in_phase = |nodes: &Range<usize>| {
+        let nodes = &graph.nodes()[nodes.clone()];
+        let mut stages: Stages = Vec::new();
+        for (at, node) in nodes.iter().enumerate() {
+            match stages.last_mut() {
+                Some(stage) if joins(graph, target, &nodes[stage.clone()], node) => stage.end = at + 1,
+                _ => stages.push(at..at + 1),
+            }
+        }
+        stages
+    };
+    graph.phases().iter().map(|phase| in_phase(&phase.nodes)).collect()
+}
+
+/// Whether a node can run beside those of a stage.
+fn joins(graph: &Graph, target: &Target, stage: &[Node], node: &Node) -> bool {
+    let together = || stage.iter().chain([node]);
+    let buffers: u32 = together().map(|node| storage_buffers(node.op.spec())).sum();
+    let waits = |other: &Node| {
+        let (own, others) = (operands(graph, node), operands(graph, other));
+        let clash = |&(value, written): &(ValueId, bool)| others.iter().any(|o| o.0 == value && (o.1 || written));
+        own.iter().any(clash)
+    };
+    stage.len() < target.pace.kernels
+        && buffers <= target.storage_buffers
+        && together().all(|node| combine::can_combine(node.op.spec()))
+        && !stage.iter().any(waits)
+}
+
+/// The values that a node binds, and whether it writes them.
+fn operands(graph: &Graph, node: &Node) -> Vec<(ValueId, bool)> {
+    let spec: &KernelSpec = node.op.spec();
+    let mut values = node.inputs.iter().chain(&node.outputs).copied();
+    let bound = spec.bindings[1..].iter().filter_map(|binding| {
+        let value = if *binding == Binding::STEP { graph.declared_step_state() } else { values.next() };
+        Some((value?, binding.access == Access::Write))
+    });
+    bound.collect()
+}
+
+impl Plan {
+    /// Puts the dispatches into launches, from the stages and the variants.
+    pub(super) fn set_launches(&mut self) {
+        let launches: Vec<Vec<Launch>> = self
+            .phases
+            .iter()
+            .zip(&self.stages)
+            .map(|(phase, stages)| stages.iter().flat_map(|stage| self.launches_of(phase, stage.clone())).collect())
+            .collect();
+        self.phases.iter_mut().zip(launches).for_each(|(phase, launches)| phase.launches = launches);
+    }
+
+    /// The launches of a stage: those of one workgroup size together, and long ones in parts.
+    fn launches_of(&self, phase: &Phase, stage: Range<usize>) -> Vec<Launch> {
+        let mut launches: Vec<Launch> = Vec::new();
+        for at in stage {
+            let dispatch = &phase.dispatches[at];
+            let pieces = self.target.pace.launches(dispatch.flops, self.bytes_moved(dispatch));
+            let whole = Part::whole(at, dispatch);
+            if pieces > 1 && combine::can_combine(dispatch.kernel) {
+                launches.extend(divide(&whole, pieces).map(|part| Launch { parts: vec![part] }));
+            } else if let Some(launch) = launches.iter_mut().find(|launch| self.takes(phase, launch, dispatch)) {
+                launch.parts.push(whole);
+            } else {
+                launches.push(Launch { parts: vec![whole] });
+            }
+        }
+        launches
+    }
+
+    /// Whether a launch of the same stage has room for a dispatch.
+    fn takes(&self, phase: &Phase, launch: &Launch, dispatch: &Dispatch) -> bool {
+        let together = || phase.dispatches_of(launch).chain([dispatch]);
+        let workgroup_bytes: u32 = together().map(|d| d.variant.requirements.workgroup_bytes).sum();
+        let (flops, bytes) = (together().map(|d| d.flops).sum(), together().map(|d| self.bytes_moved(d)).sum());
+        together().all(|other| other.variant.workgroup_size == dispatch.variant.workgroup_size)
+            && workgroup_bytes <= self.target.workgroup_bytes
+            && self.target.pace.launches(flops, bytes) == 1
+    }
+}
+
+/// A dispatch in so many parts of about one size.
+fn divide(whole: &Part, pieces: u64) -> impl Iterator<Item = Part> {
+    let (dispatch, of) = (whole.dispatch, whole.of);
+    let pieces = pieces.clamp(1, u64::from(of.max(1)));
+    let edge = move |piece: u64| (u64::from(of) * piece / pieces) as u32;
+    (0..pieces).map(move |piece| Part { dispatch, groups: edge(piece)..edge(piece + 1), of })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_a_dispatch_without_overlap() {
+        for (of, pieces) in [(7, 3), (5, 9), (1, 1), (70_000, 4)] {
+            let whole = Part { dispatch: 0, groups: 0..of, of };
+            let parts: Vec<Part> = divide(&whole, pieces).collect();
+            assert_eq!(parts.iter().map(|part| part.groups.len()).sum::<usize>(), of as usize);
+            assert!(parts.windows(2).all(|pair| pair[0].groups.end == pair[1].groups.start));
+            assert!(parts.iter().all(|part| !part.groups.is_empty()));
+            assert!(parts.iter().filter(|part| part.is_last()).count() == 1);
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_launch_map_its_workgroups_to_those_of_the_kernels() {
+        let part = |dispatch, groups, of| Part { dispatch, groups, of };
+        let launch = Launch { parts: vec![part(0, 0..5, 5), part(1, 3..7, 9)] };
+        assert_eq!(launch.words(), [5, 0, 5, 0, 9, 3u32.wrapping_sub(5), 9, 0]);
+        assert_eq!((launch.single(), launch.parts[1].is_last()), (None, false));
+    }
+}

@@ -1,0 +1,133 @@
+//! Dispatches in parts and side by side: which launches a plan consists of, and that they change no bit.
+
+mod common;
+
+use anygrad::backend::gpu::GpuExecutor;
+use anygrad::data::digits;
+use anygrad::kernel::{Pace, Target, Variant};
+use anygrad::nn::{Loss, Sequential};
+use anygrad::ops::Operation;
+use anygrad::ops::penalty::Penalty;
+use anygrad::optim::{Adam, Clipping, Optimizer, Sgd};
+use anygrad::plan::{PhaseId, Plan};
+use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use common::{Case, OpPlan, Values};
+use pollster::block_on;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A plan's results, as bits.
+fn results(device: &Arc<anygrad::backend::gpu::GpuDevice>, case: &Case, built: &OpPlan, plan: Plan) -> Vec<Vec<u32>> {
+    let mut gpu = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
+    let inputs = common::draw_inputs(case, Values::Unit, &mut common::stream(5));
+    for (value, words) in built.contents(&inputs, &common::STATE) {
+        gpu.write_words(value, &words).expect("contents");
+    }
+    gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submitted");
+    let read = |value| {
+        block_on(async {
+            let read = gpu.start_read(value).await?;
+            gpu.finish_read(read).await
+        })
+    };
+    built.outputs.iter().copied().chain(built.changed_inputs()).map(read).collect::<Result<_, _>>().expect("results")
+}
+
+#[test]
+fn a_dispatch_in_parts_gives_the_same_bits() {
+    let Some(device) = common::gpu() else { return };
+    let (mut compared, mut divided) = (0, BTreeSet::new());
+    for (rows, columns, inner) in [(33, 31, 17), (72, 68, 20)] {
+        for case in common::cases(rows, columns, inner) {
+            let params_fit = |variant: &Variant| {
+                let whole = OpPlan::new(&case, &case.op.spec().variants[0]).expect("a plan");
+                let dispatch = &whole.plan.phases()[0].dispatches[0];
+                (variant.accepts)(&dispatch.params, &dispatch.specialization)
+            };
+            let name = case.op.spec().name;
+            let variants = case.op.spec().variants.iter();
+            for variant in variants.filter(|variant| device.target().can_run(variant) && params_fit(variant)) {
+                let built = OpPlan::new(&case, variant).expect("a plan");
+                let flops = built.plan.phases()[0].flops();
+                let pace = Pace { flops: (flops / 3).max(1), ..Pace::UNBOUNDED };
+                let parts = built.plan.clone().paced(pace);
+                let launches = parts.phases()[0].launches.len();
+                if launches == 1 || !divided.insert((name, variant.name)) {
+                    continue;
+                }
+                let whole = results(&device, &case, &built, built.plan.clone());
+                let got = results(&device, &case, &built, parts);
+                assert_eq!(got, whole, "{name}/{} in {launches} parts", variant.name);
+                compared += whole.len();
+            }
+        }
+    }
+    assert!(divided.len() >= 100, "{} variants with more than one workgroup", divided.len());
+    common::report_comparisons("launches", compared);
+}
+
+fn plan(model: &Sequential, optimizer: &Optimizer, target: &Target) -> Plan {
+    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    let program = Program::build(&ProgramSpec {
+        model,
+        loss: &Loss::cross_entropy(),
+        penalty: Penalty::NONE,
+        optimizer,
+        clipping: Clipping::default(),
+        rates: None,
+        batch_size: BatchSize::Rows(64),
+        drop_last: true,
+        shuffle: true,
+        seed: 0,
+        train: RowsSpec::of(&data.train),
+        test: None,
+    });
+    Plan::fused(&program.expect("a program").graph, target).expect("a plan")
+}
+
+fn launches_of_a_step(plan: &Plan) -> usize {
+    plan.phases()[plan.phase("train").expect("a phase").index()].launches.len()
+}
+
+#[test]
+fn the_updates_of_a_step_run_beside_gradients_that_do_not_wait_for_them() {
+    let software = Target { software: true, storage_buffers: 32, pace: Pace::SOFTWARE, ..Target::DOWNLEVEL };
+    let sgd: Optimizer = Sgd::new(0.1).momentum(0.9).into();
+    let mut model = Sequential::new(64);
+    for layers in 1..=6 {
+        let net = model.clone().linear(10);
+        assert!(launches_of_a_step(&plan(&net, &sgd, &software)) <= 2 * layers + 2, "{layers} layers");
+        model = model.linear(24).relu();
+    }
+    let adam: Optimizer = Adam::new(0.01).into();
+    let (alone, together) =
+        (Target { pace: Pace { kernels: 1, ..Pace::SOFTWARE }, ..software }, plan(&model, &adam, &software));
+    assert!(2 * launches_of_a_step(&together) < 2 * launches_of_a_step(&plan(&model, &adam, &alone)), "{together}");
+}
+
+#[test]
+fn what_exceeds_a_devices_buffers_or_memory_runs_by_itself() {
+    let model = Sequential::new(64).linear(24).relu().linear(10);
+    let sgd: Optimizer = Sgd::new(0.1).momentum(0.9).into();
+    for storage_buffers in [4, 6, 8, 12, 16] {
+        let target = Target { storage_buffers, workgroup_bytes: 16_384, pace: Pace::DISCRETE, ..Target::DOWNLEVEL };
+        let plan = plan(&model, &sgd, &target);
+        assert!(plan.usage().storage_buffers <= storage_buffers, "{plan}");
+        assert!(plan.usage().workgroup_bytes <= target.workgroup_bytes, "{plan}");
+    }
+}
+
+#[test]
+fn long_dispatches_are_divided_on_slow_devices_alone() {
+    let model = Sequential::new(64).linear(4096).relu().linear(4096).relu().linear(10);
+    let sgd: Optimizer = Sgd::new(0.1).into();
+    let with = |pace| plan(&model, &sgd, &Target { storage_buffers: 8, pace, ..Target::DOWNLEVEL });
+    for (pace, most) in [(Pace::SOFTWARE, Pace::SOFTWARE.flops), (Pace::DISCRETE, u64::MAX)] {
+        let plan = with(Pace { kernels: 1, ..pace });
+        let phase = &plan.phases()[plan.phase("train").expect("a phase").index()];
+        assert_eq!(phase.launches.len() > phase.dispatches.len(), most < u64::MAX, "{plan}");
+        for launch in &phase.launches {
+            assert!(phase.share_of(launch, |dispatch| dispatch.flops) <= most, "{}", phase.kernels_of(launch));
+        }
+    }
+}

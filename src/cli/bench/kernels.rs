@@ -223,7 +223,7 @@ pub fn roofline(device: &Device, seconds: f64) -> Result<Roofline> {
 }
 
 /// Least seconds that an op of two matrices took, in submissions of several.
-fn best_seconds(device: &Device, op: &Op, shape: [usize; 2], seconds: f64) -> Result<f64> {
+pub fn best_seconds(device: &Device, op: &Op, shape: [usize; 2], seconds: f64) -> Result<f64> {
     let mut graph = Graph::new();
     let inputs: Vec<ValueId> =
         (0..2).map(|i| graph.declare(format!("input {i}"), shape, DType::F32, Role::State)).collect();

@@ -4,6 +4,7 @@ mod kernels;
 mod measure;
 pub mod nets;
 mod plot;
+mod products;
 mod scaling;
 
 use super::options::Format;
@@ -40,6 +41,9 @@ pub struct BenchOptions {
     /// Time each kernel too, against the best rates that the device reaches
     #[arg(long)]
     kernels: bool,
+    /// Measure matrix products of several sizes in the three forms of a training step instead
+    #[arg(long, conflicts_with_all = ["nets", "kernels", "tune", "scaling", "plot"])]
+    products: bool,
     /// Measure time per row against batch 1…4096, width 16…2048 and depth 1…16 instead
     #[arg(long, conflicts_with_all = ["nets", "kernels", "tune"])]
     scaling: bool,
@@ -103,10 +107,16 @@ pub fn run(options: &BenchOptions) -> Result<()> {
         std::fs::write(path, "").map_err(|e| Error::io("write", path, e))?;
     }
     let budget = Budget { steps: options.steps, seconds: options.seconds, fuse: !options.no_fusion };
-    let heading = if options.scaling { scaling_heading() } else { heading() };
+    let heading = match (options.scaling, options.products) {
+        (true, _) => scaling_heading(),
+        (_, true) => format!("{:>6} {:>5} {:>10}  device", "side", "form", "GFLOP/s"),
+        _ => heading(),
+    };
     let mut report = Report { format: options.format, heading: Some(heading), objects: Vec::new() };
     if options.scaling {
         scale(options, &budget, &mut report)?
+    } else if options.products {
+        measure_products(options, &mut report)?
     } else {
         nets(options, &budget, &mut report)?
     }
@@ -190,17 +200,37 @@ fn time_kernels(
     Ok(())
 }
 
+fn measure_products(options: &BenchOptions, report: &mut Report) -> Result<()> {
+    for request in options.device.requests() {
+        let Some(device) = open(options, &request)? else { continue };
+        let name = device.device_name();
+        products::measure(&device, options.seconds, |product| {
+            let (form, side, gflops) = (format!("{:?}", product.form), product.side, product.gflops);
+            let object = json!({
+                "event": "product", "device": name, "form": form, "side": side, "gflops": rounded(gflops)
+            });
+            report.add(object, &format!("{side:>6} {form:>5} {gflops:>10.1}  {name}"));
+        })?;
+    }
+    Ok(())
+}
+
+/// A device of those asked for; `None`, with a word about it, if a run can do without.
+fn open(options: &BenchOptions, request: &Request) -> Result<Option<Device>> {
+    match block_on(Device::choose(request, Work::default())) {
+        Ok(choice) => Ok(Some(choice.device)),
+        Err(error) if options.device.forgive(&error) => {
+            note(&format!("the CPU only: {error}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn scale(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<()> {
     let mut points: Vec<Point> = Vec::new();
     for request in options.device.requests() {
-        let device = match block_on(Device::choose(&request, Work::default())) {
-            Ok(choice) => choice.device,
-            Err(error) if options.device.forgive(&error) => {
-                note(&format!("the CPU only: {error}"));
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
+        let Some(device) = open(options, &request)? else { continue };
         for axis in Axis::ALL {
             for value in axis.values(options.up_to) {
                 let point = scaling::point(axis, value, &device, budget)?;

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Training steps of anygrad and its peers, interleaved over several rounds: a Markdown table on stdout, JSON in a file.
+# Training steps of anygrad and its peers, interleaved over several rounds, and anygrad's matrix products: Markdown tables
+# on stdout, JSON in a file.
 #
 #   scripts/bench-peers.sh [ROUNDS]        # 5 rounds unless told otherwise; on an idle machine
 #
@@ -34,7 +35,10 @@ fi
 devices="$device"
 [ "$device" = both ] && devices='cpu gpu'
 lines="$(mktemp)"
-trap 'rm -f "$lines"' EXIT
+# Drivers keep compiled kernels on disk. Each run starts with none, so that its first step is that of a new machine.
+caches="$(mktemp -d)"
+trap 'rm -rf "$lines" "$caches"' EXIT
+export MESA_SHADER_CACHE_DIR="$caches" __GL_SHADER_DISK_CACHE_PATH="$caches"
 
 software="$("$anygrad" devices --format json | grep -c '"kind":"software"' || true)"
 # Whether a net is too large for a driver that runs on the CPU.
@@ -51,6 +55,7 @@ for ((round = 1; round <= rounds; round++)); do
             fi
             case "$absent" in *" $one "*) continue ;; esac
             code=0
+            rm -rf "$caches"/*
             "$anygrad" bench --nets "$net" --device "$one" --seconds "$each" --format json >>"$lines" || code=$?
             # No GPU is no reason to stop.
             if [ "$code" = 3 ]; then absent="$absent$one "; elif [ "$code" != 0 ]; then exit "$code"; fi
@@ -63,6 +68,12 @@ for ((round = 1; round <= rounds; round++)); do
             if [ "$code" = 3 ]; then absent="$absent$peer "; elif [ "$code" != 0 ]; then exit "$code"; fi
         done
     done
+done
+
+for one in $devices; do
+    case "$absent" in *" $one "*) continue ;; esac
+    echo "products, $one" >&2
+    "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines"
 done
 
 cpu="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"

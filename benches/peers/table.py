@@ -1,4 +1,4 @@
-"""Medians of all rounds of scripts/bench-peers.sh as a Markdown table on stdout and as JSON in a file.
+"""Medians of all rounds of scripts/bench-peers.sh as Markdown tables on stdout and as JSON in a file.
 
     python benches/peers/table.py LINES.jsonl RESULT.json MACHINE DATE ROUNDS     # needs no packages
 """
@@ -23,9 +23,48 @@ def digits(ms):
     return f"{ms:.3g}" if ms < 100 else f"{ms:.0f}"
 
 
+def print_table(headings, rows):
+    print("| " + " | ".join(headings) + " |")
+    print("|" + "---|" * len(headings))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+
+
+def print_steps(lines, nets):
+    """What a step on our GPU backends consists of, beside the time it takes."""
+    fields = [
+        ("first step, s", "first_step_seconds"),
+        ("dispatches", "dispatches_per_step"),
+        ("steps per submission", "steps_per_submit"),
+        ("recording, µs of CPU", "recording_us_per_step"),
+    ]
+    for device in dict.fromkeys(line["device"] for line in lines if line["backend"] != "cpu"):
+        rows = []
+        for net in nets:
+            own = [line for line in lines if line["device"] == device and f"{line['net']}, {line['batch']}" == net]
+            if own:
+                rows.append([net] + [f"{statistics.median(line[name] for line in own):.3g}" for _, name in fields])
+        print(f"\nA step of anygrad on {device}; the first from opening the device on, with an empty cache.\n")
+        print_table(["net, batch"] + [heading for heading, _ in fields], rows)
+
+
+def print_products(lines):
+    """Rates of products by device, form and size, of one measurement."""
+    sides = sorted({line["side"] for line in lines})
+    rows = []
+    for device in dict.fromkeys(line["device"] for line in lines):
+        for form in dict.fromkeys(line["form"] for line in lines):
+            rate = {line["side"]: line["gflops"] for line in lines if (line["device"], line["form"]) == (device, form)}
+            rows.append([f"{device}, {form}"] + [f"{rate[side]:.1f}" if side in rate else "–" for side in sides])
+    print("\nGFLOP/s of square matrix products by the stored form of their factors (T: transposed).\n")
+    print_table(["device, form"] + [str(side) for side in sides], rows)
+
+
 def main(lines, result, machine, date, rounds):
     with open(lines, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file if line.strip()]
+        all_lines = [json.loads(line) for line in file if line.strip()]
+    products = [line for line in all_lines if line["event"] == "product"]
+    lines = [line for line in all_lines if line["event"] != "product"]
     samples = {}
     for line in lines:
         net = f"{line['net']}, {line['batch']}"
@@ -52,16 +91,17 @@ def main(lines, result, machine, date, rounds):
                 if best is not None and own is not None:
                     ratios.append({"net": net, "column": key[2], "ratio": own / best})
     print(f"Milliseconds per training step on {machine}, {date}: medians of {rounds} interleaved rounds.\n")
-    print("| " + " | ".join(headings) + " |")
-    print("|" + "---|" * len(headings))
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+    print_table(headings, rows)
+    print_steps([line for line in lines if line["event"] == "bench"], nets)
+    if products:
+        print_products(products)
     columns = [
         {"name": name, "on_gpu": on_gpu, "ours": ours, "median_ms": medians[on_gpu, ours, name],
          "samples_ms": samples[on_gpu, ours, name]}
         for on_gpu, ours, name in medians
     ]
-    document = {"machine": machine, "date": date, "rounds": int(rounds), "columns": columns, "ratios": ratios}
+    document = {"machine": machine, "date": date, "rounds": int(rounds), "columns": columns, "ratios": ratios,
+                "lines": all_lines}
     with open(result, "w", encoding="utf-8") as file:
         json.dump(document, file, indent=1)
         file.write("\n")

@@ -229,6 +229,7 @@ fn logistic<F: Float>(x: F) -> F {
 }
 
 /// Φ(x) = ½(1 + erf(x/√2)) = ½ erfc(−x/√2), which does not cancel for negative x.
+#[inline(always)]
 fn normal_cdf<F: Float>(x: F) -> F {
     F::from_f64(0.5) * (-x * F::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }
@@ -396,15 +397,15 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 /// Runs `$body` with the function known to the compiler, which can then vectorize a loop over it.
 macro_rules! known {
     ($activation:expr, $name:ident => $body:expr) => {
-        $crate::ops::activation::known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step GeluTanh GeluSigmoid Silu)
+        $crate::ops::activation::known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step Gelu GeluTanh GeluSigmoid Silu)
     };
     (@ $activation:expr, $name:ident => $body:expr, $($unit:ident)*) => {
         match $activation {
             $(Activation::$unit => { let $name = Activation::$unit; $body })*
             Activation::LeakyRelu { slope } => { let $name = Activation::LeakyRelu { slope }; $body }
             Activation::Elu { alpha } => { let $name = Activation::Elu { alpha }; $body }
-            // These call functions of the library for each number.
-            $name @ (Activation::Softplus | Activation::Gelu) => $body
+            // It calls a function of the library for each number.
+            $name @ Activation::Softplus => $body
         }
     };
 }

@@ -3,6 +3,7 @@
 mod common;
 
 use anygrad::backend::Device;
+use anygrad::backend::gpu::Granted;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::{Split, digits};
 use anygrad::kernel::{StepState, Target};
@@ -144,8 +145,10 @@ fn a_hundred_fused_steps_on_the_cpu_give_the_plain_weights() {
 
 #[test]
 fn a_hundred_fused_steps_on_the_gpu_give_the_plain_weights() {
-    let Some(gpu) = common::gpu() else { return };
-    common::report_comparisons("fusion_gpu", same_weights(&Device::Gpu(gpu)));
+    // As a run opens it, and with few buffers, so that fewer kernels run side by side.
+    let devices = [Granted::Large, Granted::Default].map(common::gpu_with);
+    let compared = devices.into_iter().flatten().map(|gpu| same_weights(&Device::Gpu(gpu))).sum();
+    common::report_comparisons("fusion_gpu", compared);
 }
 
 /// A device with four storage buffers per kernel gets plain kernels where the fused ones need more.

@@ -3,8 +3,8 @@
 mod common;
 
 use anygrad::backend::Device;
-use anygrad::backend::gpu::Granted;
 use anygrad::backend::cpu::CpuExecutor;
+use anygrad::backend::gpu::Granted;
 use anygrad::data::{Split, digits};
 use anygrad::kernel::{StepState, Target};
 use anygrad::nn::{Loss, Sequential};
@@ -148,7 +148,9 @@ fn a_hundred_fused_steps_on_the_gpu_give_the_plain_weights() {
     // As a run opens it, and with few buffers, so that fewer kernels run side by side.
     let devices = [Granted::Large, Granted::Default].map(common::gpu_with);
     let compared = devices.into_iter().flatten().map(|gpu| same_weights(&Device::Gpu(gpu))).sum();
-    common::report_comparisons("fusion_gpu", compared);
+    if compared > 0 {
+        common::report_comparisons("fusion_gpu", compared);
+    }
 }
 
 /// A device with four storage buffers per kernel gets plain kernels where the fused ones need more.

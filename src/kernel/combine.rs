@@ -2,20 +2,20 @@
 //!
 //! Kernels number their workgroups by two arguments, `group` and `groups`, and so do not notice that they are called
 //! from an entry point which runs some of their workgroups beside those of another kernel. What the modules declare is
-//! told apart by a number at the end of each name.
+//! told apart by a number at the end of each name. They share two uniforms: `launch` with the parameters of all, and the
+//! run's state. (Lavapipe of Mesa 22.3 writes past an array when a shader reads more than three.)
 
 use super::source::assemble;
-use super::{Constants, KernelSpec, Variant};
+use super::{Access, Constants, KernelSpec, Shared, Variant};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Name of the entry point.
-pub const ENTRY_POINT: &str = "launch";
-/// Words of the uniform for each kernel: where its workgroups end in the launch, what to add to a workgroup's place in
-/// the launch for its number in the kernel (modulo 2³²), how many workgroups the kernel has in all, and nothing.
-pub const WORDS_PER_PART: usize = 4;
+pub const ENTRY_POINT: &str = "launch_all";
 /// The arguments that an entry point must have for [`combine`].
 const ARGUMENTS: [&str; 3] = ["@builtin(workgroup_id)", "@builtin(num_workgroups)", "@builtin(local_invocation_index)"];
+/// Members of `launch` start at multiples of so many bytes.
+const ALIGNMENT: usize = 16;
 
 /// A kernel with its variant and the constants of a dispatch.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +28,60 @@ pub struct Part<'a> {
     pub constants: &'a Constants,
 }
 
+/// Which workgroups of a kernel a launch runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Groups {
+    /// Number of the first.
+    pub first: u32,
+    /// How many.
+    pub count: u32,
+    /// How many the kernel has in all.
+    pub of: u32,
+}
+
 /// Whether every variant of a kernel numbers its workgroups by arguments. Those that run as one workgroup need not.
 pub fn can_combine(kernel: &KernelSpec) -> bool {
     kernel.variants.iter().all(|variant| ARGUMENTS.iter().all(|argument| variant.source.contains(argument)))
 }
 
-/// The module of all parts, whose variants have one workgroup size. Bindings follow each other, part by part; behind
-/// them comes the uniform `parts`, [`WORDS_PER_PART`] words for each.
+/// The bindings of the combined module, by number: for each the place among the parts and among the part's bindings, or
+/// `None` for `launch`. The uniforms of a part have gaps in their places, but for the run's state of the first that reads it.
+pub fn bindings(parts: &[Part<'_>]) -> Vec<(u32, Option<(usize, usize)>)> {
+    let mut bindings = Vec::new();
+    let (mut number, mut state) = (0, None);
+    for (part, at) in parts.iter().zip(0..) {
+        for (place, binding) in part.kernel.bindings.iter().enumerate() {
+            match binding.access {
+                Access::Uniform if place > 0 => state = state.or(Some((at, place))),
+                Access::Uniform => {}
+                _ => bindings.push((number, Some((at, place)))),
+            }
+            number += 1;
+        }
+    }
+    bindings.push((number, None));
+    bindings.extend(state.map(|state| (number + 1, Some(state))));
+    bindings
+}
+
+/// The bytes of `launch`: for each part where its workgroups end in the launch, what to add to a workgroup's place there
+/// for its number in the kernel (modulo 2³²), and how many workgroups the kernel has; then the parameters of each part.
+pub fn launch_bytes<'a>(parts: impl Iterator<Item = (Groups, &'a [u8])> + Clone) -> Vec<u8> {
+    let (mut end, mut bytes) = (0u32, Vec::new());
+    for (groups, _) in parts.clone() {
+        let start = end;
+        end += groups.count;
+        let words = [end, groups.first.wrapping_sub(start), groups.of, 0];
+        bytes.extend_from_slice(bytemuck::cast_slice(&words));
+    }
+    for (_, params) in parts {
+        bytes.extend_from_slice(params);
+        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    }
+    bytes
+}
+
+/// The module of all parts, whose variants have one workgroup size. Its bindings are those that [`bindings`] lists.
 pub fn combine(parts: &[Part<'_>]) -> String {
     let mut wgsl = String::new();
     let mut binding = 0;
@@ -44,19 +91,27 @@ pub fn combine(parts: &[Part<'_>]) -> String {
         wgsl.push('\n');
         binding += part.kernel.bindings.len();
     }
-    let _ = writeln!(wgsl, "@group(0) @binding({binding}) var<uniform> parts: array<vec4<u32>, {}>;\n", parts.len());
+    wgsl.push_str(Shared::Step.source());
+    let _ = writeln!(wgsl, "\nstruct Launch {{\n    groups: array<vec4<u32>, {}>,", parts.len());
+    for number in 0..parts.len() {
+        let _ = writeln!(wgsl, "    @align({ALIGNMENT}) params_{number}: Params_{number},");
+    }
+    let _ = writeln!(wgsl, "}}\n\n@group(0) @binding({binding}) var<uniform> launch: Launch;");
+    if bindings(parts).iter().any(|(number, _)| *number as usize > binding) {
+        let _ = writeln!(wgsl, "@group(0) @binding({}) var<uniform> step_state: StepState;", binding + 1);
+    }
     let size = parts.first().map_or(1, |part| part.variant.workgroup_size);
     let _ = writeln!(
         wgsl,
-        "@compute @workgroup_size({size})\nfn {ENTRY_POINT}(\n    @builtin(workgroup_id) group: vec3<u32>,\n    \
+        "\n@compute @workgroup_size({size})\nfn {ENTRY_POINT}(\n    @builtin(workgroup_id) group: vec3<u32>,\n    \
          @builtin(num_workgroups) groups: vec3<u32>,\n    @builtin(local_invocation_index) local: u32,\n) {{\n    \
          let at = group.y * groups.x + group.x;"
     );
     for (number, part) in parts.iter().enumerate() {
         let _ = writeln!(
             wgsl,
-            "    {}if at < parts[{number}].x {{\n        {}_{number}(vec3<u32>(at + parts[{number}].y, 0u, 0u), \
-             vec3<u32>(parts[{number}].z, 1u, 1u), local);\n    }}",
+            "    {}if at < launch.groups[{number}].x {{\n        {}_{number}(vec3<u32>(at + launch.groups[{number}].y, \
+             0u, 0u), vec3<u32>(launch.groups[{number}].z, 1u, 1u), local);\n    }}",
             if number == 0 { "" } else { "else " },
             part.variant.entry_point,
         );
@@ -65,7 +120,8 @@ pub fn combine(parts: &[Part<'_>]) -> String {
     wgsl
 }
 
-/// Rewrites one module: names that it declares get a number, bindings move up, the entry point becomes a function.
+/// Rewrites one module: names that it declares get a number, bindings move up, the entry point becomes a function, and
+/// the uniforms are those that all share.
 struct Renamer<'a> {
     tokens: Vec<&'a str>,
     declared: BTreeSet<&'a str>,
@@ -75,7 +131,8 @@ struct Renamer<'a> {
 
 impl<'a> Renamer<'a> {
     fn new(module: &'a str, number: usize, first_binding: usize) -> Self {
-        let tokens = tokens(module);
+        let lines = module.lines().filter(|line| !line.contains("var<uniform>"));
+        let tokens: Vec<&str> = lines.flat_map(|line| tokens(line).into_iter().chain(["\n"])).collect();
         let declared = declared(&tokens);
         Renamer { tokens, declared, number, first_binding }
     }
@@ -87,6 +144,10 @@ impl<'a> Renamer<'a> {
             at += 1;
             if token == "@" {
                 at = self.attribute(at, &mut wgsl);
+                continue;
+            }
+            if token == "params" && !self.is(at.wrapping_sub(2), ".") {
+                let _ = write!(wgsl, "launch.params_{}", self.number);
                 continue;
             }
             in_struct = token == "struct" || (in_struct && token != "}");
@@ -173,12 +234,24 @@ mod tests {
 
     #[test]
     fn names_get_numbers_and_members_do_not() {
-        let module = "struct P { m: u32, n: P }\n@group(0) @binding(1) var<uniform> p: P; // p\nconst m: u32 = 1u;\n\
-                      @compute @workgroup_size(m)\nfn f(@builtin(workgroup_id) g: vec3<u32>) { let x = p.m + m; }";
+        let module = "struct P { m: u32, n: P }\n@group(0) @binding(0) var<uniform> params: P;\n\
+                      @group(0) @binding(1) var<storage, read> p: P; // p\nconst m: u32 = 1u;\n\
+                      @compute @workgroup_size(m)\n\
+                      fn f(@builtin(workgroup_id) g: vec3<u32>) { let x = p.m + m + params.m; }";
         let renamed = Renamer::new(module, 2, 5).rename();
-        let expected =
-            "struct P_2 { m: u32, n: P_2 }\n@group(0) @binding(6) var<uniform> p_2: P_2; \nconst m_2: u32 = 1u;\n";
+        let expected = "struct P_2 { m: u32, n: P_2 }\n@group(0) @binding(6) var<storage, read> p_2: P_2; \n\
+                        const m_2: u32 = 1u;\n";
         assert!(renamed.starts_with(expected), "{renamed}");
-        assert!(renamed.contains("fn f_2( g: vec3<u32>) { let x = p_2.m + m_2; }"), "{renamed}");
+        assert!(renamed.contains("fn f_2( g: vec3<u32>) { let x = p_2.m + m_2 + launch.params_2.m; }"), "{renamed}");
+    }
+
+    #[test]
+    fn the_bytes_of_a_launch_map_its_workgroups_to_those_of_the_kernels() {
+        let parts =
+            [(Groups { first: 0, count: 5, of: 5 }, &[7u8; 12][..]), (Groups { first: 3, count: 4, of: 9 }, &[8; 4])];
+        let bytes = launch_bytes(parts.into_iter());
+        let words: &[u32] = bytemuck::cast_slice(&bytes[..32]);
+        assert_eq!(words, [5, 0, 5, 0, 9, 3u32.wrapping_sub(5), 9, 0]);
+        assert_eq!((&bytes[32..44], &bytes[48..52], bytes.len()), (&[7; 12][..], &[8; 4][..], 64));
     }
 }

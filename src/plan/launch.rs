@@ -48,17 +48,6 @@ impl Launch {
             _ => None,
         }
     }
-
-    /// What the kernels' common entry point needs to know, see [`combine::WORDS_PER_PART`].
-    pub fn words(&self) -> Vec<u32> {
-        let mut end = 0;
-        let words = self.parts.iter().map(|part| {
-            let start = end;
-            end += part.groups.end - part.groups.start;
-            [end, part.groups.start.wrapping_sub(start), part.of, 0]
-        });
-        words.flatten().collect()
-    }
 }
 
 impl Phase {
@@ -71,6 +60,14 @@ impl Phase {
     pub fn launches_of(&self, dispatch: usize) -> impl Iterator<Item = usize> {
         let runs = move |launch: &Launch| launch.parts.iter().any(|part| part.dispatch == dispatch);
         self.launches.iter().enumerate().filter(move |(_, launch)| runs(launch)).map(|(at, _)| at)
+    }
+
+    /// The uniform of a launch that is not one whole dispatch.
+    pub fn launch_bytes(&self, launch: &Launch) -> Vec<u8> {
+        combine::launch_bytes(launch.parts.iter().map(|part| {
+            let groups = combine::Groups { first: part.groups.start, count: part.groups.len() as u32, of: part.of };
+            (groups, &self.dispatches[part.dispatch].params[..])
+        }))
     }
 
     /// The kernels of a launch with their variants.
@@ -217,13 +214,5 @@ mod tests {
             assert!(parts.iter().all(|part| !part.groups.is_empty()));
             assert!(parts.iter().filter(|part| part.is_last()).count() == 1);
         }
-    }
-
-    #[test]
-    fn the_words_of_a_launch_map_its_workgroups_to_those_of_the_kernels() {
-        let part = |dispatch, groups, of| Part { dispatch, groups, of };
-        let launch = Launch { parts: vec![part(0, 0..5, 5), part(1, 3..7, 9)] };
-        assert_eq!(launch.words(), [5, 0, 5, 0, 9, 3u32.wrapping_sub(5), 9, 0]);
-        assert_eq!((launch.single(), launch.parts[1].is_last()), (None, false));
     }
 }

@@ -50,10 +50,10 @@ impl Buffers {
         Ok(Buffers { data, uniforms, uniform_stride })
     }
 
-    /// The uniform at a place, so many bytes of it.
-    pub fn uniform(&self, place: usize, bytes: usize) -> BufferBinding<'_> {
-        let size = BufferSize::new(bytes as u64);
-        BufferBinding { buffer: &self.uniforms, offset: place as u64 * self.uniform_stride, size }
+    /// The uniform of a launch: number of the launch in the plan.
+    pub fn uniform(&self, launch: usize) -> BufferBinding<'_> {
+        let size = BufferSize::new(self.uniform_stride);
+        BufferBinding { buffer: &self.uniforms, offset: launch as u64 * self.uniform_stride, size }
     }
 
     /// A buffer as a dispatch uses it.
@@ -92,13 +92,14 @@ fn usage(plan: &Plan, index: usize) -> BufferUsages {
     if uniform { base | BufferUsages::UNIFORM } else { base }
 }
 
-/// The uniforms of a plan: the parameters of its dispatches, then of each launch of several or of a part what the common
-/// entry point needs to know.
+/// The uniforms of a plan, one for each launch.
 fn uniforms(plan: &Plan) -> impl Iterator<Item = Cow<'_, [u8]>> {
-    let dispatches = plan.phases().iter().flat_map(|phase| &phase.dispatches);
-    let launches = plan.phases().iter().flat_map(|phase| &phase.launches).filter(|launch| launch.single().is_none());
-    let words = launches.map(|launch| Cow::Owned(bytemuck::cast_slice(&launch.words()).to_vec()));
-    dispatches.map(|dispatch| Cow::Borrowed(&dispatch.params[..])).chain(words)
+    plan.phases().iter().flat_map(|phase| {
+        phase.launches.iter().map(|launch| match launch.single() {
+            Some(dispatch) => Cow::Borrowed(&phase.dispatches[dispatch].params[..]),
+            None => Cow::Owned(phase.launch_bytes(launch)),
+        })
+    })
 }
 
 /// The distance from one uniform to the next, and the size of all, in bytes.

@@ -22,30 +22,27 @@ pub(super) struct Recorded {
 /// Compiles what the plan needs and binds its buffers: for each phase the list of launches.
 pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
     compile_all(device, plan)?;
-    let mut phases = Vec::new();
-    // Places among the uniforms: of the phase's first dispatch, and of the next launch that has its own.
-    let mut first = 0;
-    let mut own = plan.phases().iter().map(|phase| phase.dispatches.len()).sum();
+    let (mut phases, mut number) = (Vec::new(), 0);
     for phase in plan.phases() {
         let mut recorded = Vec::with_capacity(phase.launches.len());
         for launch in &phase.launches {
             let dispatches: Vec<&Dispatch> = phase.dispatches_of(launch).collect();
             let module = Module::new(&dispatches, launch);
             let Compiled { layout, pipeline } = compiled(device, &module).await?;
-            let mut entries = Vec::new();
-            for (dispatch, part) in dispatches.iter().zip(&launch.parts) {
-                entries.push(buffers.uniform(first + part.dispatch, dispatch.params.len()));
-                entries.extend(dispatch.buffers.iter().map(|bound| buffers.bound(bound)));
-            }
-            if launch.single().is_none() {
-                entries.push(buffers.uniform(own, size_of_val(&launch.words()[..])));
-                own += 1;
-            }
+            let entry = |(binding, source): (u32, Option<(usize, usize)>)| {
+                let buffer = match source {
+                    Some((part, place)) => buffers.bound(&dispatches[part].buffers[place - 1]),
+                    None => buffers.uniform(number),
+                };
+                wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) }
+            };
+            let entries: Vec<_> = module.bindings().into_iter().map(entry).collect();
             let label = phase.labels_of(launch);
-            let bind_group = device.scoped(&label, || bind(device, &label, &layout, entries)).await?;
+            let descriptor = wgpu::BindGroupDescriptor { label: Some(&label), layout: &layout, entries: &entries };
+            let bind_group = device.scoped(&label, || device.device.create_bind_group(&descriptor)).await?;
             recorded.push(Recorded { pipeline, bind_group, workgroups: phase.workgroups_of(launch) });
+            number += 1;
         }
-        first += phase.dispatches.len();
         phases.push(recorded);
     }
     Ok(phases)
@@ -86,10 +83,19 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// How each binding is used.
-    fn accesses(&self) -> impl Iterator<Item = Access> {
-        let bindings = self.parts.iter().flat_map(|part| part.kernel.bindings);
-        bindings.map(|binding| binding.access).chain(self.combined.then_some(Access::Uniform))
+    /// The bindings by number: for each the place among the parts and among the part's bindings, or `None` for the
+    /// uniform that belongs to the launch.
+    fn bindings(&self) -> Vec<(u32, Option<(usize, usize)>)> {
+        match &self.parts[..] {
+            [part] if !self.combined => {
+                (0..part.kernel.bindings.len()).map(|at| (at as u32, (at > 0).then_some((0, at)))).collect()
+            }
+            parts => combine::bindings(parts),
+        }
+    }
+
+    fn access(&self, source: Option<(usize, usize)>) -> Access {
+        source.map_or(Access::Uniform, |(part, place)| self.parts[part].kernel.bindings[place].access)
     }
 }
 
@@ -140,11 +146,11 @@ fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
 }
 
 fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
-    let entry = |(index, access): (usize, Access)| wgpu::BindGroupLayoutEntry {
-        binding: index as u32,
+    let entry = |(binding, source)| wgpu::BindGroupLayoutEntry {
+        binding,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer {
-            ty: match access {
+            ty: match module.access(source) {
                 Access::Uniform => wgpu::BufferBindingType::Uniform,
                 Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
                 Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
@@ -154,7 +160,7 @@ fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
         },
         count: None,
     };
-    let entries: Vec<_> = module.accesses().enumerate().map(entry).collect();
+    let entries: Vec<_> = module.bindings().into_iter().map(entry).collect();
     let layout = device
         .device
         .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
@@ -180,18 +186,4 @@ fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
         cache: None,
     });
     Compiled { layout, pipeline }
-}
-
-fn bind(
-    device: &GpuDevice,
-    label: &str,
-    layout: &wgpu::BindGroupLayout,
-    bindings: Vec<wgpu::BufferBinding<'_>>,
-) -> wgpu::BindGroup {
-    let entry = |(index, binding): (usize, _)| wgpu::BindGroupEntry {
-        binding: index as u32,
-        resource: wgpu::BindingResource::Buffer(binding),
-    };
-    let entries: Vec<_> = bindings.into_iter().enumerate().map(entry).collect();
-    device.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries: &entries })
 }

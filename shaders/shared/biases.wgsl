@@ -6,7 +6,8 @@ fn column_sum(column: u32) -> f32 {
     var sum = 0.0;
     for (var k = 0u; k < params.k; k++) {
         let at = k * params.m + column;
-        sum += vec4<f32>(a[at / A_CELL])[at % A_CELL];
+        let cell = vec4<f32>(a[at / A_CELL]);
+        sum += select(cell.x, cell[at % 4u], A_CELL == 4u);
     }
     return sum;
 }

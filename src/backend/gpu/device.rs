@@ -1,10 +1,11 @@
 //! Adapters, devices, and what goes wrong with them.
 
+use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::kernel::Target;
 use crate::plan::Plan;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How long a submission may take before the device counts as hung.
@@ -49,6 +50,11 @@ impl Adapter {
     /// The adapter's name, such as `NVIDIA H200`.
     pub fn name(&self) -> String {
         self.inner.get_info().name
+    }
+
+    /// What a file of compiled pipelines is named after; `None` where the API has no such files.
+    pub(super) fn pipeline_cache_key(&self) -> Option<String> {
+        wgpu::util::pipeline_cache_key(&self.inner.get_info())
     }
 
     /// The API: `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
@@ -138,14 +144,23 @@ impl Adapter {
                 noted.note(Error::DeviceLost { reason: format!("{reason:?}: {message}") });
             }
         });
-        Ok(GpuDevice { adapter: self.clone(), device, queue, limits, faults, pipelines: Pipelines::default() })
+        Ok(GpuDevice {
+            adapter: self.clone(),
+            device,
+            queue,
+            limits,
+            faults,
+            pipelines: Pipelines::default(),
+            pipeline_cache: OnceLock::new(),
+        })
     }
 }
 
 /// Which limits a device is opened with. All but the downlevel ones come with subgroups, where the adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
-    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows.
+    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large as the adapter allows;
+    /// files of compiled pipelines where the adapter has them.
     Large,
     /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
     Timed,
@@ -157,12 +172,14 @@ pub enum Granted {
 
 impl Granted {
     fn features(self, adapter: wgpu::Features) -> wgpu::Features {
-        let subgroups = adapter & wgpu::Features::SUBGROUP;
-        match self {
-            Granted::Downlevel => wgpu::Features::empty(),
-            Granted::Timed => subgroups | (adapter & wgpu::Features::TIMESTAMP_QUERY),
-            Granted::Default | Granted::Large => subgroups,
-        }
+        let large = wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        adapter
+            & match self {
+                Granted::Downlevel => wgpu::Features::empty(),
+                Granted::Default => wgpu::Features::SUBGROUP,
+                Granted::Large => large,
+                Granted::Timed => large | wgpu::Features::TIMESTAMP_QUERY,
+            }
     }
 
     fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
@@ -206,6 +223,7 @@ pub struct GpuDevice {
     limits: wgpu::Limits,
     faults: Arc<Faults>,
     pub(super) pipelines: Pipelines,
+    pub(super) pipeline_cache: OnceLock<PipelineCache>,
 }
 
 /// The first error that the driver reported outside a call.

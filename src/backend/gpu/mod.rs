@@ -6,6 +6,7 @@
 mod buffers;
 mod device;
 mod encode;
+mod pipeline_cache;
 mod pipelines;
 mod readback;
 mod timestamps;

@@ -32,11 +32,18 @@ pub async fn gl_adapters() -> Vec<Adapter> {
 }
 
 async fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
+    offered_by(&instance(backends), backends).await
+}
+
+pub(super) fn instance(backends: wgpu::Backends) -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     // Validation layers print to stderr and cost time; the tests that want them set them up by the loader.
     descriptor.flags = wgpu::InstanceFlags::empty();
-    let instance = wgpu::Instance::new(descriptor);
+    wgpu::Instance::new(descriptor)
+}
+
+pub(super) async fn offered_by(instance: &wgpu::Instance, backends: wgpu::Backends) -> Vec<Adapter> {
     let found = instance.enumerate_adapters(backends).await;
     let computes = |a: &wgpu::Adapter| {
         a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)

@@ -6,6 +6,8 @@
 mod buffers;
 mod device;
 mod encode;
+#[cfg(test)]
+mod objects;
 mod pipeline_cache;
 mod pipelines;
 mod readback;

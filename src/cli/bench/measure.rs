@@ -35,7 +35,8 @@ pub struct Measured {
     pub ms_per_step: f64,
     pub dispatches_per_step: usize,
     pub steps_per_submit: f64,
-    /// From opening the device until the first step is done, without compiled kernels of an earlier run.
+    /// From opening the device until the first step is done, without pipelines that an earlier run kept; the driver may
+    /// have a cache of its own.
     pub first_step_seconds: f64,
     /// Of the host's thread; `None` on the CPU, and where it was not measured.
     pub recording_us_per_step: Option<f64>,

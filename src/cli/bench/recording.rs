@@ -14,8 +14,9 @@ const EPOCHS: u64 = 64;
 const MOST_SUBMISSIONS: usize = 50;
 const FEWEST_SUBMISSIONS: usize = 3;
 
-/// Microseconds of the host's thread for each step: the median over submissions as full as those of a long run, from the
-/// first call until the driver has all of it, while the device has nothing to do. `None` on the CPU.
+/// Microseconds of the host for each step: the median over submissions as full as those of a long run, from the first
+/// call until the driver has all of it. The device is idle until then, so that the thread waits for nothing; what else
+/// the machine does shows. `None` on the CPU.
 pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, variants: &Variants) -> Result<Option<f64>> {
     if matches!(device, Device::Cpu) {
         return Ok(None);

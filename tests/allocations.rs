@@ -1,34 +1,14 @@
 //! A training step on the CPU allocates nothing once it is warm.
 
+#[path = "common/counting.rs"]
+mod counting;
+
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::digits;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Adam, Optimizer, Sgd};
 use anygrad::train::Trainer;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The system's allocator, counted.
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is handed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system allocator's conditions.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above, from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
+use counting::allocations;
 
 #[test]
 fn a_warm_step_on_the_cpu_allocates_nothing() {
@@ -51,9 +31,8 @@ fn a_warm_step_on_the_cpu_allocates_nothing() {
         let mut executor = CpuExecutor::<f32>::new(plan.clone()).expect("memory");
         executor.run(begin, 1);
         executor.run(train, 2);
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocations();
         executor.run(train, 5);
-        let after = ALLOCATIONS.load(Ordering::Relaxed);
-        assert_eq!(after - before, 0, "{name}: allocations in five steps");
+        assert_eq!(allocations() - before, 0, "{name}: allocations in five steps");
     }
 }

@@ -44,6 +44,8 @@ fn bench_prints_the_documented_fields_for_each_net_and_device() {
         for field in ["ms_per_step", "samples_per_second", "first_step_seconds", "gflops"] {
             assert!(line[field].as_f64().is_some_and(|x| x > 0.0), "{field} in {line}");
         }
+        let recording = line["recording_us_per_step"].as_f64();
+        assert_eq!(recording.is_some_and(|x| x > 0.0), line["backend"] != "cpu", "{line}");
         assert_eq!((&line["event"], &line["steps"]), (&Value::from("bench"), &Value::from(8)));
         assert_eq!(line["steps_per_submit"], 8.0);
     }

@@ -1,5 +1,6 @@
 //! `anygrad eval`
 
+use super::cache::PipelineCacheOptions;
 use super::options::Format;
 use super::output::print_line;
 use super::rows::{Part, labelled};
@@ -31,6 +32,8 @@ pub struct EvalOptions {
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Request,
+    #[command(flatten)]
+    cache: PipelineCacheOptions,
     /// text or json
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
@@ -41,6 +44,7 @@ pub fn run(options: &EvalOptions) -> Result<()> {
     let model = Model::load(&options.model)?;
     let data = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
+    options.cache.apply(&choice.device);
     let evaluation = pollster::block_on(model.evaluate_top_k(&data, options.top_k, &choice.device))?;
     match options.format {
         Format::Json => {

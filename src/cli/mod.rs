@@ -1,6 +1,7 @@
 //! The command line: one file per verb. Data goes to stdout, progress and messages to stderr.
 
 mod bench;
+mod cache;
 mod config;
 mod devices;
 mod eval;

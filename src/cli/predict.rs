@@ -1,5 +1,6 @@
 //! `anygrad predict`
 
+use super::cache::PipelineCacheOptions;
 use super::options::Format;
 use super::output::print_line;
 use super::rows;
@@ -22,6 +23,8 @@ pub struct PredictOptions {
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Request,
+    #[command(flatten)]
+    cache: PipelineCacheOptions,
     /// text (CSV) or json
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
@@ -32,6 +35,7 @@ pub fn run(options: &PredictOptions) -> Result<()> {
     let model = Model::load(&options.model)?;
     let features = rows::features(&options.data, &model)?;
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
+    options.cache.apply(&choice.device);
     let outputs = pollster::block_on(model.outputs(&features, &choice.device))?;
     let width = model.architecture.output_width()?;
     match options.format {

@@ -1,5 +1,6 @@
 //! `anygrad train`
 
+use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
 use super::recipe::Recipe;
@@ -24,10 +25,12 @@ pub struct TrainVerbOptions {
     pub train: TrainOptions,
     #[command(flatten)]
     variants: VariantOptions,
+    #[command(flatten)]
+    cache: PipelineCacheOptions,
 }
 
 /// Trains, evaluates, writes the run folder.
-pub fn run(TrainVerbOptions { train: options, variants }: &TrainVerbOptions) -> Result<()> {
+pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptions) -> Result<()> {
     let Task { recipe, data, model, loss } = Task::new(options)?;
     let choice = choose(&recipe, &model, &loss, &data)?;
     announce(&recipe, &model, &data, &choice);
@@ -35,6 +38,8 @@ pub fn run(TrainVerbOptions { train: options, variants }: &TrainVerbOptions) -> 
     let held_out = data.validation.as_ref().unwrap_or(&data.test);
     let plan = |trainer: &Trainer| trainer.plan(&data.train, Some(held_out));
     let chosen = variants.choose(&choice.device, || plan(&trainer))?;
+    // Of the variants that tuning tries, only the chosen ones are worth keeping.
+    cache.apply(&choice.device);
     let trainer = trainer.variants(chosen);
     // On the CPU there is nothing to record.
     let records = variants.any() && matches!(choice.device, Device::Gpu(_));

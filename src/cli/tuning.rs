@@ -120,14 +120,6 @@ impl Kept {
 
 /// `anygrad/tuning.json` in the user's folder for caches.
 fn default_path() -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        variable("HOME").map(|home| home.join("Library/Caches"))
-    } else {
-        variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))
-    };
     let unknown = || Error::option("tuning-file", "", "no folder for caches is known here: name a file");
-    Ok(folder.ok_or_else(unknown)?.join("anygrad").join("tuning.json"))
+    Ok(super::cache::folder().ok_or_else(unknown)?.join("tuning.json"))
 }

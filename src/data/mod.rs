@@ -245,7 +245,7 @@ impl Dataset {
 
     /// Hash of features and targets, to tell in a model file what it was trained on.
     pub fn hash(&self) -> String {
-        let mut hash = crate::nn::Fnv::default();
+        let mut hash = crate::files::Fnv::default();
         match &self.features {
             Features::F32 { data, .. } => hash.feed(bytemuck::cast_slice(data)),
             Features::U8 { data, .. } => hash.feed(data),

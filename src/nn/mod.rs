@@ -19,5 +19,4 @@ pub use layer::{Forward, Layer, LayerDescription, ParameterSpec};
 pub use linear::Linear;
 pub use loss::{BatchLoss, Form, Loss, Reduction};
 pub use sequential::Sequential;
-pub(crate) use tensor::Fnv;
 pub use tensor::{Tensor, weights_hash};

@@ -1,5 +1,7 @@
 //! A named tensor on the host, and the hash that tells two sets of weights apart.
 
+use crate::files::Fnv;
+
 /// A named f32 tensor on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -20,26 +22,4 @@ pub fn weights_hash(tensors: &[Tensor]) -> String {
         tensor.data.iter().for_each(|x| hash.feed(&x.to_le_bytes()));
     }
     hash.digits()
-}
-
-/// The hash function FNV-1a: not against forgery, but any change shows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Fnv(0xCBF2_9CE4_8422_2325)
-    }
-}
-
-impl Fnv {
-    pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-        }
-    }
-
-    pub(crate) fn digits(self) -> String {
-        format!("{:016x}", self.0)
-    }
 }

@@ -3,8 +3,8 @@
 use super::model::{Model, Target};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
-use crate::nn::{ClassWeights, Fnv, Form, LayerDescription, Loss, Sequential, Tensor};
+use crate::files::{Fnv, write_whole};
+use crate::nn::{ClassWeights, Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;

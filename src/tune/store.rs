@@ -7,9 +7,8 @@
 use super::choice::Choice;
 use crate::backend::gpu::GpuDevice;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{Fnv, write_whole};
 use crate::kernel::{Variant, source};
-use crate::nn::Fnv;
 use crate::ops::Operation;
 use crate::plan::Dispatch;
 use serde::{Deserialize, Serialize};

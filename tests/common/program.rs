@@ -18,6 +18,8 @@ pub fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
     command.current_dir(folder).args(arguments).env_remove("RUST_LOG");
     // Keeps a display library of some drivers from printing to stderr on machines without a display.
     command.env("XDG_RUNTIME_DIR", folder);
+    // What runs keep for the next ones, and drivers too, stays among the tests.
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command.output().expect("the program starts")
 }
 

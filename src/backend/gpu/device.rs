@@ -1,10 +1,11 @@
 //! Adapters, devices, and what goes wrong with them.
 
+use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::kernel::{Pace, Target};
 use crate::plan::Plan;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How long a submission may take before the device counts as hung.
@@ -31,11 +32,18 @@ pub async fn gl_adapters() -> Vec<Adapter> {
 }
 
 async fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
+    offered_by(&instance(backends), backends).await
+}
+
+pub(super) fn instance(backends: wgpu::Backends) -> wgpu::Instance {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = backends;
     // Validation layers print to stderr and cost time; the tests that want them set them up by the loader.
     descriptor.flags = wgpu::InstanceFlags::empty();
-    let instance = wgpu::Instance::new(descriptor);
+    wgpu::Instance::new(descriptor)
+}
+
+pub(super) async fn offered_by(instance: &wgpu::Instance, backends: wgpu::Backends) -> Vec<Adapter> {
     let found = instance.enumerate_adapters(backends).await;
     let computes = |a: &wgpu::Adapter| {
         a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
@@ -49,6 +57,11 @@ impl Adapter {
     /// The adapter's name, such as `NVIDIA H200`.
     pub fn name(&self) -> String {
         self.inner.get_info().name
+    }
+
+    /// What a file of compiled pipelines is named after; `None` where the API has no such files.
+    pub(super) fn pipeline_cache_key(&self) -> Option<String> {
+        wgpu::util::pipeline_cache_key(&self.inner.get_info())
     }
 
     /// The API: `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
@@ -138,7 +151,15 @@ impl Adapter {
                 noted.note(Error::DeviceLost { reason: format!("{reason:?}: {message}") });
             }
         });
-        Ok(GpuDevice { adapter: self.clone(), device, queue, limits, faults, pipelines: Pipelines::default() })
+        Ok(GpuDevice {
+            adapter: self.clone(),
+            device,
+            queue,
+            limits,
+            faults,
+            pipelines: Pipelines::default(),
+            pipeline_cache: OnceLock::new(),
+        })
     }
 }
 
@@ -146,7 +167,7 @@ impl Adapter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and as many in one
-    /// kernel, as the adapter allows.
+    /// kernel, as the adapter allows; files of compiled pipelines where the adapter has them.
     Large,
     /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
     Timed,
@@ -158,12 +179,14 @@ pub enum Granted {
 
 impl Granted {
     fn features(self, adapter: wgpu::Features) -> wgpu::Features {
-        let subgroups = adapter & wgpu::Features::SUBGROUP;
-        match self {
-            Granted::Downlevel => wgpu::Features::empty(),
-            Granted::Timed => subgroups | (adapter & wgpu::Features::TIMESTAMP_QUERY),
-            Granted::Default | Granted::Large => subgroups,
-        }
+        let large = wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        adapter
+            & match self {
+                Granted::Downlevel => wgpu::Features::empty(),
+                Granted::Default => wgpu::Features::SUBGROUP,
+                Granted::Large => large,
+                Granted::Timed => large | wgpu::Features::TIMESTAMP_QUERY,
+            }
     }
 
     fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
@@ -209,6 +232,7 @@ pub struct GpuDevice {
     limits: wgpu::Limits,
     faults: Arc<Faults>,
     pub(super) pipelines: Pipelines,
+    pub(super) pipeline_cache: OnceLock<PipelineCache>,
 }
 
 /// The first error that the driver reported outside a call.

@@ -32,6 +32,7 @@ impl GpuExecutor {
     pub async fn load(device: Arc<GpuDevice>, plan: Plan) -> Result<GpuExecutor> {
         let buffers = Buffers::create(&device, &plan).await?;
         let phases = pipelines::record(&device, &plan, &buffers).await?;
+        device.write_new_pipelines();
         let allocated = buffers.size();
         Ok(GpuExecutor { device, plan, buffers, phases, staging: HashMap::new(), allocated })
     }

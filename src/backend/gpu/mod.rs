@@ -6,6 +6,9 @@
 mod buffers;
 mod device;
 mod encode;
+#[cfg(test)]
+mod objects;
+mod pipeline_cache;
 mod pipelines;
 mod readback;
 mod timestamps;

@@ -183,7 +183,7 @@ fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache: device.pipelines_of_before(),
     });
     Compiled { layout, pipeline }
 }

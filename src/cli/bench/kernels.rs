@@ -167,7 +167,13 @@ fn repeated(
 }
 
 /// A program with its rows and weights on the device, before the first step.
-fn load(net: &Net, device: &Device, fuse: bool, variants: &Variants, data: &Dataset) -> Result<(Program, Executor)> {
+pub fn load(
+    net: &Net,
+    device: &Device,
+    fuse: bool,
+    variants: &Variants,
+    data: &Dataset,
+) -> Result<(Program, Executor)> {
     let model = net.model();
     let optimizer: Optimizer = Sgd::new(0.01).into();
     let program = Program::build(&ProgramSpec {

@@ -2,6 +2,7 @@
 
 use super::super::tuning::TuneOptions;
 use super::nets::Net;
+use super::recording::microseconds_per_step;
 use anygrad::Result;
 use anygrad::backend::{Device, Request};
 use anygrad::data::Dataset;
@@ -34,8 +35,11 @@ pub struct Measured {
     pub ms_per_step: f64,
     pub dispatches_per_step: usize,
     pub steps_per_submit: f64,
-    /// From opening the device until the first step is done.
+    /// From opening the device until the first step is done, without pipelines that an earlier run kept; the driver may
+    /// have a cache of its own.
     pub first_step_seconds: f64,
+    /// Of the host's thread; `None` on the CPU, and where it was not measured.
+    pub recording_us_per_step: Option<f64>,
     pub flops_per_step: u64,
     /// The variants that tuning chose, if it was asked.
     pub variants: Variants,
@@ -55,7 +59,9 @@ impl Measured {
 pub fn measure(net: &Net, request: &Request, budget: &Budget, tuning: &TuneOptions) -> Result<(Measured, Device)> {
     let (device, first_step_seconds) = first_step(net, request, budget)?;
     let variants = variants(net, &device, budget, tuning)?;
-    Ok((steady(net, &device, budget, &variants, first_step_seconds)?, device))
+    let steady = steady(net, &device, budget, &variants, first_step_seconds)?;
+    let recording_us_per_step = microseconds_per_step(net, &device, budget, &variants)?;
+    Ok((Measured { recording_us_per_step, ..steady }, device))
 }
 
 /// The variants that tuning finds for a net, if it is asked for.
@@ -110,6 +116,7 @@ pub fn steady(
         dispatches_per_step: history.dispatches_per_step,
         steps_per_submit: steps as f64 / history.submissions.max(1) as f64,
         first_step_seconds,
+        recording_us_per_step: None,
         flops_per_step,
         variants: variants.clone(),
     })

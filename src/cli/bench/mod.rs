@@ -5,6 +5,7 @@ mod measure;
 pub mod nets;
 mod plot;
 mod products;
+mod recording;
 mod scaling;
 
 use super::options::Format;
@@ -299,6 +300,7 @@ fn bench_object(m: &Measured) -> Value {
         "dispatches_per_step": m.dispatches_per_step,
         "steps_per_submit": rounded(m.steps_per_submit),
         "first_step_seconds": rounded(m.first_step_seconds),
+        "recording_us_per_step": m.recording_us_per_step.map(rounded),
         "gflops": rounded(m.gflops()),
         "backend": m.backend,
         "steps": m.steps,
@@ -311,14 +313,23 @@ fn bench_object(m: &Measured) -> Value {
 
 fn heading() -> String {
     format!(
-        "{:<18} {:>5}  {:<28} {:>9} {:>12} {:>8} {:>10} {:>12} {:>11}",
-        "net", "batch", "device", "ms/step", "samples/s", "GFLOP/s", "dispatches", "steps/submit", "first step"
+        "{:<18} {:>5}  {:<28} {:>9} {:>12} {:>8} {:>10} {:>12} {:>11} {:>10}",
+        "net",
+        "batch",
+        "device",
+        "ms/step",
+        "samples/s",
+        "GFLOP/s",
+        "dispatches",
+        "steps/submit",
+        "first step",
+        "recording"
     )
 }
 
 fn bench_line(m: &Measured) -> String {
     format!(
-        "{:<18} {:>5}  {:<28} {:>9.4} {:>12} {:>8.1} {:>10} {:>12.1} {:>9.3} s",
+        "{:<18} {:>5}  {:<28} {:>9.4} {:>12} {:>8.1} {:>10} {:>12.1} {:>9.3} s {:>10}",
         m.net.to_string(),
         m.net.batch,
         short(&m.device),
@@ -327,7 +338,8 @@ fn bench_line(m: &Measured) -> String {
         m.gflops(),
         m.dispatches_per_step,
         m.steps_per_submit,
-        m.first_step_seconds
+        m.first_step_seconds,
+        m.recording_us_per_step.map_or("–".into(), |us| format!("{us:.1} µs")),
     )
 }
 

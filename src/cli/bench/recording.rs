@@ -1,0 +1,48 @@
+//! What a step costs the host: recording its dispatches and handing them to the driver.
+
+use super::kernels::load;
+use super::measure::{Budget, median};
+use super::nets::Net;
+use anygrad::backend::{Device, Executor};
+use anygrad::tune::Variants;
+use anygrad::{Error, Result};
+use pollster::block_on;
+use std::time::Instant;
+
+/// Epochs of a run whose submissions are as full as those of a long one.
+const EPOCHS: u64 = 64;
+const MOST_SUBMISSIONS: usize = 50;
+const FEWEST_SUBMISSIONS: usize = 3;
+
+/// Microseconds of the host for each step: the median over submissions as full as those of a long run, from the first
+/// call until the driver has all of it. The device is idle until then, so that the thread waits for nothing; what else
+/// the machine does shows. `None` on the CPU.
+pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, variants: &Variants) -> Result<Option<f64>> {
+    if matches!(device, Device::Cpu) {
+        return Ok(None);
+    }
+    let data = net.data(net.batches())?;
+    let trainer = net.trainer().fuse(budget.fuse).variants(variants.clone()).epochs(EPOCHS).on(device.clone());
+    let steps = trainer.forecast(&data, None)?.steps_per_submission().round().max(1.0) as usize;
+    let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
+    let schedule = schedule(&executor, steps, net.batches())?;
+    let (start, mut samples) = (Instant::now(), Vec::new());
+    // The first one warms up.
+    while samples.len() <= FEWEST_SUBMISSIONS
+        || samples.len() <= MOST_SUBMISSIONS && start.elapsed().as_secs_f64() < budget.seconds / 4.0
+    {
+        block_on(executor.read_words(program.step_state))?;
+        let start = Instant::now();
+        executor.run(&schedule)?;
+        samples.push(start.elapsed().as_secs_f64() * 1e6 / steps as f64);
+    }
+    Ok(Some(median(samples.split_off(1))))
+}
+
+/// So many steps, with what begins an epoch before each of its first ones.
+fn schedule(executor: &Executor, steps: usize, batches: usize) -> Result<Vec<(anygrad::plan::PhaseId, u32)>> {
+    let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
+    let (begin, train) = (phase("begin_epoch")?, phase("train")?);
+    let epochs = (0..steps).step_by(batches).map(|done| batches.min(steps - done));
+    Ok(epochs.flat_map(|steps| [(begin, 1), (train, steps as u32)]).collect())
+}

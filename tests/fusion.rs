@@ -6,7 +6,7 @@ use anygrad::backend::Device;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::{Split, digits};
 use anygrad::kernel::{StepState, Target};
-use anygrad::nn::{Loss, Sequential};
+use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
 use anygrad::ops::penalty::Penalty;
 use anygrad::optim::{Adam, Clipping, Optimizer, Sgd};
 use anygrad::plan::Plan;
@@ -20,6 +20,12 @@ fn nets() -> Vec<Net> {
     let three = || Sequential::new(64).linear(24).sigmoid().linear(16).relu().linear(10);
     let gelu = || Sequential::new(64).linear(24).activation("gelu".parse().expect("a name")).linear(10);
     let dropout = || Sequential::new(64).linear(24).tanh().dropout(0.2).linear(10);
+    // Rows of odd length, so that pairs of a mask straddle them.
+    let vanilla = |rate| DropoutLayer { rate, mode: DropoutMode::Vanilla };
+    let odd = || Sequential::new(64).linear(23).sigmoid().layer(vanilla(0.3)).linear(17).tanh().dropout(0.1).linear(10);
+    let alone = || Sequential::new(64).dropout(0.1).linear(24).dropout(0.2).linear(10);
+    let gelu_dropout =
+        || Sequential::new(64).linear(24).activation("gelu".parse().expect("a name")).dropout(0.2).linear(10);
     let smooth = Loss::cross_entropy().label_smoothing(0.1);
     let momentum = || Sgd::new(0.05).momentum(0.9).weight_decay(0.001);
     vec![
@@ -28,9 +34,13 @@ fn nets() -> Vec<Net> {
         ("momentum", two(), smooth, momentum().into(), 24, 7),
         ("nesterov, sum", two(), Loss::cross_entropy().sum(), Sgd::new(0.001).momentum(0.5).nesterov().into(), 24, 7),
         ("three layers", three(), Loss::cross_entropy(), momentum().into(), 33, 10),
-        // The derivative of gelu wants its input, dropout and Adam the number of the step: less can be fused.
+        ("dropout", dropout(), Loss::cross_entropy(), Sgd::new(0.1).into(), 26, 7),
+        ("two dropouts", odd(), Loss::cross_entropy(), momentum().into(), 37, 10),
+        // What drops the inputs has nothing before it, and the gradient through the other dropout no derivative behind it.
+        ("dropout alone", alone(), Loss::cross_entropy(), Sgd::new(0.1).into(), 25, 9),
+        // The derivative of gelu wants its input, Adam the number of the step: less can be fused.
         ("gelu", gelu(), Loss::cross_entropy(), Sgd::new(0.1).into(), 24, 8),
-        ("dropout", dropout(), Loss::cross_entropy(), Sgd::new(0.1).into(), 26, 17),
+        ("gelu, dropout", gelu_dropout(), Loss::cross_entropy(), Sgd::new(0.1).into(), 26, 9),
         ("adam", two(), Loss::cross_entropy(), Adam::new(0.01).into(), 24, 20),
         ("hinge", two(), Loss::hinge(1.0), Sgd::new(0.01).into(), 24, 14),
     ]

@@ -181,7 +181,11 @@ fn the_first_variant_fits_every_device() {
         assert_eq!(first.suits, anygrad::kernel::Suits::Any, "{}", kernel.name);
         // Kernels that fusion puts in the place of others may need more; it leaves the others where there is not enough.
         let storage = storage_buffers(kernel);
-        let most = if ["linear_update_momentum", "classification_step"].contains(&kernel.name) { 6 } else { 4 };
+        let most = match kernel.name {
+            "linear_update_momentum" | "classification_step" => 6,
+            "linear_dropout" => 5,
+            _ => 4,
+        };
         assert!(storage <= most, "{}: {storage} storage buffers, downlevel devices grant 4", kernel.name);
     }
 }

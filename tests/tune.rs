@@ -281,7 +281,7 @@ fn quick_bounds_contain_the_exact_ones() {
             Case::new(Matmul::NN, [f([m, k]), f([k, n])]),
             Case::new(Matmul::NT, [f([m, k]), f([n, k])]),
             Case::new(Matmul::TN, [f([k, m]), f([k, n])]),
-            Case::new(Linear { activation: Activation::Relu }, [f([m, k]), f([n, k]), f([n])]),
+            Case::new(Linear { activation: Activation::Relu, dropout: None }, [f([m, k]), f([n, k]), f([n])]),
             Case::new(update, [f([m, n]), f([m]), f([k, m]), f([k, n]), f([m, n]), f([m])]),
         ];
         for case in cases {

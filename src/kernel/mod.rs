@@ -163,6 +163,8 @@ pub enum Shared {
     Activation,
     /// The counter-based generator.
     Random,
+    /// Which elements dropout keeps.
+    Dropout,
     /// Reads of four neighbours in a matrix.
     Fours,
     /// Products of 4 × 4 blocks.
@@ -187,10 +189,11 @@ pub enum Shared {
 
 impl Shared {
     /// All parts.
-    pub const ALL: [Shared; 13] = [
+    pub const ALL: [Shared; 14] = [
         Shared::Grid,
         Shared::Activation,
         Shared::Random,
+        Shared::Dropout,
         Shared::Fours,
         Shared::Blocks,
         Shared::Product,
@@ -209,6 +212,7 @@ impl Shared {
             Shared::Grid => "grid.wgsl",
             Shared::Activation => "activation.wgsl",
             Shared::Random => "random.wgsl",
+            Shared::Dropout => "dropout.wgsl",
             Shared::Fours => "fours.wgsl",
             Shared::Blocks => "blocks.wgsl",
             Shared::Product => "product.wgsl",
@@ -228,6 +232,7 @@ impl Shared {
             Shared::Grid => include_str!("../../shaders/shared/grid.wgsl"),
             Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
             Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
+            Shared::Dropout => include_str!("../../shaders/shared/dropout.wgsl"),
             Shared::Fours => include_str!("../../shaders/shared/fours.wgsl"),
             Shared::Blocks => include_str!("../../shaders/shared/blocks.wgsl"),
             Shared::Product => include_str!("../../shaders/shared/product.wgsl"),

@@ -259,9 +259,9 @@ ops! {
     /// Rows of the resident dataset that make up the batch.
     Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
     /// A fully connected layer.
-    Linear(linear::Linear) => [linear::SPEC];
+    Linear(linear::Linear) => [linear::SPEC, linear::DROPOUT_SPEC];
     /// Gradient of its input, through the activation before it.
-    LinearGradInput(linear_grad_input::LinearGradInput) => [linear_grad_input::SPEC];
+    LinearGradInput(linear_grad_input::LinearGradInput) => [linear_grad_input::SPEC, linear_grad_input::DROPOUT_SPEC];
     /// Its step by SGD, in place.
     LinearUpdate(linear_update::LinearUpdate) => [linear_update::SPEC, linear_update::MOMENTUM_SPEC];
     /// From the logits of a batch to their gradient.

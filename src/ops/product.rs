@@ -17,8 +17,8 @@ const SPLIT_TILE: u32 = 8;
 /// With so many workgroups a GPU counts as occupied.
 const OCCUPIED: u64 = 128;
 
-/// m, n, k
-fn extents(params: &[u8]) -> [u32; 3] {
+/// m, n and k, with which `Params` start.
+pub(crate) fn extents(params: &[u8]) -> [u32; 3] {
     bytemuck::pod_read_unaligned(&params[..12])
 }
 

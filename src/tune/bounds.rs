@@ -178,14 +178,23 @@ impl<'a> Bounds<'a> {
                 let sum = self.product(LINEAR, i, f64::from(float(inputs, 2)[i % n]));
                 // The sum in f32 may be off as far again.
                 let slack = if self.quick.is_some() { 2.0 } else { 1.0 };
-                through(op.activation, sum.value, slack, sum.rounding, expected)
+                match op.dropout {
+                    // The result before dropout comes first.
+                    Some(dropout) if tensor > case.inputs.len() => {
+                        let y = op.activation.function(sum.value);
+                        let before = through(op.activation, sum.value, slack, sum.rounding, y);
+                        f64::from(dropout.scale) * before + relative(1.0)
+                    }
+                    _ => through(op.activation, sum.value, slack, sum.rounding, expected),
+                }
             }
             Op::LinearGradInput(op) => {
                 let saved = f64::from(float(inputs, 2)[i]);
                 let sum = self.product(LINEAR_GRAD_INPUT, i, 0.0);
                 let slope = op.activation.derivative(saved);
                 let rounding = sum.value.abs() * U * op.activation.derivative_rounding_bound(saved);
-                sum.rounding * (slope.abs() + 1.0) + rounding + relative(4.0)
+                let scale = op.dropout.map_or(1.0, |dropout| f64::from(dropout.scale));
+                scale * (sum.rounding * (slope.abs() + 1.0) + rounding) + relative(5.0)
             }
             Op::LinearUpdate(op) => {
                 let (k, m) = (case.inputs[2].0.dims()[0], case.inputs[2].0.dims()[1]);

@@ -94,6 +94,7 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(Elementwise::Multiply, [f([b, c]), f([b, c])]),
         Case::new(dropout(0.2), [f([b, c])]),
         Case::new(dropout(0.0), [f([b, c])]),
+        Case::new(Dropout { steps_back: 2, ..dropout(0.5) }, [f([b, c])]),
         Case::new(SoftmaxCrossEntropy::PLAIN, [f([b, c]), words([b])]),
         Case::new(SoftmaxCrossEntropy { label_smoothing: 0.1 }, [f([b, c]), words([b])]),
         Case::new(SoftmaxCrossEntropyGrad(SoftmaxCrossEntropy::PLAIN), [f([b, c]), words([b]), f([b, 1])]),
@@ -149,10 +150,17 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         }
     }
     for &activation in Activation::ALL {
-        cases.push(Case::new(Linear { activation }, [f([b, k]), f([c, k]), f([c])]));
-        cases.push(Case::new(LinearGradInput { activation }, [f([b, k]), f([k, c]), f([b, c])]));
+        cases.push(Case::new(Linear { activation, dropout: None }, [f([b, k]), f([c, k]), f([c])]));
+        cases.push(Case::new(LinearGradInput { activation, dropout: None }, [f([b, k]), f([k, c]), f([b, c])]));
         cases.push(Case::new(Activate(activation), [f([b, c])]));
         cases.push(Case::new(ActivateGrad(activation), [f([b, c]), f([b, c])]));
+    }
+    // Of the activations one whose derivative wants the output, and one that wants the input.
+    let vanilla = Dropout { scale: 1.0, steps_back: 1, ..dropout(0.4) };
+    for (activation, dropout) in [(Activation::Tanh, dropout(0.2)), (Activation::Silu, vanilla)] {
+        let dropout = Some(dropout);
+        cases.push(Case::new(Linear { activation, dropout }, [f([b, k]), f([c, k]), f([c])]));
+        cases.push(Case::new(LinearGradInput { activation, dropout }, [f([b, k]), f([k, c]), f([b, c])]));
     }
     cases
 }

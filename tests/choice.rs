@@ -4,6 +4,7 @@ use anygrad::graph::Shape;
 use anygrad::kernel::Target;
 use anygrad::ops::activation::Activation;
 use anygrad::ops::dropout::Dropout;
+use anygrad::ops::gathered::{Gathered, Reader};
 use anygrad::ops::linear::Linear;
 use anygrad::ops::linear_grad_input::LinearGradInput;
 use anygrad::ops::matmul::{Matmul, Params, SPEC};
@@ -117,6 +118,15 @@ fn fused_kernels_get_the_variants_of_their_products() {
                     let variant = target.choose(op.spec(), &params, &op.constants()).name;
                     assert_eq!(variant, chosen(&target, form, m as u32, n as u32, k as u32), "{op:?}");
                 }
+            }
+            // The same on rows of the dataset, on real GPUs: elsewhere plans do not ask for it.
+            for byte_scale in [None, Some(0.5)] {
+                let reader = Reader::Linear(Linear { activation, dropout });
+                let op = Gathered { reader, rows: m, byte_scale, rows_back: 0 };
+                let (data, order) = (Shape::from([2 * m, k]), Shape::from([2 * m]));
+                let params = op.params(&[&data, &order, &b, &bias, &c, &c]).expect("valid");
+                let variant = HARDWARE.choose(op.spec(), &params, &op.constants()).name;
+                assert_eq!(variant, chosen(&HARDWARE, Matmul::NT, m as u32, n as u32, k as u32), "{op:?}");
             }
         }
     }

@@ -87,7 +87,7 @@ fn hold_to_twin(
     }
     twin.run(PhaseId::FIRST, 1);
 
-    let bounds = Bounds::exact(case, inputs);
+    let bounds = Bounds::exact(case, inputs, &common::STATE);
     let changed = built.changed_inputs();
     let mut compared = 0;
     let mut all: Vec<ValueId> = built.inputs.iter().chain(&built.outputs).copied().collect();
@@ -219,7 +219,7 @@ fn fused_products(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
     let is_product = |case: &Case| match &case.op {
         Op::Linear(op) => op.activation == Activation::Tanh,
         Op::LinearGradInput(op) => op.activation == Activation::Tanh,
-        op => matches!(op, Op::LinearUpdate(_)),
+        op => matches!(op, Op::LinearUpdate(_) | Op::Gathered(_)),
     };
     common::cases(rows, columns, inner).into_iter().filter(is_product).collect()
 }

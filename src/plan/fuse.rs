@@ -6,16 +6,21 @@
 //! | matmul, dropout, activation_grad | [`LinearGradInput`] |
 //! | matmul, column_sum, sgd, sgd | [`LinearUpdate`] |
 //! | gather_labels, cross-entropy, its gradient, correct_rows, end_step | [`ClassificationStep`] |
+//! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each, on real GPUs |
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
 //! tests. A value disappears only if nothing outside the pattern reads it. [`ClassificationStep`] moves the run's state on
-//! in the middle of a step; the masks behind it are told to count a step back.
+//! in the middle of a step; the masks and gathered rows behind it are told to count back.
+
+mod rows;
 
 use crate::graph::{Graph, Node, Phase, Role, ValueId};
 use crate::kernel::{Access, Binding, Element, KernelSpec, Target};
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::column_sum::ColumnSum;
 use crate::ops::dropout::Dropout;
+#[cfg(doc)]
+use crate::ops::gathered::Gathered;
 use crate::ops::linear::Linear;
 use crate::ops::linear_grad_input::LinearGradInput;
 use crate::ops::linear_update::LinearUpdate;
@@ -47,7 +52,29 @@ fn fuse_phase(graph: &Graph, phase: &Phase, target: &Target) -> Vec<Node> {
     for at in 0..fusion.nodes.len() {
         fusion.update(at);
     }
-    fusion.nodes.into_iter().zip(fusion.behind).flat_map(|(node, behind)| node.into_iter().chain(behind)).collect()
+    let nodes = fusion.nodes.into_iter().zip(fusion.behind);
+    let nodes = nodes.flat_map(|(node, behind)| node.into_iter().chain(behind)).collect();
+    if target.gathers_in_products() { rows::gather_in_products(graph, target, nodes) } else { nodes }
+}
+
+/// A node in the place of others, if the target has the storage buffers and the shapes come out the same. `label` is that
+/// of one of the others.
+fn fused(
+    graph: &Graph,
+    target: &Target,
+    op: impl Into<Op>,
+    (inputs, outputs): (Vec<ValueId>, Vec<ValueId>),
+    label: &str,
+) -> Option<Node> {
+    let op = op.into();
+    let values: Vec<_> = inputs.iter().map(|&id| graph.value(id)).collect();
+    let results = op.infer(&values).ok()?;
+    let same = results.len() == outputs.len()
+        && results.iter().zip(&outputs).all(|((shape, _), &id)| shape == graph.shape(id));
+    let fits = storage_buffers(op.spec()) <= target.storage_buffers;
+    let scope = label.rsplit_once('.').map_or(String::new(), |(scope, _)| format!("{scope}."));
+    let label = format!("{scope}{}", op.name());
+    (same && fits).then_some(Node { op, inputs, outputs, label })
 }
 
 /// A phase while it is rewritten.
@@ -83,17 +110,9 @@ impl Fusion<'_> {
             && self.readers(value).iter().all(|reader| positions.contains(reader))
     }
 
-    /// The fused node, if the target has the storage buffers and the shapes come out the same.
+    /// See [`fused`].
     fn fused(&self, op: impl Into<Op>, inputs: Vec<ValueId>, outputs: Vec<ValueId>, label: &str) -> Option<Node> {
-        let op = op.into();
-        let values: Vec<_> = inputs.iter().map(|&id| self.graph.value(id)).collect();
-        let results = op.infer(&values).ok()?;
-        let same = results.len() == outputs.len()
-            && results.iter().zip(&outputs).all(|((shape, _), &id)| shape == self.graph.shape(id));
-        let fits = storage_buffers(op.spec()) <= self.target.storage_buffers;
-        let scope = label.rsplit_once('.').map_or(String::new(), |(scope, _)| format!("{scope}."));
-        let label = format!("{scope}{}", op.name());
-        (same && fits).then_some(Node { op, inputs, outputs, label })
+        fused(self.graph, self.target, op, (inputs, outputs), label)
     }
 
     /// Puts `node` at the last of `positions` and removes the others.

@@ -3,15 +3,11 @@
 
 mod common;
 
-use anygrad::backend::Device;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::graph::{DType, Shape, ValueId};
 use anygrad::kernel::{Target, Variant};
 use anygrad::ops::activation::{Activate, Activation};
-use anygrad::ops::dropout::{self, Dropout};
-use anygrad::ops::linear::Linear;
-use anygrad::ops::linear_grad_input::LinearGradInput;
 use anygrad::ops::linear_update::LinearUpdate;
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
 use anygrad::ops::sgd::Sgd;
@@ -451,60 +447,6 @@ fn dropout_decides_at_the_threshold() {
         }
     }
     common::report_comparisons("dropout_threshold", compared);
-}
-
-/// The masks of the fused kernels are those of the op, bit for bit: layers of zeros with a bias of ones, and gradients
-/// of a single one, leave nothing but the mask. Pairs of an odd row length straddle fours and rows.
-#[test]
-fn fused_kernels_drop_what_dropout_drops() {
-    let gpu = common::gpu();
-    let mut compared = 0;
-    for (rows, columns) in [(1, 1), (2, 3), (5, 33), (19, 37), (33, 64)] {
-        for steps_back in [0, 1] {
-            let dropout = Dropout { steps_back, ..common::dropout(0.3) };
-            let mut mask = vec![0f32; rows * columns];
-            let shape = Shape::from([rows, columns]);
-            let params = dropout.params(&[&shape, &shape]).expect("valid");
-            let params = bytemuck::pod_read_unaligned(&params);
-            dropout::reference(&params, common::STATE.step, &vec![1.0; rows * columns], &mut mask);
-            let (activation, ones) = (Activation::Identity, |n| Data::Float(vec![1.0; n]));
-            let forward = Linear { activation, dropout: Some(dropout) };
-            let backward = LinearGradInput { activation, dropout: Some(dropout) };
-            for (case, inputs) in [
-                (
-                    Case::new(forward, [f([rows, 16]), f([columns, 16]), f([columns])]),
-                    vec![Data::Float(vec![0.0; rows * 16]), ones(columns * 16), ones(columns)],
-                ),
-                (
-                    Case::new(backward, [f([rows, 1]), f([1, columns]), f([rows, columns])]),
-                    vec![ones(rows), ones(columns), ones(rows * columns)],
-                ),
-            ] {
-                let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
-                for variant in case.op.spec().variants.iter().filter(|v| accepts(&case, &shapes, v)) {
-                    let built = OpPlan::new(&case, variant).expect("a plan");
-                    let mut devices = vec![Device::Cpu];
-                    let runs = |gpu: &&Arc<GpuDevice>| gpu.target().can_run(variant);
-                    devices.extend(gpu.as_ref().filter(runs).cloned().map(Device::Gpu));
-                    for device in devices {
-                        let mut executor = pollster::block_on(device.load(built.plan.clone())).expect("loaded");
-                        for (&id, data) in built.inputs.iter().zip(&inputs) {
-                            let Data::Float(data) = data else { panic!("floats") };
-                            executor.write(id, data).expect("input");
-                        }
-                        let state = built.step_state.expect("masks go by the step");
-                        executor.write_words(state, &common::step_state()).expect("state");
-                        executor.run(&[(PhaseId::FIRST, 1)]).expect("submit");
-                        let output = *built.outputs.last().expect("a result");
-                        let got = pollster::block_on(executor.read(output)).expect("floats");
-                        assert_eq!(got, mask, "{:?} {} on {}", case.op, variant.name, device.name());
-                        compared += 1;
-                    }
-                }
-            }
-        }
-    }
-    common::report_comparisons("dropout_masks", compared);
 }
 
 #[test]

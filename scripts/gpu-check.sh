@@ -10,7 +10,7 @@
 set -euo pipefail
 
 # Binaries that need no file but shaders/, and compare what a GPU computes.
-tests='shaders kernels gradients gradcheck lockstep golden golden_scikit_learn fusion determinism forecast pipeline_cache'
+tests='shaders kernels masks launches gradients gradcheck lockstep golden golden_scikit_learn fusion determinism forecast pipeline_cache'
 
 usage() {
     sed -n '2,/^set/p' "$0" | sed '$d' >&2

@@ -7,6 +7,7 @@ struct Params {
     key_low: u32,
     key_high: u32,
     scale: f32,
+    steps_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,9 +27,9 @@ fn dropout(
     if pair > (params.count >> 1u) || i >= params.count {
         return;
     }
-    let words = threefry(vec2<u32>(params.key_low, params.key_high), vec2<u32>(pair, step_state.step)) >> vec2<u32>(8u);
-    y[i] = select(0.0, x[i] * params.scale, words.x >= params.threshold);
+    let kept = keeps_pair(pair);
+    y[i] = select(0.0, x[i] * params.scale, kept.x);
     if i + 1u < params.count {
-        y[i + 1u] = select(0.0, x[i + 1u] * params.scale, words.y >= params.threshold);
+        y[i + 1u] = select(0.0, x[i + 1u] * params.scale, kept.y);
     }
 }

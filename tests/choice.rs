@@ -1,8 +1,14 @@
 //! Which variant of a matrix product plans take without tuning, by adapter and shape.
 
+use anygrad::graph::Shape;
 use anygrad::kernel::Target;
-use anygrad::ops::Operation;
+use anygrad::ops::activation::Activation;
+use anygrad::ops::dropout::Dropout;
+use anygrad::ops::gathered::{Gathered, Reader};
+use anygrad::ops::linear::Linear;
+use anygrad::ops::linear_grad_input::LinearGradInput;
 use anygrad::ops::matmul::{Matmul, Params, SPEC};
+use anygrad::ops::{Op, Operation};
 use anygrad::plan::storage_buffers;
 
 const HARDWARE: Target = Target { workgroup_bytes: 16_384, subgroup_size: 32, storage_buffers: 8, ..Target::DOWNLEVEL };
@@ -88,4 +94,39 @@ fn downlevel_devices_get_what_fits_them() {
         }
     }
     assert!(storage_buffers(&SPEC) <= Target::DOWNLEVEL.storage_buffers);
+}
+
+/// A layer, the gradient of its input and its update take what a product of the same form and extents takes, with or
+/// without dropout.
+#[test]
+fn fused_kernels_get_the_variants_of_their_products() {
+    let dropout = Some(Dropout::inverted(0.2, [1, 2]).expect("a valid rate"));
+    let (activation, lavapipe) = (Activation::Relu, Target { software: true, subgroup_size: 8, ..HARDWARE });
+    for (m, n, k) in [(64, 128, 784), (64, 10, 128), (128, 512, 256), (1024, 1024, 784), (17, 33, 5)] {
+        let (a, b, bias) = (Shape::from([m, k]), Shape::from([n, k]), Shape::from([n]));
+        let (b_transposed, c) = (Shape::from([k, n]), Shape::from([m, n]));
+        for dropout in [None, dropout] {
+            let forward: Op = Linear { activation, dropout }.into();
+            let backward: Op = LinearGradInput { activation, dropout }.into();
+            for (op, shapes, form) in [
+                (forward, [&a, &b, &bias, &c, &c], Matmul::NT),
+                (backward, [&a, &b_transposed, &c, &c, &c], Matmul::NN),
+            ] {
+                let params = op.params(&shapes).expect("valid");
+                for target in [HARDWARE, lavapipe, Target::DOWNLEVEL] {
+                    let variant = target.choose(op.spec(), &params, &op.constants()).name;
+                    assert_eq!(variant, chosen(&target, form, m as u32, n as u32, k as u32), "{op:?}");
+                }
+            }
+            // The same on rows of the dataset, on real GPUs: elsewhere plans do not ask for it.
+            for byte_scale in [None, Some(0.5)] {
+                let reader = Reader::Linear(Linear { activation, dropout });
+                let op = Gathered { reader, rows: m, byte_scale, rows_back: 0 };
+                let (data, order) = (Shape::from([2 * m, k]), Shape::from([2 * m]));
+                let params = op.params(&[&data, &order, &b, &bias, &c, &c]).expect("valid");
+                let variant = HARDWARE.choose(op.spec(), &params, &op.constants()).name;
+                assert_eq!(variant, chosen(&HARDWARE, Matmul::NT, m as u32, n as u32, k as u32), "{op:?}");
+            }
+        }
+    }
 }

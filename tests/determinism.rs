@@ -88,8 +88,7 @@ fn results(gpu: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs:
     let built = OpPlan::new(case, variant).expect("a plan");
     let mut executor = pollster::block_on(GpuExecutor::load(gpu.clone(), built.plan.clone())).expect("loaded");
     for (&id, data) in built.inputs.iter().zip(inputs) {
-        let Data::Float(data) = data else { panic!("floats") };
-        executor.write_words(id, bytemuck::cast_slice(data)).expect("contents");
+        executor.write_words(id, data.words()).expect("contents");
     }
     if let Some(state) = built.step_state {
         executor.write_words(state, &common::step_state()).expect("state");
@@ -111,6 +110,7 @@ fn every_variant_of_a_product_repeats_itself() {
     let is_product = |case: &Case| match &case.op {
         Op::Linear(op) => op.activation == Activation::Relu,
         Op::LinearGradInput(op) => op.activation == Activation::Relu,
+        Op::Gathered(op) => op.byte_scale.is_some(),
         op => matches!(op, Op::Matmul(_) | Op::LinearUpdate(_)),
     };
     let mut compared = 0;

@@ -4,8 +4,10 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Split, digits};
+use anygrad::kernel::Target;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Adam, Schedule, Sgd};
+use anygrad::plan::Plan;
 use anygrad::train::{EarlyStopping, Flow, Trainer};
 
 /// Name, trainer, whether there are rows to evaluate.
@@ -88,4 +90,27 @@ fn a_step_moves_the_rows_of_its_batch() {
     assert_eq!(bytes("matmul"), 4 * (8 * 64 + 10 * 64 + 8 * 10));
     // The weight is read and written.
     assert_eq!(bytes("sgd"), 4 * 3 * 640);
+}
+
+/// Nor are weights counted by the rows of a batch, where a kernel reads both them and the dataset.
+#[test]
+fn a_layer_on_rows_of_the_dataset_moves_these_and_its_weights() {
+    let data = data();
+    let model = Sequential::new(64).linear(10);
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).batch_size(8).fuse(false);
+    let plain = trainer.plan(&data.train, None).expect("a plan");
+    let hardware = Target { storage_buffers: 8, ..Target::DOWNLEVEL };
+    let plan = Plan::fused(plain.graph(), &hardware).expect("a plan");
+    let step = &plan.phases()[plan.phase("train").expect("a phase").index()];
+    let bytes: Vec<_> = step.dispatches.iter().map(|d| (d.kernel.name, plan.bytes_moved(d))).collect();
+    let rows = 8 * 64 + 4 * 8;
+    let (weight, output) = (4 * (640 + 10), 4 * 80);
+    // State is read and written, 8 labels and places in the order, an entry of the ring.
+    let middle = 2 * 4 * 5 + output + 2 * 4 * 8 + 16 + output;
+    let expected = [
+        ("linear_gathered_u8", rows + weight + output),
+        ("classification_step", middle),
+        ("linear_update_gathered_u8", rows + 2 * weight + output),
+    ];
+    assert_eq!(bytes, expected);
 }

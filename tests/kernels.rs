@@ -83,7 +83,7 @@ fn hold_to_twin(
     }
     twin.run(PhaseId::FIRST, 1);
 
-    let bounds = Bounds::exact(case, inputs);
+    let bounds = Bounds::exact(case, inputs, &common::STATE);
     let changed = built.changed_inputs();
     let mut compared = 0;
     let mut all: Vec<ValueId> = built.inputs.iter().chain(&built.outputs).copied().collect();
@@ -215,7 +215,7 @@ fn fused_products(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
     let is_product = |case: &Case| match &case.op {
         Op::Linear(op) => op.activation == Activation::Tanh,
         Op::LinearGradInput(op) => op.activation == Activation::Tanh,
-        op => matches!(op, Op::LinearUpdate(_)),
+        op => matches!(op, Op::LinearUpdate(_) | Op::Gathered(_)),
     };
     common::cases(rows, columns, inner).into_iter().filter(is_product).collect()
 }
@@ -433,8 +433,14 @@ fn dropout_decides_at_the_threshold() {
             let dropout = anygrad::ops::dropout::Dropout::vanilla(rate, key).expect("a valid rate");
             let case = Case::new(dropout, [f([8])]);
             let mut output = vec![0f32; 8];
-            let params =
-                anygrad::ops::dropout::Params { count: 8, threshold, key_low: key[0], key_high: key[1], scale: 1.0 };
+            let params = anygrad::ops::dropout::Params {
+                count: 8,
+                threshold,
+                key_low: key[0],
+                key_high: key[1],
+                scale: 1.0,
+                steps_back: 0,
+            };
             anygrad::ops::dropout::reference(&params, 3, &[1.0; 8], &mut output);
             assert_eq!(output[element as usize] == 1.0, kept, "the twin at element {element}");
             compared += compare(&device, &case, &case.op.spec().variants[0], &[Data::Float(vec![1.0; 8])]);

@@ -92,7 +92,7 @@ fn shaders_equal_their_rust_side() {
         }
         assert_eq!(found.len(), kernel.bindings.len(), "{name}: bindings that the shader lacks");
         let storage = kernel.bindings.iter().filter(|b| b.access != Access::Uniform).count();
-        assert!(storage <= 6, "{name}: {storage} storage buffers");
+        assert!(storage <= 7, "{name}: {storage} storage buffers");
         let mut named: Vec<_> = constants.iter().map(|c| c.0).collect();
         named.sort_unstable();
         let mut listed = kernel.specialization.to_vec();
@@ -212,7 +212,12 @@ fn the_first_variant_fits_every_device() {
         assert_eq!(first.suits, anygrad::kernel::Suits::Any, "{}", kernel.name);
         // Kernels that fusion puts in the place of others may need more; it leaves the others where there is not enough.
         let storage = storage_buffers(kernel);
-        let most = if ["linear_update_momentum", "classification_step"].contains(&kernel.name) { 6 } else { 4 };
+        let most = match kernel.name {
+            "linear_update_momentum" | "classification_step" => 6,
+            "linear_dropout" => 5,
+            name if name.contains("gathered") => 7,
+            _ => 4,
+        };
         assert!(storage <= most, "{}: {storage} storage buffers, downlevel devices grant 4", kernel.name);
     }
 }

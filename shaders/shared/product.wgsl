@@ -1,7 +1,7 @@
 // op(A) * op(B) in tiles of 8 x 16 per invocation, in registers, without workgroup memory and barriers: on drivers that
 // run on a CPU these cost more than they save. A kernel that uses it declares `params` with m, n and k, the matrices
 // `a` and `b`, and `store_four`, which takes four neighbours of a finished row (those past column n are to be dropped).
-// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours.wgsl. Rows and columns past the edge are
+// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours_*.wgsl. Rows and columns past the edge are
 // clamped on reading, so that the inner loop has no branch.
 
 // Eight rows of four: of A along K, or of a tile of C along N. Members instead of an array, because indexed arrays

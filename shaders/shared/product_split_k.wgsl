@@ -1,7 +1,7 @@
 // op(A) * op(B) on real GPUs where C is small and K is long. A workgroup computes 8 x 8 elements of C: SLICES
 // invocations share a block of 4 x 4, each adds up every SLICES-th part of four steps of K, and then the slices are
 // added in workgroup memory in a fixed order.
-// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours.wgsl and blocks.wgsl.
+// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours_*.wgsl and blocks.wgsl.
 
 const BLOCKS: u32 = 4u;
 

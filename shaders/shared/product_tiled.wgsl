@@ -2,7 +2,7 @@
 // at a time: it copies a tile of A and one of B to workgroup memory, from where each invocation multiplies blocks of
 // 4 x 4 into THREAD_M x THREAD_N sums in registers, both 4 or both 8. The memory holds two pairs of tiles: the next one
 // travels while the other is multiplied, at the price of one barrier.
-// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours.wgsl and blocks.wgsl.
+// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K]; see fours_*.wgsl and blocks.wgsl.
 // Reading is clamped to the matrices, and masked behind the end of K, so that multiplying has no branch.
 
 const ALONG_K_A: bool = TRANSPOSE_A == 0u;

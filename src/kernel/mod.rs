@@ -110,7 +110,7 @@ pub enum Suits {
 /// A kind of adapter with its limits, as far as the choice of a variant needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Whether the adapter is a driver that runs on the CPU.
+    /// Whether kernels run on the processor: by the CPU backend, or by a driver that does without a GPU.
     pub software: bool,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
@@ -164,7 +164,15 @@ impl Target {
         pace: Pace::UNBOUNDED,
     };
     /// The processor, which binds any number of buffers.
-    pub const CPU: Target = Target { storage_buffers: 8, ..Target::DOWNLEVEL };
+    pub const CPU: Target = Target { software: true, storage_buffers: 8, ..Target::DOWNLEVEL };
+
+    /// Whether fused plans read the rows of a batch where they lie in the dataset, rather than gather them before. A real
+    /// GPU saves a dispatch and the trip of the batch through memory. On the processor the batch stays in a cache
+    /// and is read many times, by drivers at the price of a hundred multiply-adds for each read, and the CPU backend would
+    /// gather it twice, for the layer and for its update.
+    pub fn gathers_in_products(&self) -> bool {
+        !self.software
+    }
 
     /// Whether `variant` can run on this target at all.
     pub fn can_run(&self, variant: &Variant) -> bool {
@@ -201,8 +209,20 @@ pub enum Shared {
     Activation,
     /// The counter-based generator.
     Random,
-    /// Reads of four neighbours in a matrix.
-    Fours,
+    /// Which elements dropout keeps.
+    Dropout,
+    /// Reads of four neighbours in the matrix A.
+    FoursA,
+    /// The same in B.
+    FoursB,
+    /// Rows of a batch where they lie in a dataset of floats.
+    RowsF32,
+    /// The same of bytes.
+    RowsU8,
+    /// Such rows as the matrix A.
+    GatheredA,
+    /// The same as B.
+    GatheredB,
     /// Products of 4 × 4 blocks.
     Blocks,
     /// Products of matrices in register tiles, each invocation by itself.
@@ -225,11 +245,17 @@ pub enum Shared {
 
 impl Shared {
     /// All parts.
-    pub const ALL: [Shared; 13] = [
+    pub const ALL: [Shared; 19] = [
         Shared::Grid,
         Shared::Activation,
         Shared::Random,
-        Shared::Fours,
+        Shared::Dropout,
+        Shared::FoursA,
+        Shared::FoursB,
+        Shared::RowsF32,
+        Shared::RowsU8,
+        Shared::GatheredA,
+        Shared::GatheredB,
         Shared::Blocks,
         Shared::Product,
         Shared::ProductSubgroup,
@@ -247,7 +273,13 @@ impl Shared {
             Shared::Grid => "grid.wgsl",
             Shared::Activation => "activation.wgsl",
             Shared::Random => "random.wgsl",
-            Shared::Fours => "fours.wgsl",
+            Shared::Dropout => "dropout.wgsl",
+            Shared::FoursA => "fours_a.wgsl",
+            Shared::FoursB => "fours_b.wgsl",
+            Shared::RowsF32 => "rows_f32.wgsl",
+            Shared::RowsU8 => "rows_u8.wgsl",
+            Shared::GatheredA => "gathered_a.wgsl",
+            Shared::GatheredB => "gathered_b.wgsl",
             Shared::Blocks => "blocks.wgsl",
             Shared::Product => "product.wgsl",
             Shared::ProductSubgroup => "product_subgroup.wgsl",
@@ -266,7 +298,13 @@ impl Shared {
             Shared::Grid => include_str!("../../shaders/shared/grid.wgsl"),
             Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
             Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
-            Shared::Fours => include_str!("../../shaders/shared/fours.wgsl"),
+            Shared::Dropout => include_str!("../../shaders/shared/dropout.wgsl"),
+            Shared::FoursA => include_str!("../../shaders/shared/fours_a.wgsl"),
+            Shared::FoursB => include_str!("../../shaders/shared/fours_b.wgsl"),
+            Shared::RowsF32 => include_str!("../../shaders/shared/rows_f32.wgsl"),
+            Shared::RowsU8 => include_str!("../../shaders/shared/rows_u8.wgsl"),
+            Shared::GatheredA => include_str!("../../shaders/shared/gathered_a.wgsl"),
+            Shared::GatheredB => include_str!("../../shaders/shared/gathered_b.wgsl"),
             Shared::Blocks => include_str!("../../shaders/shared/blocks.wgsl"),
             Shared::Product => include_str!("../../shaders/shared/product.wgsl"),
             Shared::ProductSubgroup => include_str!("../../shaders/shared/product_subgroup.wgsl"),

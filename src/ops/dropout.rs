@@ -20,6 +20,9 @@ pub struct Dropout {
     pub scale: f32,
     /// Stream of the layer: `stream_key(seed, Purpose::Dropout, layer)`.
     pub key: Key,
+    /// How many steps the run's state is ahead of the one whose mask this is: 1 behind a kernel that has moved the state
+    /// on in the middle of a step (`plan/fuse.rs`), else 0.
+    pub steps_back: u32,
 }
 
 impl Dropout {
@@ -39,7 +42,12 @@ impl Dropout {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::option("dropout", rate, "the probability of dropping must be at least 0 and below 1"));
         }
-        Ok(Dropout { rate, scale: 1.0 / (1.0 - rate), key })
+        Ok(Dropout { rate, scale: 1.0 / (1.0 - rate), key, steps_back: 0 })
+    }
+
+    /// What the upper 24 bits of an element's word must reach for it to be kept.
+    pub(super) fn threshold(&self) -> u32 {
+        drop_threshold(self.rate)
     }
 }
 
@@ -56,6 +64,8 @@ uniform_struct! {
         key_high: u32,
         /// Factor on the kept elements.
         scale: f32,
+        /// Steps that the run's state is ahead.
+        steps_back: u32,
     }
 }
 
@@ -65,7 +75,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::STEP, Binding::read("x"), Binding::write("y")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("dropout", "dropout.wgsl", [Grid, Random, Step]),
+    variants: one_variant!("dropout", "dropout.wgsl", [Grid, Step, Random, Dropout]),
     twin: twin!(call),
 };
 
@@ -86,10 +96,11 @@ impl Operation for Dropout {
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
         let params = Params {
             count: shapes[0].elements_u32(SPEC.name)?,
-            threshold: drop_threshold(self.rate),
+            threshold: self.threshold(),
             key_low: self.key[0],
             key_high: self.key[1],
             scale: self.scale,
+            steps_back: self.steps_back,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
@@ -108,12 +119,36 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 
 /// The definition.
 pub fn reference<F: Float>(params: &Params, step: u32, x: &[F], y: &mut [F]) {
-    let scale = F::from_f32(params.scale);
-    let masked = |x: F, word: u32| if keeps(word, params.threshold) { x * scale } else { F::ZERO };
-    for (pair, (x, y)) in x.chunks(2).zip(y.chunks_mut(2)).enumerate() {
-        let words = threefry([params.key_low, params.key_high], [pair as u32, step]);
-        for i in 0..x.len() {
-            y[i] = masked(x[i], words[i]);
+    let Params { threshold, key_low, key_high, scale, steps_back, .. } = *params;
+    y.copy_from_slice(x);
+    Mask { threshold, key: [key_low, key_high], scale, step: step.wrapping_sub(steps_back) }.apply(0, y);
+}
+
+/// The mask of a step, also for kernels that drop as part of more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mask {
+    /// An element is kept if the upper 24 bits of its word are at least this.
+    pub threshold: u32,
+    /// Stream of the layer.
+    pub key: Key,
+    /// Factor on the kept elements.
+    pub scale: f32,
+    /// Number of the step.
+    pub step: u32,
+}
+
+impl Mask {
+    /// Drops and scales a part of a tensor that begins at its element `first`.
+    #[inline(always)]
+    pub fn apply<F: Float>(&self, first: usize, part: &mut [F]) {
+        let scale = F::from_f32(self.scale);
+        let masked = |x: F, word: u32| if keeps(word, self.threshold) { x * scale } else { F::ZERO };
+        let words = |pair: usize| threefry(self.key, [pair as u32, self.step]);
+        // A part of a row may begin with the second of a pair.
+        let (odd, pairs) = part.split_at_mut((first % 2).min(part.len()));
+        odd.iter_mut().for_each(|x| *x = masked(*x, words(first / 2)[1]));
+        for (pair, pairs) in (first.div_ceil(2)..).zip(pairs.chunks_mut(2)) {
+            pairs.iter_mut().zip(words(pair)).for_each(|(x, word)| *x = masked(*x, word));
         }
     }
 }

@@ -238,6 +238,17 @@ fn call_labels<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     }
 }
 
+/// The rows of a batch of floats or bytes, for the definition of kernels that read them where they lie.
+pub(super) fn rows<F: Float>(params: &Params, state: &[u32], data: &Bound<'_, F>, order: &[u32]) -> Vec<F> {
+    let mut batch = vec![F::ZERO; params.count as usize];
+    match data {
+        Bound::Float(data) => gather_f32(params.columns as usize, state, data, order, &mut batch),
+        Bound::Word(data) => gather_u8(params, state, data, order, &mut batch),
+        _ => panic!("{MISMATCH}"),
+    }
+    batch
+}
+
 /// The dataset's row for each row of the batch.
 fn batch_rows<'a>(state: &[u32], order: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
     let start = StepState::from_words(state).batch_start as usize;

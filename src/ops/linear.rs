@@ -1,16 +1,18 @@
-//! A fully connected layer in one kernel: `y = f(x · Wᵀ + b)`, `x: [B, I]`, `W: [O, I]`, `b: [O]`, `y: [B, O]`.
+//! A fully connected layer in one kernel: `y = f(x · Wᵀ + b)`, `x: [B, I]`, `W: [O, I]`, `b: [O]`, `y: [B, O]`; with
+//! dropout, `y` and `dropped = dropout(y)`, because the gradient through the activation asks for `y`.
 //!
-//! It stands for [`Matmul::NT`], [`AddBias`](super::add_bias::AddBias) and
-//! [`Activate`](super::activation::Activate) in a row, and is put in their place after differentiation
-//! (`plan/fuse.rs`): it has no gradient of its own. Two trips through memory fewer.
+//! It stands for [`Matmul::NT`], [`AddBias`](super::add_bias::AddBias),
+//! [`Activate`](super::activation::Activate) and [`Dropout`] in a row, and is put in their place after differentiation
+//! (`plan/fuse.rs`): it has no gradient of its own. Two or three trips through memory fewer.
 
 use super::activation::{Activation, known};
+use super::dropout::{Dropout, Mask};
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent, matmul_cpu};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, Wide, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The layer. Inputs: x, weight, bias.
@@ -18,10 +20,12 @@ use crate::{twin, uniform_struct};
 pub struct Linear {
     /// f
     pub activation: Activation,
+    /// What follows it.
+    pub dropout: Option<Dropout>,
 }
 
 uniform_struct! {
-    /// Parameters of the kernel.
+    /// Parameters of the kernel without dropout.
     pub struct Params {
         /// B
         m: u32,
@@ -34,7 +38,46 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+uniform_struct! {
+    /// Parameters of the kernel with dropout; also of the gradient through it.
+    pub struct DropoutParams {
+        /// Rows of the product: B.
+        m: u32,
+        /// Its columns: O, and I of the gradient.
+        n: u32,
+        /// Terms of its sums: I, and O of the gradient.
+        k: u32,
+        /// The activation's parameter, such as a slope.
+        parameter: f32,
+        /// An element is kept if the upper 24 bits of its word are at least this.
+        threshold: u32,
+        /// Low word of the layer's key.
+        key_low: u32,
+        /// High word of the layer's key.
+        key_high: u32,
+        /// Factor on the kept elements.
+        scale: f32,
+        /// Steps that the run's state is ahead.
+        steps_back: u32,
+    }
+}
+
+impl DropoutParams {
+    pub(super) fn new([m, n, k]: [u32; 3], parameter: f32, dropout: &Dropout) -> DropoutParams {
+        let Dropout { scale, key: [key_low, key_high], steps_back, .. } = *dropout;
+        let threshold = dropout.threshold();
+        DropoutParams { m, n, k, parameter, threshold, key_low, key_high, scale, steps_back }
+    }
+
+    /// The mask, given the run's state.
+    pub(super) fn mask(&self, state: &[u32]) -> Mask {
+        let DropoutParams { threshold, key_low, key_high, scale, steps_back, .. } = *self;
+        let step = StepState::from_words(state).step.wrapping_sub(steps_back);
+        Mask { threshold, key: [key_low, key_high], scale, step }
+    }
+}
+
+/// The kernel without dropout.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "linear",
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("bias"), Binding::write("c")],
@@ -44,9 +87,27 @@ pub const SPEC: KernelSpec = KernelSpec {
     twin: twin!(call, fast = call_fast),
 };
 
+/// The kernel with dropout.
+pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
+    name: "linear_dropout",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::read("a"),
+        Binding::read("b"),
+        Binding::read("bias"),
+        Binding::write("c"),
+        Binding::write("dropped"),
+    ],
+    params: DropoutParams::LAYOUT,
+    specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: product_variants!("linear_dropout", [Activation, Step, Random, Dropout]),
+    twin: twin!(call_dropout, fast = call_dropout_fast),
+};
+
 impl Operation for Linear {
     fn spec(&self) -> &'static KernelSpec {
-        &SPEC
+        if self.dropout.is_some() { &DROPOUT_SPEC } else { &SPEC }
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -56,7 +117,8 @@ impl Operation for Linear {
             let detail = format!("x is {}, weight {}, bias {}", x.shape, weight.shape, bias.shape);
             return Err(Error::shape(SPEC.name, detail));
         }
-        Ok(vec![([rows, outputs].into(), DType::F32)])
+        let result = ([rows, outputs].into(), DType::F32);
+        Ok(vec![result; if self.dropout.is_some() { 2 } else { 1 }])
     }
 
     fn constants(&self) -> Vec<(&'static str, u32)> {
@@ -67,7 +129,11 @@ impl Operation for Linear {
         shapes.iter().try_for_each(|shape| shape.elements_u32(SPEC.name).map(|_| ()))?;
         let ((m, k), (n, _)) = (shapes[0].matrix(SPEC.name)?, shapes[1].matrix(SPEC.name)?);
         let (m, n, k) = (extent(SPEC.name, m)?, extent(SPEC.name, n)?, extent(SPEC.name, k)?);
-        Ok(bytemuck::bytes_of(&Params { m, n, k, parameter: self.activation.parameter() }).to_vec())
+        let parameter = self.activation.parameter();
+        Ok(match &self.dropout {
+            None => bytemuck::bytes_of(&Params { m, n, k, parameter }).to_vec(),
+            Some(dropout) => bytemuck::bytes_of(&DropoutParams::new([m, n, k], parameter, dropout)).to_vec(),
+        })
     }
 
     fn flops(&self, shapes: &[&Shape]) -> u64 {
@@ -75,7 +141,7 @@ impl Operation for Linear {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        let [m, n, _] = product::extents(params);
         product::workgroups(variant, m, n)
     }
 }
@@ -85,26 +151,86 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    matmul::reference(Matmul::NT, &params, x, weight, y);
+    layer(activation, &params, (x, weight, bias), y);
+}
+
+fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
+    let [
+        Bound::Word(state),
+        Bound::Float(x),
+        Bound::Float(weight),
+        Bound::Float(bias),
+        Bound::FloatMut(y),
+        Bound::FloatMut(dropped),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    layer(activation, &params, (x, weight, bias), y);
+    dropped.copy_from_slice(y);
+    mask.mask(state).apply(0, dropped);
+}
+
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let (params, activation) = parameters(call);
+    let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
+        panic!("{MISMATCH}")
+    };
+    layer_fast(activation, &params, (x, weight, bias), y);
+}
+
+/// The mask in a second pass.
+fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
+    let [
+        Bound::Word(state),
+        Bound::Float(x),
+        Bound::Float(weight),
+        Bound::Float(bias),
+        Bound::FloatMut(y),
+        Bound::FloatMut(dropped),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    layer_fast(activation, &params, (x, weight, bias), y);
+    let mask = mask.mask(state);
+    matmul_cpu::for_each_part(dropped, 1, |first, dropped| {
+        dropped.copy_from_slice(&y[first..][..dropped.len()]);
+        mask.apply(first, dropped);
+    });
+}
+
+/// `Params` of either kernel: they start with the same members.
+fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activation) {
+    let Params { m, n, k, parameter } = bytemuck::pod_read_unaligned(&call.params[..size_of::<Params>()]);
+    (matmul::Params { m, n, k }, Activation::from_index(call.constant("ACTIVATION"), parameter))
+}
+
+/// The definition without dropout.
+fn layer<F: Float>(
+    activation: Activation,
+    params: &matmul::Params,
+    (x, weight, bias): (&[F], &[F], &[F]),
+    y: &mut [F],
+) {
+    matmul::reference(Matmul::NT, params, x, weight, y);
     for row in y.chunks_exact_mut(bias.len()) {
         finish(activation, bias, row);
     }
 }
 
 /// Each part of a row gets bias and activation while it is in the cache.
-fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
-    let (params, activation) = parameters(call);
-    let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
-    matmul_cpu::multiply(Matmul::NT, &params, (x, weight), y, matmul_cpu::Onto::NOTHING, |part, _, first| {
+fn layer_fast(
+    activation: Activation,
+    params: &matmul::Params,
+    (x, weight, bias): (&[f32], &[f32], &[f32]),
+    y: &mut [f32],
+) {
+    matmul_cpu::multiply(Matmul::NT, params, (x, weight), y, matmul_cpu::Onto::NOTHING, |part, _, first| {
         matmul_cpu::widest(|| known!(activation, f => finish(f, &Wide::of(bias)[first..], Wide::of_mut(part))));
     });
-}
-
-fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activation) {
-    let Params { m, n, k, parameter } = call.params();
-    (matmul::Params { m, n, k }, Activation::from_index(call.constant("ACTIVATION"), parameter))
 }
 
 /// The definition of what follows the product, for a part of a row: `y ← f(y + bias)`.

@@ -1,10 +1,13 @@
 //! The gradient of a fully connected layer's input, carried on through the activation before the layer, in one kernel:
-//! `grad_z = (g · W) ⊙ f′(saved)`, `g: [B, O]`, `W: [O, I]`, `saved, grad_z: [B, I]`.
+//! `grad_z = (g · W) ⊙ f′(saved)`, `g: [B, O]`, `W: [O, I]`, `saved, grad_z: [B, I]`; where dropout follows the
+//! activation, `grad_z = dropout(g · W) ⊙ f′(saved)` with the mask of the forward pass.
 //!
-//! It stands for [`Matmul::NN`] and [`ActivateGrad`](super::activation::ActivateGrad) in a row,
+//! It stands for [`Matmul::NN`], [`Dropout`] and [`ActivateGrad`](super::activation::ActivateGrad) in a row,
 //! and is put in their place after differentiation (`plan/fuse.rs`).
 
 use super::activation::{Activation, known};
+use super::dropout::Dropout;
+use super::linear::DropoutParams;
 use super::matmul::{self, Matmul};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent, matmul_cpu};
@@ -18,10 +21,12 @@ use crate::{twin, uniform_struct};
 pub struct LinearGradInput {
     /// f, the activation before the layer.
     pub activation: Activation,
+    /// Dropout between the two.
+    pub dropout: Option<Dropout>,
 }
 
 uniform_struct! {
-    /// Parameters of the kernel.
+    /// Parameters of the kernel without dropout.
     pub struct Params {
         /// B
         m: u32,
@@ -34,7 +39,7 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel without dropout.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "linear_grad_input",
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("saved"), Binding::write("c")],
@@ -44,9 +49,26 @@ pub const SPEC: KernelSpec = KernelSpec {
     twin: twin!(call, fast = call_fast),
 };
 
+/// The kernel with dropout.
+pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
+    name: "linear_grad_input_dropout",
+    bindings: &[
+        Binding::PARAMS,
+        Binding::STEP,
+        Binding::read("a"),
+        Binding::read("b"),
+        Binding::read("saved"),
+        Binding::write("c"),
+    ],
+    params: DropoutParams::LAYOUT,
+    specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
+    variants: product_variants!("linear_grad_input_dropout", [Activation, Step, Random, Dropout]),
+    twin: twin!(call_dropout, fast = call_dropout_fast),
+};
+
 impl Operation for LinearGradInput {
     fn spec(&self) -> &'static KernelSpec {
-        &SPEC
+        if self.dropout.is_some() { &DROPOUT_SPEC } else { &SPEC }
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -69,7 +91,11 @@ impl Operation for LinearGradInput {
         shapes.iter().try_for_each(|shape| shape.elements_u32(SPEC.name).map(|_| ()))?;
         let ((m, _), (k, n)) = (shapes[0].matrix(SPEC.name)?, shapes[1].matrix(SPEC.name)?);
         let (m, n, k) = (extent(SPEC.name, m)?, extent(SPEC.name, n)?, extent(SPEC.name, k)?);
-        Ok(bytemuck::bytes_of(&Params { m, n, k, parameter: self.activation.parameter() }).to_vec())
+        let parameter = self.activation.parameter();
+        Ok(match &self.dropout {
+            None => bytemuck::bytes_of(&Params { m, n, k, parameter }).to_vec(),
+            Some(dropout) => bytemuck::bytes_of(&DropoutParams::new([m, n, k], parameter, dropout)).to_vec(),
+        })
     }
 
     fn flops(&self, shapes: &[&Shape]) -> u64 {
@@ -77,7 +103,7 @@ impl Operation for LinearGradInput {
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
+        let [m, n, _] = product::extents(params);
         product::workgroups(variant, m, n)
     }
 }
@@ -88,6 +114,18 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
         panic!("{MISMATCH}")
     };
     matmul::reference(Matmul::NN, &params, grad, weight, result);
+    finish(activation, saved, result);
+}
+
+fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
+    let [Bound::Word(state), Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] =
+        call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    matmul::reference(Matmul::NN, &params, grad, weight, result);
+    mask.mask(state).apply(0, result);
     finish(activation, saved, result);
 }
 
@@ -104,8 +142,27 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     });
 }
 
+/// The same with the mask before it.
+fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
+    let [Bound::Word(state), Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] =
+        call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let (width, mask) = (params.n as usize, mask.mask(state));
+    matmul_cpu::multiply(Matmul::NN, &params, (grad, weight), result, matmul_cpu::Onto::NOTHING, |part, row, first| {
+        let at = row * width + first;
+        matmul_cpu::widest(|| {
+            mask.apply(at, part);
+            known!(activation, f => finish(f, &Wide::of(saved)[at..], Wide::of_mut(part)));
+        });
+    });
+}
+
+/// `Params` of either kernel: they start with the same members.
 fn parameters<F: Float>(call: &TwinCall<'_, '_, F>) -> (matmul::Params, Activation) {
-    let Params { m, n, k, parameter } = call.params();
+    let Params { m, n, k, parameter } = bytemuck::pod_read_unaligned(&call.params[..size_of::<Params>()]);
     (matmul::Params { m, n, k }, Activation::from_index(call.constant("ACTIVATION"), parameter))
 }
 

@@ -17,6 +17,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod end_step;
 pub mod gather;
+pub mod gathered;
 pub mod label_values;
 pub mod linear;
 pub mod linear_grad_input;
@@ -259,11 +260,22 @@ ops! {
     /// Rows of the resident dataset that make up the batch.
     Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
     /// A fully connected layer.
-    Linear(linear::Linear) => [linear::SPEC];
+    Linear(linear::Linear) => [linear::SPEC, linear::DROPOUT_SPEC];
     /// Gradient of its input, through the activation before it.
-    LinearGradInput(linear_grad_input::LinearGradInput) => [linear_grad_input::SPEC];
+    LinearGradInput(linear_grad_input::LinearGradInput) => [linear_grad_input::SPEC, linear_grad_input::DROPOUT_SPEC];
     /// Its step by SGD, in place.
     LinearUpdate(linear_update::LinearUpdate) => [linear_update::SPEC, linear_update::MOMENTUM_SPEC];
+    /// A layer or its update that reads its input where it lies in the dataset.
+    Gathered(gathered::Gathered) => [
+        gathered::LINEAR_F32_SPEC,
+        gathered::LINEAR_U8_SPEC,
+        gathered::DROPOUT_F32_SPEC,
+        gathered::DROPOUT_U8_SPEC,
+        gathered::UPDATE_F32_SPEC,
+        gathered::UPDATE_U8_SPEC,
+        gathered::MOMENTUM_F32_SPEC,
+        gathered::MOMENTUM_U8_SPEC
+    ];
     /// From the logits of a batch to their gradient.
     ClassificationStep(classification_step::ClassificationStep) => [classification_step::SPEC];
     /// Moves the run's state to the next epoch.

@@ -17,8 +17,8 @@ const SPLIT_TILE: u32 = 8;
 /// With so many workgroups a GPU counts as occupied.
 const OCCUPIED: u64 = 128;
 
-/// m, n, k
-fn extents(params: &[u8]) -> [u32; 3] {
+/// m, n and k, with which `Params` start.
+pub(crate) fn extents(params: &[u8]) -> [u32; 3] {
     bytemuck::pod_read_unaligned(&params[..12])
 }
 
@@ -223,13 +223,22 @@ pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
     ]
 }
 
+/// How many variants of [`table`] come before those that a subgroup shares.
+pub(crate) const WITHOUT_SUBGROUPS: usize = 13;
+
 /// The variant table of a kernel: its name and the shared parts that its own files use; then those behind products with
 /// workgroup memory, and those behind products without.
 macro_rules! product_variants {
-    ($name:literal, [$($part:ident),*]) => {
-        product_variants!($name, [$($part),*], workgroup [], alone [])
+    ($name:literal, $parts:tt) => {
+        product_variants!($name, $parts, workgroup [], alone [])
     };
-    ($name:literal, [$($part:ident),*], workgroup [$($shared:ident),*], alone [$($alone:ident),*]) => {{
+    ($name:literal, $parts:tt, workgroup $workgroup:tt, alone $alone:tt) => {
+        product_variants!(@ $name, $parts, [FoursA, FoursB], $workgroup, $alone, &[])
+    };
+    (
+        @ $name:literal, [$($part:ident),*], [$($fours:ident),*], [$($shared:ident),*], [$($alone:ident),*],
+        $constants:expr
+    ) => {{
         use $crate::kernel::{ALWAYS, Requirements, Shared, Suits, Variant};
         const PLAIN: Variant = Variant {
             name: "plain",
@@ -238,7 +247,7 @@ macro_rules! product_variants {
             entry_point: $name,
             shared: &[Shared::Grid, $(Shared::$part),*],
             workgroup_size: 64,
-            constants: &[],
+            constants: $constants,
             requirements: Requirements::NONE,
             suits: Suits::Any,
             accepts: ALWAYS,
@@ -248,9 +257,13 @@ macro_rules! product_variants {
             file: concat!($name, "_registers.wgsl"),
             source: include_str!(concat!("../../shaders/", $name, "_registers.wgsl")),
             entry_point: concat!($name, "_registers"),
-            tiled: &[$(Shared::$part,)* Shared::Fours, Shared::Blocks, Shared::ProductTiled, $(Shared::$shared),*],
-            split_k: &[$(Shared::$part,)* Shared::Fours, Shared::Blocks, Shared::ProductSplitK, $(Shared::$shared),*],
-            registers: &[$(Shared::$part,)* Shared::Fours, Shared::Product, $(Shared::$alone),*],
+            tiled: &[
+                $(Shared::$part,)* $(Shared::$fours,)* Shared::Blocks, Shared::ProductTiled, $(Shared::$shared),*
+            ],
+            split_k: &[
+                $(Shared::$part,)* $(Shared::$fours,)* Shared::Blocks, Shared::ProductSplitK, $(Shared::$shared),*
+            ],
+            registers: &[$(Shared::$part,)* $(Shared::$fours,)* Shared::Product, $(Shared::$alone),*],
             subgroup: &[$(Shared::$part,)* Shared::ProductSubgroup, $(Shared::$alone),*],
         };
         const VARIANTS: &[Variant] = &$crate::ops::product::table(PLAIN, &SOURCES);
@@ -258,3 +271,18 @@ macro_rules! product_variants {
     }};
 }
 pub(crate) use product_variants;
+
+/// The same where one of the matrices is rows of the dataset, which `$parts` say how to read, and `$dense` is what reads
+/// the other. Without subgroups: drivers on a CPU gather before the product.
+macro_rules! gathered_variants {
+    ($name:literal, $parts:tt, $dense:ident) => {
+        gathered_variants!($name, $parts, $dense, workgroup [], alone [])
+    };
+    ($name:literal, $parts:tt, $dense:ident, workgroup $workgroup:tt, alone $alone:tt) => {{
+        const ALL: &[$crate::kernel::Variant] = $crate::ops::product::product_variants!(
+            @ $name, $parts, [$dense], $workgroup, $alone, &[("A_CELL", 1), ("B_CELL", 1)]
+        );
+        ALL.split_at($crate::ops::product::WITHOUT_SUBGROUPS).0
+    }};
+}
+pub(crate) use gathered_variants;

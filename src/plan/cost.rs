@@ -48,14 +48,15 @@ impl Plan {
     pub fn bytes_moved(&self, dispatch: &Dispatch) -> u64 {
         let binding_names = || dispatch.kernel.bindings.iter().skip(1).map(|binding| binding.name);
         let operands = || dispatch.buffers.iter().zip(binding_names());
-        let gathers = operands().any(|(bound, name)| name == "order" && bound.access == Access::Read);
         let batch = operands().find(|(bound, _)| !self.value(bound.value).role.is_persistent());
         let rows = batch.and_then(|(bound, _)| self.value(bound.value).shape.dims().first().copied());
         operands()
             .filter(|(bound, _)| bound.access != Access::Uniform)
             .map(|(bound, name)| match (name, rows) {
                 ("ring", _) => RING_ENTRY,
-                (_, Some(rows)) if gathers && bound.access == Access::Read => self.bytes_of_rows(bound, rows),
+                ("data" | "labels" | "order", Some(rows)) if bound.access == Access::Read => {
+                    self.bytes_of_rows(bound, rows)
+                }
                 _ => self.bytes_of(bound),
             })
             .sum()

@@ -2,18 +2,25 @@
 //!
 //! | in place of | comes |
 //! |---|---|
-//! | matmul, add_bias, activation | [`Linear`] |
-//! | matmul, activation_grad | [`LinearGradInput`] |
+//! | matmul, add_bias, activation, dropout | [`Linear`] |
+//! | matmul, dropout, activation_grad | [`LinearGradInput`] |
 //! | matmul, column_sum, sgd, sgd | [`LinearUpdate`] |
 //! | gather_labels, cross-entropy, its gradient, correct_rows, end_step | [`ClassificationStep`] |
+//! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each, on real GPUs |
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
-//! tests. A value disappears only if nothing outside the pattern reads it.
+//! tests. A value disappears only if nothing outside the pattern reads it. [`ClassificationStep`] moves the run's state on
+//! in the middle of a step; the masks and gathered rows behind it are told to count back.
+
+mod rows;
 
 use crate::graph::{Graph, Node, Phase, Role, ValueId};
 use crate::kernel::{Access, Binding, Element, KernelSpec, Target};
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::column_sum::ColumnSum;
+use crate::ops::dropout::Dropout;
+#[cfg(doc)]
+use crate::ops::gathered::Gathered;
 use crate::ops::linear::Linear;
 use crate::ops::linear_grad_input::LinearGradInput;
 use crate::ops::linear_update::LinearUpdate;
@@ -45,7 +52,29 @@ fn fuse_phase(graph: &Graph, phase: &Phase, target: &Target) -> Vec<Node> {
     for at in 0..fusion.nodes.len() {
         fusion.update(at);
     }
-    fusion.nodes.into_iter().zip(fusion.behind).flat_map(|(node, behind)| node.into_iter().chain(behind)).collect()
+    let nodes = fusion.nodes.into_iter().zip(fusion.behind);
+    let nodes = nodes.flat_map(|(node, behind)| node.into_iter().chain(behind)).collect();
+    if target.gathers_in_products() { rows::gather_in_products(graph, target, nodes) } else { nodes }
+}
+
+/// A node in the place of others, if the target has the storage buffers and the shapes come out the same. `label` is that
+/// of one of the others.
+fn fused(
+    graph: &Graph,
+    target: &Target,
+    op: impl Into<Op>,
+    (inputs, outputs): (Vec<ValueId>, Vec<ValueId>),
+    label: &str,
+) -> Option<Node> {
+    let op = op.into();
+    let values: Vec<_> = inputs.iter().map(|&id| graph.value(id)).collect();
+    let results = op.infer(&values).ok()?;
+    let same = results.len() == outputs.len()
+        && results.iter().zip(&outputs).all(|((shape, _), &id)| shape == graph.shape(id));
+    let fits = storage_buffers(op.spec()) <= target.storage_buffers;
+    let scope = label.rsplit_once('.').map_or(String::new(), |(scope, _)| format!("{scope}."));
+    let label = format!("{scope}{}", op.name());
+    (same && fits).then_some(Node { op, inputs, outputs, label })
 }
 
 /// A phase while it is rewritten.
@@ -81,17 +110,9 @@ impl Fusion<'_> {
             && self.readers(value).iter().all(|reader| positions.contains(reader))
     }
 
-    /// The fused node, if the target has the storage buffers and the shapes come out the same.
+    /// See [`fused`].
     fn fused(&self, op: impl Into<Op>, inputs: Vec<ValueId>, outputs: Vec<ValueId>, label: &str) -> Option<Node> {
-        let op = op.into();
-        let values: Vec<_> = inputs.iter().map(|&id| self.graph.value(id)).collect();
-        let results = op.infer(&values).ok()?;
-        let same = results.len() == outputs.len()
-            && results.iter().zip(&outputs).all(|((shape, _), &id)| shape == self.graph.shape(id));
-        let fits = storage_buffers(op.spec()) <= self.target.storage_buffers;
-        let scope = label.rsplit_once('.').map_or(String::new(), |(scope, _)| format!("{scope}."));
-        let label = format!("{scope}{}", op.name());
-        (same && fits).then_some(Node { op, inputs, outputs, label })
+        fused(self.graph, self.target, op, (inputs, outputs), label)
     }
 
     /// Puts `node` at the last of `positions` and removes the others.
@@ -134,24 +155,43 @@ impl Fusion<'_> {
             fused = (*activation, vec![at, add, next], y);
         }
         let (activation, positions, y) = fused;
-        if let Some(node) = self.fused(Linear { activation }, vec![x, weight, bias], vec![y], &self.label(at)) {
+        let (inputs, label) = (vec![x, weight, bias], self.label(at));
+        if let Some((last, dropout, dropped)) = self.dropout_of(y)
+            && let op = (Linear { activation, dropout: Some(dropout) })
+            && let Some(node) = self.fused(op, inputs.clone(), vec![y, dropped], &label)
+        {
+            self.replace(&[&positions[..], &[last]].concat(), node);
+        } else if let Some(node) = self.fused(Linear { activation, dropout: None }, inputs, vec![y], &label) {
             self.replace(&positions, node);
         }
     }
 
-    /// The gradient of an input at `at`, with the derivative of the activation that follows.
+    /// The dropout that reads a value before anything else does: its position, the op and its result.
+    fn dropout_of(&self, value: ValueId) -> Option<(usize, Dropout, ValueId)> {
+        let at = *self.readers(value).first()?;
+        let (&Op::Dropout(dropout), _, &[dropped]) = self.node(at)? else { return None };
+        Some((at, dropout, dropped))
+    }
+
+    /// The gradient of an input at `at`, with the dropout and the derivative of the activation that follow.
     fn grad_input(&mut self, at: usize) {
         let Some((Op::Matmul(Matmul::NN), &[grad, weight], &[product])) = self.node(at) else { return };
-        let &[next] = &self.readers(product)[..] else { return };
-        let Some((Op::ActivateGrad(ActivateGrad(activation)), &[saved, g], &[result])) = self.node(next) else {
+        let (positions, dropout, g) = match self.dropout_of(product) {
+            Some((drop, dropout, dropped)) if self.is_only_read_by(product, &[drop]) => {
+                (vec![at, drop], Some(dropout), dropped)
+            }
+            _ => (vec![at], None, product),
+        };
+        let &[next] = &self.readers(g)[..] else { return };
+        let Some((&Op::ActivateGrad(ActivateGrad(activation)), &[saved, read], &[result])) = self.node(next) else {
             return;
         };
-        if g != product || !self.is_only_read_by(product, &[next]) {
+        if read != g || !self.is_only_read_by(g, &[next]) {
             return;
         }
-        let op = LinearGradInput { activation: *activation };
+        let op = LinearGradInput { activation, dropout };
         if let Some(node) = self.fused(op, vec![grad, weight, saved], vec![result], &self.label(at)) {
-            self.replace(&[at, next], node);
+            self.replace(&[&positions[..], &[next]].concat(), node);
         }
     }
 
@@ -194,6 +234,8 @@ impl Fusion<'_> {
         if let Some((positions, place, node)) = self.match_classification(at) {
             positions.iter().for_each(|&position| self.nodes[position] = None);
             self.nodes[place] = Some(node);
+            let behind = self.nodes[place + 1..].iter_mut().flatten();
+            behind.filter_map(|node| mask_of(&mut node.op)).for_each(|dropout| dropout.steps_back += 1);
         }
     }
 
@@ -221,7 +263,7 @@ impl Fusion<'_> {
         let vanish = [loss, rows, metric, correct, labels, row_grads];
         let unread = vanish.iter().all(|&value| self.is_only_read_by(value, &positions));
         let same = judged == logits && true_labels == labels && end_step.training;
-        let undisturbed = (grad + 1..self.nodes.len()).filter(|at| *at != end).all(|at| self.is_free_of_state(at));
+        let undisturbed = (grad + 1..self.nodes.len()).filter(|at| *at != end).all(|at| self.bears_the_next_step(at));
         if !(is_mean_or_sum && is_small && unread && same && undisturbed) {
             return None;
         }
@@ -230,13 +272,26 @@ impl Fusion<'_> {
         Some((positions, grad, self.fused(op, inputs, vec![grad_logits], &self.label(entropy))?))
     }
 
-    /// Whether the node asks for nothing of the run's state but the learning rate.
-    fn is_free_of_state(&self, at: usize) -> bool {
+    /// Whether the node asks for nothing of the run's state but the learning rate, or can be told to count a step back.
+    fn bears_the_next_step(&self, at: usize) -> bool {
         match self.node(at) {
             Some((Op::Sgd(sgd), _, _)) => sgd.dampening == 0.0,
-            Some((op, _, _)) => op.spec().bindings.iter().all(|binding| binding.element != Element::StepState),
+            Some((op, _, _)) => {
+                let is_free = op.spec().bindings.iter().all(|binding| binding.element != Element::StepState);
+                is_free || mask_of(&mut op.clone()).is_some()
+            }
             None => true,
         }
+    }
+}
+
+/// The dropout that an op does, alone or as part of more.
+fn mask_of(op: &mut Op) -> Option<&mut Dropout> {
+    match op {
+        Op::Dropout(dropout) => Some(dropout),
+        Op::Linear(op) => op.dropout.as_mut(),
+        Op::LinearGradInput(op) => op.dropout.as_mut(),
+        _ => None,
     }
 }
 

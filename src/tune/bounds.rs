@@ -9,11 +9,15 @@
 //! are whole numbers whose sums stay below 2²⁴, no order of summation rounds: a product must be exact.
 
 use super::case::{Case, Data};
+use crate::graph::DType;
+use crate::kernel::StepState;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
+use crate::ops::gathered::{Gathered, Reader};
 use crate::ops::matmul::{self, Matmul};
 use crate::ops::matmul_cpu::{self, Onto};
 use crate::ops::pointwise_loss::Pointwise;
+use std::borrow::Cow;
 
 /// Unit roundoff without a promised rounding mode.
 const U: f64 = 1.0 / (1u32 << 23) as f64;
@@ -37,8 +41,11 @@ fn float(inputs: &[Data], i: usize) -> &[f32] {
 /// The bounds of a case on given inputs.
 #[derive(Debug)]
 pub struct Bounds<'a> {
-    case: &'a Case,
-    inputs: &'a [Data],
+    /// Of an op on rows of the dataset the op within, on these rows.
+    case: Cow<'a, Case>,
+    inputs: Cow<'a, [Data]>,
+    /// Position of x among the operands of the op within, if data and order come in its place.
+    x: Option<usize>,
     quick: Option<Product>,
 }
 
@@ -77,16 +84,23 @@ fn heart(op: &Op) -> Option<Heart> {
 }
 
 impl<'a> Bounds<'a> {
-    /// For results that are compared with the twin in f64.
-    pub fn exact(case: &'a Case, inputs: &'a [Data]) -> Bounds<'a> {
-        Bounds { case, inputs, quick: None }
+    /// For results that are compared with the twin in f64. The run's state says which rows of the dataset are the batch.
+    pub fn exact(case: &'a Case, inputs: &'a [Data], state: &StepState) -> Bounds<'a> {
+        match &case.op {
+            Op::Gathered(op) => {
+                let (case, inputs) = within(op, case, inputs, state);
+                Bounds { case: Cow::Owned(case), inputs: Cow::Owned(inputs), x: Some(op.reader.x()), quick: None }
+            }
+            _ => Bounds { case: Cow::Borrowed(case), inputs: Cow::Borrowed(inputs), x: None, quick: None },
+        }
     }
 
     /// For results that are compared with the twin's fast form in f32, if the op is a product, else as
     /// [`Bounds::exact`].
-    pub fn quick(case: &'a Case, inputs: &'a [Data]) -> Bounds<'a> {
-        let quick = heart(&case.op).map(|heart| Product::new(case, inputs, heart));
-        Bounds { case, inputs, quick }
+    pub fn quick(case: &'a Case, inputs: &'a [Data], state: &StepState) -> Bounds<'a> {
+        let exact = Bounds::exact(case, inputs, state);
+        let quick = heart(&exact.case.op).map(|heart| Product::new(&exact.case, &exact.inputs, heart));
+        Bounds { quick, ..exact }
     }
 
     /// Whether results are to be compared with the twin's fast form in f32.
@@ -96,7 +110,7 @@ impl<'a> Bounds<'a> {
 
     /// Element `i` of the product at the heart of the op, to which `extra` is added.
     fn product(&self, heart: Heart, i: usize, extra: f64) -> Sum {
-        let (m, n, k) = extents(self.case, heart);
+        let (m, n, k) = extents(&self.case, heart);
         let (row, column) = (i / n, i % n);
         let (value, magnitude, whole) = match &self.quick {
             Some(product) => {
@@ -105,26 +119,33 @@ impl<'a> Bounds<'a> {
             None => {
                 let (form, left, right) = heart;
                 let terms = (0..k).map(|l| {
-                    let a = float(self.inputs, left)[if form == Matmul::TN { l * m + row } else { row * k + l }];
-                    let b = float(self.inputs, right)[if form == Matmul::NT { column * k + l } else { l * n + column }];
+                    let a = float(&self.inputs, left)[if form == Matmul::TN { l * m + row } else { row * k + l }];
+                    let b =
+                        float(&self.inputs, right)[if form == Matmul::NT { column * k + l } else { l * n + column }];
                     f64::from(a) * f64::from(b)
                 });
                 let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
                 (sum, size, false)
             }
         };
-        let terms = if extra == 0.0 { k } else { k + 1 };
+        // Scaling a byte rounds once more.
+        let terms = k + usize::from(extra != 0.0) + usize::from(self.x.is_some());
         let rounding = if whole { 0.0 } else { gamma(terms) * (magnitude + extra.abs()) };
         Sum { value: value + extra, magnitude, rounding: rounding + k as f64 * TINY }
     }
 
     /// How far element `i` of a result (the operand `tensor`, inputs first) may be from `expected`, the twin's value.
     pub fn of(&self, tensor: usize, i: usize, expected: f64) -> f64 {
+        let tensor = match self.x {
+            // Without data and order, and with x.
+            Some(x) if tensor >= 2 => tensor - 2 + usize::from(tensor - 2 >= x),
+            _ => tensor,
+        };
         if self.quick.is_some() { 2.0 * self.single(tensor, i, expected) } else { self.single(tensor, i, expected) }
     }
 
     fn single(&self, tensor: usize, i: usize, expected: f64) -> f64 {
-        let (case, inputs) = (self.case, self.inputs);
+        let (case, inputs) = (&*self.case, &*self.inputs);
         let columns = case.inputs[0].0.dims().get(1).copied().unwrap_or(1);
         let magnitude = |input: usize, at: usize| f64::from(float(inputs, input)[at].abs());
         let relative = |ulps: f64| ulps * U * expected.abs() + TINY;
@@ -178,14 +199,23 @@ impl<'a> Bounds<'a> {
                 let sum = self.product(LINEAR, i, f64::from(float(inputs, 2)[i % n]));
                 // The sum in f32 may be off as far again.
                 let slack = if self.quick.is_some() { 2.0 } else { 1.0 };
-                through(op.activation, sum.value, slack, sum.rounding, expected)
+                match op.dropout {
+                    // The result before dropout comes first.
+                    Some(dropout) if tensor > case.inputs.len() => {
+                        let y = op.activation.function(sum.value);
+                        let before = through(op.activation, sum.value, slack, sum.rounding, y);
+                        f64::from(dropout.scale) * before + relative(1.0)
+                    }
+                    _ => through(op.activation, sum.value, slack, sum.rounding, expected),
+                }
             }
             Op::LinearGradInput(op) => {
                 let saved = f64::from(float(inputs, 2)[i]);
                 let sum = self.product(LINEAR_GRAD_INPUT, i, 0.0);
                 let slope = op.activation.derivative(saved);
                 let rounding = sum.value.abs() * U * op.activation.derivative_rounding_bound(saved);
-                sum.rounding * (slope.abs() + 1.0) + rounding + relative(4.0)
+                let scale = op.dropout.map_or(1.0, |dropout| f64::from(dropout.scale));
+                scale * (sum.rounding * (slope.abs() + 1.0) + rounding) + relative(5.0)
             }
             Op::LinearUpdate(op) => {
                 let (k, m) = (case.inputs[2].0.dims()[0], case.inputs[2].0.dims()[1]);
@@ -248,7 +278,9 @@ impl<'a> Bounds<'a> {
             Op::Divide(_) => relative(2.5),
             // The root is good to about 5 ULP, then a sum, a quotient and a product.
             Op::ClipNorm(_) => relative(12.0),
-            Op::CorrectRows(_)
+            // The op within stands in its place.
+            Op::Gathered(_)
+            | Op::CorrectRows(_)
             | Op::ClassWeights(_)
             | Op::ClipValue(_)
             | Op::SetLearningRate(_)
@@ -259,6 +291,28 @@ impl<'a> Bounds<'a> {
             | Op::EndStep(_) => 0.0,
         }
     }
+}
+
+/// The op within, with the rows of the batch as an input.
+fn within(op: &Gathered, case: &Case, inputs: &[Data], state: &StepState) -> (Case, Vec<Data>) {
+    let (columns, start) = (case.inputs[0].0.dims()[1], state.batch_start.wrapping_sub(op.rows_back) as usize);
+    let order = inputs[1].words()[start..][..op.rows].iter().map(|&row| row as usize);
+    let batch = order.flat_map(|row| match (&inputs[0], op.byte_scale) {
+        (Data::Float(data), _) => data[row * columns..][..columns].to_vec(),
+        (Data::Word(data), scale) => {
+            let bytes: &[u8] = &bytemuck::cast_slice(data)[row * columns..][..columns];
+            bytes.iter().map(|&byte| f32::from(byte) * scale.unwrap_or(1.0)).collect()
+        }
+    });
+    let x = Data::Float(batch.collect());
+    let (mut kinds, mut rest) = (case.inputs[2..].to_vec(), inputs[2..].to_vec());
+    kinds.insert(op.reader.x(), ([op.rows, columns].into(), DType::F32));
+    rest.insert(op.reader.x(), x);
+    let op = match op.reader {
+        Reader::Linear(op) => op.into(),
+        Reader::Update(op) => op.into(),
+    };
+    (Case { op, inputs: kinds }, rest)
 }
 
 /// Rows of A, columns of B, and the length of the sums.

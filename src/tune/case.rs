@@ -30,9 +30,19 @@ impl Case {
     pub fn of(graph: &Graph, node: &Node) -> Case {
         let values = node.inputs.iter().map(|&id| graph.value(id));
         let mut inputs: Vec<(Shape, DType)> = values.map(|value| (value.shape.clone(), value.dtype)).collect();
-        if let Op::Gather(_) = node.op {
-            let batch = node.outputs.first().and_then(|&id| graph.shape(id).dims().first().copied()).unwrap_or(1);
-            for (shape, _) in &mut inputs {
+        let mut op = node.op.clone();
+        let batch = match &mut op {
+            Op::Gather(_) => node.outputs.first().and_then(|&id| graph.shape(id).dims().first().copied()),
+            Op::Gathered(op) => {
+                // By itself it starts where the run's state is.
+                op.rows_back = 0;
+                Some(op.rows)
+            }
+            _ => None,
+        };
+        if let Some(batch) = batch {
+            // Data and order.
+            for (shape, _) in inputs.iter_mut().take(2) {
                 *shape = match *shape.dims() {
                     [rows] => [rows.min(batch.max(MOST_ROWS))].into(),
                     [rows, columns] => [rows.min(batch.max(MOST_ROWS)), columns].into(),
@@ -40,7 +50,7 @@ impl Case {
                 };
             }
         }
-        Case { op: node.op.clone(), inputs }
+        Case { op, inputs }
     }
 
     /// The position of the run's state among the inputs, if the op moves it on.

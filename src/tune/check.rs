@@ -44,7 +44,7 @@ impl Expected {
         let mut stream = Stream::new(stream_key(0, Purpose::Synthetic, values as u32));
         let inputs = case.draw(values, &STATE, &mut stream);
         let built = OpPlan::new(case, &case.op.spec().variants[0])?;
-        let bounds = Bounds::quick(case, &inputs);
+        let bounds = Bounds::quick(case, &inputs, &STATE);
         let twin = if bounds.takes_fast_twin() {
             twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, &inputs)?
         } else {

@@ -9,12 +9,36 @@ use anygrad::graph::{DType, Shape};
 use anygrad::kernel::StepState;
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::{
-    adagrad::Adagrad, adam::Adam, add_bias::AddBias, begin_epoch::BeginEpoch, broadcast_rows::BroadcastRows,
-    class_weights::ClassWeights, classification_step::ClassificationStep, clip::*, column_sum::ColumnSum,
-    correct_rows::CorrectRows, divide::Divide, dropout::Dropout, elementwise::Elementwise, end_step::EndStep,
-    gather::Gather, label_values::LabelValues, linear::Linear, linear_grad_input::LinearGradInput,
-    linear_update::LinearUpdate, margin_loss::*, matmul::Matmul, penalty::*, pointwise_loss::*, record::Record,
-    rmsprop::RmsProp, scale::Scale, set_learning_rate::SetLearningRate, sgd::Sgd, shuffle::Shuffle,
+    adagrad::Adagrad,
+    adam::Adam,
+    add_bias::AddBias,
+    begin_epoch::BeginEpoch,
+    broadcast_rows::BroadcastRows,
+    class_weights::ClassWeights,
+    classification_step::ClassificationStep,
+    clip::*,
+    column_sum::ColumnSum,
+    correct_rows::CorrectRows,
+    divide::Divide,
+    dropout::Dropout,
+    elementwise::Elementwise,
+    end_step::EndStep,
+    gather::Gather,
+    gathered::{Gathered, Reader},
+    label_values::LabelValues,
+    linear::Linear,
+    linear_grad_input::LinearGradInput,
+    linear_update::LinearUpdate,
+    margin_loss::*,
+    matmul::Matmul,
+    penalty::*,
+    pointwise_loss::*,
+    record::Record,
+    rmsprop::RmsProp,
+    scale::Scale,
+    set_learning_rate::SetLearningRate,
+    sgd::Sgd,
+    shuffle::Shuffle,
     softmax_cross_entropy::*,
 };
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -94,6 +118,7 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         Case::new(Elementwise::Multiply, [f([b, c]), f([b, c])]),
         Case::new(dropout(0.2), [f([b, c])]),
         Case::new(dropout(0.0), [f([b, c])]),
+        Case::new(Dropout { steps_back: 2, ..dropout(0.5) }, [f([b, c])]),
         Case::new(SoftmaxCrossEntropy::PLAIN, [f([b, c]), words([b])]),
         Case::new(SoftmaxCrossEntropy { label_smoothing: 0.1 }, [f([b, c]), words([b])]),
         Case::new(SoftmaxCrossEntropyGrad(SoftmaxCrossEntropy::PLAIN), [f([b, c]), words([b]), f([b, 1])]),
@@ -149,10 +174,36 @@ pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
         }
     }
     for &activation in Activation::ALL {
-        cases.push(Case::new(Linear { activation }, [f([b, k]), f([c, k]), f([c])]));
-        cases.push(Case::new(LinearGradInput { activation }, [f([b, k]), f([k, c]), f([b, c])]));
+        cases.push(Case::new(Linear { activation, dropout: None }, [f([b, k]), f([c, k]), f([c])]));
+        cases.push(Case::new(LinearGradInput { activation, dropout: None }, [f([b, k]), f([k, c]), f([b, c])]));
         cases.push(Case::new(Activate(activation), [f([b, c])]));
         cases.push(Case::new(ActivateGrad(activation), [f([b, c]), f([b, c])]));
+    }
+    // Of the activations one whose derivative wants the output, and one that wants the input.
+    let vanilla = Dropout { scale: 1.0, steps_back: 1, ..dropout(0.4) };
+    for (activation, dropout) in [(Activation::Tanh, dropout(0.2)), (Activation::Silu, vanilla)] {
+        let dropout = Some(dropout);
+        cases.push(Case::new(Linear { activation, dropout }, [f([b, k]), f([c, k]), f([c])]));
+        cases.push(Case::new(LinearGradInput { activation, dropout }, [f([b, k]), f([k, c]), f([b, c])]));
+    }
+    for byte_scale in [None, Some(1.0 / 255.0)] {
+        let layer = |dropout| Linear { activation: Activation::Tanh, dropout };
+        let (momentum, plain) = (sgd(0.9, 0.0, true), sgd(0.0, 0.0, false));
+        for (reader, rows_back) in [
+            (Reader::Linear(layer(None)), 0),
+            (Reader::Linear(layer(Some(dropout(0.3)))), 1),
+            (Reader::Update(LinearUpdate { sgd: plain }), 2),
+            (Reader::Update(LinearUpdate { sgd: momentum }), 1),
+        ] {
+            let dtype = if byte_scale.is_some() { DType::U8 } else { DType::F32 };
+            let mut inputs = vec![(Shape::from([b + 3, k]), dtype), words([b + 3]), f([c, k]), f([c])];
+            match reader {
+                Reader::Linear(_) => {}
+                Reader::Update(op) if op.sgd.momentum == 0.0 => inputs.push(f([b, c])),
+                Reader::Update(_) => inputs.extend([f([b, c]), f([c, k]), f([c])]),
+            }
+            cases.push(Case { op: Gathered { reader, rows: b, byte_scale, rows_back }.into(), inputs });
+        }
     }
     cases
 }

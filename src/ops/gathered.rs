@@ -1,0 +1,313 @@
+//! A fully connected layer, or its update, that reads its input `x: [B, I]` where it lies in the dataset:
+//! `x[r] = data[order[batch_start + r]]`, of bytes times `byte_scale`, with `data: [N, I]` and `order: [N]`.
+//!
+//! It stands for [`Gather`](super::gather::Gather) of features and [`Linear`] or [`LinearUpdate`], and is put in their
+//! place after differentiation (`plan/fuse/rows.rs`): the batch never reaches memory. Formulas, constants and variants
+//! are those of the op within; `Params` are its `Params`, then `byte_scale` and `rows_back`.
+
+use super::linear::{self, Linear};
+use super::linear_update::{self, LinearUpdate};
+use super::product::gathered_variants;
+use super::{Operation, Workgroups, gather};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Role, Shape, Value};
+use crate::kernel::{
+    Binding, Bound, Field, KernelSpec, ParamsLayout, Scalar, StepState, Twin, TwinCall, Twinned, Variant,
+    twin::MISMATCH,
+};
+
+/// The op on rows of the dataset. Inputs: data, order, then those of the op within, without x.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gathered {
+    /// What is done with the rows.
+    pub reader: Reader,
+    /// B
+    pub rows: usize,
+    /// Factor on each byte, such as 1/255; `None` if the dataset holds floats.
+    pub byte_scale: Option<f32>,
+    /// How many rows the run's state is ahead of the batch: B behind a kernel that has moved the state on in the middle
+    /// of a step, else 0.
+    pub rows_back: u32,
+}
+
+/// The op within.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reader {
+    /// A layer.
+    Linear(Linear),
+    /// The update of a layer.
+    Update(LinearUpdate),
+}
+
+impl Reader {
+    /// Which of its inputs are the rows.
+    pub fn x(&self) -> usize {
+        match self {
+            Reader::Linear(_) => 0,
+            Reader::Update(_) => 3,
+        }
+    }
+
+    fn op(&self) -> &dyn Operation {
+        match self {
+            Reader::Linear(op) => op,
+            Reader::Update(op) => op,
+        }
+    }
+
+    /// Position of its kernel in [`WITHIN`].
+    fn kernel(&self) -> usize {
+        match self {
+            Reader::Linear(op) => usize::from(op.dropout.is_some()),
+            Reader::Update(op) => 2 + usize::from(op.sgd.momentum != 0.0),
+        }
+    }
+}
+
+/// The kernels of the ops within.
+const WITHIN: [&KernelSpec; 4] =
+    [&linear::SPEC, &linear::DROPOUT_SPEC, &linear_update::SPEC, &linear_update::MOMENTUM_SPEC];
+
+/// For each, the kernel over floats and the one over bytes.
+const KERNELS: [[&KernelSpec; 2]; 4] = [
+    [&LINEAR_F32_SPEC, &LINEAR_U8_SPEC],
+    [&DROPOUT_F32_SPEC, &DROPOUT_U8_SPEC],
+    [&UPDATE_F32_SPEC, &UPDATE_U8_SPEC],
+    [&MOMENTUM_F32_SPEC, &MOMENTUM_U8_SPEC],
+];
+
+/// The bindings of a kernel: the data, then what the op within binds besides x.
+macro_rules! bindings {
+    ($read:ident, $($access:ident $name:ident),*) => {
+        &[
+            Binding::PARAMS,
+            Binding::STEP,
+            Binding::$read("data"),
+            Binding::read_words("order"),
+            $(Binding::$access(stringify!($name))),*
+        ]
+    };
+}
+
+/// A layer on floats.
+pub const LINEAR_F32_SPEC: KernelSpec = KernelSpec {
+    name: "linear_gathered_f32",
+    bindings: bindings!(read, read b, read bias, write c),
+    params: ParamsLayout { size: linear::SPEC.params.size + OWN_BYTES, fields: &fields::<6>(&linear::SPEC) },
+    specialization: linear::SPEC.specialization,
+    variants: gathered_variants!("linear_gathered", [Activation, Step, RowsF32, GatheredA], FoursB),
+    twin: twin::<0>(),
+};
+
+/// A layer on bytes.
+pub const LINEAR_U8_SPEC: KernelSpec = KernelSpec {
+    name: "linear_gathered_u8",
+    bindings: bindings!(read_words, read b, read bias, write c),
+    variants: gathered_variants!("linear_gathered", [Activation, Step, RowsU8, GatheredA], FoursB),
+    ..LINEAR_F32_SPEC
+};
+
+/// A layer with dropout on floats.
+pub const DROPOUT_F32_SPEC: KernelSpec = KernelSpec {
+    name: "linear_gathered_dropout_f32",
+    bindings: bindings!(read, read b, read bias, write c, write dropped),
+    params: ParamsLayout {
+        size: linear::DROPOUT_SPEC.params.size + OWN_BYTES,
+        fields: &fields::<11>(&linear::DROPOUT_SPEC),
+    },
+    specialization: linear::DROPOUT_SPEC.specialization,
+    variants: gathered_variants!(
+        "linear_gathered_dropout",
+        [Activation, Step, Random, Dropout, RowsF32, GatheredA],
+        FoursB
+    ),
+    twin: twin::<1>(),
+};
+
+/// A layer with dropout on bytes.
+pub const DROPOUT_U8_SPEC: KernelSpec = KernelSpec {
+    name: "linear_gathered_dropout_u8",
+    bindings: bindings!(read_words, read b, read bias, write c, write dropped),
+    variants: gathered_variants!(
+        "linear_gathered_dropout",
+        [Activation, Step, Random, Dropout, RowsU8, GatheredA],
+        FoursB
+    ),
+    ..DROPOUT_F32_SPEC
+};
+
+/// An update on floats.
+pub const UPDATE_F32_SPEC: KernelSpec = KernelSpec {
+    name: "linear_update_gathered_f32",
+    bindings: bindings!(read, write weight, write bias, read a),
+    params: ParamsLayout {
+        size: linear_update::SPEC.params.size + OWN_BYTES,
+        fields: &fields::<6>(&linear_update::SPEC),
+    },
+    specialization: linear_update::SPEC.specialization,
+    variants: gathered_variants!(
+        "linear_update_gathered",
+        [Step, RowsF32, GatheredB],
+        FoursA,
+        workgroup[BiasesWorkgroup],
+        alone[Biases]
+    ),
+    twin: twin::<2>(),
+};
+
+/// An update on bytes.
+pub const UPDATE_U8_SPEC: KernelSpec = KernelSpec {
+    name: "linear_update_gathered_u8",
+    bindings: bindings!(read_words, write weight, write bias, read a),
+    variants: gathered_variants!(
+        "linear_update_gathered",
+        [Step, RowsU8, GatheredB],
+        FoursA,
+        workgroup[BiasesWorkgroup],
+        alone[Biases]
+    ),
+    ..UPDATE_F32_SPEC
+};
+
+/// An update with momentum on floats.
+pub const MOMENTUM_F32_SPEC: KernelSpec = KernelSpec {
+    name: "linear_update_momentum_gathered_f32",
+    bindings: bindings!(read, write weight, write bias, read a, write weight_velocity, write bias_velocity),
+    params: ParamsLayout {
+        size: linear_update::MOMENTUM_SPEC.params.size + OWN_BYTES,
+        fields: &fields::<8>(&linear_update::MOMENTUM_SPEC),
+    },
+    specialization: linear_update::MOMENTUM_SPEC.specialization,
+    variants: gathered_variants!(
+        "linear_update_momentum_gathered",
+        [Step, RowsF32, GatheredB],
+        FoursA,
+        workgroup[BiasesWorkgroup],
+        alone[Biases]
+    ),
+    twin: twin::<3>(),
+};
+
+/// An update with momentum on bytes.
+pub const MOMENTUM_U8_SPEC: KernelSpec = KernelSpec {
+    name: "linear_update_momentum_gathered_u8",
+    bindings: bindings!(read_words, write weight, write bias, read a, write weight_velocity, write bias_velocity),
+    variants: gathered_variants!(
+        "linear_update_momentum_gathered",
+        [Step, RowsU8, GatheredB],
+        FoursA,
+        workgroup[BiasesWorkgroup],
+        alone[Biases]
+    ),
+    ..MOMENTUM_F32_SPEC
+};
+
+/// Bytes of `byte_scale` and `rows_back`.
+const OWN_BYTES: usize = 8;
+
+/// The members of `Params`: those of the kernel within, then `byte_scale` and `rows_back`.
+const fn fields<const COUNT: usize>(within: &KernelSpec) -> [Field; COUNT] {
+    let ParamsLayout { size, fields } = within.params;
+    assert!(COUNT == fields.len() + 2);
+    let mut all = [Field { name: "byte_scale", offset: size, scalar: Scalar::F32 }; COUNT];
+    all[COUNT - 1] = Field { name: "rows_back", offset: size + 4, scalar: Scalar::U32 };
+    let mut i = 0;
+    while i < fields.len() {
+        all[i] = fields[i];
+        i += 1;
+    }
+    all
+}
+
+impl Gathered {
+    /// Shapes of the operands of the op within, from those of all operands.
+    fn shapes_within(&self, shapes: &[&Shape]) -> Result<Vec<Shape>> {
+        let name = self.spec().name;
+        let [data, _order, rest @ ..] = shapes else { return Err(Error::shape(name, "takes data, order and more")) };
+        let (_, columns) = data.matrix(name)?;
+        let mut within: Vec<Shape> = rest.iter().map(|&shape| shape.clone()).collect();
+        within.insert(self.reader.x().min(within.len()), [self.rows, columns].into());
+        Ok(within)
+    }
+}
+
+impl Operation for Gathered {
+    fn spec(&self) -> &'static KernelSpec {
+        KERNELS[self.reader.kernel()][usize::from(self.byte_scale.is_some())]
+    }
+
+    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
+        let shapes: Vec<&Shape> = inputs.iter().map(|value| &value.shape).collect();
+        if let Some(order) = shapes.get(1) {
+            order.vector(self.spec().name)?;
+        }
+        let value = |shape| Value { name: String::new(), shape, dtype: DType::F32, role: Role::Intermediate };
+        let within: Vec<Value> = self.shapes_within(&shapes)?.into_iter().map(value).collect();
+        self.reader.op().infer(&within.iter().collect::<Vec<_>>())
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        self.reader.op().constants()
+    }
+
+    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let within = self.shapes_within(shapes)?;
+        shapes[0].elements_u32(self.spec().name)?;
+        let mut params = self.reader.op().params(&within.iter().collect::<Vec<_>>())?;
+        params.extend(self.byte_scale.unwrap_or(1.0).to_ne_bytes());
+        params.extend(self.rows_back.to_ne_bytes());
+        Ok(params)
+    }
+
+    fn flops(&self, shapes: &[&Shape]) -> u64 {
+        let within = self.shapes_within(shapes).unwrap_or_default();
+        self.reader.op().flops(&within.iter().collect::<Vec<_>>())
+    }
+
+    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
+        self.reader.op().workgroups(&params[..params.len() - OWN_BYTES], variant)
+    }
+}
+
+const fn twin<const KERNEL: usize>() -> Twin {
+    Twin { f32: call::<f32, KERNEL>, f64: call::<f64, KERNEL>, fast: Some(call_fast::<KERNEL>) }
+}
+
+fn call<F: Twinned, const KERNEL: usize>(call: &mut TwinCall<'_, '_, F>) {
+    gather_then(WITHIN[KERNEL], call, false);
+}
+
+fn call_fast<const KERNEL: usize>(call: &mut TwinCall<'_, '_, f32>) {
+    gather_then(WITHIN[KERNEL], call, true);
+}
+
+/// The definition: the rows, then the twin of the op within. Plans for the CPU do not use it, so it may allocate.
+fn gather_then<F: Twinned>(within: &KernelSpec, call: &mut TwinCall<'_, '_, F>, fast: bool) {
+    let (params, own) = call.params.split_at(call.params.len() - OWN_BYTES);
+    let (byte_scale, rows_back): (f32, u32) =
+        (bytemuck::pod_read_unaligned(&own[..4]), bytemuck::pod_read_unaligned(&own[4..]));
+    let [m, n, k]: [u32; 3] = bytemuck::pod_read_unaligned(&params[..12]);
+    let [Bound::Word(state), data, Bound::Word(order), rest @ ..] = &mut *call.buffers else { panic!("{MISMATCH}") };
+    // A layer has the rows as A, its update as B.
+    let is_layer = within.bindings.iter().any(|binding| binding.name == "c");
+    let (x, rows, columns) = if is_layer { ("a", m, k) } else { ("b", k, n) };
+    let mut start = StepState::from_words(state);
+    start.batch_start = start.batch_start.wrapping_sub(rows_back);
+    let gathering = gather::Params { count: rows * columns, columns, scale: byte_scale };
+    let batch = gather::rows(&gathering, &start.words(), data, order);
+
+    let mut rest = rest.iter_mut();
+    let mut buffers: Vec<Bound<'_, F>> = within.bindings[1..]
+        .iter()
+        .map(|binding| match (binding.name, *binding == Binding::STEP) {
+            (_, true) => Bound::Word(state),
+            (name, _) if name == x => Bound::Float(&batch),
+            _ => match rest.next() {
+                Some(Bound::Float(data)) => Bound::Float(data),
+                Some(Bound::FloatMut(data)) => Bound::FloatMut(data),
+                _ => panic!("{MISMATCH}"),
+            },
+        })
+        .collect();
+    F::of(&within.twin, fast)(&mut TwinCall { params, specialization: call.specialization, buffers: &mut buffers });
+}

@@ -1,0 +1,66 @@
+//! Lets the kernels that read a batch's features read them where they lie in the dataset: the gathering disappears, and
+//! the batch with it.
+
+use super::fused;
+use crate::graph::{Graph, Node, Role, ValueId};
+use crate::kernel::{Binding, Target};
+use crate::ops::gather::Gather;
+use crate::ops::gathered::{Gathered, Reader};
+use crate::ops::{Op, Operation};
+
+/// Replaces each gathering of features that only layers and their updates read.
+pub(super) fn gather_in_products(graph: &Graph, target: &Target, mut nodes: Vec<Node>) -> Vec<Node> {
+    for at in (0..nodes.len()).rev() {
+        if let Some(readers) = readers(graph, target, &nodes, at) {
+            readers.into_iter().for_each(|(reader, node)| nodes[reader] = node);
+            nodes.remove(at);
+        }
+    }
+    nodes
+}
+
+/// What comes in the place of each reader of the batch that is gathered at `at`; `None` if one of them cannot do without.
+fn readers(graph: &Graph, target: &Target, nodes: &[Node], at: usize) -> Option<Vec<(usize, Node)>> {
+    let Node { op: Op::Gather(gather), inputs, outputs, .. } = &nodes[at] else { return None };
+    let (&[data, order], &[batch]) = (&inputs[..], &outputs[..]) else { return None };
+    let (rows, byte_scale) = match *gather {
+        Gather::F32 { rows } => (rows, None),
+        Gather::U8 { rows, scale } => (rows, Some(scale)),
+        Gather::Labels { .. } => return None,
+    };
+    if graph.value(batch).role != Role::Intermediate {
+        return None;
+    }
+    let readers = (at + 1..nodes.len()).filter(|&reader| nodes[reader].inputs.contains(&batch));
+    let fused = readers.map(|reader| {
+        let Node { inputs, outputs, label, .. } = &nodes[reader];
+        let rows_back = moved_on(graph, &nodes[at + 1..reader])?;
+        let op = Gathered { reader: reader_of(&nodes[reader], batch)?, rows, byte_scale, rows_back };
+        let rest = inputs.iter().copied().filter(|&input| input != batch);
+        let inputs = [data, order].into_iter().chain(rest).collect();
+        Some((reader, fused(graph, target, op, (inputs, outputs.clone()), label)?))
+    });
+    fused.collect()
+}
+
+/// The op of a node, if the batch is its x and nothing else.
+fn reader_of(node: &Node, batch: ValueId) -> Option<Reader> {
+    let reader = match node.op {
+        Op::Linear(op) => Reader::Linear(op),
+        Op::LinearUpdate(op) => Reader::Update(op),
+        _ => return None,
+    };
+    let is_x = |(at, &input): (usize, &ValueId)| (input == batch) == (at == reader.x());
+    node.inputs.iter().enumerate().all(is_x).then_some(reader)
+}
+
+/// By how many rows these nodes move the run's place in the epoch on; `None` if that cannot be told.
+fn moved_on(graph: &Graph, nodes: &[Node]) -> Option<u32> {
+    let moves = nodes.iter().filter(|node| node.op.spec().bindings.contains(&Binding::STEP_MUT));
+    let rows = moves.map(|node| match &node.op {
+        Op::ClassificationStep(_) => graph.shape(*node.outputs.first()?).dims().first().copied(),
+        Op::EndStep(op) => Some(op.rows),
+        _ => None,
+    });
+    u32::try_from(rows.sum::<Option<usize>>()?).ok()
+}

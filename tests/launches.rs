@@ -3,7 +3,7 @@
 mod common;
 
 use anygrad::backend::gpu::GpuExecutor;
-use anygrad::data::digits;
+use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::kernel::{Pace, Target, Variant};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::ops::Operation;
@@ -67,7 +67,10 @@ fn a_dispatch_in_parts_gives_the_same_bits() {
 }
 
 fn plan(model: &Sequential, optimizer: &Optimizer, target: &Target) -> Plan {
-    let data = digits().expect("digits").split(0.2, 0).expect("a split");
+    plan_on(&digits().expect("digits"), 64, model, optimizer, target)
+}
+
+fn plan_on(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimizer, target: &Target) -> Plan {
     let program = Program::build(&ProgramSpec {
         model,
         loss: &Loss::cross_entropy(),
@@ -75,14 +78,39 @@ fn plan(model: &Sequential, optimizer: &Optimizer, target: &Target) -> Plan {
         optimizer,
         clipping: Clipping::default(),
         rates: None,
-        batch_size: BatchSize::Rows(64),
+        batch_size: BatchSize::Rows(batch),
         drop_last: true,
         shuffle: true,
         seed: 0,
-        train: RowsSpec::of(&data.train),
+        train: RowsSpec::of(rows),
         test: None,
     });
     Plan::fused(&program.expect("a program").graph, target).expect("a plan")
+}
+
+/// The nets that `anygrad bench` measures: features, layers between these and ten classes, rows of a batch.
+const NETS: [(usize, &[usize], usize); 4] =
+    [(128, &[64, 64], 16), (784, &[128], 64), (784, &[512, 256], 128), (784, &[1024, 1024], 1024)];
+
+fn rows(count: usize, width: usize) -> Dataset {
+    let features = Features::F32 { width, data: vec![0.0; count * width] };
+    let classes = (0..10).map(|class| class.to_string()).collect();
+    let targets = Targets::Labels { name: "class".into(), classes, data: vec![0; count] };
+    Dataset::new("zero", features, targets).expect("a dataset")
+}
+
+#[test]
+fn a_step_takes_at_most_two_launches_a_layer_and_two() {
+    let sgd: Optimizer = Sgd::new(0.01).into();
+    for (software, workgroup_bytes, pace) in [(true, 16_352, Pace::SOFTWARE), (false, 16_384, Pace::DISCRETE)] {
+        let target = Target { software, workgroup_bytes, storage_buffers: 32, pace, ..Target::DOWNLEVEL };
+        for (width, hidden, batch) in NETS {
+            let net = hidden.iter().fold(Sequential::new(width), |net, &width| net.linear(width).relu()).linear(10);
+            let pace = Pace { flops: u64::MAX, bytes: u64::MAX, ..target.pace };
+            let plan = plan_on(&rows(batch, width), batch, &net, &sgd, &Target { pace, ..target });
+            assert!(launches_of_a_step(&plan) <= 2 * (hidden.len() + 1) + 2, "{plan}");
+        }
+    }
 }
 
 fn launches_of_a_step(plan: &Plan) -> usize {

@@ -3,7 +3,8 @@
 //! Kernels number their workgroups by two arguments, `group` and `groups`, and so do not notice that they are called
 //! from an entry point which runs some of their workgroups beside those of another kernel. What the modules declare is
 //! told apart by a number at the end of each name. They share two uniforms: `launch` with the parameters of all, and the
-//! run's state. (Lavapipe of Mesa 22.3 writes past an array when a shader reads more than three.)
+//! run's state. (Lavapipe of Mesa 22.3 writes past an array when a shader reads more than three.) And they share the
+//! workgroup memory that products call `scratch`, since a workgroup runs one of them.
 
 use super::source::assemble;
 use super::{Access, Constants, KernelSpec, Shared, Variant};
@@ -42,6 +43,21 @@ pub struct Groups {
 /// Whether every variant of a kernel numbers its workgroups by arguments. Those that run as one workgroup need not.
 pub fn can_combine(kernel: &KernelSpec) -> bool {
     kernel.variants.iter().all(|variant| ARGUMENTS.iter().all(|argument| variant.source.contains(argument)))
+}
+
+/// How products declare their workgroup memory.
+const SCRATCH: &str = "var<workgroup> scratch:";
+
+/// Whether a variant's workgroup memory is `scratch`.
+fn has_scratch(variant: &Variant) -> bool {
+    variant.shared.iter().any(|part| part.source().contains(SCRATCH))
+}
+
+/// Bytes of workgroup memory of variants side by side.
+pub fn workgroup_bytes<'a>(variants: impl Iterator<Item = &'a Variant> + Clone) -> u32 {
+    let bytes = |variant: &Variant| variant.requirements.workgroup_bytes;
+    let shared = variants.clone().filter(|variant| has_scratch(variant)).map(bytes).max().unwrap_or(0);
+    shared + variants.filter(|variant| !has_scratch(variant)).map(bytes).sum::<u32>()
 }
 
 /// The bindings of the combined module, by number: for each the place among the parts and among the part's bindings, or
@@ -100,6 +116,10 @@ pub fn combine(parts: &[Part<'_>]) -> String {
     if bindings(parts).iter().any(|(number, _)| *number as usize > binding) {
         let _ = writeln!(wgsl, "@group(0) @binding({}) var<uniform> step_state: StepState;", binding + 1);
     }
+    let scratch = parts.iter().map(|part| part.variant).filter(|variant| has_scratch(variant));
+    if let Some(bytes) = scratch.map(|variant| variant.requirements.workgroup_bytes).max() {
+        let _ = writeln!(wgsl, "{SCRATCH} array<vec4<f32>, {}>;", bytes / 16);
+    }
     let size = parts.first().map_or(1, |part| part.variant.workgroup_size);
     let _ = writeln!(
         wgsl,
@@ -131,7 +151,8 @@ struct Renamer<'a> {
 
 impl<'a> Renamer<'a> {
     fn new(module: &'a str, number: usize, first_binding: usize) -> Self {
-        let lines = module.lines().filter(|line| !line.contains("var<uniform>"));
+        let is_shared = |line: &str| line.contains("var<uniform>") || line.starts_with(SCRATCH);
+        let lines = module.lines().filter(|line| !is_shared(line));
         let tokens: Vec<&str> = lines.flat_map(|line| tokens(line).into_iter().chain(["\n"])).collect();
         let declared = declared(&tokens);
         Renamer { tokens, declared, number, first_binding }

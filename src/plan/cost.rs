@@ -2,7 +2,7 @@
 
 use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::graph::Role;
-use crate::kernel::Access;
+use crate::kernel::{Access, combine};
 
 /// Bytes that one entry of the ring of results takes.
 const RING_ENTRY: u64 = 16;
@@ -31,7 +31,7 @@ impl Plan {
             let dispatches = phase.dispatches_of(launch);
             let storage = dispatches.clone().flat_map(|d| &d.buffers).filter(|bound| bound.access != Access::Uniform);
             let largest = storage.clone().map(|bound| 4 * bound.place.words as u64).max().unwrap_or(0);
-            let workgroup_bytes = dispatches.clone().map(|d| d.variant.requirements.workgroup_bytes).sum();
+            let workgroup_bytes = combine::workgroup_bytes(dispatches.clone().map(|d| d.variant));
             let workgroup_size = dispatches.map(|d| d.variant.workgroup_size).max().unwrap_or(0);
             let groups = phase.workgroups_of(launch).into_iter().max().unwrap_or(0);
             most.binding_bytes = most.binding_bytes.max(largest);

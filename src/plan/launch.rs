@@ -183,8 +183,8 @@ impl Plan {
 
     /// Whether a launch of the same stage has room for a dispatch.
     fn takes(&self, phase: &Phase, launch: &Launch, dispatch: &Dispatch) -> bool {
-        let together = || phase.dispatches_of(launch).chain([dispatch]);
-        let workgroup_bytes: u32 = together().map(|d| d.variant.requirements.workgroup_bytes).sum();
+        let together = || phase.dispatches_of(launch).chain(std::iter::once(dispatch));
+        let workgroup_bytes = combine::workgroup_bytes(together().map(|d| d.variant));
         let (flops, bytes) = (together().map(|d| d.flops).sum(), together().map(|d| self.bytes_moved(d)).sum());
         together().all(|other| other.variant.workgroup_size == dispatch.variant.workgroup_size)
             && workgroup_bytes <= self.target.workgroup_bytes

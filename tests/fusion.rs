@@ -305,7 +305,7 @@ fn train_f32(
 /// The plans of a real GPU on whatever adapter there is.
 #[test]
 fn a_hundred_steps_as_on_real_gpus_give_the_plain_weights() {
-    let Some(gpu) = common::gpu() else { return };
+    let Some(gpu) = common::gpu_with(Granted::Large) else { return };
     let (gpu, hardware) = (Device::Gpu(gpu.clone()), Target { software: false, ..gpu.target() });
     let mut compared = 0;
     for data in [data(), float_data()] {

@@ -2,9 +2,10 @@
 
 mod common;
 
-use anygrad::backend::gpu::GpuExecutor;
+use anygrad::backend::Executor;
+use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::data::{Dataset, Features, Targets, digits};
-use anygrad::kernel::{Pace, Target, Variant};
+use anygrad::kernel::{Pace, StepState, Target, Variant};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::ops::Operation;
 use anygrad::ops::penalty::Penalty;
@@ -17,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A plan's results, as bits.
-fn results(device: &Arc<anygrad::backend::gpu::GpuDevice>, case: &Case, built: &OpPlan, plan: Plan) -> Vec<Vec<u32>> {
+fn results(device: &Arc<GpuDevice>, case: &Case, built: &OpPlan, plan: Plan) -> Vec<Vec<u32>> {
     let mut gpu = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
     let inputs = common::draw_inputs(case, Values::Unit, &mut common::stream(5));
     for (value, words) in built.contents(&inputs, &common::STATE) {
@@ -71,7 +72,11 @@ fn plan(model: &Sequential, optimizer: &Optimizer, target: &Target) -> Plan {
 }
 
 fn plan_on(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimizer, target: &Target) -> Plan {
-    let program = Program::build(&ProgramSpec {
+    Plan::fused(&program(rows, batch, model, optimizer).graph, target).expect("a plan")
+}
+
+fn program(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimizer) -> Program {
+    Program::build(&ProgramSpec {
         model,
         loss: &Loss::cross_entropy(),
         penalty: Penalty::NONE,
@@ -84,8 +89,57 @@ fn plan_on(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimiz
         seed: 0,
         train: RowsSpec::of(rows),
         test: None,
-    });
-    Plan::fused(&program.expect("a program").graph, target).expect("a plan")
+    })
+    .expect("a program")
+}
+
+/// Parameters, momenta and losses after 20 steps, as bits.
+fn train(gpu: &Arc<GpuDevice>, program: &Program, plan: Plan) -> Vec<Vec<u32>> {
+    let phase = |name: &str| plan.phase(name).expect("a phase");
+    let schedule = [(phase("begin_epoch"), 1), (phase("train"), 20)];
+    let mut executor = Executor::Gpu(Box::new(block_on(GpuExecutor::load(gpu.clone(), plan)).expect("loaded")));
+    let mut stream = common::stream(1);
+    for &value in &program.parameters {
+        let count = program.graph.shape(value).elements();
+        let weights: Vec<f32> = (0..count).map(|_| 0.5 * stream.next_unit() - 0.25).collect();
+        executor.write(value, &weights).expect("a parameter");
+    }
+    let data = digits().expect("digits");
+    let (Features::U8 { data: bytes, .. }, Targets::Labels { data: labels, .. }) = (&data.features, &data.targets)
+    else {
+        panic!("bytes and labels")
+    };
+    let words: Vec<u32> = bytes.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    executor.write_words(program.train.features, &words).expect("features");
+    executor.write_words(program.train.targets, labels).expect("labels");
+    let state = StepState { learning_rate: 0.05, ..StepState::default() };
+    executor.write_words(program.step_state, &state.words()).expect("state");
+    executor.run(&schedule).expect("20 steps");
+    let state = program.optimizer_state.iter().flatten();
+    let values = program.parameters.iter().chain(state).chain([&program.ring]);
+    values.map(|&value| block_on(executor.read_words(value)).expect("words")).collect()
+}
+
+#[test]
+fn kernels_side_by_side_train_to_the_same_bits() {
+    let Some(gpu) = common::gpu_with(Granted::Large) else { return };
+    let net = Sequential::new(64).linear(37).relu().dropout(0.3).linear(40).tanh().linear(24).relu().linear(10);
+    let optimizers: [Optimizer; 2] = [Sgd::new(0.05).momentum(0.9).into(), Adam::new(0.01).into()];
+    let mut compared = 0;
+    for optimizer in &optimizers {
+        let program = program(&digits().expect("digits"), 64, &net, optimizer);
+        // The plans for this kind of adapter, and for the other.
+        for software in [true, false] {
+            let own = Target { software, ..gpu.target() };
+            let alone = Target { pace: Pace { kernels: 1, ..own.pace }, ..own };
+            let [one_by_one, together] = [alone, own].map(|t| Plan::fused(&program.graph, &t).expect("a plan"));
+            assert!(launches_of_a_step(&together) < launches_of_a_step(&one_by_one), "{together}");
+            let (expected, got) = (train(&gpu, &program, one_by_one), train(&gpu, &program, together));
+            assert_eq!(got, expected, "as {} hardware", if software { "no" } else { "" });
+            compared += got.len();
+        }
+    }
+    common::report_comparisons("side_by_side", compared);
 }
 
 /// The nets that `anygrad bench` measures: features, layers between these and ten classes, rows of a batch.

@@ -74,6 +74,9 @@ for one in $devices; do
     case "$absent" in *" $one "*) continue ;; esac
     echo "products, $one" >&2
     "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines"
+    [ "$one" = gpu ] || continue
+    echo 'choices of variants' >&2
+    "$anygrad" tune --fresh --tuning-file "$caches/tuning.json" --format json >>"$lines"
 done
 
 cpu="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"

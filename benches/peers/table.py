@@ -60,11 +60,23 @@ def print_products(lines):
     print_table(["device, form"] + [str(side) for side in sides], rows)
 
 
+def print_choices(lines):
+    """How good choices of variants are, by a second measurement."""
+    rows = []
+    for name, field in (("without tuning", "share_of_default"), ("tuned", "share_of_chosen")):
+        shares = [line[field] for line in lines]
+        good = sum(share >= 0.95 for share in shares)
+        rows.append([name, f"{min(shares):.2f}", f"{statistics.mean(shares):.2f}", f"{good} of {len(shares)}"])
+    print(f"\nSpeed of the chosen variant as a share of the fastest, on {lines[0]['device']}.\n")
+    print_table(["choice", "least", "mean", "at least 0.95"], rows)
+
+
 def main(lines, result, machine, date, rounds):
     with open(lines, encoding="utf-8") as file:
         all_lines = [json.loads(line) for line in file if line.strip()]
     products = [line for line in all_lines if line["event"] == "product"]
-    lines = [line for line in all_lines if line["event"] != "product"]
+    choices = [line for line in all_lines if line["event"] == "tuned"]
+    lines = [line for line in all_lines if line["event"] in ("bench", "peer")]
     samples = {}
     for line in lines:
         net = f"{line['net']}, {line['batch']}"
@@ -95,6 +107,8 @@ def main(lines, result, machine, date, rounds):
     print_steps([line for line in lines if line["event"] == "bench"], nets)
     if products:
         print_products(products)
+    if choices:
+        print_choices(choices)
     columns = [
         {"name": name, "on_gpu": on_gpu, "ours": ours, "median_ms": medians[on_gpu, ours, name],
          "samples_ms": samples[on_gpu, ours, name]}

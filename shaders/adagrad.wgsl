@@ -5,6 +5,7 @@ struct Params {
     rate_decay: f32,
     epsilon: f32,
     weight_decay: f32,
+    steps_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -27,6 +28,6 @@ fn adagrad(
     let g = grad[i] + params.weight_decay * w;
     let s = squares[i] + g * g;
     squares[i] = s;
-    let rate = step_state.learning_rate / (1.0 + f32(step_state.step) * params.rate_decay);
+    let rate = step_state.learning_rate / (1.0 + f32(step_state.step - params.steps_back) * params.rate_decay);
     weight[i] = w - rate * g / (sqrt(s) + params.epsilon);
 }

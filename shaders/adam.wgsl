@@ -11,6 +11,7 @@ struct Params {
     epsilon: f32,
     weight_decay: f32,
     decoupled: u32,
+    steps_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -36,7 +37,7 @@ fn adam(
     if i >= params.count / CELL {
         return;
     }
-    let t = f32(step_state.step) + 1.0;
+    let t = f32(step_state.step - params.steps_back) + 1.0;
     let correction1 = one_minus_exp(t * params.log_beta1);
     let correction2 = one_minus_exp(t * params.log_beta2);
     var w = weight[i];

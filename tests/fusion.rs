@@ -9,7 +9,7 @@ use anygrad::data::{Dataset, Features, Preprocessing, Split, Targets, digits};
 use anygrad::kernel::{StepState, Target};
 use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
 use anygrad::ops::penalty::Penalty;
-use anygrad::optim::{Adam, Clipping, Optimizer, Sgd};
+use anygrad::optim::{Adagrad, Adam, Clipping, Optimizer, RmsProp, Sgd};
 use anygrad::plan::Plan;
 use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec, Trainer};
 use common::Data;
@@ -41,10 +41,12 @@ fn nets() -> Vec<Net> {
         ("two dropouts", odd(), Loss::cross_entropy(), momentum().into(), 37, 10),
         // What drops the inputs has nothing before it, and the gradient through the other dropout no derivative behind it.
         ("dropout alone", alone(), Loss::cross_entropy(), Sgd::new(0.1).into(), 25, 9),
-        // The derivative of gelu wants its input, Adam the number of the step: less can be fused.
+        // The derivative of gelu wants its input, other rules than SGD have kernels of their own: less can be fused.
         ("gelu", gelu(), Loss::cross_entropy(), Sgd::new(0.1).into(), 24, 8),
         ("gelu, dropout", gelu_dropout(), Loss::cross_entropy(), Sgd::new(0.1).into(), 26, 9),
-        ("adam", two(), Loss::cross_entropy(), Adam::new(0.01).into(), 24, 20),
+        ("adam", two(), Loss::cross_entropy(), Adam::new(0.01).into(), 24, 13),
+        ("rmsprop", two(), Loss::cross_entropy(), RmsProp::new(0.001).into(), 24, 13),
+        ("adagrad", two(), Loss::cross_entropy(), Adagrad { rate_decay: 0.1, ..Adagrad::new(0.02) }.into(), 24, 13),
         ("hinge", two(), Loss::hinge(1.0), Sgd::new(0.01).into(), 24, 14),
     ]
 }
@@ -245,7 +247,7 @@ fn real_gpus_get_fused_products_in_their_own_variants() {
 /// Nets whose first layer and its update alone read the batch take a dispatch less on real GPUs: three for each layer.
 fn fused_on_hardware(name: &str, fused: usize) -> usize {
     // Here other ops read the batch: the dropout, and the product in the place of an update.
-    if ["dropout alone", "adam"].contains(&name) { fused } else { fused - 1 }
+    if ["dropout alone", "adam", "rmsprop", "adagrad"].contains(&name) { fused } else { fused - 1 }
 }
 
 #[test]
@@ -261,7 +263,7 @@ fn real_gpus_read_the_rows_where_they_lie() {
             let kernels = fused.phases().iter().flat_map(|phase| &phase.dispatches).map(|d| d.kernel.name);
             let gathers = kernels.filter(|&kernel| ["gather_f32", "gather_u8"].contains(&kernel)).count();
             // Of training, its last batch and evaluation. Without dropout an evaluation's batch goes to the layer alone.
-            let left = if name == "adam" || name == "dropout alone" { 2 } else { 0 };
+            let left = if fused_on_hardware(name, fused_count) == fused_count { 2 } else { 0 };
             assert_eq!(gathers, left, "{name}: {fused}");
             let initial = initial(&model);
             let expected = train_f64(&program, plain, &initial, &data);

@@ -23,6 +23,9 @@ pub struct Adagrad {
     pub epsilon: f32,
     /// Added to the gradient as `weight_decay · w`.
     pub weight_decay: f32,
+    /// How many steps the run's state is ahead of this one: 1 behind a kernel that has moved the state on in the middle of
+    /// a step (`plan/fuse.rs`), else 0.
+    pub steps_back: u32,
 }
 
 uniform_struct! {
@@ -36,6 +39,8 @@ uniform_struct! {
         epsilon: f32,
         /// Factor of `w` in the gradient.
         weight_decay: f32,
+        /// Steps that the run's state is ahead.
+        steps_back: u32,
     }
 }
 
@@ -75,6 +80,7 @@ impl Operation for Adagrad {
             rate_decay: self.rate_decay,
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
+            steps_back: self.steps_back,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
@@ -96,7 +102,8 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 /// The definition.
 pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F], squares: &mut [F]) {
     let f = F::from_f32;
-    let rate = f(state.learning_rate) / (F::ONE + F::from_f64(f64::from(state.step)) * f(params.rate_decay));
+    let done = F::from_f64(f64::from(state.step.wrapping_sub(params.steps_back)));
+    let rate = f(state.learning_rate) / (F::ONE + done * f(params.rate_decay));
     for ((w, &grad), s) in weight.iter_mut().zip(grad).zip(squares) {
         let g = grad + f(params.weight_decay) * *w;
         *s += g * g;

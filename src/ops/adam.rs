@@ -30,6 +30,9 @@ pub struct Adam {
     pub weight_decay: f32,
     /// Whether the decay acts on the weight itself (AdamW) instead of the gradient.
     pub decoupled: bool,
+    /// How many steps the run's state is ahead of this one: 1 behind a kernel that has moved the state on in the middle of
+    /// a step (`plan/fuse.rs`), else 0.
+    pub steps_back: u32,
 }
 
 uniform_struct! {
@@ -55,6 +58,8 @@ uniform_struct! {
         weight_decay: f32,
         /// 1 for AdamW, else 0.
         decoupled: u32,
+        /// Steps that the run's state is ahead.
+        steps_back: u32,
     }
 }
 
@@ -102,6 +107,7 @@ impl Operation for Adam {
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
             decoupled: u32::from(self.decoupled),
+            steps_back: self.steps_back,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
@@ -136,7 +142,8 @@ pub fn reference<F: Float>(
     second: &mut [F],
 ) {
     let f = F::from_f32;
-    let (rate, decay, t) = (f(state.learning_rate), f(params.weight_decay), F::from_f64(f64::from(state.step) + 1.0));
+    let t = F::from_f64(f64::from(state.step.wrapping_sub(params.steps_back)) + 1.0);
+    let (rate, decay) = (f(state.learning_rate), f(params.weight_decay));
     // β = 0 has no logarithm, and 1 − 0ᵗ = 1: exp(−∞) = 0 gives just that.
     let correction1 = -(t * f(params.log_beta1)).exp_m1();
     let correction2 = -(t * f(params.log_beta2)).exp_m1();

@@ -10,7 +10,7 @@
 //! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `scale` is 1/B for the mean over the batch, else 1; q as in
 //! [`softmax_cross_entropy`]. It stands for the gathering of labels, cross-entropy, its
 //! gradient, the count of correct rows and [`end_step`](super::end_step), and is put in their place after
-//! differentiation (`plan/fuse.rs`) where nothing later in the step asks for the state it moves on.
+//! differentiation (`plan/fuse.rs`) where what comes later in the step can do with the state it moves on, or count back.
 
 use super::correct_rows::predicted_class;
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy};

@@ -235,7 +235,7 @@ impl Fusion<'_> {
             positions.iter().for_each(|&position| self.nodes[position] = None);
             self.nodes[place] = Some(node);
             let behind = self.nodes[place + 1..].iter_mut().flatten();
-            behind.filter_map(|node| mask_of(&mut node.op)).for_each(|dropout| dropout.steps_back += 1);
+            behind.filter_map(|node| steps_back(&mut node.op)).for_each(|steps| *steps += 1);
         }
     }
 
@@ -276,21 +276,27 @@ impl Fusion<'_> {
     fn bears_the_next_step(&self, at: usize) -> bool {
         match self.node(at) {
             Some((Op::Sgd(sgd), _, _)) => sgd.dampening == 0.0,
+            Some((Op::RmsProp(_), _, _)) => true,
             Some((op, _, _)) => {
                 let is_free = op.spec().bindings.iter().all(|binding| binding.element != Element::StepState);
-                is_free || mask_of(&mut op.clone()).is_some()
+                is_free || steps_back(&mut op.clone()).is_some()
             }
             None => true,
         }
     }
 }
 
-/// The dropout that an op does, alone or as part of more.
-fn mask_of(op: &mut Op) -> Option<&mut Dropout> {
+/// How many steps an op counts back, if it asks for the number of the step and can.
+fn steps_back(op: &mut Op) -> Option<&mut u32> {
+    fn of(dropout: &mut Option<Dropout>) -> Option<&mut u32> {
+        dropout.as_mut().map(|dropout| &mut dropout.steps_back)
+    }
     match op {
-        Op::Dropout(dropout) => Some(dropout),
-        Op::Linear(op) => op.dropout.as_mut(),
-        Op::LinearGradInput(op) => op.dropout.as_mut(),
+        Op::Dropout(dropout) => Some(&mut dropout.steps_back),
+        Op::Linear(op) => of(&mut op.dropout),
+        Op::LinearGradInput(op) => of(&mut op.dropout),
+        Op::Adam(op) => Some(&mut op.steps_back),
+        Op::Adagrad(op) => Some(&mut op.steps_back),
         _ => None,
     }
 }

@@ -232,7 +232,7 @@ fn sgd(momentum: f32, dampening: f32, nesterov: bool) -> Sgd {
 }
 
 fn adam(decoupled: bool) -> Adam {
-    Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, decoupled }
+    Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, decoupled, steps_back: u32::from(decoupled) }
 }
 
 fn rmsprop(momentum: f32) -> RmsProp {
@@ -240,7 +240,7 @@ fn rmsprop(momentum: f32) -> RmsProp {
 }
 
 fn adagrad() -> Adagrad {
-    Adagrad { rate_decay: 0.1, epsilon: 1e-10, weight_decay: 0.01 }
+    Adagrad { rate_decay: 0.1, epsilon: 1e-10, weight_decay: 0.01, steps_back: 1 }
 }
 
 /// Inputs that suit the case.

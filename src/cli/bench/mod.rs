@@ -189,14 +189,14 @@ fn time_kernels(
         let (times, method) = kernels::kernel_times(net, &device, budget, &variants)?;
         report.text(&format!("\n{net} at batch {}, kernels of a step by {}", net.batch, method.name()));
         report.text(&format!(
-            "{:>4}  {:<34} {:>10} {:>10} {:>10} {:>9}",
+            "{:>4}  {:<44} {:>10} {:>10} {:>10} {:>9}",
             "", "kernel/variant", "µs", "GFLOP/s", "GB/s", "of best"
         ));
         for (index, time) in times.iter().enumerate() {
             report.add(kernel_object(net, &name, index, time, method, &roofline), &kernel_line(index, time, &roofline));
         }
         let all: f64 = times.iter().map(|time| time.microseconds).sum();
-        report.text(&format!("{:>4}  {:<34} {all:>10.1}", "", "all"));
+        report.text(&format!("{:>4}  {:<44} {all:>10.1}", "", "all"));
     }
     Ok(())
 }
@@ -366,9 +366,13 @@ fn kernel_object(net: &Net, device: &str, index: usize, time: &KernelTime, metho
 }
 
 fn kernel_line(index: usize, time: &KernelTime, best: &Roofline) -> String {
-    let (kernel, share) = (&time.kernel, 100.0 * time.share_of(best));
+    let share = 100.0 * time.share_of(best);
     let (gflops, gb) = (time.gflops(), time.gb_per_second());
-    format!("{index:>4}  {kernel:<34} {:>10.1} {gflops:>10.2} {gb:>10.2} {share:>7.1} %", time.microseconds)
+    // Of kernels side by side, each on a line, and the figures of all behind the last.
+    let kernels = time.kernel.replace(" + ", " +\n      ");
+    let pad = 44usize.saturating_sub(kernels.rsplit("\n      ").next().map_or(0, str::len));
+    let microseconds = time.microseconds;
+    format!("{index:>4}  {kernels}{:pad$} {microseconds:>10.1} {gflops:>10.2} {gb:>10.2} {share:>7.1} %", "")
 }
 
 fn scaling_object(point: &Point) -> Value {

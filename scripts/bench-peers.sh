@@ -73,10 +73,12 @@ done
 for one in $devices; do
     case "$absent" in *" $one "*) continue ;; esac
     echo "products, $one" >&2
-    "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines"
+    "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines" ||
+        echo "SKIPPED: products, $one" >&2
     [ "$one" = gpu ] || continue
     echo 'choices of variants' >&2
-    "$anygrad" tune --fresh --tuning-file "$caches/tuning.json" --format json >>"$lines"
+    "$anygrad" tune --fresh --tuning-file "$caches/tuning.json" --format json >>"$lines" ||
+        echo 'SKIPPED: choices of variants' >&2
 done
 
 cpu="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"

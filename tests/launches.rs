@@ -34,6 +34,19 @@ fn results(device: &Arc<GpuDevice>, case: &Case, built: &OpPlan, plan: Plan) -> 
     built.outputs.iter().copied().chain(built.changed_inputs()).map(read).collect::<Result<_, _>>().expect("results")
 }
 
+/// The same bits from drivers that compile a kernel the same way wherever it stands. Real GPUs' may contract operations
+/// differently, which is 2⁻¹² of a number at most after the few steps here.
+fn assert_same(gpu: &GpuDevice, got: &[Vec<u32>], expected: &[Vec<u32>]) {
+    for (got, expected) in got.iter().zip(expected) {
+        let close = |(&got, &expected): (&u32, &u32)| {
+            let (got, expected) = (f32::from_bits(got), f32::from_bits(expected));
+            (got - expected).abs() <= 2f32.powi(-12) * expected.abs().max(1.0)
+        };
+        let same = got == expected || (!gpu.target().software && got.iter().zip(expected).all(close));
+        assert!(same && got.len() == expected.len(), "not the same");
+    }
+}
+
 #[test]
 fn a_dispatch_in_parts_gives_the_same_bits() {
     let Some(device) = common::gpu() else { return };
@@ -51,14 +64,15 @@ fn a_dispatch_in_parts_gives_the_same_bits() {
                 let built = OpPlan::new(&case, variant).expect("a plan");
                 let flops = built.plan.phases()[0].flops();
                 let pace = Pace { flops: (flops / 3).max(1), ..Pace::UNBOUNDED };
-                let parts = built.plan.clone().paced(pace);
+                let parts = built.plan.clone().paced(pace).expect("a plan");
                 let launches = parts.phases()[0].launches.len();
                 if launches == 1 || !divided.insert((name, variant.name)) {
                     continue;
                 }
                 let whole = results(&device, &case, &built, built.plan.clone());
                 let got = results(&device, &case, &built, parts);
-                assert_eq!(got, whole, "{name}/{} in {launches} parts", variant.name);
+                println!("{name}/{} in {launches} parts", variant.name);
+                assert_same(&device, &got, &whole);
                 compared += whole.len();
             }
         }
@@ -134,9 +148,16 @@ fn kernels_side_by_side_train_to_the_same_bits() {
             let alone = Target { pace: Pace { kernels: 1, ..own.pace }, ..own };
             let [one_by_one, together] = [alone, own].map(|t| Plan::fused(&program.graph, &t).expect("a plan"));
             assert!(launches_of_a_step(&together) < launches_of_a_step(&one_by_one), "{together}");
-            let (expected, got) = (train(&gpu, &program, one_by_one), train(&gpu, &program, together));
-            assert_eq!(got, expected, "as {} hardware", if software { "no" } else { "" });
-            compared += got.len();
+            let divided = together
+                .clone()
+                .paced(Pace { flops: 20_000, bytes: u64::MAX, least_groups: 1, ..own.pace })
+                .expect("a plan");
+            assert!(launches_of_a_step(&divided) > divided.phases()[1].dispatches.len(), "{divided}");
+            let expected = train(&gpu, &program, one_by_one);
+            for plan in [together, divided] {
+                assert_same(&gpu, &train(&gpu, &program, plan), &expected);
+                compared += expected.len();
+            }
         }
     }
     common::report_comparisons("side_by_side", compared);
@@ -162,7 +183,10 @@ fn a_step_takes_at_most_two_launches_a_layer_and_two() {
             let net = hidden.iter().fold(Sequential::new(width), |net, &width| net.linear(width).relu()).linear(10);
             let pace = Pace { flops: u64::MAX, bytes: u64::MAX, ..target.pace };
             let plan = plan_on(&rows(batch, width), batch, &net, &sgd, &Target { pace, ..target });
-            assert!(launches_of_a_step(&plan) <= 2 * (hidden.len() + 1) + 2, "{plan}");
+            let most = 2 * (hidden.len() + 1) + 2;
+            assert!(launches_of_a_step(&plan) <= most, "{plan}");
+            // Where the variants' workgroups are of one size, as in small nets.
+            assert!(software || hidden.len() > 1 || launches_of_a_step(&plan) == most - 1, "{plan}");
         }
     }
 }
@@ -184,7 +208,7 @@ fn the_updates_of_a_step_run_beside_gradients_that_do_not_wait_for_them() {
     let adam: Optimizer = Adam::new(0.01).into();
     let (alone, together) =
         (Target { pace: Pace { kernels: 1, ..Pace::SOFTWARE }, ..software }, plan(&model, &adam, &software));
-    assert!(2 * launches_of_a_step(&together) < 2 * launches_of_a_step(&plan(&model, &adam, &alone)), "{together}");
+    assert!(2 * launches_of_a_step(&together) < 3 * launches_of_a_step(&plan(&model, &adam, &alone)) / 2, "{together}");
 }
 
 #[test]

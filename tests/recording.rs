@@ -28,7 +28,7 @@ fn a_recorded_step_costs_few_allocations_on_the_host_and_none_on_the_device() {
     let plan = trainer.on(Device::Gpu(gpu.clone())).plan(&data, None).expect("a plan");
     let phase = |name: &str| plan.phase(name).expect("a phase");
     let (begin, train) = (phase("begin_epoch"), phase("train"));
-    let dispatches = plan.phases()[train.index()].dispatches.len();
+    let dispatches = plan.phases()[train.index()].launches.len();
     let state = plan.value_id(plan.graph().values().iter().position(|v| v.name == "step_state").expect("a state"));
     let mut executor = block_on(GpuExecutor::load(gpu, plan)).expect("memory");
     let mut submit = |steps: u32| {

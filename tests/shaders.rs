@@ -2,7 +2,7 @@
 
 mod common;
 
-use anygrad::kernel::combine::{ENTRY_POINT, Part, bindings, can_combine, combine};
+use anygrad::kernel::combine::{ENTRY_POINT, Part, bindings, can_combine, combine, workgroup_bytes};
 use anygrad::kernel::{Access, Element, KernelSpec, Scalar, Shared, Target, Variant, source::assemble};
 use anygrad::ops::{KERNELS, Operation};
 use anygrad::plan::storage_buffers;
@@ -124,71 +124,79 @@ fn compare_struct(module: &naga::Module, inner: &TypeInner, layout: anygrad::ker
     assert_eq!(in_wgsl, in_rust, "{name}");
 }
 
+/// Translates a module to the language of every platform that can have it; how many these are.
+fn translate(
+    name: &str,
+    entry: &str,
+    subgroups: bool,
+    (module, info): &(naga::Module, naga::valid::ModuleInfo),
+) -> usize {
+    let (entry, stage) = (entry.to_string(), naga::ShaderStage::Compute);
+    // Subgroups came with SPIR-V 1.3 and MSL 2.1, and are missing in GLSL ES.
+    let default = naga::back::spv::Options::default();
+    let lang_version = if subgroups { (1, 3) } else { default.lang_version };
+    let options = naga::back::spv::Options { lang_version, ..default };
+    let pipeline = naga::back::spv::PipelineOptions { shader_stage: stage, entry_point: entry.clone() };
+    let spirv = naga::back::spv::write_vec(module, info, &options, Some(&pipeline));
+    assert!(!spirv.unwrap_or_else(|e| panic!("{name}: SPIR-V: {e}")).is_empty());
+
+    let default = naga::back::msl::Options::default();
+    let lang_version = if subgroups { (2, 1) } else { default.lang_version };
+    let options = naga::back::msl::Options { fake_missing_bindings: true, lang_version, ..default };
+    let pipeline = naga::back::msl::PipelineOptions { entry_point: Some((stage, entry.clone())), ..Default::default() };
+    let (msl, _) =
+        naga::back::msl::write_string(module, info, &options, &pipeline).unwrap_or_else(|e| panic!("{name}: MSL: {e}"));
+    assert!(msl.contains("kernel void"), "{name}: MSL without a kernel");
+
+    let options = naga::back::hlsl::Options::default();
+    let pipeline = naga::back::hlsl::PipelineOptions { entry_point: Some((stage, entry.clone())) };
+    let mut hlsl = String::new();
+    naga::back::hlsl::Writer::new(&mut hlsl, &options, &pipeline)
+        .write(module, info, None)
+        .unwrap_or_else(|e| panic!("{name}: HLSL: {e}"));
+    assert!(hlsl.contains("numthreads"), "{name}: HLSL without an entry point");
+    if subgroups {
+        return 3;
+    }
+
+    let options = naga::back::glsl::Options {
+        version: naga::back::glsl::Version::Embedded { version: 310, is_webgl: false },
+        ..Default::default()
+    };
+    let pipeline = naga::back::glsl::PipelineOptions { shader_stage: stage, entry_point: entry, multiview: None };
+    let mut glsl = String::new();
+    naga::back::glsl::Writer::new(&mut glsl, module, info, &options, &pipeline, Default::default())
+        .and_then(|mut writer| writer.write())
+        .unwrap_or_else(|e| panic!("{name}: GLSL ES: {e}"));
+    assert!(glsl.contains("local_size_x"), "{name}: GLSL without an entry point");
+    4
+}
+
 #[test]
 fn shaders_translate_to_every_platform() {
-    let mut translated = 0;
-    for (kernel, variant, constants) in modules() {
-        let (module, info) = parse(variant, &constants);
+    let translated = modules().into_iter().map(|(kernel, variant, constants)| {
         let name = format!("{}/{}", kernel.name, variant.name);
-        let entry = variant.entry_point.to_string();
-        let stage = naga::ShaderStage::Compute;
-
-        // Subgroups came with SPIR-V 1.3 and MSL 2.1, and are missing in GLSL ES.
-        let subgroups = uses_subgroups(variant);
-        let default = naga::back::spv::Options::default();
-        let lang_version = if subgroups { (1, 3) } else { default.lang_version };
-        let options = naga::back::spv::Options { lang_version, ..default };
-        let pipeline = naga::back::spv::PipelineOptions { shader_stage: stage, entry_point: entry.clone() };
-        let spirv = naga::back::spv::write_vec(&module, &info, &options, Some(&pipeline));
-        assert!(!spirv.unwrap_or_else(|e| panic!("{name}: SPIR-V: {e}")).is_empty());
-
-        let default = naga::back::msl::Options::default();
-        let lang_version = if subgroups { (2, 1) } else { default.lang_version };
-        let options = naga::back::msl::Options { fake_missing_bindings: true, lang_version, ..default };
-        let pipeline =
-            naga::back::msl::PipelineOptions { entry_point: Some((stage, entry.clone())), ..Default::default() };
-        let (msl, _) = naga::back::msl::write_string(&module, &info, &options, &pipeline)
-            .unwrap_or_else(|e| panic!("{name}: MSL: {e}"));
-        assert!(msl.contains("kernel void"), "{name}: MSL without a kernel");
-
-        let options = naga::back::hlsl::Options::default();
-        let pipeline = naga::back::hlsl::PipelineOptions { entry_point: Some((stage, entry.clone())) };
-        let mut hlsl = String::new();
-        naga::back::hlsl::Writer::new(&mut hlsl, &options, &pipeline)
-            .write(&module, &info, None)
-            .unwrap_or_else(|e| panic!("{name}: HLSL: {e}"));
-        assert!(hlsl.contains("numthreads"), "{name}: HLSL without an entry point");
-        translated += 3;
-        if subgroups {
-            continue;
-        }
-
-        let options = naga::back::glsl::Options {
-            version: naga::back::glsl::Version::Embedded { version: 310, is_webgl: false },
-            ..Default::default()
-        };
-        let pipeline = naga::back::glsl::PipelineOptions { shader_stage: stage, entry_point: entry, multiview: None };
-        let mut glsl = String::new();
-        naga::back::glsl::Writer::new(&mut glsl, &module, &info, &options, &pipeline, Default::default())
-            .and_then(|mut writer| writer.write())
-            .unwrap_or_else(|e| panic!("{name}: GLSL ES: {e}"));
-        assert!(glsl.contains("local_size_x"), "{name}: GLSL without an entry point");
-        translated += 1;
-    }
-    common::report_comparisons("shader_translations", translated);
+        translate(&name, variant.entry_point, uses_subgroups(variant), &parse(variant, &constants))
+    });
+    common::report_comparisons("shader_translations", translated.sum());
 }
 
 #[test]
 fn kernels_side_by_side_make_one_valid_module() {
     let modules = modules();
-    let (mut combined, mut before) = (0, BTreeMap::new());
+    let (mut combined, mut translated, mut before) = (0, 0, BTreeMap::new());
     for (kernel, variant, constants) in modules.iter().filter(|(kernel, ..)| can_combine(kernel)) {
         let part = Part { kernel, variant, constants };
         // Beside itself, and beside the one before of its workgroup size, with the same capabilities.
         let size = (variant.workgroup_size, uses_subgroups(variant));
         let other = before.insert(size, part).unwrap_or(part);
         let parts = [part, other, part];
-        let (module, _) = parse_as(variant, &combine(&parts));
+        let parsed = parse_as(variant, &combine(&parts));
+        translated +=
+            translate(&format!("{} side by side", kernel.name), ENTRY_POINT, uses_subgroups(variant), &parsed);
+        let module = &parsed.0;
+        let stated = workgroup_bytes(parts.iter().map(|part| part.variant));
+        assert!(bytes_of_workgroups(module) <= stated, "{}: more than {stated} bytes", kernel.name);
         let [entry] = &module.entry_points[..] else { panic!("{}: one entry point expected", variant.file) };
         assert_eq!((&*entry.name, entry.workgroup_size), (ENTRY_POINT, [variant.workgroup_size, 1, 1]));
         let bound = module.global_variables.iter().filter_map(|(_, global)| Some(global.binding.as_ref()?.binding));
@@ -199,6 +207,7 @@ fn kernels_side_by_side_make_one_valid_module() {
         combined += 1;
     }
     assert!(combined >= 200, "{combined} modules");
+    common::report_comparisons("shader_translations_side_by_side", translated);
     let alone: BTreeSet<&str> = modules.iter().map(|(k, ..)| k).filter(|k| !can_combine(k)).map(|k| k.name).collect();
     let single = ["begin_epoch", "classification_step", "end_step", "penalty", "record", "set_learning_rate"];
     assert_eq!(alone, BTreeSet::from(single), "kernels of one workgroup");
@@ -222,14 +231,17 @@ fn the_first_variant_fits_every_device() {
     }
 }
 
+fn bytes_of_workgroups(module: &naga::Module) -> u32 {
+    let mut layouter = naga::proc::Layouter::default();
+    layouter.update(module.to_ctx()).expect("a layout");
+    let workgroup = module.global_variables.iter().filter(|(_, g)| g.space == AddressSpace::WorkGroup);
+    workgroup.map(|(_, g)| layouter[g.ty].size).sum()
+}
+
 #[test]
 fn workgroup_memory_is_within_the_stated_requirement() {
     for (kernel, variant, constants) in modules() {
-        let (module, _) = parse(variant, &constants);
-        let mut layouter = naga::proc::Layouter::default();
-        layouter.update(module.to_ctx()).expect("a layout");
-        let workgroup = module.global_variables.iter().filter(|(_, g)| g.space == AddressSpace::WorkGroup);
-        let bytes: u32 = workgroup.map(|(_, g)| layouter[g.ty].size).sum();
+        let bytes = bytes_of_workgroups(&parse(variant, &constants).0);
         let stated = variant.requirements.workgroup_bytes;
         assert!(bytes <= stated, "{}/{}: {bytes} bytes, {stated} stated", kernel.name, variant.name);
     }

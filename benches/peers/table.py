@@ -64,7 +64,10 @@ def print_choices(lines):
     """How good choices of variants are, by a second measurement."""
     rows = []
     for name, field in (("without tuning", "share_of_default"), ("tuned", "share_of_chosen")):
-        shares = [line[field] for line in lines]
+        # A default that was struck off has no share.
+        shares = [line[field] for line in lines if line[field] is not None]
+        if not shares:
+            continue
         good = sum(share >= 0.95 for share in shares)
         rows.append([name, f"{min(shares):.2f}", f"{statistics.mean(shares):.2f}", f"{good} of {len(shares)}"])
     print(f"\nSpeed of the chosen variant as a share of the fastest, on {lines[0]['device']}.\n")

@@ -116,7 +116,7 @@ pub struct Target {
     pub workgroup_bytes: u32,
     /// Invocations per workgroup.
     pub workgroup_size: u32,
-    /// Storage buffers per kernel.
+    /// Storage buffers per launch.
     pub storage_buffers: u32,
     /// Invocations per subgroup; 0 if it has none, or if their size may vary.
     pub subgroup_size: u32,
@@ -134,22 +134,24 @@ pub struct Pace {
     pub flops: u64,
     /// Bytes moved that take 100 ms.
     pub bytes: u64,
+    /// A launch with fewer workgroups of a dispatch would leave the device idle in part.
+    pub least_groups: u32,
 }
 
 impl Pace {
     /// One kernel, as long as it takes.
-    pub const UNBOUNDED: Pace = Pace { kernels: 1, flops: u64::MAX, bytes: u64::MAX };
+    pub const UNBOUNDED: Pace = Pace { kernels: 1, flops: u64::MAX, bytes: u64::MAX, least_groups: 1 };
     /// A driver on two cores: 5 GFLOP/s, 1 GB/s.
-    pub const SOFTWARE: Pace = Pace { kernels: 4, flops: 500_000_000, bytes: 100_000_000 };
+    pub const SOFTWARE: Pace = Pace { kernels: 4, flops: 500_000_000, bytes: 100_000_000, least_groups: 1 };
     /// A small GPU in a processor: 50 GFLOP/s, 5 GB/s.
-    pub const INTEGRATED: Pace = Pace { kernels: 4, flops: 5_000_000_000, bytes: 500_000_000 };
-    /// A small GPU with memory of its own: 500 GFLOP/s, 50 GB/s.
-    pub const DISCRETE: Pace = Pace { kernels: 4, flops: 50_000_000_000, bytes: 5_000_000_000 };
+    pub const INTEGRATED: Pace = Pace { kernels: 4, flops: 5_000_000_000, bytes: 500_000_000, least_groups: 32 };
+    /// A small GPU with memory of its own: 1 TFLOP/s, 50 GB/s.
+    pub const DISCRETE: Pace = Pace { kernels: 4, flops: 100_000_000_000, bytes: 5_000_000_000, least_groups: 1024 };
 
-    /// Into how many launches work is to be divided.
-    pub fn launches(&self, flops: u64, bytes: u64) -> u64 {
+    /// Into how many launches the work of so many workgroups is to be divided.
+    pub fn launches(&self, flops: u64, bytes: u64, groups: u64) -> u64 {
         let hundreds_of_ms = flops as f64 / self.flops as f64 + bytes as f64 / self.bytes as f64;
-        hundreds_of_ms.ceil().max(1.0) as u64
+        (hundreds_of_ms.ceil() as u64).min(groups / u64::from(self.least_groups.max(1))).max(1)
     }
 }
 

@@ -56,7 +56,7 @@ impl Plan {
             let phase = Phase { name: phase.name.clone(), dispatches, launches: Vec::new() };
             plan.phases.push(phase);
         }
-        plan.set_launches();
+        plan.set_launches()?;
         Ok(plan)
     }
 
@@ -71,16 +71,19 @@ impl Plan {
                 dispatch.workgroups = dispatch.op.workgroups(&dispatch.params, dispatch.variant);
             }
         }
-        self.set_launches();
+        self.set_launches()?;
         Ok(self)
     }
 
-    /// The same plan with dispatches in parts as `pace` asks: the results stay the same to the bit. What runs side by side
-    /// stays, because memory is shared accordingly.
-    pub fn paced(mut self, pace: Pace) -> Plan {
+    /// The same plan with dispatches in parts as `pace` asks. What runs side by side stays, because memory is shared
+    /// accordingly.
+    ///
+    /// # Errors
+    /// None, if the plan is whole.
+    pub fn paced(mut self, pace: Pace) -> Result<Plan> {
         self.target.pace = Pace { kernels: self.target.pace.kernels, ..pace };
-        self.set_launches();
-        self
+        self.set_launches()?;
+        Ok(self)
     }
 
     fn dispatch(
@@ -101,7 +104,7 @@ impl Plan {
             let value = if *binding == Binding::STEP { self.graph.declared_step_state() } else { operands.next() };
             buffers.push(self.bind(node, binding, value)?);
         }
-        check_exclusive(node, &buffers)?;
+        check_exclusive(&node.label, &[&buffers])?;
         Ok(Dispatch {
             label: node.label.clone(),
             op: node.op.clone(),
@@ -124,13 +127,14 @@ impl Plan {
     }
 }
 
-/// A buffer must not be read and written through two bindings of one dispatch.
-fn check_exclusive(node: &Node, buffers: &[BoundBuffer]) -> Result<()> {
+/// A buffer must not be written through one binding and used through another, of one kernel or of several side by side.
+pub(super) fn check_exclusive(label: &str, kernels: &[&[BoundBuffer]]) -> Result<()> {
+    let buffers: Vec<&BoundBuffer> = kernels.iter().copied().flatten().collect();
     for (i, a) in buffers.iter().enumerate() {
         for b in &buffers[..i] {
             let writes = a.access == Access::Write || b.access == Access::Write;
             if a.place.buffer == b.place.buffer && writes {
-                return Err(Error::shape(&node.label, "reads and writes one buffer through two bindings"));
+                return Err(Error::shape(label, "writes a buffer that it uses through another binding"));
             }
         }
     }

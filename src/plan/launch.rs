@@ -4,7 +4,9 @@
 //! in one launch: a device starts few kernels as long as it starts one, and small ones do not occupy it. And a dispatch
 //! that would hold a slow device for more than 100 ms is spread over several launches, each with a part of its workgroups.
 
-use super::{Dispatch, Phase, Plan, fuse::storage_buffers};
+use super::builder::check_exclusive;
+use super::{BoundBuffer, Dispatch, Phase, Plan, fuse::storage_buffers};
+use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
 use crate::kernel::{Access, Binding, KernelSpec, Target, combine};
 use crate::ops::{Operation, Workgroups, linear_grid};
@@ -153,14 +155,21 @@ fn operands(graph: &Graph, node: &Node) -> Vec<(ValueId, bool)> {
 
 impl Plan {
     /// Puts the dispatches into launches, from the stages and the variants.
-    pub(super) fn set_launches(&mut self) {
+    pub(super) fn set_launches(&mut self) -> Result<()> {
         let launches: Vec<Vec<Launch>> = self
             .phases
             .iter()
             .zip(&self.stages)
             .map(|(phase, stages)| stages.iter().flat_map(|stage| self.launches_of(phase, stage.clone())).collect())
             .collect();
-        self.phases.iter_mut().zip(launches).for_each(|(phase, launches)| phase.launches = launches);
+        for (phase, launches) in self.phases.iter_mut().zip(launches) {
+            phase.launches = launches;
+            for launch in &phase.launches {
+                let kernels: Vec<&[BoundBuffer]> = phase.dispatches_of(launch).map(|d| &d.buffers[..]).collect();
+                check_exclusive(&phase.labels_of(launch), &kernels)?;
+            }
+        }
+        Ok(())
     }
 
     /// The launches of a stage: those of one workgroup size together, and long ones in parts.
@@ -168,8 +177,8 @@ impl Plan {
         let mut launches: Vec<Launch> = Vec::new();
         for at in stage {
             let dispatch = &phase.dispatches[at];
-            let pieces = self.target.pace.launches(dispatch.flops, self.bytes_moved(dispatch));
             let whole = Part::whole(at, dispatch);
+            let pieces = self.target.pace.launches(dispatch.flops, self.bytes_moved(dispatch), whole.of.into());
             if pieces > 1 && combine::can_combine(dispatch.kernel) {
                 launches.extend(divide(&whole, pieces).map(|part| Launch { parts: vec![part] }));
             } else if let Some(launch) = launches.iter_mut().find(|launch| self.takes(phase, launch, dispatch)) {
@@ -188,7 +197,7 @@ impl Plan {
         let (flops, bytes) = (together().map(|d| d.flops).sum(), together().map(|d| self.bytes_moved(d)).sum());
         together().all(|other| other.variant.workgroup_size == dispatch.variant.workgroup_size)
             && workgroup_bytes <= self.target.workgroup_bytes
-            && self.target.pace.launches(flops, bytes) == 1
+            && self.target.pace.launches(flops, bytes, u64::MAX) == 1
     }
 }
 

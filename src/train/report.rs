@@ -74,7 +74,7 @@ pub struct History {
     pub model_epoch: u64,
     /// Loss of each step before its update.
     pub step_losses: Vec<f32>,
-    /// Kernel dispatches of one full training step.
+    /// Dispatches of one full training step, of one or several kernels each.
     pub dispatches_per_step: usize,
     /// Submissions to the device.
     pub submissions: u64,

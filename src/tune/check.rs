@@ -80,7 +80,8 @@ impl Expected {
     ) -> Result<Option<String>> {
         let built = OpPlan::new(case, variant)?;
         let contents = built.contents(&self.inputs, &STATE);
-        let mut gpu = GpuExecutor::load(device.clone(), built.plan).await?;
+        let plan = built.plan.paced(device.target().pace)?;
+        let mut gpu = GpuExecutor::load(device.clone(), plan).await?;
         for (id, words) in contents {
             gpu.write_words(id, &words)?;
         }

@@ -89,6 +89,7 @@ impl<'a> Timer<'a> {
         let plan = plan.choose_again(|phase, dispatch| {
             Ok(variants.iter().find(|variant| variant.name == phase).copied().unwrap_or(dispatch.variant))
         })?;
+        let plan = plan.paced(device.target().pace)?;
         let mut executor = GpuExecutor::load(device.clone(), plan).await?;
         for (&id, data) in declared.iter().zip(inputs) {
             executor.write_words(id, data.words())?;
@@ -106,7 +107,7 @@ impl<'a> Timer<'a> {
     /// Seconds of a submission of so many dispatches.
     async fn submission(&mut self, phase: PhaseId, times: u32) -> Result<f64> {
         let start = (self.clock)();
-        self.executor.submit_launch(phase, 0, times)?;
+        self.executor.submit(&[(phase, times)])?;
         let read = self.executor.start_read(self.mark).await?;
         self.executor.finish_read(read).await?;
         Ok((self.clock)() - start)

@@ -19,7 +19,9 @@ pub fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
     // Keeps a display library of some drivers from printing to stderr on machines without a display.
     command.env("XDG_RUNTIME_DIR", folder);
     // What runs keep for the next ones, and drivers too, stays among the tests.
-    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    for folder in ["XDG_CACHE_HOME", "LOCALAPPDATA"] {
+        command.env(folder, Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    }
     command.output().expect("the program starts")
 }
 

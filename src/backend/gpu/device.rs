@@ -8,6 +8,9 @@ use crate::plan::Plan;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+/// More storage buffers are not asked for: with uniforms and sizes they fit the 31 buffers of a kernel on Metal.
+const MOST_STORAGE_BUFFERS: u32 = 28;
+
 /// How long a submission may take before the device counts as hung.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -166,7 +169,7 @@ impl Adapter {
 /// Which limits a device is opened with. All but the downlevel ones come with subgroups, where the adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
-    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and as many in one
+    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and up to 28 in one
     /// kernel, as the adapter allows; files of compiled pipelines where the adapter has them.
     Large,
     /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
@@ -200,7 +203,9 @@ impl Granted {
                     max_buffer_size: adapter.max_buffer_size,
                     max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
                     // Kernels that run side by side bind the buffers of each.
-                    max_storage_buffers_per_shader_stage: adapter.max_storage_buffers_per_shader_stage.min(32),
+                    max_storage_buffers_per_shader_stage: adapter
+                        .max_storage_buffers_per_shader_stage
+                        .min(MOST_STORAGE_BUFFERS),
                     ..base.or_worse_values_from(adapter)
                 }
             }
@@ -266,7 +271,7 @@ impl GpuDevice {
             subgroup_size: self.subgroup_size(),
             pace: match self.adapter.inner.get_info().device_type {
                 wgpu::DeviceType::Cpu => Pace::SOFTWARE,
-                wgpu::DeviceType::DiscreteGpu => Pace::DISCRETE,
+                wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu => Pace::DISCRETE,
                 _ => Pace::INTEGRATED,
             },
         }

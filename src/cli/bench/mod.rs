@@ -42,8 +42,8 @@ pub struct BenchOptions {
     /// Time each kernel too, against the best rates that the device reaches
     #[arg(long)]
     kernels: bool,
-    /// Measure matrix products of several sizes in the three forms of a training step instead
-    #[arg(long, conflicts_with_all = ["nets", "kernels", "tune", "scaling", "plot"])]
+    /// Measure matrix products of several sizes in the three forms of a step instead, each for --seconds
+    #[arg(long, conflicts_with_all = ["nets", "kernels", "tune", "scaling", "plot", "steps", "no_fusion"])]
     products: bool,
     /// Measure time per row against batch 1…4096, width 16…2048 and depth 1…16 instead
     #[arg(long, conflicts_with_all = ["nets", "kernels", "tune"])]
@@ -371,8 +371,7 @@ fn kernel_line(index: usize, time: &KernelTime, best: &Roofline) -> String {
     // Of kernels side by side, each on a line, and the figures of all behind the last.
     let kernels = time.kernel.replace(" + ", " +\n      ");
     let pad = 44usize.saturating_sub(kernels.rsplit("\n      ").next().map_or(0, str::len));
-    let microseconds = time.microseconds;
-    format!("{index:>4}  {kernels}{:pad$} {microseconds:>10.1} {gflops:>10.2} {gb:>10.2} {share:>7.1} %", "")
+    format!("{index:>4}  {kernels}{:pad$} {:>10.1} {gflops:>10.2} {gb:>10.2} {share:>7.1} %", "", time.microseconds)
 }
 
 fn scaling_object(point: &Point) -> Value {

@@ -12,7 +12,8 @@ fn row_of_data(row: u32) -> u32 {
 // An element of a row of the dataset, in rows of `length`.
 fn element_of_data(row: u32, column: u32, length: u32) -> f32 {
     let at = row * length + column;
-    return vec4<f32>(data[at / DATA_CELL])[at % DATA_CELL];
+    let cell = vec4<f32>(data[at / DATA_CELL]);
+    return select(cell.x, cell[at % 4u], DATA_CELL == 4u);
 }
 
 // Four elements from 4 * four on; past the end of the row the last one.

@@ -2,7 +2,7 @@
 // m outputs, n inputs, k rows of the batch: a is the gradient of the layer's output [k, m]; b, the layer's input [k, n],
 // is rows of the dataset, see shared/rows*.wgsl.
 // Weights in register tiles (see shared/product*.wgsl), biases spread over invocations or workgroups (see
-// shared/biases*.wgsl).
+// shared/biases*.wgsl); the step of each is in shared/step_momentum.wgsl.
 
 struct Params {
     m: u32,
@@ -22,37 +22,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> a: array<ACell>;
 @group(0) @binding(7) var<storage, read_write> weight_velocity: array<Elem>;
 @group(0) @binding(8) var<storage, read_write> bias_velocity: array<Elem>;
-
-// How far a weight moves against its direction, given gradient with decay and new velocity.
-fn stride(g: f32, v: f32) -> f32 {
-    return step_state.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
-}
-
-fn step_weight(row: u32, column: u32, gradient: f32) {
-    if column < params.n {
-        let at = row * params.n + column;
-        let w = weight[at];
-        let g = gradient + params.weight_decay * w;
-        let v = params.momentum * weight_velocity[at] + g;
-        weight_velocity[at] = v;
-        weight[at] = w - stride(g, v);
-    }
-}
-
-fn step_bias(row: u32, gradient: f32) {
-    let w = bias[row];
-    let g = gradient + params.weight_decay * w;
-    let v = params.momentum * bias_velocity[row] + g;
-    bias_velocity[row] = v;
-    bias[row] = w - stride(g, v);
-}
-
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    step_weight(row, column, value.x);
-    step_weight(row, column + 1u, value.y);
-    step_weight(row, column + 2u, value.z);
-    step_weight(row, column + 3u, value.w);
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn linear_update_momentum_gathered_registers(

@@ -1,7 +1,7 @@
 // Gradients of a layer's weight and bias, and their SGD step in place: w -= rate * (a^T * b + decay * w).
 // m outputs, n inputs, k rows of the batch: a is the gradient of the layer's output [k, m], b the layer's input [k, n].
 // Weights in register tiles (see shared/product*.wgsl), biases spread over invocations or workgroups (see
-// shared/biases*.wgsl).
+// shared/biases*.wgsl); the step of each is in shared/step_sgd.wgsl.
 
 struct Params {
     m: u32,
@@ -16,26 +16,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> bias: array<Elem>;
 @group(0) @binding(4) var<storage, read> a: array<ACell>;
 @group(0) @binding(5) var<storage, read> b: array<BCell>;
-
-fn step_weight(row: u32, column: u32, gradient: f32) {
-    if column < params.n {
-        let at = row * params.n + column;
-        let w = weight[at];
-        weight[at] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
-    }
-}
-
-fn step_bias(row: u32, gradient: f32) {
-    let w = bias[row];
-    bias[row] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
-}
-
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    step_weight(row, column, value.x);
-    step_weight(row, column + 1u, value.y);
-    step_weight(row, column + 2u, value.z);
-    step_weight(row, column + 3u, value.w);
-}
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn linear_update_registers(

@@ -243,11 +243,15 @@ pub enum Shared {
     Reduce,
     /// The struct `StepState`.
     Step,
+    /// The step of a layer's weights and biases by SGD.
+    StepSgd,
+    /// The same with momentum.
+    StepMomentum,
 }
 
 impl Shared {
     /// All parts.
-    pub const ALL: [Shared; 19] = [
+    pub const ALL: [Shared; 21] = [
         Shared::Grid,
         Shared::Activation,
         Shared::Random,
@@ -267,6 +271,8 @@ impl Shared {
         Shared::BiasesWorkgroup,
         Shared::Reduce,
         Shared::Step,
+        Shared::StepSgd,
+        Shared::StepMomentum,
     ];
 
     /// File name in `shaders/shared/`.
@@ -291,6 +297,8 @@ impl Shared {
             Shared::BiasesWorkgroup => "biases_workgroup.wgsl",
             Shared::Reduce => "reduce.wgsl",
             Shared::Step => "step.wgsl",
+            Shared::StepSgd => "step_sgd.wgsl",
+            Shared::StepMomentum => "step_momentum.wgsl",
         }
     }
 
@@ -316,6 +324,8 @@ impl Shared {
             Shared::BiasesWorkgroup => include_str!("../../shaders/shared/biases_workgroup.wgsl"),
             Shared::Reduce => include_str!("../../shaders/shared/reduce.wgsl"),
             Shared::Step => include_str!("../../shaders/shared/step.wgsl"),
+            Shared::StepSgd => include_str!("../../shaders/shared/step_sgd.wgsl"),
+            Shared::StepMomentum => include_str!("../../shaders/shared/step_momentum.wgsl"),
         }
     }
 }

@@ -147,7 +147,7 @@ pub const UPDATE_F32_SPEC: KernelSpec = KernelSpec {
     specialization: linear_update::SPEC.specialization,
     variants: gathered_variants!(
         "linear_update_gathered",
-        [Step, RowsF32, GatheredB],
+        [Step, StepSgd, RowsF32, GatheredB],
         FoursA,
         workgroup[BiasesWorkgroup],
         alone[Biases]
@@ -161,7 +161,7 @@ pub const UPDATE_U8_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read_words, write weight, write bias, read a),
     variants: gathered_variants!(
         "linear_update_gathered",
-        [Step, RowsU8, GatheredB],
+        [Step, StepSgd, RowsU8, GatheredB],
         FoursA,
         workgroup[BiasesWorkgroup],
         alone[Biases]
@@ -180,7 +180,7 @@ pub const MOMENTUM_F32_SPEC: KernelSpec = KernelSpec {
     specialization: linear_update::MOMENTUM_SPEC.specialization,
     variants: gathered_variants!(
         "linear_update_momentum_gathered",
-        [Step, RowsF32, GatheredB],
+        [Step, StepMomentum, RowsF32, GatheredB],
         FoursA,
         workgroup[BiasesWorkgroup],
         alone[Biases]
@@ -194,7 +194,7 @@ pub const MOMENTUM_U8_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read_words, write weight, write bias, read a, write weight_velocity, write bias_velocity),
     variants: gathered_variants!(
         "linear_update_momentum_gathered",
-        [Step, RowsU8, GatheredB],
+        [Step, StepMomentum, RowsU8, GatheredB],
         FoursA,
         workgroup[BiasesWorkgroup],
         alone[Biases]

@@ -73,7 +73,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!("linear_update", [Step], workgroup[BiasesWorkgroup], alone[Biases]),
+    variants: product_variants!("linear_update", [Step, StepSgd], workgroup[BiasesWorkgroup], alone[Biases]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -92,7 +92,12 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: MomentumParams::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!("linear_update_momentum", [Step], workgroup[BiasesWorkgroup], alone[Biases]),
+    variants: product_variants!(
+        "linear_update_momentum",
+        [Step, StepMomentum],
+        workgroup[BiasesWorkgroup],
+        alone[Biases]
+    ),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 

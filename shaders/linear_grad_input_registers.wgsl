@@ -14,18 +14,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> saved: array<Elem>;
 @group(0) @binding(4) var<storage, read_write> c: array<Elem>;
 
-fn store_one(row: u32, column: u32, value: f32) {
-    if column < params.n {
-        let at = row * params.n + column;
-        c[at] = value * activate_derivative(saved[at], params.parameter);
-    }
-}
-
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    store_one(row, column, value.x);
-    store_one(row, column + 1u, value.y);
-    store_one(row, column + 2u, value.z);
-    store_one(row, column + 3u, value.w);
+fn store(row: u32, column: u32, value: f32) {
+    let at = row * params.n + column;
+    c[at] = value * activate_derivative(saved[at], params.parameter);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

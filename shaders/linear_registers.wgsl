@@ -13,17 +13,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias: array<Elem>;
 @group(0) @binding(4) var<storage, read_write> c: array<Elem>;
 
-fn store_one(row: u32, column: u32, value: f32) {
-    if column < params.n {
-        c[row * params.n + column] = activate(value + bias[column], params.parameter);
-    }
-}
-
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    store_one(row, column, value.x);
-    store_one(row, column + 1u, value.y);
-    store_one(row, column + 2u, value.z);
-    store_one(row, column + 3u, value.w);
+fn store(row: u32, column: u32, value: f32) {
+    c[row * params.n + column] = activate(value + bias[column], params.parameter);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

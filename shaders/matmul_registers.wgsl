@@ -11,12 +11,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> b: array<BCell>;
 @group(0) @binding(3) var<storage, read_write> c: array<Elem>;
 
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    let at = row * params.n + column;
-    if column < params.n { c[at] = value.x; }
-    if column + 1u < params.n { c[at + 1u] = value.y; }
-    if column + 2u < params.n { c[at + 2u] = value.z; }
-    if column + 3u < params.n { c[at + 3u] = value.w; }
+fn store(row: u32, column: u32, value: f32) {
+    c[row * params.n + column] = value;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -1,13 +1,12 @@
 // The step of a layer's biases, each by one invocation: for products without workgroup memory.
-// A kernel that uses it declares `params` with m biases and k rows of the gradient `a`, and `step_bias`.
+// A kernel that uses it declares `params` with m biases and k rows of the gradient `a`, and `step_bias`; `one_of_a` is
+// in fours_a.wgsl and product_subgroup.wgsl.
 
 // Gradient of a bias: the sum of a column of A.
 fn column_sum(column: u32) -> f32 {
     var sum = 0.0;
     for (var k = 0u; k < params.k; k++) {
-        let at = k * params.m + column;
-        let cell = vec4<f32>(a[at / A_CELL]);
-        sum += select(cell.x, cell[at % 4u], A_CELL == 4u);
+        sum += one_of_a(k * params.m + column);
     }
     return sum;
 }

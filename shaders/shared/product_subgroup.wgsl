@@ -57,6 +57,11 @@ fn four_of_a(at: u32) -> vec4<f32> {
     return shifted(low, a[min(at / 4u + 1u, last)], at % 4u);
 }
 
+// One element: a driver on a CPU reads only that.
+fn one_of_a(at: u32) -> f32 {
+    return a[at / 4u][at % 4u];
+}
+
 fn four_of_b(at: u32) -> vec4<f32> {
     let low = b[at / 4u];
     if ALIGNED_B == 1u {
@@ -188,10 +193,14 @@ fn pick(block: Block, i: u32) -> vec4<f32> {
 }
 
 // A loop that picks, of a length unknown to the compiler: a driver on a CPU takes long to compile each store.
-fn store_block(row: u32, column: u32, block: Block) {
-    let rows = min(max(params.m, row) - row, 16u);
+fn store_blocks(row: u32, column: u32, upper: Block, lower: Block) {
+    let rows = min(max(params.m, row) - row, 16u * BLOCKS);
     for (var i = 0u; i < rows; i++) {
-        store_four(row + i, column, pick(block, i));
+        var value = pick(upper, i % 16u);
+        if BLOCKS == 2u {
+            value = select(value, pick(lower, i % 16u), i >= 16u);
+        }
+        store_four(row + i, column, value);
     }
 }
 
@@ -214,8 +223,5 @@ fn multiply(group: vec3<u32>, groups: vec3<u32>, lane: u32) {
             multiply_add(&lower, load_a(row + 16u, k, lane), factors);
         }
     }
-    store_block(row, column, upper);
-    if BLOCKS == 2u {
-        store_block(row + 16u, column, lower);
-    }
+    store_blocks(row, column, upper, lower);
 }

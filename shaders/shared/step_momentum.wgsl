@@ -6,15 +6,13 @@ fn stride(g: f32, v: f32) -> f32 {
     return step_state.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
 }
 
-fn step_weight(row: u32, column: u32, gradient: f32) {
-    if column < params.n {
-        let at = row * params.n + column;
-        let w = weight[at];
-        let g = gradient + params.weight_decay * w;
-        let v = params.momentum * weight_velocity[at] + g;
-        weight_velocity[at] = v;
-        weight[at] = w - stride(g, v);
-    }
+fn store(row: u32, column: u32, gradient: f32) {
+    let at = row * params.n + column;
+    let w = weight[at];
+    let g = gradient + params.weight_decay * w;
+    let v = params.momentum * weight_velocity[at] + g;
+    weight_velocity[at] = v;
+    weight[at] = w - stride(g, v);
 }
 
 fn step_bias(row: u32, gradient: f32) {
@@ -23,11 +21,4 @@ fn step_bias(row: u32, gradient: f32) {
     let v = params.momentum * bias_velocity[row] + g;
     bias_velocity[row] = v;
     bias[row] = w - stride(g, v);
-}
-
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    step_weight(row, column, value.x);
-    step_weight(row, column + 1u, value.y);
-    step_weight(row, column + 2u, value.z);
-    step_weight(row, column + 3u, value.w);
 }

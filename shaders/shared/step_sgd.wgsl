@@ -1,22 +1,13 @@
 // The step of a layer's weights and biases by SGD, for products in tiles.
 // A kernel that uses it declares `params`, `step_state`, `weight` and `bias`.
 
-fn step_weight(row: u32, column: u32, gradient: f32) {
-    if column < params.n {
-        let at = row * params.n + column;
-        let w = weight[at];
-        weight[at] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
-    }
+fn store(row: u32, column: u32, gradient: f32) {
+    let at = row * params.n + column;
+    let w = weight[at];
+    weight[at] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
 }
 
 fn step_bias(row: u32, gradient: f32) {
     let w = bias[row];
     bias[row] = w - step_state.learning_rate * (gradient + params.weight_decay * w);
-}
-
-fn store_four(row: u32, column: u32, value: vec4<f32>) {
-    step_weight(row, column, value.x);
-    step_weight(row, column + 1u, value.y);
-    step_weight(row, column + 2u, value.z);
-    step_weight(row, column + 3u, value.w);
 }

@@ -6,11 +6,13 @@
 
 pub mod combine;
 pub mod params;
+mod shared;
 pub mod source;
 pub mod twin;
 pub mod wide;
 
 pub use params::{Field, ParamsLayout, Scalar, StepState};
+pub use shared::Shared;
 pub use twin::{Bound, Float, Twin, TwinCall, Twinned};
 pub use wide::Wide;
 
@@ -199,134 +201,6 @@ impl Target {
             self.can_run(v) && self.suits(v) && (v.accepts)(params, constants) && (v.pays)(params, constants)
         };
         kernel.variants.iter().rev().find(fits).unwrap_or(&kernel.variants[0])
-    }
-}
-
-/// Parts in `shaders/shared/` that several kernels use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shared {
-    /// Linear index of an invocation over a grid that may spill from x into y.
-    Grid,
-    /// Activation functions and derivatives.
-    Activation,
-    /// The counter-based generator.
-    Random,
-    /// Which elements dropout keeps.
-    Dropout,
-    /// Reads of four neighbours in the matrix A.
-    FoursA,
-    /// The same in B.
-    FoursB,
-    /// Rows of a batch where they lie in a dataset of floats.
-    RowsF32,
-    /// The same of bytes.
-    RowsU8,
-    /// Such rows as the matrix A.
-    GatheredA,
-    /// The same as B.
-    GatheredB,
-    /// Products of 4 × 4 blocks.
-    Blocks,
-    /// Products of matrices in register tiles, each invocation by itself.
-    Product,
-    /// The same, shared by a subgroup.
-    ProductSubgroup,
-    /// The same in tiles of a workgroup.
-    ProductTiled,
-    /// The same, each sum split among the invocations of a workgroup.
-    ProductSplitK,
-    /// The step of biases behind a product, each by one invocation.
-    Biases,
-    /// The same, by workgroups.
-    BiasesWorkgroup,
-    /// Sums over a workgroup in a fixed order.
-    Reduce,
-    /// The struct `StepState`.
-    Step,
-    /// The step of a layer's weights and biases by SGD.
-    StepSgd,
-    /// The same with momentum.
-    StepMomentum,
-}
-
-impl Shared {
-    /// All parts.
-    pub const ALL: [Shared; 21] = [
-        Shared::Grid,
-        Shared::Activation,
-        Shared::Random,
-        Shared::Dropout,
-        Shared::FoursA,
-        Shared::FoursB,
-        Shared::RowsF32,
-        Shared::RowsU8,
-        Shared::GatheredA,
-        Shared::GatheredB,
-        Shared::Blocks,
-        Shared::Product,
-        Shared::ProductSubgroup,
-        Shared::ProductTiled,
-        Shared::ProductSplitK,
-        Shared::Biases,
-        Shared::BiasesWorkgroup,
-        Shared::Reduce,
-        Shared::Step,
-        Shared::StepSgd,
-        Shared::StepMomentum,
-    ];
-
-    /// File name in `shaders/shared/`.
-    pub fn file(self) -> &'static str {
-        match self {
-            Shared::Grid => "grid.wgsl",
-            Shared::Activation => "activation.wgsl",
-            Shared::Random => "random.wgsl",
-            Shared::Dropout => "dropout.wgsl",
-            Shared::FoursA => "fours_a.wgsl",
-            Shared::FoursB => "fours_b.wgsl",
-            Shared::RowsF32 => "rows_f32.wgsl",
-            Shared::RowsU8 => "rows_u8.wgsl",
-            Shared::GatheredA => "gathered_a.wgsl",
-            Shared::GatheredB => "gathered_b.wgsl",
-            Shared::Blocks => "blocks.wgsl",
-            Shared::Product => "product.wgsl",
-            Shared::ProductSubgroup => "product_subgroup.wgsl",
-            Shared::ProductTiled => "product_tiled.wgsl",
-            Shared::ProductSplitK => "product_split_k.wgsl",
-            Shared::Biases => "biases.wgsl",
-            Shared::BiasesWorkgroup => "biases_workgroup.wgsl",
-            Shared::Reduce => "reduce.wgsl",
-            Shared::Step => "step.wgsl",
-            Shared::StepSgd => "step_sgd.wgsl",
-            Shared::StepMomentum => "step_momentum.wgsl",
-        }
-    }
-
-    /// Content of the file.
-    pub fn source(self) -> &'static str {
-        match self {
-            Shared::Grid => include_str!("../../shaders/shared/grid.wgsl"),
-            Shared::Activation => include_str!("../../shaders/shared/activation.wgsl"),
-            Shared::Random => include_str!("../../shaders/shared/random.wgsl"),
-            Shared::Dropout => include_str!("../../shaders/shared/dropout.wgsl"),
-            Shared::FoursA => include_str!("../../shaders/shared/fours_a.wgsl"),
-            Shared::FoursB => include_str!("../../shaders/shared/fours_b.wgsl"),
-            Shared::RowsF32 => include_str!("../../shaders/shared/rows_f32.wgsl"),
-            Shared::RowsU8 => include_str!("../../shaders/shared/rows_u8.wgsl"),
-            Shared::GatheredA => include_str!("../../shaders/shared/gathered_a.wgsl"),
-            Shared::GatheredB => include_str!("../../shaders/shared/gathered_b.wgsl"),
-            Shared::Blocks => include_str!("../../shaders/shared/blocks.wgsl"),
-            Shared::Product => include_str!("../../shaders/shared/product.wgsl"),
-            Shared::ProductSubgroup => include_str!("../../shaders/shared/product_subgroup.wgsl"),
-            Shared::ProductTiled => include_str!("../../shaders/shared/product_tiled.wgsl"),
-            Shared::ProductSplitK => include_str!("../../shaders/shared/product_split_k.wgsl"),
-            Shared::Biases => include_str!("../../shaders/shared/biases.wgsl"),
-            Shared::BiasesWorkgroup => include_str!("../../shaders/shared/biases_workgroup.wgsl"),
-            Shared::Reduce => include_str!("../../shaders/shared/reduce.wgsl"),
-            Shared::Step => include_str!("../../shaders/shared/step.wgsl"),
-            Shared::StepSgd => include_str!("../../shaders/shared/step_sgd.wgsl"),
-            Shared::StepMomentum => include_str!("../../shaders/shared/step_momentum.wgsl"),
-        }
     }
 }
 

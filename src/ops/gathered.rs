@@ -119,7 +119,9 @@ pub const DROPOUT_F32_SPEC: KernelSpec = KernelSpec {
     variants: gathered_variants!(
         "linear_gathered_dropout",
         [Activation, Step, Random, Dropout, RowsF32, GatheredA],
-        FoursB
+        FoursB,
+        workgroup[],
+        alone[]
     ),
     twin: twin::<1>(),
 };
@@ -131,7 +133,9 @@ pub const DROPOUT_U8_SPEC: KernelSpec = KernelSpec {
     variants: gathered_variants!(
         "linear_gathered_dropout",
         [Activation, Step, Random, Dropout, RowsU8, GatheredA],
-        FoursB
+        FoursB,
+        workgroup[],
+        alone[]
     ),
     ..DROPOUT_F32_SPEC
 };
@@ -149,8 +153,8 @@ pub const UPDATE_F32_SPEC: KernelSpec = KernelSpec {
         "linear_update_gathered",
         [Step, StepSgd, RowsF32, GatheredB],
         FoursA,
-        workgroup[BiasesWorkgroup],
-        alone[Biases]
+        workgroup[StoreFour, BiasesWorkgroup],
+        alone[StoreLoop, Biases]
     ),
     twin: twin::<2>(),
 };
@@ -163,8 +167,8 @@ pub const UPDATE_U8_SPEC: KernelSpec = KernelSpec {
         "linear_update_gathered",
         [Step, StepSgd, RowsU8, GatheredB],
         FoursA,
-        workgroup[BiasesWorkgroup],
-        alone[Biases]
+        workgroup[StoreFour, BiasesWorkgroup],
+        alone[StoreLoop, Biases]
     ),
     ..UPDATE_F32_SPEC
 };
@@ -182,8 +186,8 @@ pub const MOMENTUM_F32_SPEC: KernelSpec = KernelSpec {
         "linear_update_momentum_gathered",
         [Step, StepMomentum, RowsF32, GatheredB],
         FoursA,
-        workgroup[BiasesWorkgroup],
-        alone[Biases]
+        workgroup[StoreFour, BiasesWorkgroup],
+        alone[StoreLoop, Biases]
     ),
     twin: twin::<3>(),
 };
@@ -196,8 +200,8 @@ pub const MOMENTUM_U8_SPEC: KernelSpec = KernelSpec {
         "linear_update_momentum_gathered",
         [Step, StepMomentum, RowsU8, GatheredB],
         FoursA,
-        workgroup[BiasesWorkgroup],
-        alone[Biases]
+        workgroup[StoreFour, BiasesWorkgroup],
+        alone[StoreLoop, Biases]
     ),
     ..MOMENTUM_F32_SPEC
 };

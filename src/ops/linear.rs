@@ -101,7 +101,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     ],
     params: DropoutParams::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!("linear_dropout", [Activation, Step, Random, Dropout]),
+    variants: product_variants!("linear_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
     twin: twin!(call_dropout, fast = call_dropout_fast),
 };
 

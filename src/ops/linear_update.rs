@@ -73,7 +73,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!("linear_update", [Step, StepSgd], workgroup[BiasesWorkgroup], alone[Biases]),
+    variants: product_variants!("linear_update", [Step, StepSgd], workgroup[StoreFour, BiasesWorkgroup], alone[StoreLoop, Biases]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -95,8 +95,8 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     variants: product_variants!(
         "linear_update_momentum",
         [Step, StepMomentum],
-        workgroup[BiasesWorkgroup],
-        alone[Biases]
+        workgroup[StoreFour, BiasesWorkgroup],
+        alone[StoreLoop, Biases]
     ),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };

@@ -3,8 +3,8 @@
 //! by a subgroup.
 //!
 //! `Params` of such a kernel starts with m, n and k; its constants say which matrix is stored transposed. Its file
-//! `x_registers.wgsl` states what happens to a finished part of a row (`store_four`); `shaders/shared/product*.wgsl`
-//! compute it.
+//! `x_registers.wgsl` states what happens to a finished element (`store`, or `store_four` for four neighbours at once);
+//! `shaders/shared/product*.wgsl` compute it.
 
 use super::{Workgroups, linear_grid};
 use crate::kernel::{ALWAYS, Accepts, Constants, Requirements, Shared, Suits, Variant};
@@ -51,11 +51,11 @@ fn has_slices<const SLICES: u32>(params: &[u8], _: &Constants) -> bool {
     k >= 4 * SLICES
 }
 
-/// Whether C is larger than a tile of 16 × 32 both ways: one of 32 × 32 costs a driver on a CPU less than two of these, and
-/// takes it longer to compile.
+/// Whether C is larger than a tile of 16 × 32 both ways and the product not small: one tile of 32 × 32 then costs a driver
+/// on a CPU less than two of these, and takes it half as long again to compile.
 fn fills_32(params: &[u8], _: &Constants) -> bool {
-    let [m, n, _] = extents(params);
-    m > 16 && n > 32
+    let [m, n, k] = extents(params);
+    m > 16 && n > 32 && tiles(m, n, 1, 1) * u64::from(k) >= 1 << 20
 }
 
 /// The workgroups for an `[m, n]` result of a variant of [`table`].
@@ -227,10 +227,10 @@ pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
 pub(crate) const WITHOUT_SUBGROUPS: usize = 13;
 
 /// The variant table of a kernel: its name and the shared parts that its own files use; then those behind products with
-/// workgroup memory, and those behind products without.
+/// workgroup memory, and those behind products without, if they are not just what calls `store` for each element.
 macro_rules! product_variants {
     ($name:literal, $parts:tt) => {
-        product_variants!($name, $parts, workgroup [], alone [])
+        product_variants!($name, $parts, workgroup [StoreFour], alone [StoreLoop])
     };
     ($name:literal, $parts:tt, workgroup $workgroup:tt, alone $alone:tt) => {
         product_variants!(@ $name, $parts, [FoursA, FoursB], $workgroup, $alone, &[])
@@ -276,7 +276,7 @@ pub(crate) use product_variants;
 /// the other. Without subgroups: drivers on a CPU gather before the product.
 macro_rules! gathered_variants {
     ($name:literal, $parts:tt, $dense:ident) => {
-        gathered_variants!($name, $parts, $dense, workgroup [], alone [])
+        gathered_variants!($name, $parts, $dense, workgroup[StoreFour], alone[StoreLoop])
     };
     ($name:literal, $parts:tt, $dense:ident, workgroup $workgroup:tt, alone $alone:tt) => {{
         const ALL: &[$crate::kernel::Variant] = $crate::ops::product::product_variants!(

@@ -93,7 +93,7 @@ fn usage(plan: &Plan, index: usize) -> BufferUsages {
 }
 
 /// The uniforms of a plan, one for each launch.
-fn uniforms(plan: &Plan) -> impl Iterator<Item = Cow<'_, [u8]>> {
+pub(super) fn uniforms(plan: &Plan) -> impl Iterator<Item = Cow<'_, [u8]>> {
     plan.phases().iter().flat_map(|phase| {
         phase.launches.iter().map(|launch| match launch.single() {
             Some(dispatch) => Cow::Borrowed(&phase.dispatches[dispatch].params[..]),

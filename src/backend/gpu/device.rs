@@ -101,6 +101,12 @@ impl Adapter {
         self.inner.get_info().device_type == wgpu::DeviceType::Cpu
     }
 
+    /// Whether the driver compiles a kernel when it first runs, rather than when its pipeline is made: lavapipe.
+    pub(super) fn compiles_at_first_run(&self) -> bool {
+        let info = self.inner.get_info();
+        info.backend == wgpu::Backend::Vulkan && info.driver == "llvmpipe"
+    }
+
     /// Largest buffer that one kernel can bind, in bytes.
     pub fn max_binding_bytes(&self) -> u64 {
         self.inner.limits().max_storage_buffer_binding_size
@@ -156,6 +162,7 @@ impl Adapter {
         });
         Ok(GpuDevice {
             adapter: self.clone(),
+            granted,
             device,
             queue,
             limits,
@@ -232,6 +239,7 @@ pub struct Held {
 #[derive(Debug)]
 pub struct GpuDevice {
     adapter: Adapter,
+    granted: Granted,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     limits: wgpu::Limits,
@@ -259,6 +267,11 @@ impl GpuDevice {
     /// The adapter behind it.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
+    }
+
+    /// Opens the adapter once more, the same way.
+    pub(super) async fn another(&self) -> Result<GpuDevice> {
+        self.adapter.open(self.granted).await
     }
 
     /// What the choice of kernel variants needs to know.

@@ -12,6 +12,7 @@ mod pipeline_cache;
 mod pipelines;
 mod readback;
 mod timestamps;
+mod warm_up;
 
 pub use device::{Adapter, GpuDevice, Granted, Held, adapters, gl_adapters};
 pub use encode::GpuExecutor;

@@ -1,6 +1,6 @@
 //! Test: a warm executor creates nothing on the device. wgpu itself counts the objects.
 
-use super::device::{Granted, instance, offered_by};
+use super::device::{Adapter, GpuDevice, Granted, instance, offered_by};
 use super::encode::GpuExecutor;
 use crate::data::digits;
 use crate::nn::{Loss, Sequential};
@@ -29,22 +29,32 @@ fn objects(instance: &wgpu::Instance) -> Vec<(&'static str, usize)> {
     kinds.into_iter().map(|(name, of)| (name, of.num_allocated + of.num_kept_from_user)).collect()
 }
 
-#[test]
-fn a_warm_executor_creates_no_object_on_the_device() {
+/// The adapter that `ANYGRAD_TEST_ADAPTER` names; none only where `ANYGRAD_REQUIRE_GPU` allows it.
+pub(super) fn tested(instance: &wgpu::Instance) -> Option<Adapter> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    let instance = instance(wgpu::Backends::PRIMARY);
     let index = variable("ANYGRAD_TEST_ADAPTER").parse().unwrap_or(0);
-    let Some(adapter) = block_on(offered_by(&instance, wgpu::Backends::PRIMARY)).into_iter().nth(index) else {
+    let adapter = block_on(offered_by(instance, wgpu::Backends::PRIMARY)).into_iter().nth(index);
+    if adapter.is_none() {
         assert_ne!(variable("ANYGRAD_REQUIRE_GPU"), "1", "there is no adapter {index}");
-        eprintln!("SKIPPED: no GPU adapter {index}, this test has counted nothing");
-        return;
-    };
-    let device = Arc::new(block_on(adapter.open(Granted::Large)).expect("the adapter opens"));
-    let data = digits().expect("digits");
+        eprintln!("SKIPPED: no GPU adapter {index}, this test has seen nothing");
+    }
+    adapter
+}
+
+/// The plan of a run on the digits.
+pub(super) fn plan(device: &Arc<GpuDevice>) -> Plan {
     let model = Sequential::new(64).linear(32).relu().linear(24).relu().linear(10);
     let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.01)).batch_size(16);
     let trainer = trainer.on(crate::backend::Device::Gpu(device.clone()));
-    let plan: Plan = trainer.plan(&data, None).expect("a plan");
+    trainer.plan(&digits().expect("digits"), None).expect("a plan")
+}
+
+#[test]
+fn a_warm_executor_creates_no_object_on_the_device() {
+    let instance = instance(wgpu::Backends::PRIMARY);
+    let Some(adapter) = tested(&instance) else { return };
+    let device = Arc::new(block_on(adapter.open(Granted::Large)).expect("the adapter opens"));
+    let plan = plan(&device);
     let (begin, train) = (plan.phase("begin_epoch").expect("a phase"), plan.phase("train").expect("a phase"));
     let ring = plan.graph().values().iter().position(|value| value.name == "ring").expect("a ring");
     let ring = plan.value_id(ring);

@@ -2,6 +2,7 @@
 
 use super::buffers::Buffers;
 use super::device::GpuDevice;
+use super::warm_up::warm_up;
 use crate::error::Result;
 use crate::kernel::{Access, combine, source};
 use crate::ops::Workgroups;
@@ -50,7 +51,7 @@ pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -
 
 /// What a pipeline is made of: one kernel by itself, or an entry point for the parts of a launch.
 #[derive(Clone, Debug)]
-struct Module<'a> {
+pub(super) struct Module<'a> {
     parts: Vec<combine::Part<'a>>,
     combined: bool,
 }
@@ -63,13 +64,13 @@ impl<'a> Module<'a> {
     }
 
     /// Equal for modules of equal text.
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         let label = |part: &combine::Part<'_>| source::label(part.kernel, part.variant, part.constants);
         let labels = self.parts.iter().map(label).collect::<Vec<_>>().join(" + ");
         if self.combined { format!("launch of {labels}") } else { labels }
     }
 
-    fn wgsl(&self) -> String {
+    pub fn wgsl(&self) -> String {
         match &self.parts[..] {
             [part] if !self.combined => source::assemble(part.variant, part.constants),
             parts => combine::combine(parts),
@@ -85,7 +86,7 @@ impl<'a> Module<'a> {
 
     /// The bindings by number: for each the place among the parts and among the part's bindings, or `None` for the
     /// uniform that belongs to the launch.
-    fn bindings(&self) -> Vec<(u32, Option<(usize, usize)>)> {
+    pub fn bindings(&self) -> Vec<(u32, Option<(usize, usize)>)> {
         match &self.parts[..] {
             [part] if !self.combined => {
                 (0..part.kernel.bindings.len()).map(|at| (at as u32, (at > 0).then_some((0, at)))).collect()
@@ -102,14 +103,14 @@ impl<'a> Module<'a> {
 /// A pipeline with the layout of its bindings.
 #[derive(Clone, Debug)]
 pub(super) struct Compiled {
-    layout: wgpu::BindGroupLayout,
-    pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+    pub pipeline: wgpu::ComputePipeline,
 }
 
 /// The pipelines of a device by kernel, variant and constants: each is compiled once, whatever plans come.
 pub(super) type Pipelines = Mutex<HashMap<String, Compiled>>;
 
-async fn compiled(device: &GpuDevice, module: &Module<'_>) -> Result<Compiled> {
+pub(super) async fn compiled(device: &GpuDevice, module: &Module<'_>) -> Result<Compiled> {
     let known = || device.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
     let label = module.label();
     if let Some(compiled) = known().get(&label) {
@@ -125,19 +126,44 @@ fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
     if cfg!(target_arch = "wasm32") {
         return Ok(());
     }
-    let modules = plan.phases().iter().flat_map(|phase| {
+    warm_up(device, plan)?;
+    let missing = modules(plan).filter(|module| !has(device, module));
+    let needed: BTreeMap<String, Module<'_>> = missing.map(|module| (module.label(), module)).collect();
+    let needed = Vec::from_iter(needed.into_values());
+    in_parallel(&needed, usize::MAX, drop, |(), module| pollster::block_on(compiled(device, module)).map(drop))
+}
+
+/// The modules of all launches of a plan, in order.
+pub(super) fn modules(plan: &Plan) -> impl Iterator<Item = Module<'_>> {
+    plan.phases().iter().flat_map(|phase| {
         let module = |launch| Module::new(&phase.dispatches_of(launch).collect::<Vec<_>>(), launch);
         phase.launches.iter().map(module)
-    });
-    let needed: BTreeMap<String, Module<'_>> = modules.map(|module| (module.label(), module)).collect();
-    let (needed, next) = (Vec::from_iter(needed.into_values()), AtomicUsize::new(0));
-    let take = || needed.get(next.fetch_add(1, Ordering::Relaxed));
-    let work =
-        || std::iter::from_fn(take).try_for_each(|module| pollster::block_on(compiled(device, module)).map(drop));
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(needed.len());
+    })
+}
+
+/// Whether a module is compiled.
+pub(super) fn has(device: &GpuDevice, module: &Module<'_>) -> bool {
+    device.pipelines.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&module.label())
+}
+
+/// Does work on items on all processors, but on no more than `most`; each thread, by its number, starts with a state.
+pub(super) fn in_parallel<T: Sync, S>(
+    items: &[T],
+    most: usize,
+    start: impl Fn(usize) -> S + Sync,
+    work: impl Fn(&S, &T) -> Result<()> + Sync,
+) -> Result<()> {
+    let next = AtomicUsize::new(0);
+    let take = || items.get(next.fetch_add(1, Ordering::Relaxed));
+    let share = |thread| {
+        let state = start(thread);
+        std::iter::from_fn(take).try_for_each(|item| work(&state, item))
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).min(most);
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let own = work();
+        let share = &share;
+        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || share(thread))).collect();
+        let own = share(0);
         // A thread does not panic but by a defect, which is to show here.
         others
             .into_iter()

@@ -1,0 +1,113 @@
+//! Kernels run once over no workgroups before a run: for drivers that compile a kernel when it first runs.
+//!
+//! Lavapipe makes a kernel's machine code at its first dispatch, on the one thread that does a device's work, so that a
+//! first step waits for all kernels in a row. Here each processor takes kernels, on a device of its own: what another
+//! device compiled comes to ours by the driver's cache on disk. Where that is turned off, ours compiles it again.
+
+use super::buffers;
+use super::device::GpuDevice;
+use super::pipelines::{self, Module};
+use crate::error::Result;
+use crate::plan::Plan;
+use std::cmp::Reverse;
+
+/// Fewer kernels are not worth another device.
+const FEWEST: usize = 4;
+/// More devices are not opened.
+const MOST_DEVICES: usize = 4;
+/// Bytes of the buffers that stand for those of a run: more than any `Params` or element takes.
+const BYTES: u64 = 4096;
+
+/// Has the driver compile what the device does not have yet of a plan's kernels.
+///
+/// # Errors
+/// The driver's reason if it refuses one on this device.
+pub(super) fn warm_up(device: &GpuDevice, plan: &Plan) -> Result<()> {
+    if !device.adapter().compiles_at_first_run() {
+        return Ok(());
+    }
+    // With parameters of the run: where they leave little of a kernel, the driver builds them into its code.
+    let kernels = pipelines::modules(plan).zip(buffers::uniforms(plan));
+    let mut kernels: Vec<_> = kernels.filter(|(module, _)| !pipelines::has(device, module)).collect();
+    // The longest first, so that no processor is left with one at the end.
+    kernels.sort_by_cached_key(|(module, _)| (Reverse(module.wgsl().len()), module.label()));
+    kernels.dedup_by_key(|(module, _)| module.label());
+    if kernels.len() < FEWEST {
+        return Ok(());
+    }
+    let open = |thread| if thread == 0 { None } else { pollster::block_on(device.another()).ok() };
+    pipelines::in_parallel(&kernels, MOST_DEVICES, open, |other, (module, params)| {
+        let outcome = pollster::block_on(run_over_nothing(other.as_ref().unwrap_or(device), module, params));
+        // What another device cannot do, ours still may.
+        if other.is_some() { Ok(()) } else { outcome }
+    })
+}
+
+/// Dispatches a kernel over no workgroups, on buffers that stand for those of a run, and waits.
+async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]) -> Result<()> {
+    let compiled = pipelines::compiled(device, module).await?;
+    let bindings = module.bindings();
+    let create = || {
+        let stand_in = |&(_, source): &(u32, Option<_>)| {
+            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+            let label = Some("stand-in");
+            let descriptor = wgpu::BufferDescriptor { label, size: BYTES, usage, mapped_at_creation: false };
+            let buffer = device.device.create_buffer(&descriptor);
+            if source.is_none() {
+                device.queue.write_buffer(&buffer, 0, params);
+            }
+            buffer
+        };
+        // One for each binding, because a kernel must not both read and write one.
+        let buffers: Vec<_> = bindings.iter().map(stand_in).collect();
+        let resources = buffers.iter().map(|buffer| buffer.as_entire_binding());
+        let entries = bindings.iter().zip(resources);
+        let entries: Vec<_> =
+            entries.map(|(&(binding, _), resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+        let (label, layout) = (Some("stand-ins"), &compiled.layout);
+        device.device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries: &entries })
+    };
+    let bind_group = device.scoped("stand-ins", create).await?;
+    let mut encoder = device.device.create_command_encoder(&Default::default());
+    {
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&compiled.pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.dispatch_workgroups(0, 1, 1);
+    }
+    device.wait(device.queue.submit([encoder.finish()]), "compiling kernels")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::device::{Granted, instance};
+    use super::super::objects;
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_kernel_of_a_plan_runs_over_nothing() {
+        let instance = instance(wgpu::Backends::PRIMARY);
+        let Some(adapter) = objects::tested(&instance) else { return };
+        let device = Arc::new(pollster::block_on(adapter.open(Granted::Large)).expect("the adapter opens"));
+        let plan = objects::plan(&device);
+        let kernels: Vec<_> = pipelines::modules(&plan).zip(buffers::uniforms(&plan)).collect();
+        assert!(kernels.len() > FEWEST);
+        for (module, params) in &kernels {
+            assert!(params.len() as u64 <= BYTES, "{}", module.label());
+            pollster::block_on(run_over_nothing(&device, module, params)).expect("no objection");
+            assert!(pipelines::has(&device, module), "{}", module.label());
+        }
+    }
+
+    #[test]
+    fn the_device_and_others_share_the_kernels() {
+        let instance = instance(wgpu::Backends::PRIMARY);
+        let Some(adapter) = objects::tested(&instance) else { return };
+        let device = Arc::new(pollster::block_on(adapter.open(Granted::Large)).expect("the adapter opens"));
+        let plan = objects::plan(&device);
+        warm_up(&device, &plan).expect("no objection");
+        let own = pipelines::modules(&plan).filter(|module| pipelines::has(&device, module)).count();
+        assert_eq!(own > 0, adapter.compiles_at_first_run());
+    }
+}

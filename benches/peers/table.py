@@ -30,10 +30,11 @@ def print_table(headings, rows):
         print("| " + " | ".join(row) + " |")
 
 
-def print_steps(lines, nets):
+def print_steps(lines, again, nets):
     """What a step on our GPU backends consists of, beside the time it takes."""
     fields = [
         ("first step, s", "first_step_seconds"),
+        ("with a filled cache", "again"),
         ("dispatches", "dispatches_per_step"),
         ("steps per submission", "steps_per_submit"),
         ("recording, µs of CPU", "recording_us_per_step"),
@@ -41,11 +42,26 @@ def print_steps(lines, nets):
     for device in dict.fromkeys(line["device"] for line in lines if line["backend"] != "cpu"):
         rows = []
         for net in nets:
-            own = [line for line in lines if line["device"] == device and f"{line['net']}, {line['batch']}" == net]
-            if own:
-                rows.append([net] + [f"{statistics.median(line[name] for line in own):.3g}" for _, name in fields])
-        print(f"\nA step of anygrad on {device}; the first from opening the device on, with an empty cache.\n")
+            def of(lines):
+                return [line for line in lines if line["device"] == device and f"{line['net']}, {line['batch']}" == net]
+
+            values = {name: [line[name] for line in of(lines)] for _, name in fields if name != "again"}
+            values["again"] = [line["first_step_seconds"] for line in of(again)]
+            if of(lines):
+                medians = [statistics.median(values[name]) if values[name] else None for _, name in fields]
+                rows.append([net] + ["–" if median is None else f"{median:.3g}" for median in medians])
+        print(f"\nA step of anygrad on {device}; the first from opening the device on, with an empty cache of the driver.\n")
         print_table(["net, batch"] + [heading for heading, _ in fields], rows)
+
+
+def print_arithmetic(lines, products, nets):
+    """How long the arithmetic of a step takes on the CPU at the best rate of its products."""
+    rate = max((line["gflops"] for line in products if line["device"].lower() == "cpu"), default=None)
+    gigaflop = {f"{line['net']}, {line['batch']}": line["gflops"] * line["ms_per_step"] / 1e3 for line in lines}
+    if rate:
+        rows = [[net, digits(gigaflop[net] / rate * 1e3)] for net in nets if net in gigaflop]
+        print(f"\nMilliseconds that a step's arithmetic alone takes on the CPU at {rate:.0f} GFLOP/s, its best.\n")
+        print_table(["net, batch", "arithmetic"], rows)
 
 
 def print_products(lines):
@@ -107,9 +123,11 @@ def main(lines, result, machine, date, rounds):
                     ratios.append({"net": net, "column": key[2], "ratio": own / best})
     print(f"Milliseconds per training step on {machine}, {date}: medians of {rounds} interleaved rounds.\n")
     print_table(headings, rows)
-    print_steps([line for line in lines if line["event"] == "bench"], nets)
+    ours = [line for line in lines if line["event"] == "bench"]
+    print_steps(ours, [line for line in all_lines if line["event"] == "bench_again"], nets)
     if products:
         print_products(products)
+        print_arithmetic(ours, products, nets)
     if choices:
         print_choices(choices)
     columns = [

@@ -29,11 +29,6 @@ fn shuffle(
         return;
     }
     let key = vec2<u32>(params.key_low, params.key_high);
-    let keys_a = threefry(key, vec2<u32>(step_state.epoch, 0u));
-    let keys_b = threefry(key, vec2<u32>(step_state.epoch, 1u));
-    let keys_c = threefry(key, vec2<u32>(step_state.epoch, 2u));
-    let keys_d = threefry(key, vec2<u32>(step_state.epoch, 3u));
-
     let bits = max(32u - countLeadingZeros(params.count - 1u), MIN_BITS);
     let high_bits = bits / 2u;
     let low_bits = bits - high_bits;
@@ -44,14 +39,11 @@ fn shuffle(
     loop {
         var low = position & low_mask;
         var high = position >> low_bits;
-        low ^= mix_bits(high ^ keys_a.x) & low_mask;
-        high ^= mix_bits(low ^ keys_a.y) & high_mask;
-        low ^= mix_bits(high ^ keys_b.x) & low_mask;
-        high ^= mix_bits(low ^ keys_b.y) & high_mask;
-        low ^= mix_bits(high ^ keys_c.x) & low_mask;
-        high ^= mix_bits(low ^ keys_c.y) & high_mask;
-        low ^= mix_bits(high ^ keys_d.x) & low_mask;
-        high ^= mix_bits(low ^ keys_d.y) & high_mask;
+        for (var round = 0u; round < 4u; round++) {
+            let keys = threefry(key, vec2<u32>(step_state.epoch, round));
+            low ^= mix_bits(high ^ keys.x) & low_mask;
+            high ^= mix_bits(low ^ keys.y) & high_mask;
+        }
         position = (high << low_bits) | low;
         if position < params.count {
             break;

@@ -215,7 +215,7 @@ const BLOCK: usize = 512;
 
 /// `e^(z−m)` of all rows. One loop over all of them, because a row of ten classes does not fill a vector.
 #[inline(always)]
-fn exponentials(classes: usize, z: &[Wide], e: &mut [Wide]) {
+pub(super) fn exponentials(classes: usize, z: &[Wide], e: &mut [Wide]) {
     for (z, e) in z.chunks_exact(classes).zip(e.chunks_exact_mut(classes)) {
         let largest = largest(z);
         z.iter().zip(e).for_each(|(&z, e)| *e = z - largest);
@@ -246,7 +246,7 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
 
 /// q_c: what the softmax should be.
 #[inline(always)]
-fn target<F: Float>(params: &Params, c: usize, label: u32) -> F {
+pub(super) fn target<F: Float>(params: &Params, c: usize, label: u32) -> F {
     let smoothing = F::from_f32(params.label_smoothing);
     let spread = smoothing / F::from_f64(f64::from(params.classes));
     if c == label as usize { F::ONE - smoothing + spread } else { spread }
@@ -258,12 +258,17 @@ pub fn reference<F: Float>(params: &Params, logits: &[F], labels: &[u32], loss: 
     let classes = params.classes as usize;
     for ((z, &label), loss) in logits.chunks_exact(classes).zip(labels).zip(loss) {
         let (largest, sum) = largest_and_sum(z);
-        let expected: F = if params.label_smoothing == 0.0 {
-            z[label as usize] - largest
-        } else {
-            (0..classes).map(|c| target::<F>(params, c, label) * (z[c] - largest)).sum()
-        };
-        *loss = sum.ln() - expected;
+        *loss = sum.ln() - expected(params, z, largest, label);
+    }
+}
+
+/// Σ q (z − m) of a row.
+#[inline(always)]
+pub(super) fn expected<F: Float>(params: &Params, z: &[F], largest: F, label: u32) -> F {
+    if params.label_smoothing == 0.0 {
+        z[label as usize] - largest
+    } else {
+        (0..z.len()).map(|c| target::<F>(params, c, label) * (z[c] - largest)).sum()
     }
 }
 
@@ -282,7 +287,7 @@ pub fn reference_grad<F: Float>(params: &Params, logits: &[F], labels: &[u32], g
 
 /// m
 #[inline(always)]
-fn largest<F: Float>(z: &[F]) -> F {
+pub(super) fn largest<F: Float>(z: &[F]) -> F {
     z.iter().copied().fold(z[0], F::max)
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Training steps of anygrad and its peers, interleaved over several rounds, and anygrad's matrix products: Markdown tables
-# on stdout, JSON in a file.
+# Training steps of anygrad and its peers, anygrad's matrix products and its choices of variants, interleaved over several
+# rounds: Markdown tables on stdout, JSON in a file.
 #
 #   scripts/bench-peers.sh [ROUNDS]        # 5 rounds unless told otherwise; on an idle machine
 #
@@ -71,17 +71,16 @@ for ((round = 1; round <= rounds; round++)); do
             if [ "$code" = 3 ]; then absent="$absent$peer "; elif [ "$code" != 0 ]; then exit "$code"; fi
         done
     done
-done
-
-for one in $devices; do
-    case "$absent" in *" $one "*) continue ;; esac
-    echo "products, $one" >&2
-    "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines" ||
-        echo "SKIPPED: products, $one" >&2
-    [ "$one" = gpu ] || continue
-    echo 'choices of variants' >&2
-    "$anygrad" tune --fresh --tuning-file "$caches/tuning.json" --format json >>"$lines" ||
-        echo 'SKIPPED: choices of variants' >&2
+    for one in $devices; do
+        case "$absent" in *" $one "*) continue ;; esac
+        echo "round $round of $rounds, products, $one" >&2
+        "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines" ||
+            echo "SKIPPED: products, $one" >&2
+        [ "$one" = gpu ] || continue
+        echo "round $round of $rounds, choices of variants" >&2
+        "$anygrad" tune --fresh --tuning-file "$caches/tuning.json" --format json >>"$lines" ||
+            echo 'SKIPPED: choices of variants' >&2
+    done
 done
 
 cpu="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"

@@ -56,7 +56,7 @@ def print_steps(lines, again, nets):
 
 def print_arithmetic(lines, products, nets):
     """How long the arithmetic of a step takes on the CPU at the best rate of its products."""
-    rate = max((line["gflops"] for line in products if line["device"].lower() == "cpu"), default=None)
+    rate = max((line["gflops"] for line in products if line["device"] == "CPU"), default=None)
     gigaflop = {f"{line['net']}, {line['batch']}": line["gflops"] * line["ms_per_step"] / 1e3 for line in lines}
     if rate:
         rows = [[net, digits(gigaflop[net] / rate * 1e3)] for net in nets if net in gigaflop]
@@ -65,23 +65,28 @@ def print_arithmetic(lines, products, nets):
 
 
 def print_products(lines):
-    """Rates of products by device, form and size, of one measurement."""
+    """Rates of products by device, form and size: medians over the rounds."""
     sides = sorted({line["side"] for line in lines})
     rows = []
     for device in dict.fromkeys(line["device"] for line in lines):
         for form in dict.fromkeys(line["form"] for line in lines):
-            rate = {line["side"]: line["gflops"] for line in lines if (line["device"], line["form"]) == (device, form)}
-            rows.append([f"{device}, {form}"] + [f"{rate[side]:.1f}" if side in rate else "–" for side in sides])
+            own = [line for line in lines if (line["device"], line["form"]) == (device, form)]
+            rates = [[line["gflops"] for line in own if line["side"] == side] for side in sides]
+            rows.append([f"{device}, {form}"] + [f"{statistics.median(rate):.1f}" if rate else "–" for rate in rates])
     print("\nGFLOP/s of square matrix products by the stored form of their factors (T: transposed).\n")
     print_table(["device, form"] + [str(side) for side in sides], rows)
 
 
 def print_choices(lines):
-    """How good choices of variants are, by a second measurement."""
+    """How good choices of variants are, by a second measurement: for each shape the median over the rounds."""
     rows = []
     for name, field in (("without tuning", "share_of_default"), ("tuned", "share_of_chosen")):
         # A default that was struck off has no share.
-        shares = [line[field] for line in lines if line[field] is not None]
+        rounds = {}
+        for line in lines:
+            if line[field] is not None:
+                rounds.setdefault((line["run"], line["key"]), []).append(line[field])
+        shares = [statistics.median(round) for round in rounds.values()]
         if not shares:
             continue
         good = sum(share >= 0.95 for share in shares)

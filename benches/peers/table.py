@@ -55,8 +55,12 @@ def print_steps(lines, again, nets):
 
 
 def print_arithmetic(lines, products, nets):
-    """How long the arithmetic of a step takes on the CPU at the best rate of its products."""
-    rate = max((line["gflops"] for line in products if line["device"] == "CPU"), default=None)
+    """How long the arithmetic of a step takes on the CPU at the best rate that its products reach in the median."""
+    rounds = {}
+    for line in products:
+        if line["device"] == "CPU":
+            rounds.setdefault((line["form"], line["side"]), []).append(line["gflops"])
+    rate = max(map(statistics.median, rounds.values()), default=None)
     gigaflop = {f"{line['net']}, {line['batch']}": line["gflops"] * line["ms_per_step"] / 1e3 for line in lines}
     if rate:
         rows = [[net, digits(gigaflop[net] / rate * 1e3)] for net in nets if net in gigaflop]

@@ -85,12 +85,16 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    #[test]
-    fn every_kernel_of_a_plan_runs_over_nothing() {
-        let instance = instance(wgpu::Backends::PRIMARY);
-        let Some(adapter) = objects::tested(&instance) else { return };
+    fn device_and_plan() -> Option<(Arc<GpuDevice>, Plan)> {
+        let adapter = objects::tested(&instance(wgpu::Backends::PRIMARY))?;
         let device = Arc::new(pollster::block_on(adapter.open(Granted::Large)).expect("the adapter opens"));
         let plan = objects::plan(&device);
+        Some((device, plan))
+    }
+
+    #[test]
+    fn every_kernel_of_a_plan_runs_over_nothing() {
+        let Some((device, plan)) = device_and_plan() else { return };
         let kernels: Vec<_> = pipelines::modules(&plan).zip(buffers::uniforms(&plan)).collect();
         assert!(kernels.len() > FEWEST);
         for (module, params) in &kernels {
@@ -101,12 +105,9 @@ mod tests {
 
     #[test]
     fn the_device_and_others_share_the_kernels() {
-        let instance = instance(wgpu::Backends::PRIMARY);
-        let Some(adapter) = objects::tested(&instance) else { return };
-        let device = Arc::new(pollster::block_on(adapter.open(Granted::Large)).expect("the adapter opens"));
-        let plan = objects::plan(&device);
+        let Some((device, plan)) = device_and_plan() else { return };
         warm_up(&device, &plan).expect("no objection");
         let own = pipelines::modules(&plan).filter(|module| pipelines::has(&device, module)).count();
-        assert_eq!(own > 0, adapter.compiles_at_first_run());
+        assert_eq!(own > 0, device.adapter().compiles_at_first_run());
     }
 }

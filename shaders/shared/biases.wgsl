@@ -2,11 +2,12 @@
 // A kernel that uses it declares `params` with m biases and k rows of the gradient `a`, and `step_bias`; `one_of_a` is
 // in fours_a.wgsl and product_subgroup.wgsl.
 
-// Gradient of a bias: the sum of a column of A.
+// Gradient of a bias: the sum of a column of A. The loop starts at no constant, because old drivers on a CPU may compile
+// a kernel anew at each dispatch where parameters alone say how often a loop runs.
 fn column_sum(column: u32) -> f32 {
     var sum = 0.0;
-    for (var k = 0u; k < params.k; k++) {
-        sum += one_of_a(k * params.m + column);
+    for (var at = column; at < params.m * params.k; at += params.m) {
+        sum += one_of_a(at);
     }
     return sum;
 }

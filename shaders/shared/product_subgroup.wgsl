@@ -210,13 +210,12 @@ fn multiply(group: vec3<u32>, groups: vec3<u32>, lane: u32) {
     let tile = group.y * groups.x + group.x;
     let row = tile / tiles_n * 16u * BLOCKS;
     let column = tile % tiles_n * 32u + 4u * lane;
-    // Surplus workgroups of a spilled grid.
-    if row >= params.m {
-        return;
-    }
+    // Surplus workgroups of a spilled grid take no steps. Parameters alone do not say how many a workgroup takes, see
+    // biases.wgsl.
+    let steps = select(params.k, 0u, row >= params.m);
     var upper: Block;
     var lower: Block;
-    for (var k = 0u; k < params.k; k += 4u) {
+    for (var k = 0u; k < steps; k += 4u) {
         let factors = load_b(k, column);
         multiply_add(&upper, load_a(row, k, lane), factors);
         if BLOCKS == 2u {

@@ -27,10 +27,12 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
     let lavapipe = Target { subgroup_size: 8, ..swiftshader };
     assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_32");
-    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16");
-    assert_eq!(chosen(&lavapipe, Matmul::NN, 64, 128, 10), "subgroup_16_unaligned_a");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 128, 64), "subgroup_16_unaligned_a");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 30, 64), "subgroup_16_unaligned");
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 256, 128), "subgroup_16");
+    // Small, or even numbers that are not whole fours.
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16_pairs");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 256, 128), "subgroup_16_pairs");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 5, 30, 64), "subgroup_16_unaligned");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 510, 510, 510), "subgroup_32_unaligned");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
 }
 

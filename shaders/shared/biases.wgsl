@@ -1,6 +1,6 @@
 // The step of a layer's biases, each by one invocation: for products without workgroup memory.
 // A kernel that uses it declares `params` with m biases and k rows of the gradient `a`, and `step_bias`; `one_of_a` is
-// in fours_a.wgsl and product_subgroup.wgsl.
+// in fours_a.wgsl and subgroup_*.wgsl.
 
 // Gradient of a bias: the sum of a column of A. The loop starts at no constant, because old drivers on a CPU may compile
 // a kernel anew at each dispatch where parameters alone say how often a loop runs.

@@ -56,6 +56,10 @@ shared_parts! {
     Product = "product.wgsl",
     /// The same, shared by a subgroup.
     ProductSubgroup = "product_subgroup.wgsl",
+    /// How a subgroup takes four steps of K at once.
+    SubgroupFours = "subgroup_fours.wgsl",
+    /// The same for two.
+    SubgroupPairs = "subgroup_pairs.wgsl",
     /// The same in tiles of a workgroup.
     ProductTiled = "product_tiled.wgsl",
     /// The same, each sum split among the invocations of a workgroup.

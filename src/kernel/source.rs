@@ -6,7 +6,7 @@
 use super::{KernelSpec, Variant};
 use std::fmt::Write;
 
-/// The constant that says how many elements a `Cell` holds, 1 or 4; also as the end of a name, for one of several.
+/// The constant that says how many elements a `Cell` holds, 1, 2 or 4; also as the end of a name, for one of several.
 pub const CELL: &str = "CELL";
 
 /// The complete WGSL module of `variant` with the constants of one dispatch.
@@ -16,10 +16,14 @@ pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> St
     for (name, value) in own.iter().chain(variant.constants).chain(specialization) {
         let _ = writeln!(wgsl, "const {name}: u32 = {value}u;");
     }
-    // What one invocation takes at once: one element or four neighbours. CELL becomes the type Cell, A_CELL ACell.
+    // What one invocation takes at once: one element or its neighbours, too. CELL becomes the type Cell, A_CELL ACell.
     for (name, cell) in variant.constants.iter().filter(|(name, _)| name.ends_with(CELL)) {
         let prefix = name.trim_end_matches(CELL).trim_end_matches('_');
-        let element = if *cell == 4 { "vec4<Elem>" } else { "Elem" };
+        let element = match cell {
+            2 => "vec2<Elem>",
+            4 => "vec4<Elem>",
+            _ => "Elem",
+        };
         let _ = writeln!(wgsl, "alias {prefix}Cell = {element};");
     }
     for part in variant.shared {

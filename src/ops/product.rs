@@ -22,17 +22,17 @@ pub(crate) fn extents(params: &[u8]) -> [u32; 3] {
     bytemuck::pod_read_unaligned(&params[..12])
 }
 
-/// Whether the rows of A, and those of B, consist of whole vec4 as they are stored.
-fn aligned(params: &[u8], constants: &Constants) -> (bool, bool) {
+/// Whether the rows of A and those of B as they are stored consist of whole vectors of this length.
+fn aligned<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
     let [m, n, k] = extents(params);
     let transposed = |name| constants.contains(&(name, 1));
     let row_of_a = if transposed("TRANSPOSE_A") { m } else { k };
     let row_of_b = if transposed("TRANSPOSE_B") { k } else { n };
-    (row_of_a.is_multiple_of(4), row_of_b.is_multiple_of(4))
+    row_of_a.is_multiple_of(LENGTH) && row_of_b.is_multiple_of(LENGTH)
 }
 
-const BOTH_ALIGNED: Accepts = |params, constants| aligned(params, constants) == (true, true);
-const B_ALIGNED: Accepts = |params, constants| aligned(params, constants).1;
+const FOURS: Accepts = aligned::<4>;
+const PAIRS: Accepts = aligned::<2>;
 
 /// How many tiles cover C.
 fn tiles(m: u32, n: u32, tile_m: u32, tile_n: u32) -> u64 {
@@ -51,11 +51,23 @@ fn has_slices<const SLICES: u32>(params: &[u8], _: &Constants) -> bool {
     k >= 4 * SLICES
 }
 
+/// How many multiply-adds a product takes.
+fn multiply_adds(params: &[u8]) -> u64 {
+    let [m, n, k] = extents(params);
+    tiles(m, n, 1, 1) * u64::from(k)
+}
+
 /// Whether C is larger than a tile of 16 × 32 both ways and the product not small: one tile of 32 × 32 then costs a driver
 /// on a CPU less than two of these, and takes it half as long again to compile.
 fn fills_32(params: &[u8], _: &Constants) -> bool {
-    let [m, n, k] = extents(params);
-    m > 16 && n > 32 && tiles(m, n, 1, 1) * u64::from(k) >= 1 << 20
+    let [m, n, _] = extents(params);
+    m > 16 && n > 32 && multiply_adds(params) >= 1 << 20
+}
+
+/// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or reads
+/// in fours would not be whole.
+fn pairs_pay(params: &[u8], constants: &Constants) -> bool {
+    multiply_adds(params) <= 1 << 17 || !FOURS(params, constants) && !fills_32(params, constants)
 }
 
 /// The workgroups for an `[m, n]` result of a variant of [`table`].
@@ -66,7 +78,7 @@ pub(crate) fn workgroups(variant: &Variant, m: u32, n: u32) -> Workgroups {
         Some("tiled") => tiles(m, n, constant("TILE_M"), constant("TILE_N")),
         Some("split") => tiles(m, n, SPLIT_TILE, SPLIT_TILE),
         Some("registers") => tiles(m, n, 8, 16).div_ceil(per_workgroup),
-        Some("subgroup") => tiles(m, n, 16 * constant("BLOCKS"), 32),
+        Some("subgroup") => tiles(m, n, 8 * constant("BLOCKS"), 32),
         _ => tiles(m, n, 1, 1).div_ceil(per_workgroup),
     })
 }
@@ -85,8 +97,10 @@ pub(crate) struct Sources {
     pub split_k: &'static [Shared],
     /// The same in registers.
     pub registers: &'static [Shared],
-    /// The same in registers that a subgroup shares.
-    pub subgroup: &'static [Shared],
+    /// The same in registers that a subgroup shares, four steps of K at once.
+    pub fours: &'static [Shared],
+    /// The same, two steps at once.
+    pub pairs: &'static [Shared],
 }
 
 impl Sources {
@@ -121,12 +135,13 @@ impl Sources {
     const fn subgroup(
         &self,
         name: &'static str,
+        shared: &'static [Shared],
         constants: &'static Constants,
         accepts: Accepts,
         pays: Accepts,
     ) -> Variant {
         let requirements = Requirements { subgroup_size: SUBGROUP, ..Requirements::NONE };
-        Variant { requirements, ..self.row(name, self.subgroup, constants, accepts, pays) }
+        Variant { requirements, ..self.row(name, shared, constants, accepts, pays) }
     }
 
     /// Two pairs of tiles in workgroup memory.
@@ -170,56 +185,37 @@ macro_rules! tile {
     };
 }
 
+macro_rules! fours {
+    ($blocks:literal, $aligned:literal) => {
+        &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", $blocks), ("ALIGNED", $aligned)]
+    };
+}
+
 /// The variant table of a kernel, for [`product_variants`].
 pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
     [
         plain,
         of.split_k::<16>("split_k_16_ragged", &[("SLICES", 16), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
-        of.split_k::<16>("split_k_16", &[("SLICES", 16), ("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
+        of.split_k::<16>("split_k_16", &[("SLICES", 16), ("A_CELL", 4), ("B_CELL", 4)], FOURS),
         of.split_k::<64>("split_k_64_ragged", &[("SLICES", 64), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
-        of.split_k::<64>("split_k_64", &[("SLICES", 64), ("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
+        of.split_k::<64>("split_k_64", &[("SLICES", 64), ("A_CELL", 4), ("B_CELL", 4)], FOURS),
         // The small tile keeps more workgroups busy, the large one reads less. 64 slices and tiles of 64 and 128 take
         // all of WebGPU's default workgroup memory.
         of.tiled::<32, 16>("tiled_32_ragged", 64, tile!(32, 16, 4, 1), ALWAYS),
-        of.tiled::<32, 16>("tiled_32", 64, tile!(32, 16, 4, 4), BOTH_ALIGNED),
+        of.tiled::<32, 16>("tiled_32", 64, tile!(32, 16, 4, 4), FOURS),
         of.tiled::<64, 16>("tiled_64_ragged", 256, tile!(64, 16, 4, 1), ALWAYS),
-        of.tiled::<64, 16>("tiled_64", 256, tile!(64, 16, 4, 4), BOTH_ALIGNED),
+        of.tiled::<64, 16>("tiled_64", 256, tile!(64, 16, 4, 4), FOURS),
         of.tiled::<128, 8>("tiled_128_ragged", 256, tile!(128, 8, 8, 1), ALWAYS),
-        of.tiled::<128, 8>("tiled_128", 256, tile!(128, 8, 8, 4), BOTH_ALIGNED),
+        of.tiled::<128, 8>("tiled_128", 256, tile!(128, 8, 8, 4), FOURS),
         of.registers("registers_ragged", &[("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
-        of.registers("registers", &[("A_CELL", 4), ("B_CELL", 4)], BOTH_ALIGNED),
-        // Reading rows that are not whole vec4 takes twice as long and compiles slower.
-        of.subgroup(
-            "subgroup_16_unaligned",
-            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 0)],
-            ALWAYS,
-            ALWAYS,
-        ),
-        of.subgroup(
-            "subgroup_32_unaligned",
-            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 2), ("ALIGNED_A", 0), ("ALIGNED_B", 0)],
-            ALWAYS,
-            fills_32,
-        ),
-        // Where one side is the number of classes, such as 10: in the gradients of the last layer.
-        of.subgroup(
-            "subgroup_16_unaligned_a",
-            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 0), ("ALIGNED_B", 1)],
-            B_ALIGNED,
-            ALWAYS,
-        ),
-        of.subgroup(
-            "subgroup_16",
-            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 1), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
-            BOTH_ALIGNED,
-            ALWAYS,
-        ),
-        of.subgroup(
-            "subgroup_32",
-            &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", 2), ("ALIGNED_A", 1), ("ALIGNED_B", 1)],
-            BOTH_ALIGNED,
-            fills_32,
-        ),
+        of.registers("registers", &[("A_CELL", 4), ("B_CELL", 4)], FOURS),
+        // Reads of fours that are not whole take twice as long and compile slower.
+        of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), ALWAYS, ALWAYS),
+        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, fills_32),
+        of.subgroup("subgroup_16", of.fours, fours!(2, 1), FOURS, ALWAYS),
+        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, fills_32),
+        // A number of classes such as 10 is whole in pairs: in the gradients of the last layer.
+        of.subgroup("subgroup_16_pairs", of.pairs, &[("A_CELL", 2), ("B_CELL", 2), ("BLOCKS", 2)], PAIRS, pairs_pay),
     ]
 }
 
@@ -264,7 +260,8 @@ macro_rules! product_variants {
                 $(Shared::$part,)* $(Shared::$fours,)* Shared::Blocks, Shared::ProductSplitK, $(Shared::$shared),*
             ],
             registers: &[$(Shared::$part,)* $(Shared::$fours,)* Shared::Product, $(Shared::$alone),*],
-            subgroup: &[$(Shared::$part,)* Shared::ProductSubgroup, $(Shared::$alone),*],
+            fours: &[$(Shared::$part,)* Shared::ProductSubgroup, Shared::SubgroupFours, $(Shared::$alone),*],
+            pairs: &[$(Shared::$part,)* Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*],
         };
         const VARIANTS: &[Variant] = &$crate::ops::product::table(PLAIN, &SOURCES);
         VARIANTS

@@ -7,7 +7,7 @@
 //!
 //! A candidate is any variant that can run on the device and the shape, whatever kind of adapter it is meant for. Only
 //! those that compute what the twin does, on that shape, can be chosen. What is chosen is measured once more against the
-//! others, because the least of several samples flatters the one that it chose.
+//! others, because a measurement flatters what it chose.
 //!
 //! Without tuning a plan depends on the kind of adapter and the shapes alone ([`Target::choose`]). With it, a run is
 //! repeated by its record ([`Variants`]). The room prints nothing and has no clock of its own: it is given one.
@@ -37,8 +37,8 @@ use std::sync::Arc;
 use time::Timer;
 
 /// A variant takes the place of the default if it takes less than this share of its time, in each of two halves: so that
-/// chance does not choose between equals, and what is chosen stays within 5 % of the fastest.
-const WORTH_CHANGING: f64 = 0.95;
+/// chance does not choose between equals, and what is chosen stays within 5 % of the fastest when measured again.
+const WORTH_CHANGING: f64 = 0.97;
 
 /// A kernel on a shape that has several candidates.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! Times variants of a kernel against each other on a warm device.
 //!
 //! All variants are phases of one plan over the same inputs. A sample is a submission of one variant many times, less
-//! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all; the least
-//! sample counts, because other programs only ever add to it, and that of each half of the time by itself, so that a
-//! variant can be asked to be faster twice.
+//! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all. The median of
+//! the samples counts, because short kernels have lucky samples on drivers that run on a CPU, by which threads happen to
+//! be awake; and that of each half of the time by itself, so that a variant can be asked to be faster twice.
 //!
 //! Kernels that change their inputs in place would run on numbers that grow from one repeat to the next: they are timed
 //! with learning rate 0, under which weights stay, and velocities and means approach a limit. The arithmetic is the same.
@@ -46,25 +46,32 @@ pub(super) struct Timer<'a> {
 }
 
 /// What is known of a variant.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Timed {
     phase: PhaseId,
-    /// Least seconds of one dispatch, in each half of the time.
-    halves: [f64; 2],
+    /// Seconds of one dispatch, by samples in each half of the time.
+    halves: [Vec<f64>; 2],
     /// Whether it still takes turns.
     pub live: bool,
 }
 
 impl Timed {
-    /// Least seconds of one dispatch.
+    /// Seconds of one dispatch.
     pub fn seconds(&self) -> f64 {
-        self.halves[0].min(self.halves[1])
+        median(&self.halves.concat())
     }
 
     /// Whether it takes less than `share` of the other's time, in each half.
     pub fn beats(&self, other: &Timed, share: f64) -> bool {
-        self.halves.iter().zip(other.halves).all(|(&mine, other)| mine < share * other)
+        self.halves.iter().zip(&other.halves).all(|(mine, others)| median(mine) < share * median(others))
     }
+}
+
+/// The sample in the middle, of an even number the lesser one; infinite without samples.
+fn median(samples: &[f64]) -> f64 {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::INFINITY)
 }
 
 impl<'a> Timer<'a> {
@@ -136,7 +143,7 @@ impl<'a> Timer<'a> {
         for position in 0..self.executor.plan().phases().len() {
             let phase = PhaseId(position);
             let seconds = self.sample(phase, 1).await?;
-            timed.push(Timed { phase, halves: [seconds; 2], live: true });
+            timed.push(Timed { phase, halves: [vec![seconds], vec![]], live: true });
         }
         give_up(&mut timed, HOPELESS);
         self.turns(&mut timed, 0, |number, _| number >= FEW).await?;
@@ -159,14 +166,14 @@ impl<'a> Timer<'a> {
     async fn turns(&mut self, timed: &mut [Timed], half: usize, enough: impl Fn(u32, f64) -> bool) -> Result<()> {
         let start = (self.clock)();
         let mut known: Vec<f64> = timed.iter().map(Timed::seconds).collect();
-        timed.iter_mut().filter(|timed| timed.live).for_each(|timed| timed.halves[half] = f64::INFINITY);
+        timed.iter_mut().filter(|timed| timed.live).for_each(|timed| timed.halves[half].clear());
         for number in 1..=MOST_TURNS {
             self.empty = self.empty.min(self.submission(PhaseId::FIRST, 0).await?);
             for (timed, known) in timed.iter_mut().zip(&mut known).filter(|(timed, _)| timed.live) {
                 let times = ((self.turn() / *known) as u32).clamp(1, MOST_REPEATS);
                 let seconds = self.sample(timed.phase, times).await?;
                 *known = known.min(seconds);
-                timed.halves[half] = timed.halves[half].min(seconds);
+                timed.halves[half].push(seconds);
             }
             if enough(number, (self.clock)() - start) {
                 break;

@@ -21,8 +21,9 @@ use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
 pub(crate) use tile::{Onto, widest};
 
-/// Most k that a tile adds up before it goes back to C: a panel of B then stays in the nearest cache.
-const DEPTH: usize = 256;
+/// Most k that a tile adds up before it goes back to C: many, because C travels for each, but so few that a panel of B
+/// stays in the second cache, from where it comes fast enough.
+const DEPTH: usize = 1024;
 /// Most numbers of A, and of B, that are packed at a time.
 const PACKED: usize = 1 << 20;
 /// Tiles side by side for which an operand that stands ready for them is not copied: it is read too seldom.

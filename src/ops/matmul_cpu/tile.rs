@@ -179,6 +179,9 @@ mod x86 {
     use super::{Block, Extents, Panel, Rows};
     use std::arch::x86_64::*;
 
+    /// Elements of a cache line.
+    const LINE: usize = 16;
+
     /// A tile of `ROWS` rows and `VECTORS` vectors: intrinsics, because the compiler does not reliably keep arrays
     /// of sums in registers.
     macro_rules! vector_tile {
@@ -211,6 +214,10 @@ mod x86 {
             fn $name<const ROWS: usize, const VECTORS: usize>(
                 extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
             ) {
+                // The tile's own part of C arrives while the sums are computed, not after.
+                for r in 0..ROWS {
+                    prefetch(c.row(extents.row + r, extents.column, VECTORS * $lanes));
+                }
                 let a_data = &a.data[..(extents.depth - 1) * a.step + ROWS];
                 let sums = $sums::<ROWS, VECTORS>(extents.depth, |k, r| a_data[k * a.step..][..ROWS][r], b);
                 let (old, new) = ($splat(extents.onto.old), $splat(extents.onto.new));
@@ -261,6 +268,16 @@ mod x86 {
         _mm512_mul_ps, 1 2 3 4 5 6 7 8);
     vector_tile!(sums_256, vectors_256, tile_avx2, across_256, tile_across_avx2, "avx2,fma", __m256, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps,
         _mm256_mul_ps, 1 2 3 4 5 6);
+
+    /// Asks for part of a row to be in the nearest cache soon.
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn prefetch(part: &[f32]) {
+        for line in part.chunks(LINE) {
+            // SAFETY: the address is that of an element, and this is a hint, which neither reads nor writes.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+    }
 
     #[target_feature(enable = "avx512f")]
     pub fn with_avx512<R>(f: impl FnOnce() -> R) -> R {

@@ -22,7 +22,7 @@ mod variants;
 
 pub use choice::{Candidate, Choice};
 pub use store::{Place, Store};
-pub use time::Clock;
+pub use time::{Clock, median};
 pub use variants::{Variants, key};
 
 use crate::backend::Device;

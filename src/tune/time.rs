@@ -58,20 +58,26 @@ pub(super) struct Timed {
 impl Timed {
     /// Seconds of one dispatch.
     pub fn seconds(&self) -> f64 {
-        median(&self.halves.concat())
+        middle(&self.halves.concat())
     }
 
     /// Whether it takes less than `share` of the other's time, in each half.
     pub fn beats(&self, other: &Timed, share: f64) -> bool {
-        self.halves.iter().zip(&other.halves).all(|(mine, others)| median(mine) < share * median(others))
+        self.halves.iter().zip(&other.halves).all(|(mine, others)| middle(mine) < share * middle(others))
     }
 }
 
-/// The sample in the middle, of an even number the lesser one; infinite without samples.
-fn median(samples: &[f64]) -> f64 {
-    let mut sorted = samples.to_vec();
+/// The median of samples; without any, no time is short enough.
+fn middle(samples: &[f64]) -> f64 {
+    median(samples).unwrap_or(f64::INFINITY)
+}
+
+/// The number in the middle, of an even number of them the mean of both; none of none.
+pub fn median(numbers: &[f64]) -> Option<f64> {
+    let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or(f64::INFINITY)
+    let (lower, upper) = (sorted.get(sorted.len().checked_sub(1)? / 2)?, sorted.get(sorted.len() / 2)?);
+    Some((lower + upper) / 2.0)
 }
 
 impl<'a> Timer<'a> {

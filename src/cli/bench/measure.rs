@@ -156,15 +156,9 @@ fn milliseconds_per_step(marks: &[(Instant, u64)]) -> f64 {
     }
 }
 
-/// The middle one of `values`; the mean of the two middle ones of an even number; 0 of none.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => 0.0,
-        n if n % 2 == 1 => values[middle],
-        _ => (values[middle - 1] + values[middle]) / 2.0,
-    }
+/// The median of `values`; 0 of none.
+pub fn median(values: Vec<f64>) -> f64 {
+    anygrad::tune::median(&values).unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 // of a workgroup, one subgroup, read different parts of A and B and pass A around by shuffles, which cost nothing.
 // A workgroup computes 8 * BLOCKS rows (two or four blocks) and 32 columns of C: of each row, invocation i holds the
 // columns 4i to 4i + 3.
-// One of subgroup_fours.wgsl and subgroup_pairs.wgsl says how many steps of K are taken at once (STEPS) and who reads what.
+// One of subgroup_fours.wgsl and subgroup_pairs.wgsl says how many steps of K are taken at once (STEPS) and who reads what;
+// an ACell holds so many of a row of A, Factors those of four columns of B.
 // A kernel that uses it declares `params` with m, n and k, the matrices `a: array<ACell>` and `b: array<BCell>`, and
 // `store_four`, which takes four neighbours of a finished row (those past column n are to be dropped).
 
@@ -17,6 +18,22 @@ struct Block {
     r5: vec4<f32>,
     r6: vec4<f32>,
     r7: vec4<f32>,
+}
+
+// sums += rows * factors
+fn multiply_add(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+    if TRANSPOSE_A == 1u {
+        multiply_add_transposed(sums, rows, factors);
+        return;
+    }
+    (*sums).r0 += factors * spread(rows, 0u);
+    (*sums).r1 += factors * spread(rows, 1u);
+    (*sums).r2 += factors * spread(rows, 2u);
+    (*sums).r3 += factors * spread(rows, 3u);
+    (*sums).r4 += factors * spread(rows, 4u);
+    (*sums).r5 += factors * spread(rows, 5u);
+    (*sums).r6 += factors * spread(rows, 6u);
+    (*sums).r7 += factors * spread(rows, 7u);
 }
 
 // Row i % 8 of a block, by halving.

@@ -2,6 +2,7 @@
 // ALIGNED: the rows of both matrices as stored are whole vec4. If not, each read takes two.
 // TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K].
 
+alias Factors = mat4x4<f32>;
 const STEPS: u32 = 4u;
 // Whether the last four steps of K are all within K: except where K counts the rows of both, their alignment says so.
 const WHOLE_K: bool = TRANSPOSE_A == 0u && ALIGNED == 1u;
@@ -67,7 +68,7 @@ fn row_of_b(k: u32, column: u32) -> vec4<f32> {
 }
 
 // Four steps of K of four columns of op(B): column i of the matrix holds step i.
-fn load_b(k: u32, column: u32) -> mat4x4<f32> {
+fn load_b(k: u32, column: u32) -> Factors {
     if TRANSPOSE_B == 1u {
         let last = params.n - 1u;
         return transpose(mat4x4<f32>(
@@ -99,25 +100,14 @@ fn spread_transposed(value: f32, lane: u32) -> vec4<f32> {
     );
 }
 
-// sums += rows * factors
-fn multiply_add(sums: ptr<function, Block>, rows: vec4<f32>, factors: mat4x4<f32>) {
-    if TRANSPOSE_A == 1u {
-        (*sums).r0 += factors * spread_transposed(rows.x, 0u);
-        (*sums).r1 += factors * spread_transposed(rows.y, 0u);
-        (*sums).r2 += factors * spread_transposed(rows.z, 0u);
-        (*sums).r3 += factors * spread_transposed(rows.w, 0u);
-        (*sums).r4 += factors * spread_transposed(rows.x, 1u);
-        (*sums).r5 += factors * spread_transposed(rows.y, 1u);
-        (*sums).r6 += factors * spread_transposed(rows.z, 1u);
-        (*sums).r7 += factors * spread_transposed(rows.w, 1u);
-    } else {
-        (*sums).r0 += factors * spread(rows, 0u);
-        (*sums).r1 += factors * spread(rows, 1u);
-        (*sums).r2 += factors * spread(rows, 2u);
-        (*sums).r3 += factors * spread(rows, 3u);
-        (*sums).r4 += factors * spread(rows, 4u);
-        (*sums).r5 += factors * spread(rows, 5u);
-        (*sums).r6 += factors * spread(rows, 6u);
-        (*sums).r7 += factors * spread(rows, 7u);
-    }
+// sums += rows * factors where A is transposed.
+fn multiply_add_transposed(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+    (*sums).r0 += factors * spread_transposed(rows.x, 0u);
+    (*sums).r1 += factors * spread_transposed(rows.y, 0u);
+    (*sums).r2 += factors * spread_transposed(rows.z, 0u);
+    (*sums).r3 += factors * spread_transposed(rows.w, 0u);
+    (*sums).r4 += factors * spread_transposed(rows.x, 1u);
+    (*sums).r5 += factors * spread_transposed(rows.y, 1u);
+    (*sums).r6 += factors * spread_transposed(rows.z, 1u);
+    (*sums).r7 += factors * spread_transposed(rows.w, 1u);
 }

@@ -2,6 +2,7 @@
 // The rows of both matrices as stored are whole vec2.
 // TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K].
 
+alias Factors = mat2x4<f32>;
 const STEPS: u32 = 2u;
 // Whether the last two steps of K are both within K: except where K counts the rows of both, their alignment says so.
 const WHOLE_K: bool = TRANSPOSE_A == 0u;
@@ -34,7 +35,7 @@ fn row_of_b(k: u32, column: u32) -> vec4<f32> {
 }
 
 // Two steps of K of four columns of op(B): column i of the matrix holds step i.
-fn load_b(k: u32, column: u32) -> mat2x4<f32> {
+fn load_b(k: u32, column: u32) -> Factors {
     if TRANSPOSE_B == 1u {
         let last = params.n - 1u;
         return transpose(mat4x2<f32>(
@@ -57,25 +58,14 @@ fn spread_transposed(value: f32, lane: u32) -> vec2<f32> {
     return vec2<f32>(subgroupShuffle(value, lane), subgroupShuffle(value, lane + 4u));
 }
 
-// sums += rows * factors
-fn multiply_add(sums: ptr<function, Block>, rows: vec2<f32>, factors: mat2x4<f32>) {
-    if TRANSPOSE_A == 1u {
-        (*sums).r0 += factors * spread_transposed(rows.x, 0u);
-        (*sums).r1 += factors * spread_transposed(rows.y, 0u);
-        (*sums).r2 += factors * spread_transposed(rows.x, 1u);
-        (*sums).r3 += factors * spread_transposed(rows.y, 1u);
-        (*sums).r4 += factors * spread_transposed(rows.x, 2u);
-        (*sums).r5 += factors * spread_transposed(rows.y, 2u);
-        (*sums).r6 += factors * spread_transposed(rows.x, 3u);
-        (*sums).r7 += factors * spread_transposed(rows.y, 3u);
-    } else {
-        (*sums).r0 += factors * spread(rows, 0u);
-        (*sums).r1 += factors * spread(rows, 1u);
-        (*sums).r2 += factors * spread(rows, 2u);
-        (*sums).r3 += factors * spread(rows, 3u);
-        (*sums).r4 += factors * spread(rows, 4u);
-        (*sums).r5 += factors * spread(rows, 5u);
-        (*sums).r6 += factors * spread(rows, 6u);
-        (*sums).r7 += factors * spread(rows, 7u);
-    }
+// sums += rows * factors where A is transposed.
+fn multiply_add_transposed(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+    (*sums).r0 += factors * spread_transposed(rows.x, 0u);
+    (*sums).r1 += factors * spread_transposed(rows.y, 0u);
+    (*sums).r2 += factors * spread_transposed(rows.x, 1u);
+    (*sums).r3 += factors * spread_transposed(rows.y, 1u);
+    (*sums).r4 += factors * spread_transposed(rows.x, 2u);
+    (*sums).r5 += factors * spread_transposed(rows.y, 2u);
+    (*sums).r6 += factors * spread_transposed(rows.x, 3u);
+    (*sums).r7 += factors * spread_transposed(rows.y, 3u);
 }

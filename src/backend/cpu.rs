@@ -2,12 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::kernel::{Access, Bound, TwinCall, Twinned};
+use crate::kernel::{Access, Bound, TwinCall, Twinned, twin::MAX_BUFFERS};
 use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
 use std::cell::{Ref, RefCell, RefMut};
-
-/// Most buffers that one dispatch binds.
-const MAX_BUFFERS: usize = 8;
 
 /// A plan with its memory on the CPU. `F` is f32 for training and f64 for gradient checks and reference values.
 #[derive(Debug)]

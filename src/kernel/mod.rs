@@ -171,11 +171,11 @@ impl Target {
     pub const CPU: Target = Target { software: true, storage_buffers: 8, ..Target::DOWNLEVEL };
 
     /// Whether fused plans read the rows of a batch where they lie in the dataset, rather than gather them before. A real
-    /// GPU saves a dispatch and the trip of the batch through memory. On the processor the batch stays in a cache
-    /// and is read many times, by drivers at the price of a hundred multiply-adds for each read, and the CPU backend would
-    /// gather it twice, for the layer and for its update.
-    pub fn gathers_in_products(&self) -> bool {
-        !self.software
+    /// GPU saves a dispatch and the trip of the batch through memory, the CPU backend that trip; but bytes it would turn
+    /// into floats twice, for the layer and for its update. Drivers on a processor read each number many times, at the
+    /// price of a hundred multiply-adds.
+    pub fn gathers_in_products(&self, bytes: bool) -> bool {
+        !self.software || (*self == Target::CPU && !bytes)
     }
 
     /// Whether `variant` can run on this target at all.

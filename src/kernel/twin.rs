@@ -117,12 +117,30 @@ float!(f64, libm::erfc, twin => None);
 pub enum Bound<'a, F> {
     /// Floats to read.
     Float(&'a [F]),
+    /// Rows of floats to read, by their numbers in the data: what a fast form is given in the place of a gathered batch.
+    Rows(&'a [F], &'a [u32]),
     /// Floats to write.
     FloatMut(&'a mut [F]),
     /// Words to read.
     Word(&'a [u32]),
     /// Words to write.
     WordMut(&'a mut [u32]),
+}
+
+/// Most buffers of a call.
+pub const MAX_BUFFERS: usize = 8;
+
+impl<F> Bound<'_, F> {
+    /// The same buffer for the time of this borrow.
+    pub fn again(&mut self) -> Bound<'_, F> {
+        match self {
+            Bound::Float(data) => Bound::Float(data),
+            Bound::FloatMut(data) => Bound::FloatMut(data),
+            Bound::Rows(data, picked) => Bound::Rows(data, picked),
+            Bound::Word(data) => Bound::Word(data),
+            Bound::WordMut(data) => Bound::WordMut(data),
+        }
+    }
 }
 
 /// The arguments of one call: what a GPU gets as bindings.

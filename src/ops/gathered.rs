@@ -7,13 +7,13 @@
 
 use super::linear::{self, Linear};
 use super::linear_update::{self, LinearUpdate};
-use super::product::gathered_variants;
+use super::product::{self, gathered_variants};
 use super::{Operation, Workgroups, gather};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Role, Shape, Value};
 use crate::kernel::{
     Binding, Bound, Field, KernelSpec, ParamsLayout, Scalar, StepState, Twin, TwinCall, Twinned, Variant,
-    twin::MISMATCH,
+    twin::{MAX_BUFFERS, MISMATCH},
 };
 
 /// The op on rows of the dataset. Inputs: data, order, then those of the op within, without x.
@@ -277,41 +277,58 @@ const fn twin<const KERNEL: usize>() -> Twin {
     Twin { f32: call::<f32, KERNEL>, f64: call::<f64, KERNEL>, fast: Some(call_fast::<KERNEL>) }
 }
 
+/// The definition: the rows, then the twin of the op within.
 fn call<F: Twinned, const KERNEL: usize>(call: &mut TwinCall<'_, '_, F>) {
-    gather_then(WITHIN[KERNEL], call, false);
+    let (params, state, order) = gathering(WITHIN[KERNEL], call);
+    let batch = gather::rows(&params, &state.words(), &call.buffers[1], order);
+    call_within(WITHIN[KERNEL], call, Bound::Float(&batch), false);
 }
 
+/// Floats are read where they lie. Plans for the CPU have no bytes here.
 fn call_fast<const KERNEL: usize>(call: &mut TwinCall<'_, '_, f32>) {
-    gather_then(WITHIN[KERNEL], call, true);
+    let (params, state, order) = gathering(WITHIN[KERNEL], call);
+    if let Bound::Float(data) = call.buffers[1] {
+        let picked = &order[state.batch_start as usize..][..(params.count / params.columns) as usize];
+        call_within(WITHIN[KERNEL], call, Bound::Rows(data, picked), true);
+    } else {
+        let batch = gather::rows(&params, &state.words(), &call.buffers[1], order);
+        call_within(WITHIN[KERNEL], call, Bound::Float(&batch), true);
+    }
 }
 
-/// The definition: the rows, then the twin of the op within. Plans for the CPU do not use it, so it may allocate.
-fn gather_then<F: Twinned>(within: &KernelSpec, call: &mut TwinCall<'_, '_, F>, fast: bool) {
-    let (params, own) = call.params.split_at(call.params.len() - OWN_BYTES);
-    let (byte_scale, rows_back): (f32, u32) =
+/// What a kernel that gathers the rows would be told: its parameters, the run's state, the order of the rows.
+fn gathering<'b, F>(within: &KernelSpec, call: &TwinCall<'_, 'b, F>) -> (gather::Params, StepState, &'b [u32]) {
+    let [Bound::Word(state), _, Bound::Word(order), ..] = *call.buffers else { panic!("{MISMATCH}") };
+    let own = &call.params[call.params.len() - OWN_BYTES..];
+    let (scale, rows_back): (f32, u32) =
         (bytemuck::pod_read_unaligned(&own[..4]), bytemuck::pod_read_unaligned(&own[4..]));
-    let [m, n, k]: [u32; 3] = bytemuck::pod_read_unaligned(&params[..12]);
-    let [Bound::Word(state), data, Bound::Word(order), rest @ ..] = &mut *call.buffers else { panic!("{MISMATCH}") };
-    // A layer has the rows as A, its update as B.
-    let is_layer = within.bindings.iter().any(|binding| binding.name == "c");
-    let (x, rows, columns) = if is_layer { ("a", m, k) } else { ("b", k, n) };
-    let mut start = StepState::from_words(state);
-    start.batch_start = start.batch_start.wrapping_sub(rows_back);
-    let gathering = gather::Params { count: rows * columns, columns, scale: byte_scale };
-    let batch = gather::rows(&gathering, &start.words(), data, order);
+    let [m, n, k] = product::extents(call.params);
+    let (rows, columns) = if x_of(within) == "a" { (m, k) } else { (k, n) };
+    let mut state = StepState::from_words(state);
+    state.batch_start = state.batch_start.wrapping_sub(rows_back);
+    (gather::Params { count: rows * columns, columns, scale }, state, order)
+}
 
-    let mut rest = rest.iter_mut();
-    let mut buffers: Vec<Bound<'_, F>> = within.bindings[1..]
-        .iter()
-        .map(|binding| match (binding.name, *binding == Binding::STEP) {
-            (_, true) => Bound::Word(state),
-            (name, _) if name == x => Bound::Float(&batch),
-            _ => match rest.next() {
-                Some(Bound::Float(data)) => Bound::Float(data),
-                Some(Bound::FloatMut(data)) => Bound::FloatMut(data),
-                _ => panic!("{MISMATCH}"),
-            },
-        })
-        .collect();
-    F::of(&within.twin, fast)(&mut TwinCall { params, specialization: call.specialization, buffers: &mut buffers });
+/// The binding of the rows: a layer has them as A, its update as B.
+fn x_of(within: &KernelSpec) -> &'static str {
+    if within.bindings.iter().any(|binding| binding.name == "c") { "a" } else { "b" }
+}
+
+/// The twin of the op within, with `x` as its rows.
+fn call_within<F: Twinned>(within: &KernelSpec, call: &mut TwinCall<'_, '_, F>, x: Bound<'_, F>, fast: bool) {
+    let [Bound::Word(state), _data, _order, rest @ ..] = &mut *call.buffers else { panic!("{MISMATCH}") };
+    let (mut x, mut rest) = (Some(x), rest.iter_mut());
+    let bindings = &within.bindings[1..];
+    let mut buffers = [const { Bound::Word(&[]) }; MAX_BUFFERS];
+    for (buffer, binding) in buffers.iter_mut().zip(bindings) {
+        let next = match binding.name {
+            _ if *binding == Binding::STEP => Some(Bound::Word(state)),
+            name if name == x_of(within) => x.take(),
+            _ => rest.next().map(Bound::again),
+        };
+        *buffer = next.unwrap_or_else(|| panic!("{MISMATCH}"));
+    }
+    let params = &call.params[..call.params.len() - OWN_BYTES];
+    let buffers = &mut buffers[..bindings.len()];
+    F::of(&within.twin, fast)(&mut TwinCall { params, specialization: call.specialization, buffers });
 }

@@ -8,8 +8,9 @@
 use super::activation::{Activation, known};
 use super::dropout::{Dropout, Mask};
 use super::matmul::{self, Matmul};
+use super::matmul_cpu::{self, Matrix};
 use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent, matmul_cpu};
+use super::{Operation, Workgroups, extent};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, Wide, twin::MISMATCH};
@@ -174,27 +175,19 @@ fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let (params, activation) = parameters(call);
-    let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
-    layer_fast(activation, &params, (x, weight, bias), y);
+    let [x, Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    layer_fast(activation, &params, (Matrix::of(x), weight, bias), y);
 }
 
 /// The mask in a second pass.
 fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
-    let [
-        Bound::Word(state),
-        Bound::Float(x),
-        Bound::Float(weight),
-        Bound::Float(bias),
-        Bound::FloatMut(y),
-        Bound::FloatMut(dropped),
-    ] = call.buffers
+    let [Bound::Word(state), x, Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y), Bound::FloatMut(dropped)] =
+        call.buffers
     else {
         panic!("{MISMATCH}")
     };
-    layer_fast(activation, &params, (x, weight, bias), y);
+    layer_fast(activation, &params, (Matrix::of(x), weight, bias), y);
     let mask = mask.mask(state);
     matmul_cpu::for_each_part(dropped, 1, |first, dropped| {
         dropped.copy_from_slice(&y[first..][..dropped.len()]);
@@ -221,15 +214,19 @@ fn layer<F: Float>(
     }
 }
 
-/// Each part of a row gets bias and activation while it is in the cache.
+/// Each block of y gets bias and activation while it is in the cache.
 fn layer_fast(
     activation: Activation,
     params: &matmul::Params,
-    (x, weight, bias): (&[f32], &[f32], &[f32]),
+    (x, weight, bias): (Matrix<'_>, &[f32], &[f32]),
     y: &mut [f32],
 ) {
-    matmul_cpu::multiply(Matmul::NT, params, (x, weight), y, matmul_cpu::Onto::NOTHING, |part, _, first| {
-        matmul_cpu::widest(|| known!(activation, f => finish(f, &Wide::of(bias)[first..], Wide::of_mut(part))));
+    matmul_cpu::multiply(Matmul::NT, params, (x, weight.into()), y, matmul_cpu::Onto::NOTHING, |block| {
+        matmul_cpu::widest(|| {
+            known!(activation, f => block.for_each_row(|_, first, part| {
+                finish(f, &Wide::of(bias)[first..], Wide::of_mut(part));
+            }));
+        });
     });
 }
 

@@ -129,17 +129,27 @@ fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     finish(activation, saved, result);
 }
 
-/// Each part of a row gets the activation's derivative while it is in the cache.
+/// Each block of the result gets the activation's derivative while it is in the cache.
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let (params, activation) = parameters(call);
     let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
         panic!("{MISMATCH}")
     };
     let width = params.n as usize;
-    matmul_cpu::multiply(Matmul::NN, &params, (grad, weight), result, matmul_cpu::Onto::NOTHING, |part, row, first| {
-        let saved = &Wide::of(saved)[row * width + first..];
-        matmul_cpu::widest(|| known!(activation, f => finish(f, saved, Wide::of_mut(part))));
-    });
+    matmul_cpu::multiply(
+        Matmul::NN,
+        &params,
+        ((*grad).into(), (*weight).into()),
+        result,
+        matmul_cpu::Onto::NOTHING,
+        |block| {
+            matmul_cpu::widest(|| {
+                known!(activation, f => block.for_each_row(|row, first, part| {
+                    finish(f, &Wide::of(saved)[row * width + first..], Wide::of_mut(part));
+                }));
+            });
+        },
+    );
 }
 
 /// The same with the mask before it.
@@ -151,13 +161,22 @@ fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let (width, mask) = (params.n as usize, mask.mask(state));
-    matmul_cpu::multiply(Matmul::NN, &params, (grad, weight), result, matmul_cpu::Onto::NOTHING, |part, row, first| {
-        let at = row * width + first;
-        matmul_cpu::widest(|| {
-            mask.apply(at, part);
-            known!(activation, f => finish(f, &Wide::of(saved)[at..], Wide::of_mut(part)));
-        });
-    });
+    matmul_cpu::multiply(
+        Matmul::NN,
+        &params,
+        ((*grad).into(), (*weight).into()),
+        result,
+        matmul_cpu::Onto::NOTHING,
+        |block| {
+            matmul_cpu::widest(|| {
+                known!(activation, f => block.for_each_row(|row, first, part| {
+                    let at = row * width + first;
+                    mask.apply(at, part);
+                    finish(f, &Wide::of(saved)[at..], Wide::of_mut(part));
+                }));
+            });
+        },
+    );
 }
 
 /// `Params` of either kernel: they start with the same members.

@@ -10,7 +10,7 @@
 //! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
 
 use super::matmul::{self, Matmul};
-use super::matmul_cpu::{self, Onto};
+use super::matmul_cpu::{self, Matrix, Onto};
 use super::product::{self, product_variants};
 use super::sgd::{self, Sgd};
 use super::{Operation, Workgroups, extent, linear_grid};
@@ -224,15 +224,21 @@ fn with_memory(weights: usize, biases: usize, update: impl FnOnce(&mut [f32], &m
 /// The step of the weight is part of the product: `w ← (1 − η·decay) w − η · gᵀ·x`.
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let Params { m, n, k, weight_decay } = call.params();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] =
-        call.buffers
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), x] = call.buffers
     else {
         panic!("{MISMATCH}")
     };
     let state = StepState::from_words(state);
     let rate = state.learning_rate;
     let onto = Onto { old: 1.0 - rate * weight_decay, new: -rate };
-    matmul_cpu::multiply(Matmul::TN, &matmul::Params { m, n, k }, (grad, x), weight, onto, |_, _, _| ());
+    matmul_cpu::multiply(
+        Matmul::TN,
+        &matmul::Params { m, n, k },
+        (Matrix::from(*grad), Matrix::of(x)),
+        weight,
+        onto,
+        |_| (),
+    );
     with_memory(0, bias.len(), |_, grad_bias| {
         let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
         grad_bias.fill(0.0);
@@ -248,7 +254,7 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
         Bound::FloatMut(weight),
         Bound::FloatMut(bias),
         Bound::Float(grad),
-        Bound::Float(x),
+        x,
         Bound::FloatMut(weight_velocity),
         Bound::FloatMut(bias_velocity),
     ] = call.buffers
@@ -260,7 +266,14 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     let rule = sgd::Params { momentum, nesterov, weight_decay, ..sgd::Params::default() };
     with_memory(weight.len(), bias.len(), |grad_weight, grad_bias| {
         let params = matmul::Params { m, n, k };
-        matmul_cpu::multiply(Matmul::TN, &params, (grad, x), grad_weight, Onto::NOTHING, |_, _, _| ());
+        matmul_cpu::multiply(
+            Matmul::TN,
+            &params,
+            (Matrix::from(*grad), Matrix::of(x)),
+            grad_weight,
+            Onto::NOTHING,
+            |_| (),
+        );
         grad_bias.fill(0.0);
         matmul_cpu::widest(|| sum_columns(grad, grad_bias));
         for (w, v, grad) in [(&mut **weight, &mut **weight_velocity, grad_weight), (bias, bias_velocity, grad_bias)] {

@@ -6,7 +6,7 @@
 //! | matmul, dropout, activation_grad | [`LinearGradInput`] |
 //! | matmul, column_sum, sgd, sgd | [`LinearUpdate`] |
 //! | gather_labels, cross-entropy, its gradient, correct_rows, end_step | [`ClassificationStep`] |
-//! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each, on real GPUs |
+//! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each: see [`Target::gathers_in_products`] |
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
 //! tests. A value disappears only if nothing outside the pattern reads it. [`ClassificationStep`] moves the run's state on
@@ -54,7 +54,7 @@ fn fuse_phase(graph: &Graph, phase: &Phase, target: &Target) -> Vec<Node> {
     }
     let nodes = fusion.nodes.into_iter().zip(fusion.behind);
     let nodes = nodes.flat_map(|(node, behind)| node.into_iter().chain(behind)).collect();
-    if target.gathers_in_products() { rows::gather_in_products(graph, target, nodes) } else { nodes }
+    rows::gather_in_products(graph, target, nodes)
 }
 
 /// A node in the place of others, if the target has the storage buffers and the shapes come out the same. `label` is that

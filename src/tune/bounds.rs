@@ -15,7 +15,7 @@ use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::gathered::{Gathered, Reader};
 use crate::ops::matmul::{self, Matmul};
-use crate::ops::matmul_cpu::{self, Onto};
+use crate::ops::matmul_cpu::{self, Matrix, Onto};
 use crate::ops::pointwise_loss::Pointwise;
 use std::borrow::Cow;
 
@@ -328,7 +328,7 @@ impl Product {
         let (a, b) = (float(inputs, left), float(inputs, right));
         let mut values = vec![0.0; m * n];
         let params = matmul::Params { m: m as u32, n: n as u32, k: k as u32 };
-        matmul_cpu::multiply(form, &params, (a, b), &mut values, Onto::NOTHING, |_, _, _| ());
+        matmul_cpu::multiply(form, &params, (Matrix::from(a), Matrix::from(b)), &mut values, Onto::NOTHING, |_| ());
         let floats = inputs.iter().filter_map(|input| match input {
             Data::Float(data) => Some(&data[..]),
             Data::Word(_) => None,

@@ -1,7 +1,7 @@
 //! `C = A · Bᵀ` for few rows of A, such as a batch that goes through a layer: only these are packed, as the lanes of
 //! vectors, and B is read where it stands. Of a layer's weight a copy would cost as much as some rows of the batch.
 
-use super::pack::{self, Operand, Side};
+use super::pack::{self, Matrix, Operand, Side};
 use super::parts::{Block, Grid, for_each_block};
 use super::tile::{Extents, Kernel, Onto, Rows};
 use crate::ops::matmul::Params;
@@ -20,17 +20,17 @@ pub(super) fn suits(kernel: Kernel, params: &Params) -> bool {
 pub(super) fn multiply(
     (kernel, threads): (Kernel, usize),
     params: &Params,
-    (a, b): (&[f32], &[f32]),
+    (a, b): (Matrix<'_>, &[f32]),
     c: &mut [f32],
     onto: Onto,
-    finish: impl Fn(&mut [f32], usize, usize) + Sync,
+    finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
     let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
     let Kernel { mr, nr, .. } = kernel;
-    let a = Operand { data: a, by_k: false, stride: k };
+    let a = Operand { matrix: a, by_k: false, stride: k };
     // Each thread has its own rows of B, here and in the update of a layer's weight.
-    let across = if threads == 1 { n } else { n.div_ceil(2 * threads).next_multiple_of(mr) };
-    let grid = Grid { stride: n, columns: 0..n, block: (m, across), by_columns: true };
+    let across = if threads == 1 { n } else { n.div_ceil(4 * threads).next_multiple_of(mr) };
+    let grid = Grid { stride: n, above: 0, columns: 0..n, block: (m, across), by_columns: true };
     pack::with_memory(|memory, _| {
         for first in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - first);
@@ -47,7 +47,7 @@ pub(super) fn multiply(
                     }
                 }
                 if first + depth == k {
-                    (0..m).for_each(|row| finish(c.row(row, 0, columns), row, start));
+                    finish(&mut c);
                 }
             });
         }

@@ -16,9 +16,11 @@ mod tile;
 use super::matmul::{Matmul, Params};
 use crate::kernel::{Bound, TwinCall, twin::MISMATCH};
 use pack::{Operand, Side};
-use parts::{Block, Grid, for_each_block};
+use parts::{Grid, for_each_block};
 use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
+pub(crate) use pack::Matrix;
+pub(crate) use parts::Block;
 pub(crate) use tile::{Onto, widest};
 
 /// Most k that a tile adds up before it goes back to C: many, because C travels for each, but so few that a panel of B
@@ -38,21 +40,21 @@ pub fn call(call: &mut TwinCall<'_, '_, f32>) {
     let form = Matmul::from_constants(call.constant("TRANSPOSE_A"), call.constant("TRANSPOSE_B"));
     let params = call.params::<Params>();
     let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
-    multiply(form, &params, (a, b), c, Onto::NOTHING, |_, _, _| ());
+    multiply(form, &params, (Matrix::from(*a), Matrix::from(*b)), c, Onto::NOTHING, |_| ());
 }
 
-/// `C = op(A) · op(B)`, or what `onto` makes of it, then `finish(part of a row, its row, its first column)` on every part
-/// of C, once, while it is in the cache: a bias, an activation.
+/// `C = op(A) · op(B)`, or what `onto` makes of it, then `finish` on every block of C, once, while it is in the cache: a
+/// bias, an activation.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix.
 pub(crate) fn multiply(
     form: Matmul,
     params: &Params,
-    (a, b): (&[f32], &[f32]),
+    (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
     onto: Onto,
-    finish: impl Fn(&mut [f32], usize, usize) + Sync,
+    finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
     let work = params.m as usize * params.n as usize * params.k as usize;
     let threads = if work < WORTH_SHARING { 1 } else { threads::available() };
@@ -66,31 +68,30 @@ fn multiply_on(
     (kernel, threads): (Kernel, usize),
     form: Matmul,
     params: &Params,
-    (a, b): (&[f32], &[f32]),
+    (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
     onto: Onto,
-    finish: impl Fn(&mut [f32], usize, usize) + Sync,
+    finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
     let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
-    assert!(a.len() >= m * k && b.len() >= k * n && c.len() >= m * n, "matrix product on short slices");
+    let [(_, a_stride), (_, b_stride)] = extents(form, params, (a, b), c);
     let c = &mut c[..m * n];
     if c.is_empty() {
         return;
     }
     if k == 0 {
         c.iter_mut().for_each(|c| onto.apply(c, 0.0));
-        c.chunks_mut(n).enumerate().for_each(|(row, c)| finish(c, row, 0));
-        return;
+        return finish(&mut Block::whole(c, n));
     }
-    if form == Matmul::NT && few_rows::suits(kernel, params) {
-        return few_rows::multiply((kernel, threads), params, (a, b), c, onto, finish);
+    if form == Matmul::NT && few_rows::suits(kernel, params) && b.picked.is_none() {
+        return few_rows::multiply((kernel, threads), params, (a, b.data), c, onto, finish);
     }
     let Kernel { mr, nr, .. } = kernel;
-    let a = Operand { data: a, by_k: form == Matmul::TN, stride: if form == Matmul::TN { m } else { k } };
-    let b = Operand { data: b, by_k: form != Matmul::NT, stride: if form == Matmul::NT { k } else { n } };
+    let a = Operand { matrix: a, by_k: form == Matmul::TN, stride: a_stride };
+    let b = Operand { matrix: b, by_k: form != Matmul::NT, stride: b_stride };
     // A tile must not reach beyond a row of B then.
-    let a_as_it_is = a.by_k && n <= FEW * nr;
-    let b_as_it_is = b.by_k && (m <= FEW * mr || k <= SHALLOW) && n.is_multiple_of(nr / 2);
+    let a_as_it_is = a.stands_by_k() && n <= FEW * nr;
+    let b_as_it_is = b.stands_by_k() && (m <= FEW * mr || k <= SHALLOW) && n.is_multiple_of(nr / 2);
     let depth = k.min(PACKED / nr);
     let (height, width) = (PACKED / depth / mr * mr, PACKED / depth / nr * nr);
     pack::with_memory(|memory_a, memory_b| {
@@ -111,20 +112,31 @@ fn multiply_on(
                         false => Side::pack((kernel, threads), &a, (rows.clone(), ks.clone()), mr, memory_a),
                     };
                     let onto = if first == 0 { onto } else { onto.further() };
-                    let part = Part { kernel, a, b, column, depth, onto };
+                    let part = Part { kernel, a, b, row, column, depth, onto };
                     let (block, by_columns) = blocks(kernel, threads, form, (rows.len(), columns.len()));
-                    let grid = Grid { stride: n, columns: columns.clone(), block, by_columns };
+                    let grid = Grid { stride: n, above: row, columns: columns.clone(), block, by_columns };
                     for_each_block(threads, c, &grid, |mut c| {
                         part.multiply(&mut c);
                         if ks.end == k {
-                            let ((above, column), (rows, columns)) = (c.place(), c.size());
-                            (0..rows).for_each(|i| finish(c.row(i, 0, columns), row + above + i, column));
+                            finish(&mut c);
                         }
                     });
                 }
             }
         }
     });
+}
+
+/// Rows and columns of A and of B as they stand in memory.
+///
+/// # Panics
+/// If a matrix has fewer numbers than that.
+fn extents(form: Matmul, params: &Params, (a, b): (Matrix<'_>, Matrix<'_>), c: &[f32]) -> [(usize, usize); 2] {
+    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
+    let of_a = if form == Matmul::TN { (k, m) } else { (m, k) };
+    let of_b = if form == Matmul::NT { (n, k) } else { (k, n) };
+    assert!(a.has(of_a) && b.has(of_b) && c.len() >= m * n, "matrix product on short slices");
+    [of_a, of_b]
 }
 
 /// Elements that one thread takes at a time in [`for_each_part`].
@@ -160,6 +172,8 @@ struct Part<'a> {
     kernel: Kernel,
     a: Side<'a>,
     b: Side<'a>,
+    /// Its first row.
+    row: usize,
     /// Its first column.
     column: usize,
     depth: usize,
@@ -180,7 +194,7 @@ impl Part<'_> {
                 let b = self.b.panel(column - self.column + at, l, depth);
                 for i in (0..rows).step_by(mr) {
                     let lines = mr.min(rows - i);
-                    let a = self.a.panel(row + i, l, depth);
+                    let a = self.a.panel(row - self.row + i, l, depth);
                     let extents = Extents { rows: lines, columns: width, depth, row: i, column: at, onto };
                     self.tile(extents, a, b, c, columns - at);
                 }
@@ -213,7 +227,7 @@ impl Part<'_> {
 /// each finds in its own cache what it wrote in the step before.
 fn blocks(kernel: Kernel, threads: usize, form: Matmul, (rows, columns): (usize, usize)) -> ((usize, usize), bool) {
     let Kernel { mr, nr, .. } = kernel;
-    let wanted = if threads == 1 { 1 } else { 4 * threads };
+    let wanted = if threads == 1 { 1 } else { 8 * threads };
     let share = |whole: usize, parts: usize, unit: usize| whole.div_ceil(parts).next_multiple_of(unit);
     let by_columns = form != Matmul::TN && columns > nr;
     if by_columns {

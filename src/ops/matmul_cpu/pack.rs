@@ -2,6 +2,8 @@
 
 use super::parts::for_each_chunk;
 use super::tile::{Kernel, Panel, widest};
+use crate::kernel::Bound;
+use crate::kernel::twin::MISMATCH;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -31,21 +33,32 @@ fn scratch(buffer: &mut Vec<Line>, len: usize) -> &mut [f32] {
 
 /// A matrix seen as lines of numbers to be multiplied along k: the rows of op(A), the columns of op(B).
 pub(super) struct Operand<'a> {
-    pub data: &'a [f32],
-    /// Whether k counts the rows of `data`, else it counts its columns.
+    pub matrix: Matrix<'a>,
+    /// Whether k counts the rows of the matrix, else it counts its columns.
     pub by_k: bool,
-    /// Columns of `data`.
+    /// Columns of the matrix.
     pub stride: usize,
 }
 
-impl Operand<'_> {
+impl<'a> Operand<'a> {
+    /// Whether the numbers for the next k come behind those for one, as in a packed panel.
+    pub fn stands_by_k(&self) -> bool {
+        self.by_k && self.matrix.picked.is_none()
+    }
+
+    /// A row of the matrix, and what lies behind it.
+    #[inline(always)]
+    fn row(&self, row: usize) -> &'a [f32] {
+        &self.matrix.data[self.matrix.place(row) * self.stride..]
+    }
+
     /// `to[l · width + i] = ` number `first + l` of line `line + i`, 0 from line `line + lines` on.
     #[inline(always)]
     fn pack(&self, kernel: Kernel, line: usize, lines: usize, first: usize, to: &mut [f32], width: usize) {
         let depth = to.len() / width;
         if self.by_k {
             for (l, to) in to.chunks_exact_mut(width).enumerate() {
-                let from = &self.data[(first + l) * self.stride + line..][..lines];
+                let from = &self.row(first + l)[line..][..lines];
                 match lines {
                     // Of known length: a few moves in place of a call.
                     8 => to[..8].copy_from_slice(&from[..8]),
@@ -57,13 +70,13 @@ impl Operand<'_> {
             return;
         }
         for i in (0..lines).step_by(8) {
-            let from = &self.data[(line + i) * self.stride + first..];
             let whole = if i + 8 <= lines { depth / 8 * 8 } else { 0 };
             if whole > 0 {
-                kernel.transpose(from, self.stride, whole, &mut to[i..], width);
+                let from = std::array::from_fn(|j| &self.row(line + i + j)[first..][..whole]);
+                kernel.transpose(from, whole, &mut to[i..], width);
             }
             for i in i..lines.min(i + 8) {
-                let from = &self.data[(line + i) * self.stride + first..][..depth];
+                let from = &self.row(line + i)[first..][..depth];
                 for l in whole..depth {
                     to[l * width + i] = from[l];
                 }
@@ -75,10 +88,64 @@ impl Operand<'_> {
     }
 }
 
+/// A matrix in memory: its rows one after the other, or some rows of it by their numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Matrix<'a> {
+    pub data: &'a [f32],
+    pub picked: Option<&'a [u32]>,
+}
+
+impl<'a> Matrix<'a> {
+    /// The matrix that a fast form is given.
+    ///
+    /// # Panics
+    /// If it is not given floats to read.
+    pub fn of(bound: &Bound<'a, f32>) -> Self {
+        match *bound {
+            Bound::Float(data) => data.into(),
+            Bound::Rows(data, picked) => Matrix { data, picked: Some(picked) },
+            _ => panic!("{MISMATCH}"),
+        }
+    }
+
+    /// Where a row is in the data, in rows.
+    #[inline(always)]
+    fn place(&self, row: usize) -> usize {
+        self.picked.map_or(row, |picked| picked[row] as usize)
+    }
+
+    /// Whether there are so many rows and columns. Those picked are looked for when they are read.
+    pub(super) fn has(&self, (rows, columns): (usize, usize)) -> bool {
+        match self.picked {
+            Some(picked) => picked.len() >= rows,
+            None => self.data.len() >= rows * columns,
+        }
+    }
+
+    /// So many rows and columns, one after the other: a copy if they are picked.
+    pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Vec<Line>) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        let Some(picked) = self.picked else { return &self.data[..rows * columns] };
+        let copy = scratch(memory, rows * columns);
+        for (to, &row) in copy.chunks_exact_mut(columns.max(1)).zip(picked) {
+            to.copy_from_slice(&self.data[row as usize * columns..][..columns]);
+        }
+        copy
+    }
+}
+
+impl<'a> From<&'a [f32]> for Matrix<'a> {
+    fn from(data: &'a [f32]) -> Self {
+        Matrix { data, picked: None }
+    }
+}
+
 /// Some lines of an operand and some k of them, as the tiles read them.
 #[derive(Clone, Copy)]
 pub(super) enum Side<'a> {
-    /// Where they stand, in an operand `by_k`: from this line and this k on.
+    /// Where they stand, in an operand that [`Operand::stands_by_k`]: from this line and this k on.
     AsItIs(&'a Operand<'a>, usize, usize),
     /// In panels of `unit` lines, each with `depth` numbers of every line.
     Packed { panels: &'a [f32], unit: usize, lines: usize, depth: usize },
@@ -109,8 +176,7 @@ impl<'a> Side<'a> {
     pub fn panel(&self, line: usize, l: usize, depth: usize) -> Panel<'a> {
         match *self {
             Side::AsItIs(operand, first_line, first) => {
-                let start = (first + l) * operand.stride + first_line + line;
-                Panel { data: &operand.data[start..], step: operand.stride }
+                Panel { data: &operand.row(first + l)[first_line + line..], step: operand.stride }
             }
             Side::Packed { panels, unit, lines, depth: whole } => {
                 let width = width(unit, lines - line);

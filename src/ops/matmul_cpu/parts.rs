@@ -50,6 +50,8 @@ pub(super) fn for_each_pair<T: Send>(
 pub(super) struct Grid {
     /// Columns of the matrix.
     pub stride: usize,
+    /// Rows of the matrix above the data.
+    pub above: usize,
     /// Those to be cut.
     pub columns: Range<usize>,
     /// Rows and columns of a block, fewer at the edges.
@@ -58,12 +60,12 @@ pub(super) struct Grid {
     pub by_columns: bool,
 }
 
-/// Runs `body` on each block of `data`, a matrix of whole rows, on up to `threads` threads.
+/// Runs `body` on each block of `data`, whole rows of a matrix, on up to `threads` threads.
 ///
 /// # Panics
 /// If the grid does not fit the data, or a length is 0.
 pub(super) fn for_each_block<T: Send>(threads: usize, data: &mut [T], grid: &Grid, body: impl Fn(Block<'_, T>) + Sync) {
-    let Grid { stride, block: (rows, columns), .. } = *grid;
+    let Grid { stride, above, block: (rows, columns), .. } = *grid;
     assert!(data.len().is_multiple_of(stride) && grid.columns.end <= stride, "a matrix of whole rows");
     let (height, width) = (data.len() / stride, grid.columns.len());
     let (down, across) = (height.div_ceil(rows), width.div_ceil(columns));
@@ -74,7 +76,7 @@ pub(super) fn for_each_block<T: Send>(threads: usize, data: &mut [T], grid: &Gri
         body(Block {
             start: start.at(row * stride + grid.columns.start + column),
             stride,
-            row,
+            row: above + row,
             column: grid.columns.start + column,
             rows: rows.min(height - row),
             columns: columns.min(width - column),
@@ -84,7 +86,7 @@ pub(super) fn for_each_block<T: Send>(threads: usize, data: &mut [T], grid: &Gri
 }
 
 /// A block of a matrix that nobody else holds.
-pub(super) struct Block<'a, T> {
+pub(crate) struct Block<'a, T> {
     start: *mut T,
     stride: usize,
     row: usize,
@@ -113,6 +115,13 @@ impl<'a, T> Block<'a, T> {
     /// Its numbers of rows and columns.
     pub fn size(&self) -> (usize, usize) {
         (self.rows, self.columns)
+    }
+
+    /// `body(row of the matrix, its first column here, the row's part in the block)` on every row of the block.
+    #[inline(always)]
+    pub fn for_each_row(&mut self, mut body: impl FnMut(usize, usize, &mut [T])) {
+        let ((above, column), (rows, columns)) = (self.place(), self.size());
+        (0..rows).for_each(|i| body(above + i, column, self.row(i, 0, columns)));
     }
 
     /// Elements `columns` of a row of the block.
@@ -153,14 +162,11 @@ mod tests {
         for (height, stride, columns) in [(1, 1, 0..1), (7, 5, 0..5), (8, 6, 2..6), (3, 40, 11..12)] {
             for by_columns in [false, true] {
                 let mut data = vec![0; height * stride];
-                let grid = Grid { stride, columns: columns.clone(), block: (3, 4), by_columns };
+                let grid = Grid { stride, above: 2, columns: columns.clone(), block: (3, 4), by_columns };
                 for_each_block(3, &mut data, &grid, |mut block| {
-                    let ((row, column), (rows, columns)) = (block.place(), block.size());
-                    for i in 0..rows {
-                        for (j, x) in block.row(i, 0, columns).iter_mut().enumerate() {
-                            *x += 1 + (row + i) * stride + column + j;
-                        }
-                    }
+                    block.for_each_row(|row, column, part| {
+                        part.iter_mut().enumerate().for_each(|(j, x)| *x += 1 + (row - 2) * stride + column + j);
+                    });
                 });
                 for (i, &x) in data.iter().enumerate() {
                     let expected = if columns.contains(&(i % stride)) { 1 + i } else { 0 };
@@ -185,7 +191,7 @@ mod tests {
     #[should_panic(expected = "outside of the block")]
     fn a_block_ends_where_the_next_begins() {
         let mut data = vec![0; 12];
-        let grid = Grid { stride: 4, columns: 0..4, block: (3, 2), by_columns: false };
+        let grid = Grid { stride: 4, above: 0, columns: 0..4, block: (3, 2), by_columns: false };
         for_each_block(1, &mut data, &grid, |mut block| {
             block.row(0, 1, 2);
         });

@@ -1,9 +1,12 @@
 //! The matrix product on processors that [`super::tile`] has no instructions for, by the crate `gemm`.
 
+use super::extents;
+use super::pack::{Matrix, with_memory};
+use super::parts::Block;
 use super::tile::Onto;
 use crate::ops::matmul::{Matmul, Params};
 
-/// As [`super::multiply`]; every row is finished once C is complete.
+/// As [`super::multiply`]; C is finished once it is complete.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix.
@@ -11,41 +14,48 @@ use crate::ops::matmul::{Matmul, Params};
 pub(super) fn multiply(
     form: Matmul,
     params: &Params,
-    (a, b): (&[f32], &[f32]),
+    (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
     onto: Onto,
-    finish: impl Fn(&mut [f32], usize, usize),
+    finish: impl Fn(&mut Block<'_, f32>),
 ) {
     let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
-    assert!(a.len() >= m * k && b.len() >= k * n && c.len() >= m * n, "matrix product on short slices");
-    let (a_row, a_column) = if form == Matmul::TN { (1, m as isize) } else { (k as isize, 1) };
-    let (b_row, b_column) = if form == Matmul::NT { (1, k as isize) } else { (n as isize, 1) };
+    let [of_a, of_b] = extents(form, params, (a, b), c);
+    let strides = |(_, columns): (usize, usize), transposed: bool| {
+        if transposed { (1, columns as isize) } else { (columns as isize, 1) }
+    };
+    let ((a_row, a_column), (b_row, b_column)) = (strides(of_a, form == Matmul::TN), strides(of_b, form == Matmul::NT));
     let parallelism = if cfg!(target_arch = "wasm32") { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) };
-    // SAFETY: with these strides every index `row · row_stride + column · column_stride` of A, B and C stays below
-    // m·k, k·n and m·n, which the slices hold (asserted above). C is borrowed mutably, so it overlaps neither input.
-    // Where `read_dst` is false, C is written without being read.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            n as isize,
-            onto.old != 0.0,
-            a.as_ptr(),
-            a_column,
-            a_row,
-            b.as_ptr(),
-            b_column,
-            b_row,
-            onto.old,
-            onto.new,
-            false,
-            false,
-            false,
-            parallelism,
-        );
+    with_memory(|memory_a, memory_b| {
+        let (a, b) = (a.whole(of_a, memory_a), b.whole(of_b, memory_b));
+        // SAFETY: with these strides every index `row · row_stride + column · column_stride` of A, B and C stays below
+        // m·k, k·n and m·n, which the slices hold (`whole` gives that many, `extents` asserts it of C). C is borrowed
+        // mutably, so it overlaps neither input. Where `read_dst` is false, C is written without being read.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                c.as_mut_ptr(),
+                1,
+                n as isize,
+                onto.old != 0.0,
+                a.as_ptr(),
+                a_column,
+                a_row,
+                b.as_ptr(),
+                b_column,
+                b_row,
+                onto.old,
+                onto.new,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    });
+    if m * n > 0 {
+        finish(&mut Block::whole(&mut c[..m * n], n));
     }
-    c[..m * n].chunks_mut(n.max(1)).enumerate().for_each(|(row, c)| finish(c, row, 0));
 }

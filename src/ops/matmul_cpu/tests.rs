@@ -1,7 +1,7 @@
 //! The product against its definition in f64, on every kernel of this processor and around every boundary of a block.
 
 use super::tile::{Kernel, Onto};
-use super::{DEPTH, multiply, multiply_on, portable};
+use super::{Block, DEPTH, Matrix, multiply, multiply_on, portable};
 use crate::ops::matmul::{Matmul, Params, reference};
 use crate::random::{Purpose, Stream, stream_key};
 
@@ -21,14 +21,14 @@ fn product(kernel: Option<Kernel>, threads: usize, form: Matmul, params: &Params
     let finished = Counts::new(len);
     // What C held before must not count; what lies behind it must not change.
     let mut c = vec![f32::NAN; len + 3];
-    let finish = |part: &mut [f32], row: usize, column: usize| {
-        for i in 0..part.len() {
-            finished.count(row * n + column + i);
-        }
+    let finish = |block: &mut Block<'_, f32>| {
+        block.for_each_row(|row, column, part| (0..part.len()).for_each(|i| finished.count(row * n + column + i)));
     };
     match kernel {
-        Some(kernel) => multiply_on((kernel, threads), form, params, (a, b), &mut c, Onto::NOTHING, finish),
-        None => portable::multiply(form, params, (a, b), &mut c, Onto::NOTHING, finish),
+        Some(kernel) => {
+            multiply_on((kernel, threads), form, params, (a.into(), b.into()), &mut c, Onto::NOTHING, finish)
+        }
+        None => portable::multiply(form, params, (a.into(), b.into()), &mut c, Onto::NOTHING, finish),
     }
     assert!(finished.all_once(), "{form:?} {params:?}: every element is finished once");
     assert!(c[len..].iter().all(|c| c.is_nan()), "{form:?} {params:?}: wrote beyond C");
@@ -129,8 +129,10 @@ fn a_product_goes_onto_what_is_there_by_the_factors_asked_for() {
             for onto in [Onto { old: 1.0, new: -0.5 }, Onto { old: -0.75, new: 1.0 }, Onto { old: 0.0, new: 2.0 }] {
                 let mut c = before.clone();
                 match kernel {
-                    Some(kernel) => multiply_on((kernel, 2), form, &params, (&a, &b), &mut c, onto, |_, _, _| ()),
-                    None => portable::multiply(form, &params, (&a, &b), &mut c, onto, |_, _, _| ()),
+                    Some(kernel) => {
+                        multiply_on((kernel, 2), form, &params, (a[..].into(), b[..].into()), &mut c, onto, |_| ())
+                    }
+                    None => portable::multiply(form, &params, (a[..].into(), b[..].into()), &mut c, onto, |_| ()),
                 }
                 for i in 0..c.len() {
                     let expected = onto.old * before[i] + onto.new * sums[i];
@@ -143,17 +145,51 @@ fn a_product_goes_onto_what_is_there_by_the_factors_asked_for() {
 }
 
 #[test]
+fn rows_that_are_picked_give_the_bits_of_their_copy() {
+    for kernel in ways() {
+        for (form, batch, width, outputs) in [
+            (Matmul::NT, 33, 50, 20),
+            (Matmul::NT, 300, 9, 40),
+            (Matmul::TN, 33, 64, 20),
+            (Matmul::TN, 300, 70, 40),
+        ] {
+            let (all, other) = (numbers(500 * width, 1), numbers(batch.max(width) * outputs, 2));
+            let picked: Vec<u32> = (0..batch as u32).map(|i| i * 331 % 500).collect();
+            let copy: Vec<f32> = picked.iter().flat_map(|&i| all[i as usize * width..][..width].to_vec()).collect();
+            let picked = Matrix { data: &all, picked: Some(&picked) };
+            let run = |x: Matrix<'_>| {
+                let other = Matrix::from(&other[..]);
+                let (m, n, k, operands) = match form {
+                    Matmul::NT => (batch, outputs, width, (x, other)),
+                    _ => (outputs, width, batch, (other, x)),
+                };
+                let params = Params { m: m as u32, n: n as u32, k: k as u32 };
+                let mut c = vec![f32::NAN; m * n];
+                match kernel {
+                    Some(kernel) => multiply_on((kernel, 2), form, &params, operands, &mut c, Onto::NOTHING, |_| ()),
+                    None => portable::multiply(form, &params, operands, &mut c, Onto::NOTHING, |_| ()),
+                }
+                bits(&c)
+            };
+            assert!(run(picked) == run(copy[..].into()), "{kernel:?} {form:?} {batch}×{width}×{outputs}");
+        }
+    }
+}
+
+#[test]
 fn sums_of_nothing_are_zero_and_empty_products_are_left_alone() {
     let mut c = [f32::NAN; 6];
     let params = Params { m: 2, n: 3, k: 0 };
-    multiply(Matmul::NN, &params, (&[], &[]), &mut c, Onto::NOTHING, |part, row, column| {
-        part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
+    multiply(Matmul::NN, &params, (Matrix::from(&[][..]), Matrix::from(&[][..])), &mut c, Onto::NOTHING, |block| {
+        block.for_each_row(|row, column, part| {
+            part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
+        });
     });
     assert_eq!(c, [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
     for (m, n) in [(0, 3), (3, 0)] {
         let params = Params { m, n, k: 2 };
-        let finish = |_: &mut [f32], _, _| panic!("there is nothing to finish");
-        multiply(Matmul::NT, &params, (&[1.0; 6], &[1.0; 6]), &mut [], Onto::NOTHING, finish);
+        let finish = |_: &mut Block<'_, f32>| panic!("there is nothing to finish");
+        multiply(Matmul::NT, &params, ([1.0; 6][..].into(), [1.0; 6][..].into()), &mut [], Onto::NOTHING, finish);
     }
 }
 

@@ -84,26 +84,46 @@ impl Onto {
 pub(super) const MAX_NR: usize = 32;
 pub(super) const MAX_MR: usize = 8;
 
+impl Level {
+    /// Those this processor has, the fastest first.
+    #[inline(always)]
+    fn available() -> [Option<Level>; 2] {
+        #[cfg(target_arch = "x86_64")]
+        let levels = [
+            is_x86_feature_detected!("avx512f").then_some(Level::Avx512),
+            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Level::Avx2),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let levels = [None, None];
+        levels
+    }
+
+    #[inline(always)]
+    fn best() -> Option<Level> {
+        let [first, second] = Level::available();
+        first.or(second)
+    }
+}
+
 impl Kernel {
     /// Every kernel this processor can run, the fastest first.
+    #[cfg(test)]
     pub fn available() -> impl Iterator<Item = Kernel> {
-        #[cfg(target_arch = "x86_64")]
-        let (avx512, avx2) = (
-            is_x86_feature_detected!("avx512f").then_some(Kernel { level: Level::Avx512, mr: 8, nr: 32 }),
-            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Kernel {
-                level: Level::Avx2,
-                mr: 6,
-                nr: 16,
-            }),
-        );
-        #[cfg(not(target_arch = "x86_64"))]
-        let (avx512, avx2) = (None, None);
-        [avx512, avx2].into_iter().flatten()
+        Level::available().into_iter().flatten().map(Kernel::of)
     }
 
     /// The fastest kernel this processor can run, if there is one for it.
     pub fn best() -> Option<Kernel> {
-        Kernel::available().next()
+        Level::best().map(Kernel::of)
+    }
+
+    fn of(level: Level) -> Kernel {
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => Kernel { level, mr: 8, nr: 32 },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => Kernel { level, mr: 6, nr: 16 },
+        }
     }
 
     /// A tile of a block of C: the product of a panel of A and a panel of B.
@@ -137,10 +157,9 @@ impl Kernel {
         }
     }
 
-    /// Transposes 8 lines of `depth` numbers, a multiple of 8: `to[l · width + i] = from[i · stride + l]`.
+    /// Transposes 8 lines of `depth` numbers, a multiple of 8: `to[l · width + i] = lines[i][l]`.
     #[allow(unsafe_code)]
-    pub fn transpose(self, from: &[f32], stride: usize, depth: usize, to: &mut [f32], width: usize) {
-        let lines: [&[f32]; 8] = std::array::from_fn(|i| &from[i * stride..][..depth]);
+    pub fn transpose(self, lines: [&[f32]; 8], depth: usize, to: &mut [f32], width: usize) {
         match self.level {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
@@ -152,7 +171,7 @@ impl Kernel {
 /// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
 #[allow(unsafe_code)]
 pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
-    match Kernel::best().map(|kernel| kernel.level) {
+    match Level::best() {
         // SAFETY: this level exists only where the processor's AVX-512 was detected.
         #[cfg(target_arch = "x86_64")]
         Some(Level::Avx512) => unsafe { x86::with_avx512(f) },

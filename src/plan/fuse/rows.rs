@@ -28,7 +28,7 @@ fn readers(graph: &Graph, target: &Target, nodes: &[Node], at: usize) -> Option<
         Gather::U8 { rows, scale } => (rows, Some(scale)),
         Gather::Labels { .. } => return None,
     };
-    if graph.value(batch).role != Role::Intermediate {
+    if graph.value(batch).role != Role::Intermediate || !target.gathers_in_products(byte_scale.is_some()) {
         return None;
     }
     let readers = (at + 1..nodes.len()).filter(|&reader| nodes[reader].inputs.contains(&batch));

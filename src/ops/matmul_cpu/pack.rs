@@ -57,15 +57,17 @@ impl<'a> Operand<'a> {
     fn pack(&self, kernel: Kernel, line: usize, lines: usize, first: usize, to: &mut [f32], width: usize) {
         let depth = to.len() / width;
         if self.by_k {
-            for (l, to) in to.chunks_exact_mut(width).enumerate() {
-                let from = &self.row(first + l)[line..][..lines];
-                match lines {
-                    // Of known length: a few moves in place of a call.
-                    8 => to[..8].copy_from_slice(&from[..8]),
-                    32 => to[..32].copy_from_slice(&from[..32]),
-                    _ => to[..lines].copy_from_slice(from),
+            let rows = (first..).map(|l| &self.row(l)[line..][..lines]);
+            match (lines, width) {
+                (32, 32) => copy::<32>(rows, to),
+                (16, 16) => copy::<16>(rows, to),
+                (8, 8) => copy::<8>(rows, to),
+                _ => {
+                    for (to, from) in to.chunks_exact_mut(width).zip(rows) {
+                        to[..lines].copy_from_slice(from);
+                        to[lines..].fill(0.0);
+                    }
                 }
-                to[lines..].fill(0.0);
             }
             return;
         }
@@ -86,6 +88,12 @@ impl<'a> Operand<'a> {
             to.chunks_exact_mut(width).for_each(|to| to[lines..].fill(0.0));
         }
     }
+}
+
+/// Copies rows of known length: by moves, where a call would take as long again.
+#[inline(always)]
+fn copy<'a, const LENGTH: usize>(rows: impl Iterator<Item = &'a [f32]>, to: &mut [f32]) {
+    to.chunks_exact_mut(LENGTH).zip(rows).for_each(|(to, from)| to.copy_from_slice(&from[..LENGTH]));
 }
 
 /// A matrix in memory: its rows one after the other, or some rows of it by their numbers.

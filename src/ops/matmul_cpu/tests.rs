@@ -147,12 +147,9 @@ fn a_product_goes_onto_what_is_there_by_the_factors_asked_for() {
 #[test]
 fn rows_that_are_picked_give_the_bits_of_their_copy() {
     for kernel in ways() {
-        for (form, batch, width, outputs) in [
-            (Matmul::NT, 33, 50, 20),
-            (Matmul::NT, 300, 9, 40),
-            (Matmul::TN, 33, 64, 20),
-            (Matmul::TN, 300, 70, 40),
-        ] {
+        for (form, batch, width, outputs) in
+            [(Matmul::NT, 33, 50, 20), (Matmul::NT, 300, 9, 40), (Matmul::TN, 33, 64, 20), (Matmul::TN, 300, 70, 40)]
+        {
             let (all, other) = (numbers(500 * width, 1), numbers(batch.max(width) * outputs, 2));
             let picked: Vec<u32> = (0..batch as u32).map(|i| i * 331 % 500).collect();
             let copy: Vec<f32> = picked.iter().flat_map(|&i| all[i as usize * width..][..width].to_vec()).collect();

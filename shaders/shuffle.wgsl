@@ -39,8 +39,9 @@ fn shuffle(
     loop {
         var low = position & low_mask;
         var high = position >> low_bits;
-        for (var round = 0u; round < 4u; round++) {
-            let keys = threefry(key, vec2<u32>(step_state.epoch, round));
+        // Counted from no constant, so that the loop stays one: four rounds take drivers on a CPU long to compile.
+        for (var round = i; round < i + 4u; round++) {
+            let keys = threefry(key, vec2<u32>(step_state.epoch, round - i));
             low ^= mix_bits(high ^ keys.x) & low_mask;
             high ^= mix_bits(low ^ keys.y) & high_mask;
         }

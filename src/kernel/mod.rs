@@ -36,7 +36,7 @@ pub struct KernelSpec {
 }
 
 /// One way to compute a kernel: a WGSL file and the numbers it is built with.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Variant {
     /// Name of the variant within its kernel, for example `tiled_32`.
     pub name: &'static str,

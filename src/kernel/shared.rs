@@ -54,9 +54,13 @@ shared_parts! {
     Blocks = "blocks.wgsl",
     /// Products of matrices in register tiles, each invocation by itself.
     Product = "product.wgsl",
-    /// The same, shared by a subgroup.
+    /// A tile of a product as a subgroup holds it.
+    SubgroupTile = "subgroup_tile.wgsl",
+    /// Products in such tiles, of A as it stands.
     ProductSubgroup = "product_subgroup.wgsl",
-    /// How a subgroup takes four steps of K at once.
+    /// The same where K counts the rows of both matrices.
+    ProductOuter = "product_outer.wgsl",
+    /// How the former takes four steps of K at once.
     SubgroupFours = "subgroup_fours.wgsl",
     /// The same for two.
     SubgroupPairs = "subgroup_pairs.wgsl",
@@ -68,7 +72,7 @@ shared_parts! {
     StoreFour = "store_four.wgsl",
     /// The same on drivers that run on a CPU, as a loop.
     StoreLoop = "store_loop.wgsl",
-    /// The step of biases behind a product, each by one invocation.
+    /// The step of biases behind a product, four of them by each invocation.
     Biases = "biases.wgsl",
     /// The same, by workgroups.
     BiasesWorkgroup = "biases_workgroup.wgsl",

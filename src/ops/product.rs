@@ -32,7 +32,29 @@ fn aligned<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
 }
 
 const FOURS: Accepts = aligned::<4>;
-const PAIRS: Accepts = aligned::<2>;
+
+/// Whether A stands as it is in the product, with K along its rows.
+fn stands(_: &[u8], constants: &Constants) -> bool {
+    !constants.contains(&("TRANSPOSE_A", 1))
+}
+
+fn stands_in<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
+    stands(params, constants) && aligned::<LENGTH>(params, constants)
+}
+
+/// Whether K counts the rows of A and of B, as in the gradient of a weight.
+fn is_outer(_: &[u8], constants: &Constants) -> bool {
+    constants.contains(&("TRANSPOSE_A", 1)) && !constants.contains(&("TRANSPOSE_B", 1))
+}
+
+fn outer_in_fours(params: &[u8], constants: &Constants) -> bool {
+    is_outer(params, constants) && FOURS(params, constants)
+}
+
+/// The same with fours in the rows of B alone, and of A perhaps not.
+fn outer_on_fours(params: &[u8], constants: &Constants) -> bool {
+    is_outer(params, constants) && extents(params)[1].is_multiple_of(4)
+}
 
 /// How many tiles cover C.
 fn tiles(m: u32, n: u32, tile_m: u32, tile_n: u32) -> u64 {
@@ -64,10 +86,14 @@ fn fills_32(params: &[u8], _: &Constants) -> bool {
     m > 16 && n > 32 && multiply_adds(params) >= 1 << 20
 }
 
+fn fills_16(params: &[u8], constants: &Constants) -> bool {
+    !fills_32(params, constants)
+}
+
 /// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or reads
 /// in fours would not be whole.
 fn pairs_pay(params: &[u8], constants: &Constants) -> bool {
-    multiply_adds(params) <= 1 << 17 || !FOURS(params, constants) && !fills_32(params, constants)
+    multiply_adds(params) < 1 << 19 || !FOURS(params, constants) && !fills_32(params, constants)
 }
 
 /// The workgroups for an `[m, n]` result of a variant of [`table`].
@@ -78,7 +104,7 @@ pub(crate) fn workgroups(variant: &Variant, m: u32, n: u32) -> Workgroups {
         Some("tiled") => tiles(m, n, constant("TILE_M"), constant("TILE_N")),
         Some("split") => tiles(m, n, SPLIT_TILE, SPLIT_TILE),
         Some("registers") => tiles(m, n, 8, 16).div_ceil(per_workgroup),
-        Some("subgroup") => tiles(m, n, 8 * constant("BLOCKS"), 32),
+        Some("subgroup" | "outer") => tiles(m, n, 8 * constant("BLOCKS"), 32),
         _ => tiles(m, n, 1, 1).div_ceil(per_workgroup),
     })
 }
@@ -101,6 +127,8 @@ pub(crate) struct Sources {
     pub fours: &'static [Shared],
     /// The same, two steps at once.
     pub pairs: &'static [Shared],
+    /// The same where K counts the rows of both matrices, one step at a time.
+    pub outer: &'static [Shared],
 }
 
 impl Sources {
@@ -190,9 +218,14 @@ macro_rules! fours {
         &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", $blocks), ("ALIGNED", $aligned)]
     };
 }
+macro_rules! cells {
+    ($blocks:literal, $a:literal, $b:literal) => {
+        &[("A_CELL", $a), ("B_CELL", $b), ("BLOCKS", $blocks)]
+    };
+}
 
-/// The variant table of a kernel, for [`product_variants`].
-pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
+/// Those that a subgroup does not share.
+pub(crate) const fn alone(plain: Variant, of: &Sources) -> [Variant; 13] {
     [
         plain,
         of.split_k::<16>("split_k_16_ragged", &[("SLICES", 16), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
@@ -209,31 +242,71 @@ pub(crate) const fn table(plain: Variant, of: &Sources) -> [Variant; 18] {
         of.tiled::<128, 8>("tiled_128", 256, tile!(128, 8, 8, 4), FOURS),
         of.registers("registers_ragged", &[("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
         of.registers("registers", &[("A_CELL", 4), ("B_CELL", 4)], FOURS),
-        // Reads of fours that are not whole take twice as long and compile slower.
-        of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), ALWAYS, ALWAYS),
-        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, fills_32),
-        of.subgroup("subgroup_16", of.fours, fours!(2, 1), FOURS, ALWAYS),
-        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, fills_32),
-        // A number of classes such as 10 is whole in pairs: in the gradients of the last layer.
-        of.subgroup("subgroup_16_pairs", of.pairs, &[("A_CELL", 2), ("B_CELL", 2), ("BLOCKS", 2)], PAIRS, pairs_pay),
     ]
 }
 
-/// How many variants of [`table`] come before those that a subgroup shares.
-pub(crate) const WITHOUT_SUBGROUPS: usize = 13;
+/// Those that a subgroup shares, of A as it stands.
+pub(crate) const fn standing(of: &Sources) -> [Variant; 5] {
+    [
+        // Reads of fours that are not whole take twice as long and compile slower.
+        of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), stands, ALWAYS),
+        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), stands, fills_32),
+        of.subgroup("subgroup_16", of.fours, fours!(2, 1), stands_in::<4>, ALWAYS),
+        of.subgroup("subgroup_32", of.fours, fours!(4, 1), stands_in::<4>, fills_32),
+        // A number of classes such as 10 is whole in pairs: in the gradient of the last layer's input.
+        of.subgroup("subgroup_16_pairs", of.pairs, cells!(2, 2, 2), stands_in::<2>, pairs_pay),
+    ]
+}
 
-/// The variant table of a kernel: its name and the shared parts that its own files use; then those behind products with
-/// workgroup memory, and those behind products without, if they are not just what calls `store` for each element.
+/// Those that a subgroup shares where K counts the rows of both matrices.
+pub(crate) const fn outer(of: &Sources) -> [Variant; 5] {
+    [
+        of.subgroup("outer_16_ragged", of.outer, cells!(2, 1, 1), is_outer, ALWAYS),
+        of.subgroup("outer_32_ragged", of.outer, cells!(4, 1, 1), is_outer, fills_32),
+        // In the gradient of the last layer's weight such a number is the length of A's rows.
+        of.subgroup("outer_16_ragged_a", of.outer, cells!(2, 1, 4), outer_on_fours, fills_16),
+        of.subgroup("outer_16", of.outer, cells!(2, 4, 4), outer_in_fours, ALWAYS),
+        of.subgroup("outer_32", of.outer, cells!(4, 4, 4), outer_in_fours, fills_32),
+    ]
+}
+
+/// All of them in one table.
+pub(crate) const fn joined<const COUNT: usize>(parts: &[&[Variant]]) -> [Variant; COUNT] {
+    let mut all = [parts[0][0]; COUNT];
+    let (mut part, mut i, mut count) = (0, 0, 0);
+    while part < parts.len() {
+        if i < parts[part].len() {
+            all[count] = parts[part][i];
+            (i, count) = (i + 1, count + 1);
+        } else {
+            (part, i) = (part + 1, 0);
+        }
+    }
+    all
+}
+
+/// How many they are.
+pub(crate) const fn count(parts: &[&[Variant]]) -> usize {
+    let (mut part, mut count) = (0, 0);
+    while part < parts.len() {
+        (part, count) = (part + 1, count + parts[part].len());
+    }
+    count
+}
+
+/// The variant table of a kernel: whether A stands as it is (`standing`), or K counts the rows of both matrices (`outer`);
+/// its name and the shared parts that its own files use; then those behind products with workgroup memory, and those
+/// behind products without, if they are not just what calls `store` for each element.
 macro_rules! product_variants {
-    ($name:literal, $parts:tt) => {
-        product_variants!($name, $parts, workgroup [StoreFour], alone [StoreLoop])
+    ($forms:tt, $name:literal, $parts:tt) => {
+        product_variants!($forms, $name, $parts, workgroup [StoreFour], alone [StoreLoop])
     };
-    ($name:literal, $parts:tt, workgroup $workgroup:tt, alone $alone:tt) => {
-        product_variants!(@ $name, $parts, [FoursA, FoursB], $workgroup, $alone, &[])
+    ($forms:tt, $name:literal, $parts:tt, workgroup $workgroup:tt, alone $alone:tt) => {
+        product_variants!(@ $forms, $name, $parts, [FoursA, FoursB], $workgroup, $alone, &[])
     };
     (
-        @ $name:literal, [$($part:ident),*], [$($fours:ident),*], [$($shared:ident),*], [$($alone:ident),*],
-        $constants:expr
+        @ [$($form:ident),*], $name:literal, [$($part:ident),*], [$($fours:ident),*], [$($shared:ident),*],
+        [$($alone:ident),*], $constants:expr
     ) => {{
         use $crate::kernel::{ALWAYS, Requirements, Shared, Suits, Variant};
         const PLAIN: Variant = Variant {
@@ -260,10 +333,19 @@ macro_rules! product_variants {
                 $(Shared::$part,)* $(Shared::$fours,)* Shared::Blocks, Shared::ProductSplitK, $(Shared::$shared),*
             ],
             registers: &[$(Shared::$part,)* $(Shared::$fours,)* Shared::Product, $(Shared::$alone),*],
-            fours: &[$(Shared::$part,)* Shared::ProductSubgroup, Shared::SubgroupFours, $(Shared::$alone),*],
-            pairs: &[$(Shared::$part,)* Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*],
+            fours: &[
+                $(Shared::$part,)* Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupFours, $(Shared::$alone),*
+            ],
+            pairs: &[
+                $(Shared::$part,)* Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*
+            ],
+            outer: &[
+                $(Shared::$part,)* $(Shared::$fours,)* Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$alone),*
+            ],
         };
-        const VARIANTS: &[Variant] = &$crate::ops::product::table(PLAIN, &SOURCES);
+        use $crate::ops::product;
+        const PARTS: &[&[Variant]] = &[&product::alone(PLAIN, &SOURCES), $(&product::$form(&SOURCES)),*];
+        const VARIANTS: &[Variant] = &product::joined::<{ product::count(PARTS) }>(PARTS);
         VARIANTS
     }};
 }
@@ -275,11 +357,10 @@ macro_rules! gathered_variants {
     ($name:literal, $parts:tt, $dense:ident) => {
         gathered_variants!($name, $parts, $dense, workgroup[StoreFour], alone[StoreLoop])
     };
-    ($name:literal, $parts:tt, $dense:ident, workgroup $workgroup:tt, alone $alone:tt) => {{
-        const ALL: &[$crate::kernel::Variant] = $crate::ops::product::product_variants!(
-            @ $name, $parts, [$dense], $workgroup, $alone, &[("A_CELL", 1), ("B_CELL", 1)]
-        );
-        ALL.split_at($crate::ops::product::WITHOUT_SUBGROUPS).0
-    }};
+    ($name:literal, $parts:tt, $dense:ident, workgroup $workgroup:tt, alone $alone:tt) => {
+        $crate::ops::product::product_variants!(
+            @ [], $name, $parts, [$dense], $workgroup, $alone, &[("A_CELL", 1), ("B_CELL", 1)]
+        )
+    };
 }
 pub(crate) use gathered_variants;

@@ -30,13 +30,12 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 256, 128), "subgroup_16");
     // Small, or even numbers that are not whole fours.
     assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16_pairs");
-    assert_eq!(chosen(&lavapipe, Matmul::NN, 128, 256, 10), "subgroup_16_pairs");
-    // K along no row: one step of it at a time.
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 512, 784, 128), "outer_32");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 256, 128), "subgroup_16_pairs");
+    // K along no row: one step of it at a time, unless the product is large.
     assert_eq!(chosen(&lavapipe, Matmul::TN, 64, 128, 16), "outer_16");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 256, 128), "outer_16_ragged_a");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 5, 30, 64), "outer_16_ragged");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 509, 509, 509), "outer_32_ragged");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 512, 784, 128), "outer_32");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 512, 512, 512), "subgroup_32");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 5, 30, 64), "subgroup_16_unaligned");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 510, 510, 510), "subgroup_32_unaligned");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
 }

@@ -11,3 +11,9 @@ fn four_of_a(row: u32, four: u32, length: u32) -> vec4<f32> {
     let at = vec4<u32>(start) + min(vec4<u32>(4u * four) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(length - 1u));
     return vec4<f32>(vec4<f32>(a[at.x]).x, vec4<f32>(a[at.y]).x, vec4<f32>(a[at.z]).x, vec4<f32>(a[at.w]).x);
 }
+
+// Element `at` of A as stored.
+fn one_of_a(at: u32) -> f32 {
+    let cell = vec4<f32>(a[at / A_CELL]);
+    return select(cell.x, cell[at % 4u], A_CELL == 4u);
+}

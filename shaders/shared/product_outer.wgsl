@@ -1,6 +1,11 @@
 // A^T * B in tiles of a subgroup, see subgroup_tile.wgsl: K counts the rows of both matrices as stored, and each step of it
 // adds the outer product of two rows. Little to compile, because one step takes no more reads than several at once.
-// A kernel that uses it declares `params` with m, n and k; fours_a.wgsl and fours_b.wgsl read the matrices.
+// A kernel that uses it declares `params` with m, n and k, m and n whole fours, and the matrices `a` and `b` of vec4.
+
+// One element: a driver on a CPU reads only that.
+fn one_of_a(at: u32) -> f32 {
+    return a[at / 4u][at % 4u];
+}
 
 // sums += rows * factors: of a block whose eight rows the invocations `lane` and `lane` + 1 have read.
 fn multiply_add(sums: ptr<function, Block>, rows: vec4<f32>, factors: vec4<f32>, lane: u32) {
@@ -22,13 +27,19 @@ fn multiply(group: vec3<u32>, groups: vec3<u32>, lane: u32) {
     // Surplus workgroups of a spilled grid take no steps. Parameters alone do not say how many a workgroup takes, see
     // biases.wgsl.
     let end = select(params.k, 0u, row >= params.m);
+    // Of each row of A invocation i reads four elements from 4i on: all that the tile needs. Rows and columns of C past the
+    // edge are clamped: they are not stored.
+    let fours_m = params.m / 4u;
+    let fours_n = params.n / 4u;
+    let four_of_a = min(row / 4u + lane, fours_m - 1u);
+    let four_of_b = min(column / 4u, fours_n - 1u);
     var first: Block;
     var second: Block;
     var third: Block;
     var fourth: Block;
     for (var k = 0u; k < end; k++) {
-        let rows = four_of_a(k, row / 4u + lane, params.m);
-        let factors = four_of_b(k, column / 4u, params.n);
+        let rows = a[k * fours_m + four_of_a];
+        let factors = b[k * fours_n + four_of_b];
         multiply_add(&first, rows, factors, 0u);
         multiply_add(&second, rows, factors, 2u);
         if BLOCKS == 4u {

@@ -1,9 +1,11 @@
 // Four steps of K at once for a product that a subgroup shares, see product_subgroup.wgsl.
 // ALIGNED: the rows of both matrices as stored are whole vec4. If not, each read takes two.
-// TRANSPOSE_B: B is stored [N, K].
+// TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K].
 
 alias Factors = mat4x4<f32>;
 const STEPS: u32 = 4u;
+// Whether the last four steps of K are all within K: except where K counts the rows of both, their alignment says so.
+const WHOLE_K: bool = TRANSPOSE_A == 0u && ALIGNED == 1u;
 
 // Which four elements out of eight neighbours, from `shift` on.
 fn shifted(low: vec4<f32>, high: vec4<f32>, shift: u32) -> vec4<f32> {
@@ -23,6 +25,11 @@ fn four_of_a(at: u32) -> vec4<f32> {
     return shifted(low, a[min(at / 4u + 1u, last)], at % 4u);
 }
 
+// One element: a driver on a CPU reads only that.
+fn one_of_a(at: u32) -> f32 {
+    return a[at / 4u][at % 4u];
+}
+
 fn four_of_b(at: u32) -> vec4<f32> {
     let low = b[at / 4u];
     if ALIGNED == 1u {
@@ -32,22 +39,29 @@ fn four_of_b(at: u32) -> vec4<f32> {
     return shifted(low, b[min(at / 4u + 1u, last)], at % 4u);
 }
 
-// Four neighbours along K: behind the end of K they count as zero, whatever was read there. Whole vec4 end with K.
+// Four neighbours along K: behind the end of K they count as zero, whatever was read there.
 fn within_k(value: vec4<f32>, k: u32) -> vec4<f32> {
-    if ALIGNED == 1u {
+    if WHOLE_K {
         return value;
     }
     return select(vec4<f32>(), value, k + vec4<u32>(0u, 1u, 2u, 3u) < vec4<u32>(params.k));
 }
 
-// Eight rows of A, four steps of K: invocation i holds row i. Rows past the edge are clamped: their sums are not stored.
+// Eight rows of op(A), four steps of K, spread over the subgroup. As it stands, invocation i holds row i; transposed, the
+// rows 4(i % 2) to 4(i % 2) + 3 of step i / 2. Rows past the edge are clamped: their sums are not stored.
 fn load_a(row: u32, k: u32, lane: u32) -> vec4<f32> {
+    if TRANSPOSE_A == 1u {
+        let column = min(row + 4u * (lane % 2u), (params.m - 1u) / 4u * 4u);
+        let step = k + lane / 2u;
+        let value = four_of_a(min(step, params.k - 1u) * params.m + column);
+        return select(vec4<f32>(), value, step < params.k);
+    }
     return within_k(four_of_a(min(row + lane, params.m - 1u) * params.k + k), k);
 }
 
 fn row_of_b(k: u32, column: u32) -> vec4<f32> {
     let value = four_of_b(min(k, params.k - 1u) * params.n + column);
-    if ALIGNED == 1u {
+    if WHOLE_K {
         return value;
     }
     return select(vec4<f32>(), value, k < params.k);
@@ -76,4 +90,24 @@ fn spread(value: vec4<f32>, lane: u32) -> vec4<f32> {
         subgroupShuffle(value.x, lane), subgroupShuffle(value.y, lane),
         subgroupShuffle(value.z, lane), subgroupShuffle(value.w, lane),
     );
+}
+
+// The same of a transposed A: `value` is the row's element in the invocations that hold it.
+fn spread_transposed(value: f32, lane: u32) -> vec4<f32> {
+    return vec4<f32>(
+        subgroupShuffle(value, lane), subgroupShuffle(value, lane + 2u),
+        subgroupShuffle(value, lane + 4u), subgroupShuffle(value, lane + 6u),
+    );
+}
+
+// sums += rows * factors where A is transposed.
+fn multiply_add_transposed(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+    (*sums).r0 += factors * spread_transposed(rows.x, 0u);
+    (*sums).r1 += factors * spread_transposed(rows.y, 0u);
+    (*sums).r2 += factors * spread_transposed(rows.z, 0u);
+    (*sums).r3 += factors * spread_transposed(rows.w, 0u);
+    (*sums).r4 += factors * spread_transposed(rows.x, 1u);
+    (*sums).r5 += factors * spread_transposed(rows.y, 1u);
+    (*sums).r6 += factors * spread_transposed(rows.z, 1u);
+    (*sums).r7 += factors * spread_transposed(rows.w, 1u);
 }

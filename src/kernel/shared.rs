@@ -56,11 +56,11 @@ shared_parts! {
     Product = "product.wgsl",
     /// A tile of a product as a subgroup holds it.
     SubgroupTile = "subgroup_tile.wgsl",
-    /// Products in such tiles, of A as it stands.
+    /// Products in such tiles, several steps of K at once.
     ProductSubgroup = "product_subgroup.wgsl",
-    /// The same where K counts the rows of both matrices.
+    /// The same where K counts the rows of both matrices, one step at a time.
     ProductOuter = "product_outer.wgsl",
-    /// How the former takes four steps of K at once.
+    /// How the former takes four steps.
     SubgroupFours = "subgroup_fours.wgsl",
     /// The same for two.
     SubgroupPairs = "subgroup_pairs.wgsl",
@@ -72,7 +72,7 @@ shared_parts! {
     StoreFour = "store_four.wgsl",
     /// The same on drivers that run on a CPU, as a loop.
     StoreLoop = "store_loop.wgsl",
-    /// The step of biases behind a product, four of them by each invocation.
+    /// The step of biases behind a product, each by one invocation.
     Biases = "biases.wgsl",
     /// The same, by workgroups.
     BiasesWorkgroup = "biases_workgroup.wgsl",

@@ -84,7 +84,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("bias"), Binding::write("c")],
     params: Params::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([standing], "linear", [Activation]),
+    variants: product_variants!([subgroup], "linear", [Activation]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -102,7 +102,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     ],
     params: DropoutParams::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([standing], "linear_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
+    variants: product_variants!([subgroup], "linear_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
     twin: twin!(call_dropout, fast = call_dropout_fast),
 };
 

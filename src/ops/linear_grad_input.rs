@@ -45,7 +45,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::read("saved"), Binding::write("c")],
     params: Params::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([standing], "linear_grad_input", [Activation]),
+    variants: product_variants!([subgroup], "linear_grad_input", [Activation]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -62,7 +62,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     ],
     params: DropoutParams::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([standing], "linear_grad_input_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
+    variants: product_variants!([subgroup], "linear_grad_input_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
     twin: twin!(call_dropout, fast = call_dropout_fast),
 };
 

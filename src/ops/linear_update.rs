@@ -73,7 +73,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([outer], "linear_update", [Step, StepSgd], workgroup[StoreFour, BiasesWorkgroup], alone[StoreLoop, Biases]),
+    variants: product_variants!([subgroup, outer], "linear_update", [Step, StepSgd], workgroup[StoreFour, BiasesWorkgroup], alone[StoreLoop, Biases]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -93,7 +93,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     params: MomentumParams::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
     variants: product_variants!(
-        [outer],
+        [subgroup, outer],
         "linear_update_momentum",
         [Step, StepMomentum],
         workgroup[StoreFour, BiasesWorkgroup],

@@ -70,7 +70,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::write("c")],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([standing, outer], "matmul", []),
+    variants: product_variants!([subgroup, outer], "matmul", []),
     twin: twin!(call, fast = matmul_cpu::call),
 };
 

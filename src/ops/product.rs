@@ -33,27 +33,11 @@ fn aligned<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
 
 const FOURS: Accepts = aligned::<4>;
 
-/// Whether A stands as it is in the product, with K along its rows.
-fn stands(_: &[u8], constants: &Constants) -> bool {
-    !constants.contains(&("TRANSPOSE_A", 1))
-}
+const PAIRS: Accepts = aligned::<2>;
 
-fn stands_in<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
-    stands(params, constants) && aligned::<LENGTH>(params, constants)
-}
-
-/// Whether K counts the rows of A and of B, as in the gradient of a weight.
-fn is_outer(_: &[u8], constants: &Constants) -> bool {
-    constants.contains(&("TRANSPOSE_A", 1)) && !constants.contains(&("TRANSPOSE_B", 1))
-}
-
-fn outer_in_fours(params: &[u8], constants: &Constants) -> bool {
-    is_outer(params, constants) && FOURS(params, constants)
-}
-
-/// The same with fours in the rows of B alone, and of A perhaps not.
-fn outer_on_fours(params: &[u8], constants: &Constants) -> bool {
-    is_outer(params, constants) && extents(params)[1].is_multiple_of(4)
+/// Whether K counts the rows of A and of B, as in the gradient of a weight, and these are whole fours.
+fn is_outer(params: &[u8], constants: &Constants) -> bool {
+    constants.contains(&("TRANSPOSE_A", 1)) && !constants.contains(&("TRANSPOSE_B", 1)) && FOURS(params, constants)
 }
 
 /// How many tiles cover C.
@@ -86,14 +70,19 @@ fn fills_32(params: &[u8], _: &Constants) -> bool {
     m > 16 && n > 32 && multiply_adds(params) >= 1 << 20
 }
 
-fn fills_16(params: &[u8], constants: &Constants) -> bool {
-    !fills_32(params, constants)
-}
-
 /// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or reads
 /// in fours would not be whole.
 fn pairs_pay(params: &[u8], constants: &Constants) -> bool {
-    multiply_adds(params) < 1 << 19 || !FOURS(params, constants) && !fills_32(params, constants)
+    multiply_adds(params) <= 1 << 17 || !FOURS(params, constants) && !fills_32(params, constants)
+}
+
+/// Whether a product is not so large that one step of K at a time, quick to compile, takes longer than several at once.
+fn outer_pays(params: &[u8], _: &Constants) -> bool {
+    multiply_adds(params) < 1 << 26
+}
+
+fn outer_fills_32(params: &[u8], constants: &Constants) -> bool {
+    outer_pays(params, constants) && fills_32(params, constants)
 }
 
 /// The workgroups for an `[m, n]` result of a variant of [`table`].
@@ -219,8 +208,8 @@ macro_rules! fours {
     };
 }
 macro_rules! cells {
-    ($blocks:literal, $a:literal, $b:literal) => {
-        &[("A_CELL", $a), ("B_CELL", $b), ("BLOCKS", $blocks)]
+    ($blocks:literal, $cell:literal) => {
+        &[("A_CELL", $cell), ("B_CELL", $cell), ("BLOCKS", $blocks)]
     };
 }
 
@@ -245,28 +234,24 @@ pub(crate) const fn alone(plain: Variant, of: &Sources) -> [Variant; 13] {
     ]
 }
 
-/// Those that a subgroup shares, of A as it stands.
-pub(crate) const fn standing(of: &Sources) -> [Variant; 5] {
+/// Those that a subgroup shares, several steps of K at once.
+pub(crate) const fn subgroup(of: &Sources) -> [Variant; 5] {
     [
         // Reads of fours that are not whole take twice as long and compile slower.
-        of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), stands, ALWAYS),
-        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), stands, fills_32),
-        of.subgroup("subgroup_16", of.fours, fours!(2, 1), stands_in::<4>, ALWAYS),
-        of.subgroup("subgroup_32", of.fours, fours!(4, 1), stands_in::<4>, fills_32),
-        // A number of classes such as 10 is whole in pairs: in the gradient of the last layer's input.
-        of.subgroup("subgroup_16_pairs", of.pairs, cells!(2, 2, 2), stands_in::<2>, pairs_pay),
+        of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), ALWAYS, ALWAYS),
+        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, fills_32),
+        of.subgroup("subgroup_16", of.fours, fours!(2, 1), FOURS, ALWAYS),
+        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, fills_32),
+        // A number of classes such as 10 is whole in pairs: in the gradients of the last layer.
+        of.subgroup("subgroup_16_pairs", of.pairs, cells!(2, 2), PAIRS, pairs_pay),
     ]
 }
 
-/// Those that a subgroup shares where K counts the rows of both matrices.
-pub(crate) const fn outer(of: &Sources) -> [Variant; 5] {
+/// Those that a subgroup shares where K counts the rows of both matrices, one step of it at a time.
+pub(crate) const fn outer(of: &Sources) -> [Variant; 2] {
     [
-        of.subgroup("outer_16_ragged", of.outer, cells!(2, 1, 1), is_outer, ALWAYS),
-        of.subgroup("outer_32_ragged", of.outer, cells!(4, 1, 1), is_outer, fills_32),
-        // In the gradient of the last layer's weight such a number is the length of A's rows.
-        of.subgroup("outer_16_ragged_a", of.outer, cells!(2, 1, 4), outer_on_fours, fills_16),
-        of.subgroup("outer_16", of.outer, cells!(2, 4, 4), outer_in_fours, ALWAYS),
-        of.subgroup("outer_32", of.outer, cells!(4, 4, 4), outer_in_fours, fills_32),
+        of.subgroup("outer_16", of.outer, cells!(2, 4), is_outer, outer_pays),
+        of.subgroup("outer_32", of.outer, cells!(4, 4), is_outer, outer_fills_32),
     ]
 }
 
@@ -294,9 +279,9 @@ pub(crate) const fn count(parts: &[&[Variant]]) -> usize {
     count
 }
 
-/// The variant table of a kernel: whether A stands as it is (`standing`), or K counts the rows of both matrices (`outer`);
-/// its name and the shared parts that its own files use; then those behind products with workgroup memory, and those
-/// behind products without, if they are not just what calls `store` for each element.
+/// The variant table of a kernel: what a subgroup shares (`subgroup`, and `outer` where K may count the rows of both
+/// matrices); its name and the shared parts that its own files use; then those behind products with workgroup memory, and
+/// those behind products without, if they are not just what calls `store` for each element.
 macro_rules! product_variants {
     ($forms:tt, $name:literal, $parts:tt) => {
         product_variants!($forms, $name, $parts, workgroup [StoreFour], alone [StoreLoop])
@@ -339,9 +324,7 @@ macro_rules! product_variants {
             pairs: &[
                 $(Shared::$part,)* Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*
             ],
-            outer: &[
-                $(Shared::$part,)* $(Shared::$fours,)* Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$alone),*
-            ],
+            outer: &[$(Shared::$part,)* Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$alone),*],
         };
         use $crate::ops::product;
         const PARTS: &[&[Variant]] = &[&product::alone(PLAIN, &SOURCES), $(&product::$form(&SOURCES)),*];

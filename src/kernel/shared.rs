@@ -60,11 +60,11 @@ shared_parts! {
     ProductSubgroup = "product_subgroup.wgsl",
     /// The same where K counts the rows of both matrices, one step at a time.
     ProductOuter = "product_outer.wgsl",
-    /// How the former takes four steps.
+    /// How a product in such tiles takes four steps of K at once.
     SubgroupFours = "subgroup_fours.wgsl",
     /// The same for two.
     SubgroupPairs = "subgroup_pairs.wgsl",
-    /// The same in tiles of a workgroup.
+    /// Products in tiles of a workgroup.
     ProductTiled = "product_tiled.wgsl",
     /// The same, each sum split among the invocations of a workgroup.
     ProductSplitK = "product_split_k.wgsl",

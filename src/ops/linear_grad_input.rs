@@ -129,30 +129,14 @@ fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     finish(activation, saved, result);
 }
 
-/// Each block of the result gets the activation's derivative while it is in the cache.
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let (params, activation) = parameters(call);
     let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let width = params.n as usize;
-    matmul_cpu::multiply(
-        Matmul::NN,
-        &params,
-        ((*grad).into(), (*weight).into()),
-        result,
-        matmul_cpu::Onto::NOTHING,
-        |block| {
-            matmul_cpu::widest(|| {
-                known!(activation, f => block.for_each_row(|row, first, part| {
-                    finish(f, &Wide::of(saved)[row * width + first..], Wide::of_mut(part));
-                }));
-            });
-        },
-    );
+    gradient_fast(activation, &params, (grad, weight, saved), result, |_, _| ());
 }
 
-/// The same with the mask before it.
 fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
     let [Bound::Word(state), Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] =
@@ -160,23 +144,29 @@ fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     else {
         panic!("{MISMATCH}")
     };
-    let (width, mask) = (params.n as usize, mask.mask(state));
-    matmul_cpu::multiply(
-        Matmul::NN,
-        &params,
-        ((*grad).into(), (*weight).into()),
-        result,
-        matmul_cpu::Onto::NOTHING,
-        |block| {
-            matmul_cpu::widest(|| {
-                known!(activation, f => block.for_each_row(|row, first, part| {
-                    let at = row * width + first;
-                    mask.apply(at, part);
-                    finish(f, &Wide::of(saved)[at..], Wide::of_mut(part));
-                }));
-            });
-        },
-    );
+    let mask = mask.mask(state);
+    gradient_fast(activation, &params, (grad, weight, saved), result, |first, part| mask.apply(first, part));
+}
+
+/// Each block of the result gets the mask, `mask(first element, part of a row)`, and the activation's derivative while it
+/// is in the cache.
+fn gradient_fast(
+    activation: Activation,
+    params: &matmul::Params,
+    (grad, weight, saved): (&[f32], &[f32], &[f32]),
+    result: &mut [f32],
+    mask: impl Fn(usize, &mut [f32]) + Sync,
+) {
+    let (width, operands) = (params.n as usize, (grad.into(), weight.into()));
+    matmul_cpu::multiply(Matmul::NN, params, operands, result, matmul_cpu::Onto::NOTHING, |block| {
+        matmul_cpu::widest(|| {
+            known!(activation, f => block.for_each_row(|row, first, part| {
+                let at = row * width + first;
+                mask(at, part);
+                finish(f, &Wide::of(saved)[at..], Wide::of_mut(part));
+            }));
+        });
+    });
 }
 
 /// `Params` of either kernel: they start with the same members.

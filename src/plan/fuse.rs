@@ -6,7 +6,7 @@
 //! | matmul, dropout, activation_grad | [`LinearGradInput`] |
 //! | matmul, column_sum, sgd, sgd | [`LinearUpdate`] |
 //! | gather_labels, cross-entropy, its gradient, correct_rows, end_step | [`ClassificationStep`] |
-//! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each: see [`Target::gathers_in_products`] |
+//! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each, if [`Target::gathers_in_products`] |
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
 //! tests. A value disappears only if nothing outside the pattern reads it. [`ClassificationStep`] moves the run's state on

@@ -25,7 +25,7 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     let swiftshader = Target { software: true, subgroup_size: 4, ..HARDWARE };
     assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
     assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
-    let lavapipe = Target { subgroup_size: 8, ..swiftshader };
+    let lavapipe = Target { subgroup_size: 8, words: true, ..swiftshader };
     assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_32");
     assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 256, 128), "subgroup_16");
     // Small, or even numbers that are not whole fours.
@@ -107,7 +107,7 @@ fn downlevel_devices_get_what_fits_them() {
 #[test]
 fn fused_kernels_get_the_variants_of_their_products() {
     let dropout = Some(Dropout::inverted(0.2, [1, 2]).expect("a valid rate"));
-    let (activation, lavapipe) = (Activation::Relu, Target { software: true, subgroup_size: 8, ..HARDWARE });
+    let (activation, lavapipe) = (Activation::Relu, Target { software: true, subgroup_size: 8, words: true, ..HARDWARE });
     for (m, n, k) in [(64, 128, 784), (64, 10, 128), (128, 512, 256), (1024, 1024, 784), (17, 33, 5)] {
         let (a, b, bias) = (Shape::from([m, k]), Shape::from([n, k]), Shape::from([n]));
         let (b_transposed, c) = (Shape::from([k, n]), Shape::from([m, n]));

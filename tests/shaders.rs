@@ -36,7 +36,10 @@ fn uses_subgroups(variant: &Variant) -> bool {
 }
 
 fn capabilities(variant: &Variant) -> naga::valid::Capabilities {
-    if uses_subgroups(variant) { naga::valid::Capabilities::SUBGROUP } else { Default::default() }
+    use naga::valid::Capabilities;
+    let subgroups = if uses_subgroups(variant) { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let words = if variant.requirements.words { Capabilities::SHADER_INT64 } else { Capabilities::empty() };
+    subgroups | words
 }
 
 fn parse(variant: &Variant, constants: &Constants) -> (naga::Module, naga::valid::ModuleInfo) {
@@ -132,7 +135,7 @@ fn translate(
     (module, info): &(naga::Module, naga::valid::ModuleInfo),
 ) -> usize {
     let (entry, stage) = (entry.to_string(), naga::ShaderStage::Compute);
-    // Subgroups came with SPIR-V 1.3 and MSL 2.1, and are missing in GLSL ES.
+    // Subgroups came with SPIR-V 1.3 and MSL 2.1, integers of 64 bits with MSL 2.3, and GLSL ES has neither.
     let default = naga::back::spv::Options::default();
     let lang_version = if subgroups { (1, 3) } else { default.lang_version };
     let options = naga::back::spv::Options { lang_version, ..default };
@@ -141,7 +144,7 @@ fn translate(
     assert!(!spirv.unwrap_or_else(|e| panic!("{name}: SPIR-V: {e}")).is_empty());
 
     let default = naga::back::msl::Options::default();
-    let lang_version = if subgroups { (2, 1) } else { default.lang_version };
+    let lang_version = if subgroups { (2, 3) } else { default.lang_version };
     let options = naga::back::msl::Options { fake_missing_bindings: true, lang_version, ..default };
     let pipeline = naga::back::msl::PipelineOptions { entry_point: Some((stage, entry.clone())), ..Default::default() };
     let (msl, _) =

@@ -1,12 +1,9 @@
 // Activation functions and their derivatives; twin of `Activation` in src/ops/activation.rs, whose table gives each
 // its number. ACTIVATION is a constant, so each pipeline keeps one branch.
 
-fn relu(x: f32) -> f32 {
-    return select(x, 0.0, x <= 0.0);
-}
-
+// The identity, too, with a slope of 1, and ReLU, with 0, where there must be no slope times infinity.
 fn leaky_relu(x: f32, slope: f32) -> f32 {
-    return select(x, slope * x, x <= 0.0);
+    return select(x, select(slope * x, 0.0, slope == 0.0), x <= 0.0);
 }
 
 // exp of a non-positive number on either side, so it cannot overflow.
@@ -72,7 +69,6 @@ fn scaled_silu_derivative(x: f32, factor: f32) -> f32 {
 
 fn activate(x: f32, parameter: f32) -> f32 {
     switch ACTIVATION {
-        case 1u: { return relu(x); }
         case 2u: { return leaky_relu(x, parameter); }
         case 3u: { return sigmoid(x); }
         case 4u: { return hyperbolic_tangent(x); }
@@ -90,7 +86,6 @@ fn activate(x: f32, parameter: f32) -> f32 {
 // f' from what was saved: the output or the input, as the table says.
 fn activate_derivative(saved: f32, parameter: f32) -> f32 {
     switch ACTIVATION {
-        case 1u: { return select(0.0, 1.0, saved > 0.0); }
         case 2u: { return select(parameter, 1.0, saved > 0.0); }
         case 3u: { return saved * (1.0 - saved); }
         case 4u: { return 1.0 - saved * saved; }

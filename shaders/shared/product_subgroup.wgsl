@@ -1,10 +1,10 @@
 // op(A) * op(B) in tiles of a subgroup, see subgroup_tile.wgsl.
 // One of subgroup_fours.wgsl and subgroup_pairs.wgsl says how many steps of K are taken at once (STEPS) and who reads what;
-// an ACell holds so many of a row of A, Factors those of four columns of B.
+// Steps holds so many of a row of A, Factors those of four columns of B.
 // A kernel that uses it declares `params` with m, n and k, and the matrices `a: array<ACell>` and `b: array<BCell>`.
 
 // sums += rows * factors
-fn multiply_add(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+fn multiply_add(sums: ptr<function, Block>, rows: Steps, factors: Factors) {
     if TRANSPOSE_A == 1u {
         multiply_add_transposed(sums, rows, factors);
         return;

@@ -2,6 +2,7 @@
 // ALIGNED: the rows of both matrices as stored are whole vec4. If not, each read takes two.
 // TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K].
 
+alias Steps = vec4<f32>;
 alias Factors = mat4x4<f32>;
 const STEPS: u32 = 4u;
 // Whether the last four steps of K are all within K: except where K counts the rows of both, their alignment says so.
@@ -17,26 +18,26 @@ fn shifted(low: vec4<f32>, high: vec4<f32>, shift: u32) -> vec4<f32> {
 
 // Four elements of A from `at` on; what lies behind the end is arbitrary.
 fn four_of_a(at: u32) -> vec4<f32> {
-    let low = a[at / 4u];
+    let low = four(a[at / 4u]);
     if ALIGNED == 1u {
         return low;
     }
     let last = (params.m * params.k - 1u) / 4u;
-    return shifted(low, a[min(at / 4u + 1u, last)], at % 4u);
+    return shifted(low, four(a[min(at / 4u + 1u, last)]), at % 4u);
 }
 
 // One element: a driver on a CPU reads only that.
 fn one_of_a(at: u32) -> f32 {
-    return a[at / 4u][at % 4u];
+    return one(a[at / 4u][at / 2u % 2u], at);
 }
 
 fn four_of_b(at: u32) -> vec4<f32> {
-    let low = b[at / 4u];
+    let low = four(b[at / 4u]);
     if ALIGNED == 1u {
         return low;
     }
     let last = (params.n * params.k - 1u) / 4u;
-    return shifted(low, b[min(at / 4u + 1u, last)], at % 4u);
+    return shifted(low, four(b[min(at / 4u + 1u, last)]), at % 4u);
 }
 
 // Four neighbours along K: behind the end of K they count as zero, whatever was read there.
@@ -101,7 +102,7 @@ fn spread_transposed(value: f32, lane: u32) -> vec4<f32> {
 }
 
 // sums += rows * factors where A is transposed.
-fn multiply_add_transposed(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+fn multiply_add_transposed(sums: ptr<function, Block>, rows: Steps, factors: Factors) {
     (*sums).r0 += factors * spread_transposed(rows.x, 0u);
     (*sums).r1 += factors * spread_transposed(rows.y, 0u);
     (*sums).r2 += factors * spread_transposed(rows.z, 0u);

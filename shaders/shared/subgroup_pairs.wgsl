@@ -2,6 +2,7 @@
 // The rows of both matrices as stored are whole vec2.
 // TRANSPOSE_A: A is stored [K, M]; TRANSPOSE_B: B is stored [N, K].
 
+alias Steps = vec2<f32>;
 alias Factors = mat2x4<f32>;
 const STEPS: u32 = 2u;
 // Whether the last two steps of K are both within K: except where K counts the rows of both, their alignment says so.
@@ -9,7 +10,7 @@ const WHOLE_K: bool = TRANSPOSE_A == 0u;
 
 // One element: a driver on a CPU reads only that.
 fn one_of_a(at: u32) -> f32 {
-    return a[at / 2u][at % 2u];
+    return one(a[at / 2u], at);
 }
 
 // Eight rows of op(A), two steps of K, spread over the subgroup. As it stands, invocation i holds row i; transposed, the
@@ -18,16 +19,16 @@ fn load_a(row: u32, k: u32, lane: u32) -> vec2<f32> {
     if TRANSPOSE_A == 1u {
         let column = min(row + 2u * (lane % 4u), params.m - 2u);
         let step = k + lane / 4u;
-        let value = a[(min(step, params.k - 1u) * params.m + column) / 2u];
+        let value = two(a[(min(step, params.k - 1u) * params.m + column) / 2u]);
         return select(vec2<f32>(), value, step < params.k);
     }
-    return a[(min(row + lane, params.m - 1u) * params.k + k) / 2u];
+    return two(a[(min(row + lane, params.m - 1u) * params.k + k) / 2u]);
 }
 
 fn row_of_b(k: u32, column: u32) -> vec4<f32> {
     let row = min(k, params.k - 1u) * params.n;
     let last = params.n - 2u;
-    let value = vec4<f32>(b[(row + min(column, last)) / 2u], b[(row + min(column + 2u, last)) / 2u]);
+    let value = vec4<f32>(two(b[(row + min(column, last)) / 2u]), two(b[(row + min(column + 2u, last)) / 2u]));
     if WHOLE_K {
         return value;
     }
@@ -39,10 +40,10 @@ fn load_b(k: u32, column: u32) -> Factors {
     if TRANSPOSE_B == 1u {
         let last = params.n - 1u;
         return transpose(mat4x2<f32>(
-            b[(min(column, last) * params.k + k) / 2u],
-            b[(min(column + 1u, last) * params.k + k) / 2u],
-            b[(min(column + 2u, last) * params.k + k) / 2u],
-            b[(min(column + 3u, last) * params.k + k) / 2u],
+            two(b[(min(column, last) * params.k + k) / 2u]),
+            two(b[(min(column + 1u, last) * params.k + k) / 2u]),
+            two(b[(min(column + 2u, last) * params.k + k) / 2u]),
+            two(b[(min(column + 3u, last) * params.k + k) / 2u]),
         ));
     }
     return mat2x4<f32>(row_of_b(k, column), row_of_b(k + 1u, column));
@@ -59,7 +60,7 @@ fn spread_transposed(value: f32, lane: u32) -> vec2<f32> {
 }
 
 // sums += rows * factors where A is transposed.
-fn multiply_add_transposed(sums: ptr<function, Block>, rows: ACell, factors: Factors) {
+fn multiply_add_transposed(sums: ptr<function, Block>, rows: Steps, factors: Factors) {
     (*sums).r0 += factors * spread_transposed(rows.x, 0u);
     (*sums).r1 += factors * spread_transposed(rows.y, 0u);
     (*sums).r2 += factors * spread_transposed(rows.x, 1u);

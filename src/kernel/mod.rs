@@ -91,11 +91,13 @@ pub struct Requirements {
     pub workgroup_bytes: u32,
     /// Invocations per subgroup, exactly; 0 if it does without subgroups.
     pub subgroup_size: u32,
+    /// Whether it reads words of 64 bits.
+    pub words: bool,
 }
 
 impl Requirements {
     /// Nothing beyond WebGPU's downlevel limits.
-    pub const NONE: Requirements = Requirements { workgroup_bytes: 0, subgroup_size: 0 };
+    pub const NONE: Requirements = Requirements { workgroup_bytes: 0, subgroup_size: 0, words: false };
 }
 
 /// Which kind of adapter a variant is fast on.
@@ -122,6 +124,8 @@ pub struct Target {
     pub storage_buffers: u32,
     /// Invocations per subgroup; 0 if it has none, or if their size may vary.
     pub subgroup_size: u32,
+    /// Whether kernels can read words of 64 bits.
+    pub words: bool,
     /// What is given to it at once.
     pub pace: Pace,
 }
@@ -165,6 +169,7 @@ impl Target {
         workgroup_size: 256,
         storage_buffers: 4,
         subgroup_size: 0,
+        words: false,
         pace: Pace::UNBOUNDED,
     };
     /// The processor, which binds any number of buffers.
@@ -180,10 +185,11 @@ impl Target {
 
     /// Whether `variant` can run on this target at all.
     pub fn can_run(&self, variant: &Variant) -> bool {
-        let Requirements { workgroup_bytes, subgroup_size } = variant.requirements;
+        let Requirements { workgroup_bytes, subgroup_size, words } = variant.requirements;
         workgroup_bytes <= self.workgroup_bytes
             && variant.workgroup_size <= self.workgroup_size
             && (subgroup_size == 0 || subgroup_size == self.subgroup_size)
+            && (!words || self.words)
     }
 
     /// Whether `variant` is meant for this kind of adapter.

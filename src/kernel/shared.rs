@@ -54,6 +54,8 @@ shared_parts! {
     Blocks = "blocks.wgsl",
     /// Products of matrices in register tiles, each invocation by itself.
     Product = "product.wgsl",
+    /// Reads of two and four neighbours as words of 64 bits.
+    Words = "words.wgsl",
     /// A tile of a product as a subgroup holds it.
     SubgroupTile = "subgroup_tile.wgsl",
     /// Products in such tiles, several steps of K at once.
@@ -78,6 +80,8 @@ shared_parts! {
     BiasesWorkgroup = "biases_workgroup.wgsl",
     /// Sums over a workgroup in a fixed order.
     Reduce = "reduce.wgsl",
+    /// Such sums where the workgroup is a single subgroup.
+    ReduceSubgroup = "reduce_subgroup.wgsl",
     /// The struct `StepState`.
     Step = "step.wgsl",
     /// The step of a layer's weights and biases by SGD.

@@ -9,6 +9,9 @@ use std::fmt::Write;
 /// The constant that says how many elements a `Cell` holds, 1, 2 or 4; also as the end of a name, for one of several.
 pub const CELL: &str = "CELL";
 
+/// The constant that says how many words of 64 bits such a `Cell` consists of instead, 1 or 2, each with two elements.
+pub const WORDS: &str = "WORDS";
+
 /// The complete WGSL module of `variant` with the constants of one dispatch.
 pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> String {
     let mut wgsl = String::from("alias Elem = f32;\n");
@@ -16,15 +19,18 @@ pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> St
     for (name, value) in own.iter().chain(variant.constants).chain(specialization) {
         let _ = writeln!(wgsl, "const {name}: u32 = {value}u;");
     }
-    // What one invocation takes at once: one element or its neighbours, too. CELL becomes the type Cell, A_CELL ACell.
-    for (name, cell) in variant.constants.iter().filter(|(name, _)| name.ends_with(CELL)) {
-        let prefix = name.trim_end_matches(CELL).trim_end_matches('_');
-        let element = match cell {
-            2 => "vec2<Elem>",
-            4 => "vec4<Elem>",
-            _ => "Elem",
+    // What one invocation takes at once: one element or its neighbours, too. CELL becomes the type Cell, A_CELL ACell;
+    // A_WORDS also becomes ACell.
+    for (name, value) in variant.constants {
+        let (prefix, cell) = match (name.strip_suffix(CELL), name.strip_suffix(WORDS), value) {
+            (Some(prefix), _, 1) => (prefix, "Elem"),
+            (Some(prefix), _, 2) => (prefix, "vec2<Elem>"),
+            (Some(prefix), _, _) => (prefix, "vec4<Elem>"),
+            (_, Some(prefix), 1) => (prefix, "u64"),
+            (_, Some(prefix), _) => (prefix, "vec2<u64>"),
+            _ => continue,
         };
-        let _ = writeln!(wgsl, "alias {prefix}Cell = {element};");
+        let _ = writeln!(wgsl, "alias {}Cell = {cell};", prefix.trim_end_matches('_'));
     }
     for part in variant.shared {
         wgsl.push('\n');

@@ -57,7 +57,7 @@ const GELU_CUBIC: f64 = 0.044_715;
 const GELU_LOGISTIC: f64 = 1.702;
 
 impl Activation {
-    /// Every activation, with its default parameter. The position is the constant `ACTIVATION` in WGSL.
+    /// Every activation, with its default parameter.
     pub const ALL: &[Activation] = &[
         Activation::Identity,
         Activation::Relu,
@@ -91,9 +91,11 @@ impl Activation {
         }
     }
 
-    /// The function's parameter, 0 if it has none.
+    /// The function's parameter: the slope for x ≤ 0 where the function is linear on both sides, α; 0 if it has none.
     pub fn parameter(self) -> f32 {
         match self {
+            Activation::Identity => 1.0,
+            Activation::Relu => 0.0,
             Activation::LeakyRelu { slope } => slope,
             Activation::Elu { alpha } => alpha,
             _ => 0.0,
@@ -211,13 +213,22 @@ impl Activation {
         }
     }
 
+    /// The constant `ACTIVATION` in WGSL: the position among [`Activation::ALL`]. What is linear on both sides of 0 has one
+    /// between them, so that the layers of a net, its last too, share a kernel.
     pub(crate) fn index(self) -> u32 {
-        Self::ALL.iter().position(|a| a.name() == self.name()).unwrap_or(0) as u32
+        let name = match self {
+            Activation::Identity | Activation::Relu => "leaky_relu",
+            other => other.name(),
+        };
+        Self::ALL.iter().position(|a| a.name() == name).unwrap_or(0) as u32
     }
 
     pub(crate) fn from_index(index: u32, parameter: f32) -> Activation {
-        let default = Self::ALL[index as usize];
-        default.with_parameter(parameter).unwrap_or(default)
+        match Self::ALL[index as usize] {
+            Activation::LeakyRelu { .. } if parameter == 1.0 => Activation::Identity,
+            Activation::LeakyRelu { .. } if parameter == 0.0 => Activation::Relu,
+            default => default.with_parameter(parameter).unwrap_or(default),
+        }
     }
 }
 

@@ -14,7 +14,7 @@
 
 use super::correct_rows::predicted_class;
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy, expected, exponentials, largest, target};
-use super::{Operation, Workgroups, extent, matmul_cpu};
+use super::{Operation, Workgroups, extent, matmul_cpu, product};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::Wide;
@@ -58,6 +58,30 @@ impl Params {
     }
 }
 
+const PLAIN: Variant = Variant {
+    name: "plain",
+    file: "classification_step.wgsl",
+    source: include_str!("../../shaders/classification_step.wgsl"),
+    entry_point: "classification_step",
+    shared: &[Shared::Reduce, Shared::Step],
+    workgroup_size: 64,
+    constants: &[],
+    requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
+    suits: Suits::Any,
+    accepts: ALWAYS,
+    pays: ALWAYS,
+};
+
+/// For drivers on a CPU, which run a workgroup on one core anyway.
+const SUBGROUP: Variant = Variant {
+    name: "subgroup",
+    shared: &[Shared::ReduceSubgroup, Shared::Step],
+    workgroup_size: product::SUBGROUP,
+    requirements: Requirements { subgroup_size: product::SUBGROUP, ..Requirements::NONE },
+    suits: Suits::Software,
+    ..PLAIN
+};
+
 /// The kernel: one workgroup.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "classification_step",
@@ -72,19 +96,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: &[Variant {
-        name: "plain",
-        file: "classification_step.wgsl",
-        source: include_str!("../../shaders/classification_step.wgsl"),
-        entry_point: "classification_step",
-        shared: &[Shared::Reduce, Shared::Step],
-        workgroup_size: 64,
-        constants: &[],
-        requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
-        suits: Suits::Any,
-        accepts: ALWAYS,
-        pays: ALWAYS,
-    }],
+    variants: &[PLAIN, SUBGROUP],
     twin: twin!(call, fast = call_fast),
 };
 

@@ -11,7 +11,7 @@ use crate::kernel::{ALWAYS, Accepts, Constants, Requirements, Shared, Suits, Var
 
 /// Invocations of a workgroup for drivers on a CPU: few, so that small products keep every core busy; and those of one
 /// subgroup.
-const SUBGROUP: u32 = 8;
+pub(crate) const SUBGROUP: u32 = 8;
 /// Rows and columns of C that a workgroup computes where K is split.
 const SPLIT_TILE: u32 = 8;
 /// With so many workgroups a GPU counts as occupied.
@@ -22,22 +22,27 @@ pub(crate) fn extents(params: &[u8]) -> [u32; 3] {
     bytemuck::pod_read_unaligned(&params[..12])
 }
 
-/// Whether the rows of A and those of B as they are stored consist of whole vectors of this length.
-fn aligned<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
+/// How many elements a row of A and a row of B have as they are stored.
+fn stored_rows(params: &[u8], constants: &Constants) -> [u32; 2] {
     let [m, n, k] = extents(params);
     let transposed = |name| constants.contains(&(name, 1));
-    let row_of_a = if transposed("TRANSPOSE_A") { m } else { k };
-    let row_of_b = if transposed("TRANSPOSE_B") { k } else { n };
-    row_of_a.is_multiple_of(LENGTH) && row_of_b.is_multiple_of(LENGTH)
+    [if transposed("TRANSPOSE_A") { m } else { k }, if transposed("TRANSPOSE_B") { k } else { n }]
+}
+
+/// Whether the rows of A and of B consist of whole vectors of this length.
+fn aligned<const LENGTH: u32>(params: &[u8], constants: &Constants) -> bool {
+    stored_rows(params, constants).iter().all(|row| row.is_multiple_of(LENGTH))
 }
 
 const FOURS: Accepts = aligned::<4>;
 
 const PAIRS: Accepts = aligned::<2>;
 
-/// Whether K counts the rows of A and of B, as in the gradient of a weight, and these are whole fours.
+/// Whether K counts the rows of A and of B, as in the gradient of a weight, and these are whole pairs and fours.
 fn is_outer(params: &[u8], constants: &Constants) -> bool {
-    constants.contains(&("TRANSPOSE_A", 1)) && !constants.contains(&("TRANSPOSE_B", 1)) && FOURS(params, constants)
+    let [row_of_a, row_of_b] = stored_rows(params, constants);
+    let by_rows = constants.contains(&("TRANSPOSE_A", 1)) && !constants.contains(&("TRANSPOSE_B", 1));
+    by_rows && row_of_a.is_multiple_of(2) && row_of_b.is_multiple_of(4)
 }
 
 /// How many tiles cover C.
@@ -63,26 +68,19 @@ fn multiply_adds(params: &[u8]) -> u64 {
     tiles(m, n, 1, 1) * u64::from(k)
 }
 
-/// Whether C is larger than a tile of 16 × 32 both ways and the product not small: one tile of 32 × 32 then costs a driver
-/// on a CPU less than two of these, and takes it half as long again to compile.
-fn fills_32(params: &[u8], _: &Constants) -> bool {
-    let [m, n, _] = extents(params);
-    m > 16 && n > 32 && multiply_adds(params) >= 1 << 20
+/// Whether a product is so large that what is quick to run pays, rather than what is quick to compile.
+fn is_large(params: &[u8], _: &Constants) -> bool {
+    multiply_adds(params) >= 1 << 26
 }
 
 /// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or reads
 /// in fours would not be whole.
 fn pairs_pay(params: &[u8], constants: &Constants) -> bool {
-    multiply_adds(params) <= 1 << 17 || !FOURS(params, constants) && !fills_32(params, constants)
+    multiply_adds(params) <= 1 << 17 || !FOURS(params, constants) && !is_large(params, constants)
 }
 
-/// Whether a product is not so large that one step of K at a time, quick to compile, takes longer than several at once.
-fn outer_pays(params: &[u8], _: &Constants) -> bool {
-    multiply_adds(params) < 1 << 26
-}
-
-fn outer_fills_32(params: &[u8], constants: &Constants) -> bool {
-    outer_pays(params, constants) && fills_32(params, constants)
+fn outer_pays(params: &[u8], constants: &Constants) -> bool {
+    !is_large(params, constants)
 }
 
 /// The workgroups for an `[m, n]` result of a variant of [`table`].
@@ -157,7 +155,7 @@ impl Sources {
         accepts: Accepts,
         pays: Accepts,
     ) -> Variant {
-        let requirements = Requirements { subgroup_size: SUBGROUP, ..Requirements::NONE };
+        let requirements = Requirements { subgroup_size: SUBGROUP, words: true, ..Requirements::NONE };
         Variant { requirements, ..self.row(name, shared, constants, accepts, pays) }
     }
 
@@ -204,12 +202,12 @@ macro_rules! tile {
 
 macro_rules! fours {
     ($blocks:literal, $aligned:literal) => {
-        &[("A_CELL", 4), ("B_CELL", 4), ("BLOCKS", $blocks), ("ALIGNED", $aligned)]
+        &[("A_WORDS", 2), ("B_WORDS", 2), ("BLOCKS", $blocks), ("ALIGNED", $aligned)]
     };
 }
-macro_rules! cells {
-    ($blocks:literal, $cell:literal) => {
-        &[("A_CELL", $cell), ("B_CELL", $cell), ("BLOCKS", $blocks)]
+macro_rules! words {
+    ($blocks:literal, $words:literal) => {
+        &[("A_WORDS", $words), ("B_WORDS", $words), ("BLOCKS", $blocks)]
     };
 }
 
@@ -239,20 +237,18 @@ pub(crate) const fn subgroup(of: &Sources) -> [Variant; 5] {
     [
         // Reads of fours that are not whole take twice as long and compile slower.
         of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), ALWAYS, ALWAYS),
-        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, fills_32),
+        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, is_large),
         of.subgroup("subgroup_16", of.fours, fours!(2, 1), FOURS, ALWAYS),
-        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, fills_32),
+        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, is_large),
         // A number of classes such as 10 is whole in pairs: in the gradients of the last layer.
-        of.subgroup("subgroup_16_pairs", of.pairs, cells!(2, 2), PAIRS, pairs_pay),
+        of.subgroup("subgroup_16_pairs", of.pairs, words!(2, 1), PAIRS, pairs_pay),
     ]
 }
 
-/// Those that a subgroup shares where K counts the rows of both matrices, one step of it at a time.
-pub(crate) const fn outer(of: &Sources) -> [Variant; 2] {
-    [
-        of.subgroup("outer_16", of.outer, cells!(2, 4), is_outer, outer_pays),
-        of.subgroup("outer_32", of.outer, cells!(4, 4), is_outer, outer_fills_32),
-    ]
+/// That which a subgroup shares where K counts the rows of both matrices, one step of it at a time.
+pub(crate) const fn outer(of: &Sources) -> [Variant; 1] {
+    let constants = &[("A_WORDS", 1), ("B_WORDS", 2), ("BLOCKS", 2)];
+    [of.subgroup("outer_16", of.outer, constants, is_outer, outer_pays)]
 }
 
 /// All of them in one table.
@@ -319,12 +315,12 @@ macro_rules! product_variants {
             ],
             registers: &[$(Shared::$part,)* $(Shared::$fours,)* Shared::Product, $(Shared::$alone),*],
             fours: &[
-                $(Shared::$part,)* Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupFours, $(Shared::$alone),*
+                $(Shared::$part,)* Shared::Words, Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupFours, $(Shared::$alone),*
             ],
             pairs: &[
-                $(Shared::$part,)* Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*
+                $(Shared::$part,)* Shared::Words, Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*
             ],
-            outer: &[$(Shared::$part,)* Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$alone),*],
+            outer: &[$(Shared::$part,)* Shared::Words, Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$alone),*],
         };
         use $crate::ops::product;
         const PARTS: &[&[Variant]] = &[&product::alone(PLAIN, &SOURCES), $(&product::$form(&SOURCES)),*];

@@ -128,6 +128,7 @@ impl Adapter {
         let known = [
             (wgpu::Features::SHADER_F16, "f16"),
             (wgpu::Features::SUBGROUP, "subgroup"),
+            (wgpu::Features::SHADER_INT64, "64-bit integers"),
             (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
             (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
         ];
@@ -173,7 +174,8 @@ impl Adapter {
     }
 }
 
-/// Which limits a device is opened with. All but the downlevel ones come with subgroups, where the adapter has them.
+/// Which limits a device is opened with. All but the downlevel ones come with subgroups and
+/// integers of 64 bits, where the adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and up to 28 in one
@@ -189,11 +191,12 @@ pub enum Granted {
 
 impl Granted {
     fn features(self, adapter: wgpu::Features) -> wgpu::Features {
-        let large = wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        let kernels = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
+        let large = kernels | wgpu::Features::PIPELINE_CACHE;
         adapter
             & match self {
                 Granted::Downlevel => wgpu::Features::empty(),
-                Granted::Default => wgpu::Features::SUBGROUP,
+                Granted::Default => kernels,
                 Granted::Large => large,
                 Granted::Timed => large | wgpu::Features::TIMESTAMP_QUERY,
             }
@@ -282,6 +285,7 @@ impl GpuDevice {
             workgroup_size: self.limits.max_compute_invocations_per_workgroup,
             storage_buffers: self.limits.max_storage_buffers_per_shader_stage,
             subgroup_size: self.subgroup_size(),
+            words: self.device.features().contains(wgpu::Features::SHADER_INT64),
             pace: match self.adapter.inner.get_info().device_type {
                 wgpu::DeviceType::Cpu => Pace::SOFTWARE,
                 wgpu::DeviceType::DiscreteGpu | wgpu::DeviceType::VirtualGpu => Pace::DISCRETE,

@@ -26,18 +26,25 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
     assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
     let lavapipe = Target { subgroup_size: 8, words: true, ..swiftshader };
-    assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_32");
-    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 256, 128), "subgroup_16");
-    // Small, or even numbers that are not whole fours.
+    // What is quick to compile, unless the product is large.
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_16");
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 512, 512, 512), "subgroup_32");
+    // Small, or even numbers that are not whole fours, or K counts the rows of B.
     assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16_pairs");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 256, 128), "subgroup_16_pairs");
-    // K along no row: one step of it at a time, unless the product is large.
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 128, 256, 10), "subgroup_16_pairs");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 128, 512, 256), "subgroup_16_pairs");
+    assert_eq!(chosen(&lavapipe, Matmul::NN, 512, 512, 512), "subgroup_32");
+    // K along no row: one step of it at a time.
     assert_eq!(chosen(&lavapipe, Matmul::TN, 64, 128, 16), "outer_16");
-    assert_eq!(chosen(&lavapipe, Matmul::TN, 512, 784, 128), "outer_32");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 256, 128), "outer_16");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 512, 784, 128), "outer_16");
+    assert_eq!(chosen(&lavapipe, Matmul::TN, 10, 30, 64), "subgroup_16_pairs");
     assert_eq!(chosen(&lavapipe, Matmul::TN, 512, 512, 512), "subgroup_32");
     assert_eq!(chosen(&lavapipe, Matmul::TN, 5, 30, 64), "subgroup_16_unaligned");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 510, 510, 510), "subgroup_32_unaligned");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
+    // Without words of 64 bits.
+    assert_eq!(chosen(&Target { words: false, ..lavapipe }, Matmul::NT, 64, 128, 784), "registers");
 }
 
 /// Forward pass, input gradient and weight gradient of each layer of some nets, and large squares.
@@ -107,7 +114,8 @@ fn downlevel_devices_get_what_fits_them() {
 #[test]
 fn fused_kernels_get_the_variants_of_their_products() {
     let dropout = Some(Dropout::inverted(0.2, [1, 2]).expect("a valid rate"));
-    let (activation, lavapipe) = (Activation::Relu, Target { software: true, subgroup_size: 8, words: true, ..HARDWARE });
+    let (activation, lavapipe) =
+        (Activation::Relu, Target { software: true, subgroup_size: 8, words: true, ..HARDWARE });
     for (m, n, k) in [(64, 128, 784), (64, 10, 128), (128, 512, 256), (1024, 1024, 784), (17, 33, 5)] {
         let (a, b, bias) = (Shape::from([m, k]), Shape::from([n, k]), Shape::from([n]));
         let (b_transposed, c) = (Shape::from([k, n]), Shape::from([m, n]));

@@ -205,6 +205,12 @@ fn the_updates_of_a_step_run_beside_gradients_that_do_not_wait_for_them() {
         assert!(launches_of_a_step(&plan(&net, &sgd, &software)) <= 2 * layers + 2, "{layers} layers");
         model = model.linear(24).relu();
     }
+    // As many as one launch takes come last, and leave the gradients of the layers a kernel that all share.
+    let net = Sequential::new(64).linear(24).relu().linear(24).relu().linear(10);
+    let plan_of_three = plan(&net, &sgd, &software);
+    let train = &plan_of_three.phases()[plan_of_three.phase("train").expect("a phase").index()];
+    let backward: Vec<usize> = train.launches[train.launches.len() - 3..].iter().map(|l| l.parts.len()).collect();
+    assert_eq!(backward, [1, 1, 3], "{plan_of_three}");
     let adam: Optimizer = Adam::new(0.01).into();
     let (alone, together) =
         (Target { pace: Pace { kernels: 1, ..Pace::SOFTWARE }, ..software }, plan(&model, &adam, &software));

@@ -3,10 +3,8 @@
 // A kernel that uses it declares `params` with m, n and k, m even and n whole fours, and the matrices `a: array<ACell>` of
 // one word and `b: array<BCell>` of two; BLOCKS is 2.
 
-// One element: a driver on a CPU reads only that.
-fn one_of_a(at: u32) -> f32 {
-    return one(a[at / 2u], at);
-}
+// Over K, of the two elements of each row of A that an invocation reads.
+var<private> sums_of_a: vec2<f32>;
 
 // sums += rows * factors: of a block whose eight rows the invocations from `lane` on have read, two each.
 fn multiply_add(sums: ptr<function, Block>, rows: vec2<f32>, factors: vec4<f32>, lane: u32) {
@@ -41,6 +39,7 @@ fn multiply(group: vec3<u32>, groups: vec3<u32>, lane: u32) {
         let factors = four(b[k * fours_n + four_of_b]);
         multiply_add(&first, rows, factors, 0u);
         multiply_add(&second, rows, factors, 4u);
+        sums_of_a += rows;
     }
     store_blocks(row, column, first, second, first, second);
 }

@@ -76,6 +76,8 @@ shared_parts! {
     StoreLoop = "store_loop.wgsl",
     /// The step of biases behind a product, each by one invocation.
     Biases = "biases.wgsl",
+    /// The same behind a product whose K counts the rows of both matrices.
+    BiasesOuter = "biases_outer.wgsl",
     /// The same, by workgroups.
     BiasesWorkgroup = "biases_workgroup.wgsl",
     /// Sums over a workgroup in a fixed order.

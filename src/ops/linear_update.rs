@@ -73,7 +73,14 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([subgroup, outer], "linear_update", [Step, StepSgd], workgroup[StoreFour, BiasesWorkgroup], alone[StoreLoop, Biases]),
+    variants: product_variants!(
+        [subgroup, outer],
+        "linear_update",
+        [Step, StepSgd],
+        workgroup[StoreFour, BiasesWorkgroup],
+        alone[StoreLoop, Biases],
+        outer[StoreLoop, BiasesOuter]
+    ),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -97,7 +104,8 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
         "linear_update_momentum",
         [Step, StepMomentum],
         workgroup[StoreFour, BiasesWorkgroup],
-        alone[StoreLoop, Biases]
+        alone[StoreLoop, Biases],
+        outer[StoreLoop, BiasesOuter]
     ),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };

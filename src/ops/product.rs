@@ -73,10 +73,12 @@ fn is_large(params: &[u8], _: &Constants) -> bool {
     multiply_adds(params) >= 1 << 26
 }
 
-/// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or reads
-/// in fours would not be whole.
+/// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or not large
+/// and reads in fours would not be whole, or save little because K counts the rows of B: then the gradients of all layers
+/// share a kernel, with that of the last, whose rows are seldom whole fours.
 fn pairs_pay(params: &[u8], constants: &Constants) -> bool {
-    multiply_adds(params) <= 1 << 17 || !FOURS(params, constants) && !is_large(params, constants)
+    let by_rows = !constants.contains(&("TRANSPOSE_B", 1));
+    multiply_adds(params) <= 1 << 17 || !is_large(params, constants) && (by_rows || !FOURS(params, constants))
 }
 
 fn outer_pays(params: &[u8], constants: &Constants) -> bool {
@@ -276,18 +278,21 @@ pub(crate) const fn count(parts: &[&[Variant]]) -> usize {
 }
 
 /// The variant table of a kernel: what a subgroup shares (`subgroup`, and `outer` where K may count the rows of both
-/// matrices); its name and the shared parts that its own files use; then those behind products with workgroup memory, and
-/// those behind products without, if they are not just what calls `store` for each element.
+/// matrices); its name and the shared parts that its own files use; then those behind products with workgroup memory, those
+/// behind products without, and of these behind `outer`, if they are not just what calls `store` for each element.
 macro_rules! product_variants {
     ($forms:tt, $name:literal, $parts:tt) => {
         product_variants!($forms, $name, $parts, workgroup [StoreFour], alone [StoreLoop])
     };
     ($forms:tt, $name:literal, $parts:tt, workgroup $workgroup:tt, alone $alone:tt) => {
-        product_variants!(@ $forms, $name, $parts, [FoursA, FoursB], $workgroup, $alone, &[])
+        product_variants!($forms, $name, $parts, workgroup $workgroup, alone $alone, outer $alone)
+    };
+    ($forms:tt, $name:literal, $parts:tt, workgroup $workgroup:tt, alone $alone:tt, outer $outer:tt) => {
+        product_variants!(@ $forms, $name, $parts, [FoursA, FoursB], $workgroup, $alone, $outer, &[])
     };
     (
         @ [$($form:ident),*], $name:literal, [$($part:ident),*], [$($fours:ident),*], [$($shared:ident),*],
-        [$($alone:ident),*], $constants:expr
+        [$($alone:ident),*], [$($outer:ident),*], $constants:expr
     ) => {{
         use $crate::kernel::{ALWAYS, Requirements, Shared, Suits, Variant};
         const PLAIN: Variant = Variant {
@@ -320,7 +325,7 @@ macro_rules! product_variants {
             pairs: &[
                 $(Shared::$part,)* Shared::Words, Shared::SubgroupTile, Shared::ProductSubgroup, Shared::SubgroupPairs, $(Shared::$alone),*
             ],
-            outer: &[$(Shared::$part,)* Shared::Words, Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$alone),*],
+            outer: &[$(Shared::$part,)* Shared::Words, Shared::SubgroupTile, Shared::ProductOuter, $(Shared::$outer),*],
         };
         use $crate::ops::product;
         const PARTS: &[&[Variant]] = &[&product::alone(PLAIN, &SOURCES), $(&product::$form(&SOURCES)),*];
@@ -338,7 +343,7 @@ macro_rules! gathered_variants {
     };
     ($name:literal, $parts:tt, $dense:ident, workgroup $workgroup:tt, alone $alone:tt) => {
         $crate::ops::product::product_variants!(
-            @ [], $name, $parts, [$dense], $workgroup, $alone, &[("A_CELL", 1), ("B_CELL", 1)]
+            @ [], $name, $parts, [$dense], $workgroup, $alone, [], &[("A_CELL", 1), ("B_CELL", 1)]
         )
     };
 }

@@ -13,6 +13,7 @@
 //! in the middle of a step; masks, gathered rows and rules behind it that count steps are told to count back.
 
 mod rows;
+pub(super) mod updates;
 
 use crate::graph::{Graph, Node, Phase, Role, ValueId};
 use crate::kernel::{Access, Binding, Element, KernelSpec, Target};
@@ -54,7 +55,7 @@ fn fuse_phase(graph: &Graph, phase: &Phase, target: &Target) -> Vec<Node> {
     }
     let nodes = fusion.nodes.into_iter().zip(fusion.behind);
     let nodes = nodes.flat_map(|(node, behind)| node.into_iter().chain(behind)).collect();
-    rows::gather_in_products(graph, target, nodes)
+    updates::updates_last(graph, target, rows::gather_in_products(graph, target, nodes))
 }
 
 /// A node in the place of others, if the target has the storage buffers and the shapes come out the same. `label` is that

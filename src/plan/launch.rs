@@ -5,7 +5,8 @@
 //! that would hold a slow device for more than 100 ms is spread over several launches, each with a part of its workgroups.
 
 use super::builder::check_exclusive;
-use super::{BoundBuffer, Dispatch, Phase, Plan, fuse::storage_buffers};
+use super::fuse::{storage_buffers, updates};
+use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
 use crate::kernel::{Access, Binding, KernelSpec, Target, combine};
@@ -115,10 +116,17 @@ pub(super) fn one_by_one(graph: &Graph) -> Vec<Stages> {
 pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
     let in_phase = |nodes: &Range<usize>| {
         let nodes = &graph.nodes()[nodes.clone()];
+        let apart = updates::are_together(target, nodes);
+        let keeps_apart = |stage: &[Node], node| apart && updates::is_update(&stage[0]) != updates::is_update(node);
         let mut stages: Stages = Vec::new();
         for (at, node) in nodes.iter().enumerate() {
             match stages.last_mut() {
-                Some(stage) if joins(graph, target, &nodes[stage.clone()], node) => stage.end = at + 1,
+                Some(stage)
+                    if joins(graph, target, &nodes[stage.clone()], node)
+                        && !keeps_apart(&nodes[stage.clone()], node) =>
+                {
+                    stage.end = at + 1
+                }
                 _ => stages.push(at..at + 1),
             }
         }
@@ -131,15 +139,17 @@ pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
 fn joins(graph: &Graph, target: &Target, stage: &[Node], node: &Node) -> bool {
     let together = || stage.iter().chain([node]);
     let buffers: u32 = together().map(|node| storage_buffers(node.op.spec())).sum();
-    let waits = |other: &Node| {
-        let (own, others) = (operands(graph, node), operands(graph, other));
-        let clash = |&(value, written): &(ValueId, bool)| others.iter().any(|o| o.0 == value && (o.1 || written));
-        own.iter().any(clash)
-    };
     stage.len() < target.pace.kernels
         && buffers <= target.storage_buffers
         && together().all(|node| combine::can_combine(node.op.spec()))
-        && !stage.iter().any(waits)
+        && !stage.iter().any(|other| clash(graph, node, other))
+}
+
+/// Whether one of two nodes writes what the other uses, so that they have an order.
+pub(super) fn clash(graph: &Graph, node: &Node, other: &Node) -> bool {
+    let (own, others) = (operands(graph, node), operands(graph, other));
+    let clash = |&(value, written): &(ValueId, bool)| others.iter().any(|o| o.0 == value && (o.1 || written));
+    own.iter().any(clash)
 }
 
 /// The values that a node binds, and whether it writes them.

@@ -183,18 +183,21 @@ pub async fn measure(
 
     let mut timer = Timer::load(device, case, &sound, inputs, clock).await?;
     let mut first = timer.first_look().await?;
-    timer.take_turns(&mut first, seconds).await?;
-    let least = (0..sound.len()).min_by(|&a, &b| first[a].seconds().total_cmp(&first[b].seconds())).unwrap_or(0);
     let position_of_default = sound.iter().position(|variant| variant.name == default.name);
+    timer.take_turns(&mut first, position_of_default.as_slice(), seconds).await?;
+    let least = (0..sound.len())
+        .filter(|&at| first[at].live)
+        .min_by(|&a, &b| first[a].seconds().total_cmp(&first[b].seconds()))
+        .unwrap_or(0);
     let winner = match position_of_default {
         Some(default) if !first[least].beats(&first[default], WORTH_CHANGING) => default,
         _ => least,
     };
 
     let mut second = first.clone();
-    position_of_default.into_iter().chain([winner]).for_each(|position| second[position].live = true);
+    let keep: Vec<usize> = position_of_default.into_iter().chain([winner]).collect();
+    timer.take_turns(&mut second, &keep, seconds).await?;
     let again: Vec<bool> = second.iter().map(|timed| timed.live).collect();
-    timer.take_turns(&mut second, seconds).await?;
     for (position, variant) in sound.iter().enumerate() {
         if let Some(candidate) = found.iter_mut().find(|candidate| candidate.variant == variant.name) {
             candidate.seconds = Some(rounded(first[position].seconds()));

@@ -1,9 +1,10 @@
 //! Times variants of a kernel against each other on a warm device.
 //!
 //! All variants are phases of one plan over the same inputs. A sample is a submission of one variant many times, less
-//! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all. The median of
-//! the samples counts, because short kernels have lucky samples on drivers that run on a CPU, by which threads happen to
-//! be awake; and that of each half of the time by itself, so that a variant can be asked to be faster twice.
+//! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all. The mean of the
+//! middle half of the samples counts, because short kernels have lucky samples on drivers that run on a CPU, by which
+//! threads happen to be awake; and that of each half of the time by itself, so that a variant can be asked to be faster
+//! twice. What is clearly slower after the first half leaves the rest of the time to the others.
 //!
 //! Kernels that change their inputs in place would run on numbers that grow from one repeat to the next: they are timed
 //! with learning rate 0, under which weights stay, and velocities and means approach a limit. The arithmetic is the same.
@@ -32,9 +33,11 @@ const ABOVE_EMPTY: f64 = 10.0;
 const SHORTEST: f64 = 1e-3;
 /// Most dispatches of a submission.
 const MOST_REPEATS: u32 = 4096;
-/// A variant that takes this many times as long as the fastest is given up: after a first sample, and after a few.
+/// A variant that takes this many times as long as the fastest is given up: after a first sample, after a few, and after
+/// half of the time.
 const HOPELESS: f64 = 4.0;
 const SLOW: f64 = 2.0;
+const SLOWER: f64 = 1.25;
 const FEW: u32 = 6;
 
 /// Variants of a case, loaded for timing.
@@ -67,9 +70,13 @@ impl Timed {
     }
 }
 
-/// The median of samples; without any, no time is short enough.
+/// The mean of the middle half of the samples; without any, no time is short enough.
 fn middle(samples: &[f64]) -> f64 {
-    median(samples).unwrap_or(f64::INFINITY)
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let beyond = sorted.len() / 4;
+    let middle = &sorted[beyond..sorted.len() - beyond];
+    if middle.is_empty() { f64::INFINITY } else { middle.iter().sum::<f64>() / middle.len() as f64 }
 }
 
 /// The number in the middle, of an even number of them the mean of both; none of none.
@@ -157,13 +164,15 @@ impl<'a> Timer<'a> {
         Ok(timed)
     }
 
-    /// Gives every live variant turns for about `seconds` in all.
-    pub async fn take_turns(&mut self, timed: &mut [Timed], seconds: f64) -> Result<()> {
+    /// Gives live variants turns for about `seconds` in all: to the end those that are not clearly slower, and `keep`.
+    pub async fn take_turns(&mut self, timed: &mut [Timed], keep: &[usize], seconds: f64) -> Result<()> {
         for half in [0, 1] {
             self.turns(timed, half, |number, spent| {
                 (number >= TURNS && spent >= seconds / 2.0) || (number >= FEWEST_TURNS && spent >= PATIENCE * seconds)
             })
             .await?;
+            give_up(timed, SLOWER);
+            keep.iter().for_each(|&position| timed[position].live = true);
         }
         Ok(())
     }
@@ -189,8 +198,9 @@ impl<'a> Timer<'a> {
     }
 }
 
-/// Lets variants that take several times as long as the fastest take no more turns.
+/// Lets variants that take this many times as long as the fastest that still takes turns take no more.
 fn give_up(timed: &mut [Timed], factor: f64) {
-    let least = timed.iter().map(|timed| timed.seconds()).fold(f64::INFINITY, f64::min);
+    let live = timed.iter().filter(|timed| timed.live);
+    let least = live.map(Timed::seconds).fold(f64::INFINITY, f64::min);
     timed.iter_mut().for_each(|timed| timed.live &= timed.seconds() <= factor * least);
 }

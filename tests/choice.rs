@@ -29,6 +29,7 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     // What is quick to compile, unless the product is large.
     assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_16");
     assert_eq!(chosen(&lavapipe, Matmul::NT, 512, 512, 512), "subgroup_32");
+    assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 4096, 4096), "subgroup_16");
     // Small, or even numbers that are not whole fours, or K counts the rows of B.
     assert_eq!(chosen(&lavapipe, Matmul::NT, 16, 64, 128), "subgroup_16_pairs");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 128, 256, 10), "subgroup_16_pairs");

@@ -1,4 +1,4 @@
-// Activation functions and their derivatives; twin of `Activation` in src/ops/activation.rs, whose table gives each
+// Activation functions and their derivatives; twin of `Activation` in src/ops/activation/function.rs, whose table gives each
 // its number. ACTIVATION is a constant, so each pipeline keeps one branch.
 
 // The identity, too, with a slope of 1, and ReLU, with 0, where there must be no slope times infinity.

@@ -73,6 +73,13 @@ fn is_large(params: &[u8], _: &Constants) -> bool {
     multiply_adds(params) >= 1 << 26
 }
 
+/// Whether one tile of 32 × 32 costs a driver on a CPU less than two of 16 × 32 and pays, though it takes twice as long to
+/// compile.
+fn fills_32(params: &[u8], constants: &Constants) -> bool {
+    let [m, n, _] = extents(params);
+    m > 16 && n > 32 && is_large(params, constants)
+}
+
 /// Whether a product is so small that what is quick to compile takes little longer than what is quick to run, or not large
 /// and reads in fours would not be whole, or save little because K counts the rows of B: then the gradients of all layers
 /// share a kernel, with that of the last, whose rows are seldom whole fours.
@@ -239,9 +246,9 @@ pub(crate) const fn subgroup(of: &Sources) -> [Variant; 5] {
     [
         // Reads of fours that are not whole take twice as long and compile slower.
         of.subgroup("subgroup_16_unaligned", of.fours, fours!(2, 0), ALWAYS, ALWAYS),
-        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, is_large),
+        of.subgroup("subgroup_32_unaligned", of.fours, fours!(4, 0), ALWAYS, fills_32),
         of.subgroup("subgroup_16", of.fours, fours!(2, 1), FOURS, ALWAYS),
-        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, is_large),
+        of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, fills_32),
         // A number of classes such as 10 is whole in pairs: in the gradients of the last layer.
         of.subgroup("subgroup_16_pairs", of.pairs, words!(2, 1), PAIRS, pairs_pay),
     ]

@@ -10,7 +10,8 @@
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
 //! tests. A value disappears only if nothing outside the pattern reads it. [`ClassificationStep`] moves the run's state on
-//! in the middle of a step; masks, gathered rows and rules behind it that count steps are told to count back.
+//! in the middle of a step; masks, gathered rows and rules behind it that count steps are told to count back. Where compiling
+//! counts, updates then move behind the gradients (`fuse/updates.rs`).
 
 mod rows;
 pub(super) mod updates;

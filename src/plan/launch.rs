@@ -117,16 +117,14 @@ pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
     let in_phase = |nodes: &Range<usize>| {
         let nodes = &graph.nodes()[nodes.clone()];
         let apart = updates::are_together(target, nodes);
-        let keeps_apart = |stage: &[Node], node| apart && updates::is_update(&stage[0]) != updates::is_update(node);
+        let joins = |stage: &[Node], node| {
+            let mixed = updates::is_update(&stage[0]) != updates::is_update(node);
+            joins(graph, target, stage, node) && !(apart && mixed)
+        };
         let mut stages: Stages = Vec::new();
         for (at, node) in nodes.iter().enumerate() {
             match stages.last_mut() {
-                Some(stage)
-                    if joins(graph, target, &nodes[stage.clone()], node)
-                        && !keeps_apart(&nodes[stage.clone()], node) =>
-                {
-                    stage.end = at + 1
-                }
+                Some(stage) if joins(&nodes[stage.clone()], node) => stage.end = at + 1,
                 _ => stages.push(at..at + 1),
             }
         }

@@ -174,8 +174,8 @@ impl Adapter {
     }
 }
 
-/// Which limits a device is opened with. All but the downlevel ones come with subgroups and
-/// integers of 64 bits, where the adapter has them.
+/// Which limits a device is opened with. All but the downlevel ones come with subgroups and integers of 64 bits, where the
+/// adapter has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granted {
     /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and up to 28 in one

@@ -1,0 +1,304 @@
+//! Activation functions `y = f(x)`, their derivatives, and how far a device may be from them.
+
+use crate::error::{Error, Result};
+use crate::kernel::Float;
+use std::fmt;
+use std::str::FromStr;
+
+/// An activation function.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Activation {
+    /// x
+    Identity,
+    /// max(0, x); the derivative at 0 is 0.
+    Relu,
+    /// x if x > 0, else slope·x; the lectures use slopes of 0.1 and 0.2, the default is 0.01.
+    LeakyRelu {
+        /// Derivative for x ≤ 0, at least 0.
+        slope: f32,
+    },
+    /// 1 / (1 + e⁻ˣ)
+    Sigmoid,
+    /// tanh x
+    Tanh,
+    /// log(1 + eˣ), a smooth ReLU.
+    Softplus,
+    /// 1 if x ≥ 0, else 0; its derivative is 0 everywhere. For the perceptron, and for teaching.
+    Step,
+    /// x if x > 0, else α·(eˣ − 1) (Clevert et al., 2016).
+    Elu {
+        /// Limit for x → −∞ is −α; above 0.
+        alpha: f32,
+    },
+    /// x·Φ(x) with the normal distribution Φ: x·½(1 + erf(x/√2)) (Hendrycks and Gimpel, 2016).
+    Gelu,
+    /// PyTorch's `approximate="tanh"`: x·½(1 + tanh(√(2/π)(x + 0.044715·x³))).
+    GeluTanh,
+    /// The lectures' approximation: x·σ(1.702·x).
+    GeluSigmoid,
+    /// x·σ(x), also called swish.
+    Silu,
+}
+
+/// √(2/π)
+const SQRT_2_OVER_PI: f64 = 0.797_884_560_802_865_4;
+/// Coefficient of x³ in [`Activation::GeluTanh`].
+const GELU_CUBIC: f64 = 0.044_715;
+/// Coefficient of x in [`Activation::GeluSigmoid`].
+const GELU_LOGISTIC: f64 = 1.702;
+
+impl Activation {
+    /// Every activation, with its default parameter.
+    pub const ALL: &[Activation] = &[
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu { slope: 0.01 },
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Softplus,
+        Activation::Step,
+        Activation::Elu { alpha: 1.0 },
+        Activation::Gelu,
+        Activation::GeluTanh,
+        Activation::GeluSigmoid,
+        Activation::Silu,
+    ];
+
+    /// Name in flags, config files and model files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::LeakyRelu { .. } => "leaky_relu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+            Activation::Softplus => "softplus",
+            Activation::Step => "step",
+            Activation::Elu { .. } => "elu",
+            Activation::Gelu => "gelu",
+            Activation::GeluTanh => "gelu_tanh",
+            Activation::GeluSigmoid => "gelu_sigmoid",
+            Activation::Silu => "silu",
+        }
+    }
+
+    /// The function's parameter: the slope for x ≤ 0 where the function is linear on both sides, α; 0 if it has none.
+    pub fn parameter(self) -> f32 {
+        match self {
+            Activation::Identity => 1.0,
+            Activation::Relu => 0.0,
+            Activation::LeakyRelu { slope } => slope,
+            Activation::Elu { alpha } => alpha,
+            _ => 0.0,
+        }
+    }
+
+    /// The same function with another parameter, `None` if it takes none or not this one.
+    fn with_parameter(self, p: f32) -> Option<Activation> {
+        match self {
+            Activation::LeakyRelu { .. } if p >= 0.0 && p.is_finite() => Some(Activation::LeakyRelu { slope: p }),
+            Activation::Elu { .. } if p > 0.0 && p.is_finite() => Some(Activation::Elu { alpha: p }),
+            _ => None,
+        }
+    }
+
+    /// Whether [`Activation::derivative`] takes the output rather than the input.
+    pub fn derivative_uses_output(self) -> bool {
+        match self {
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => true,
+            Activation::Sigmoid | Activation::Tanh => true,
+            Activation::Elu { .. } => true,
+            Activation::Softplus | Activation::Step => false,
+            Activation::Gelu | Activation::GeluTanh | Activation::GeluSigmoid | Activation::Silu => false,
+        }
+    }
+
+    /// f(x)
+    #[inline(always)]
+    pub fn function<F: Float>(self, x: F) -> F {
+        match self {
+            Activation::Identity => x,
+            // Not max(0, x): that would turn NaN into 0 and hide it.
+            Activation::Relu => if_else(x <= F::ZERO, F::ZERO, x),
+            Activation::LeakyRelu { slope } => if_else(x <= F::ZERO, F::from_f32(slope) * x, x),
+            Activation::Sigmoid => logistic(x),
+            Activation::Tanh => x.tanh(),
+            // max(x, 0) + log1p(e^−|x|): neither overflows nor loses small values.
+            Activation::Softplus => if_else(x < F::ZERO, F::ZERO, x) + (-x.abs()).exp().ln_1p(),
+            Activation::Step => if_else(x >= F::ZERO, F::ONE, F::ZERO),
+            Activation::Elu { alpha } => if_else(x > F::ZERO, x, F::from_f32(alpha) * x.exp_m1()),
+            Activation::Gelu => x * normal_cdf(x),
+            Activation::GeluTanh => x * logistic(gelu_tanh_argument(x)),
+            Activation::GeluSigmoid => x * logistic(F::from_f64(GELU_LOGISTIC) * x),
+            Activation::Silu => x * logistic(x),
+        }
+    }
+
+    /// f′, from the output or the input as [`Activation::derivative_uses_output`] says.
+    #[inline(always)]
+    pub fn derivative<F: Float>(self, saved: F) -> F {
+        match self {
+            Activation::Identity => F::ONE,
+            Activation::Relu => if_else(saved > F::ZERO, F::ONE, F::ZERO),
+            Activation::LeakyRelu { slope } => if_else(saved > F::ZERO, F::ONE, F::from_f32(slope)),
+            Activation::Sigmoid => saved * (F::ONE - saved),
+            Activation::Tanh => F::ONE - saved * saved,
+            Activation::Softplus => logistic(saved),
+            Activation::Step => F::ZERO,
+            Activation::Elu { alpha } => if_else(saved > F::ZERO, F::ONE, saved + F::from_f32(alpha)),
+            // Φ + x·φ with the normal density φ.
+            Activation::Gelu => {
+                let density = (-saved * saved * F::from_f64(0.5)).exp() * F::from_f64(0.5 * SQRT_2_OVER_PI);
+                normal_cdf(saved) + saved * density
+            }
+            Activation::GeluTanh => {
+                let s = logistic(gelu_tanh_argument(saved));
+                let cubic = F::from_f64(3.0 * GELU_CUBIC) * saved * saved;
+                s + saved * s * (F::ONE - s) * F::from_f64(2.0 * SQRT_2_OVER_PI) * (F::ONE + cubic)
+            }
+            Activation::GeluSigmoid => {
+                let factor = F::from_f64(GELU_LOGISTIC);
+                let s = logistic(factor * saved);
+                s + factor * saved * s * (F::ONE - s)
+            }
+            Activation::Silu => {
+                let s = logistic(saved);
+                s + saved * s * (F::ONE - s)
+            }
+        }
+    }
+
+    /// How far the WGSL form may be from f(x), in units of 2⁻²³, from WGSL's guarantees: exp is good to 3 + 2|x| ULP,
+    /// a division to 2.5. `y` is f(x). Tests hold every device to it.
+    pub fn rounding_bound(self, x: f64, y: f64) -> f64 {
+        match self {
+            Activation::Identity | Activation::Relu | Activation::LeakyRelu { .. } => 2.0 * y.abs(),
+            // One exp of −|x|, an addition, a division.
+            Activation::Sigmoid => y * (2.0 * x.abs() + 12.0),
+            // Near 0 a polynomial; elsewhere the error of t = exp(−2|x|) and of 1 − t.
+            Activation::Tanh if x.abs() < 0.15 => 8.0 * y.abs(),
+            Activation::Step => 0.0,
+            Activation::Elu { alpha } if x <= 0.0 => f64::from(alpha) * ((3.0 + 2.0 * x.abs()) * x.exp() + 4.0),
+            Activation::Elu { .. } => 2.0 * y.abs(),
+            // erfc by exp of about −x²/2, whose argument is rounded, too.
+            Activation::Gelu => y.abs() * (4.0 * x * x + 24.0),
+            // A logistic function whose argument is rounded: the error grows with the argument, where the result
+            // has not yet vanished.
+            Activation::GeluTanh => {
+                let argument = gelu_tanh_argument(x).abs().min(90.0);
+                y.abs() * (10.0 * argument + 24.0)
+            }
+            Activation::GeluSigmoid | Activation::Silu => y.abs() * (10.0 * (2.0 * x.abs()).min(90.0) + 24.0),
+            // One exp of −|x|, a series for log1p, an addition.
+            Activation::Softplus => y.abs() * (2.0 * x.abs().min(90.0) + 16.0),
+            Activation::Tanh => 2.0 * (-2.0 * x.abs()).exp() * (3.0 + 4.0 * x.abs()) + 1.0 + 8.0 * y.abs(),
+        }
+    }
+
+    /// The same for f′, from what was saved.
+    pub fn derivative_rounding_bound(self, saved: f64) -> f64 {
+        match self {
+            Activation::Gelu | Activation::GeluTanh | Activation::GeluSigmoid | Activation::Silu => 96.0,
+            Activation::Softplus => 8.0,
+            _ => 4.0 * (1.0 + saved.abs() + saved * saved),
+        }
+    }
+
+    /// The constant `ACTIVATION` in WGSL: the position among [`Activation::ALL`]. What is linear on both sides of 0 has one
+    /// between them, so that the layers of a net, its last too, share a kernel.
+    pub(crate) fn index(self) -> u32 {
+        let name = match self {
+            Activation::Identity | Activation::Relu => "leaky_relu",
+            other => other.name(),
+        };
+        Self::ALL.iter().position(|a| a.name() == name).unwrap_or(0) as u32
+    }
+
+    pub(crate) fn from_index(index: u32, parameter: f32) -> Activation {
+        match Self::ALL[index as usize] {
+            Activation::LeakyRelu { .. } if parameter == 1.0 => Activation::Identity,
+            Activation::LeakyRelu { .. } if parameter == 0.0 => Activation::Relu,
+            default => default.with_parameter(parameter).unwrap_or(default),
+        }
+    }
+}
+
+/// σ(x) = 1/(1 + e⁻ˣ), by exp of −|x|, so that it cannot overflow.
+#[inline(always)]
+fn logistic<F: Float>(x: F) -> F {
+    let e = (-x.abs()).exp();
+    if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
+}
+
+/// Φ(x) = ½(1 + erf(x/√2)) = ½ erfc(−x/√2), which does not cancel for negative x.
+#[inline(always)]
+fn normal_cdf<F: Float>(x: F) -> F {
+    F::from_f64(0.5) * (-x * F::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erfc()
+}
+
+/// ½(1 + tanh u) = σ(2u): the argument 2u of [`Activation::GeluTanh`].
+#[inline(always)]
+fn gelu_tanh_argument<F: Float>(x: F) -> F {
+    F::from_f64(2.0 * SQRT_2_OVER_PI) * (x + F::from_f64(GELU_CUBIC) * x * x * x)
+}
+
+#[inline(always)]
+fn if_else<F>(condition: bool, yes: F, no: F) -> F {
+    if condition { yes } else { no }
+}
+
+impl fmt::Display for Activation {
+    /// `relu`, or with a parameter `leaky_relu:0.2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        if self.with_parameter(self.parameter()).is_some() { write!(f, ":{}", self.parameter()) } else { Ok(()) }
+    }
+}
+
+impl FromStr for Activation {
+    type Err = Error;
+
+    /// Reads `relu`, `leaky_relu` or `leaky_relu:0.2`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (name, parameter) = match text.split_once(':') {
+            Some((name, parameter)) => (name, Some(parameter)),
+            None => (text, None),
+        };
+        let default = Self::ALL.iter().copied().find(|a| a.name() == name);
+        let default = default.ok_or_else(|| Error::unknown("activation", name, Self::ALL.iter().map(|a| a.name())))?;
+        let Some(parameter) = parameter else { return Ok(default) };
+        let value = parameter.parse().ok().and_then(|p| default.with_parameter(p));
+        value.ok_or_else(|| Error::option("activation", text, "not a parameter this function takes"))
+    }
+}
+
+impl TryFrom<String> for Activation {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Activation> for String {
+    fn from(activation: Activation) -> String {
+        activation.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_parameters_survive_the_round_trip() {
+        for &activation in Activation::ALL {
+            assert_eq!(activation.to_string().parse::<Activation>().unwrap(), activation);
+            assert_eq!(Activation::from_index(activation.index(), activation.parameter()), activation);
+        }
+        assert_eq!("leaky_relu:0.2".parse::<Activation>().unwrap(), Activation::LeakyRelu { slope: 0.2 });
+        assert!("relu:0.2".parse::<Activation>().is_err());
+        assert!("leaky_relu:-1".parse::<Activation>().is_err());
+        assert!("rellu".parse::<Activation>().unwrap_err().to_string().contains("`relu`"));
+    }
+}

@@ -10,7 +10,7 @@ use std::fmt::Write;
 pub const CELL: &str = "CELL";
 
 /// The constant that says how many words of 64 bits such a `Cell` consists of instead, 1 or 2, each with two elements.
-pub const WORDS: &str = "WORDS";
+const WORDS: &str = "WORDS";
 
 /// The complete WGSL module of `variant` with the constants of one dispatch.
 pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> String {

@@ -92,7 +92,7 @@ fn outer_pays(params: &[u8], constants: &Constants) -> bool {
     !is_large(params, constants)
 }
 
-/// The workgroups for an `[m, n]` result of a variant of [`table`].
+/// The workgroups for an `[m, n]` result of a variant of [`product_variants`].
 pub(crate) fn workgroups(variant: &Variant, m: u32, n: u32) -> Workgroups {
     let per_workgroup = u64::from(variant.workgroup_size);
     let constant = |name| variant.constant(name);
@@ -214,11 +214,6 @@ macro_rules! fours {
         &[("A_WORDS", 2), ("B_WORDS", 2), ("BLOCKS", $blocks), ("ALIGNED", $aligned)]
     };
 }
-macro_rules! words {
-    ($blocks:literal, $words:literal) => {
-        &[("A_WORDS", $words), ("B_WORDS", $words), ("BLOCKS", $blocks)]
-    };
-}
 
 /// Those that a subgroup does not share.
 pub(crate) const fn alone(plain: Variant, of: &Sources) -> [Variant; 13] {
@@ -250,7 +245,7 @@ pub(crate) const fn subgroup(of: &Sources) -> [Variant; 5] {
         of.subgroup("subgroup_16", of.fours, fours!(2, 1), FOURS, ALWAYS),
         of.subgroup("subgroup_32", of.fours, fours!(4, 1), FOURS, fills_32),
         // A number of classes such as 10 is whole in pairs: in the gradients of the last layer.
-        of.subgroup("subgroup_16_pairs", of.pairs, words!(2, 1), PAIRS, pairs_pay),
+        of.subgroup("subgroup_16_pairs", of.pairs, &[("A_WORDS", 1), ("B_WORDS", 1), ("BLOCKS", 2)], PAIRS, pairs_pay),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::kernel::{Access, Bound, TwinCall, Twinned, twin::MAX_BUFFERS};
+use crate::kernel::{Access, Bound, Lines, TwinCall, Twinned, twin::MAX_BUFFERS};
 use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
 use std::cell::{Ref, RefCell, RefMut};
 
@@ -16,8 +16,8 @@ pub struct CpuExecutor<F: Twinned = f32> {
 
 #[derive(Debug)]
 enum Storage<F> {
-    Float(Vec<F>),
-    Word(Vec<u32>),
+    Float(Lines<F>),
+    Word(Lines<u32>),
 }
 
 impl<F: Twinned> CpuExecutor<F> {
@@ -30,14 +30,13 @@ impl<F: Twinned> CpuExecutor<F> {
             .buffers()
             .iter()
             .map(|buffer| {
-                let context =
-                    || Error::OutOfMemory { context: format!("allocating `{}` in main memory", buffer.label) };
                 let storage = if buffer.is_float {
-                    Storage::Float(filled(buffer.words, F::from_f32(buffer.fill)).ok_or_else(context)?)
+                    Lines::filled(buffer.words, F::from_f32(buffer.fill)).map(Storage::Float)
                 } else {
-                    Storage::Word(filled(buffer.words, 0).ok_or_else(context)?)
+                    Lines::filled(buffer.words, 0).map(Storage::Word)
                 };
-                Ok(RefCell::new(storage))
+                let context = format!("allocating `{}` in main memory", buffer.label);
+                storage.map(RefCell::new).map_err(|_| Error::OutOfMemory { context })
             })
             .collect::<Result<_>>()?;
         Ok(CpuExecutor { plan, storage, fast: true })
@@ -183,7 +182,7 @@ enum Guard<'a, F> {
 }
 
 /// The first `words` elements of a borrowed buffer.
-fn view<'a, F>(guard: &'a mut Option<Guard<'_, F>>, words: usize) -> Bound<'a, F> {
+fn view<'a, F: Twinned>(guard: &'a mut Option<Guard<'_, F>>, words: usize) -> Bound<'a, F> {
     match guard {
         Some(Guard::Read(storage)) => match &**storage {
             Storage::Float(data) => Bound::Float(&data[..words]),
@@ -195,12 +194,4 @@ fn view<'a, F>(guard: &'a mut Option<Guard<'_, F>>, words: usize) -> Bound<'a, F
         },
         None => Bound::Word(&[]),
     }
-}
-
-/// `words` copies of `fill`, or `None` if there is no memory for them.
-fn filled<T: Copy>(words: usize, fill: T) -> Option<Vec<T>> {
-    let mut data = Vec::new();
-    data.try_reserve_exact(words).ok()?;
-    data.resize(words, fill);
-    Some(data)
 }

@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 
 /// The float types a twin computes in: f32 for training, f64 for gradient checks and reference values.
 pub trait Float:
-    Copy
+    bytemuck::Pod
     + Debug
     + Default
     + PartialOrd

@@ -8,7 +8,7 @@ mod function;
 
 pub use function::Activation;
 
-use super::matmul_cpu::for_each_part;
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, element_grid, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
@@ -147,10 +147,14 @@ pub(crate) use known;
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
     let [Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
-    for_each_part(y, 1, |first, y| {
-        let (x, y) = (Wide::of(&x[first..][..y.len()]), Wide::of_mut(y));
-        known!(activation, f => reference(f, x, y));
-    });
+    for_each_part(
+        y,
+        1,
+        inlined!(|first, y| {
+            let (x, y) = (Wide::of(&x[first..][..y.len()]), Wide::of_mut(y));
+            known!(activation, f => reference(f, x, y));
+        }),
+    );
 }
 
 fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
@@ -158,12 +162,16 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Float(saved), Bound::Float(grad_output), Bound::FloatMut(grad_input)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    for_each_part(grad_input, 1, |first, grad_input| {
-        let len = grad_input.len();
-        let (saved, g) = (Wide::of(&saved[first..][..len]), Wide::of(&grad_output[first..][..len]));
-        let grad_input = Wide::of_mut(grad_input);
-        known!(activation, f => reference_grad(f, saved, g, grad_input));
-    });
+    for_each_part(
+        grad_input,
+        1,
+        inlined!(|first, grad_input| {
+            let len = grad_input.len();
+            let (saved, g) = (Wide::of(&saved[first..][..len]), Wide::of(&grad_output[first..][..len]));
+            let grad_input = Wide::of_mut(grad_input);
+            known!(activation, f => reference_grad(f, saved, g, grad_input));
+        }),
+    );
 }
 
 /// The definition of [`Activate`].

@@ -3,7 +3,7 @@
 //! Gradient: `grad_x = g`, `grad_bias[o] = Σ_b g[b,o]`. Nothing is saved.
 
 use super::column_sum::ColumnSum;
-use super::matmul_cpu::for_each_part;
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, element_grid, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
@@ -72,7 +72,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Float(x), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
-    for_each_part(y, bias.len(), |first, y| reference(&x[first..], bias, y));
+    for_each_part(y, bias.len(), inlined!(|first, y| reference(&x[first..], bias, y)));
 }
 
 /// The definition.

@@ -13,8 +13,9 @@
 //! differentiation (`plan/fuse.rs`) where what comes later in the step can do with the state it moves on, or count back.
 
 use super::correct_rows::predicted_class;
+use super::matmul_cpu::{inlined, widest};
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy, expected, exponentials, largest, target};
-use super::{Operation, Workgroups, extent, matmul_cpu, product};
+use super::{Operation, Workgroups, extent, product};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::Wide;
@@ -171,7 +172,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let (logits, ring, grad_logits) = (Wide::of(logits), Wide::of_mut(ring), Wide::of_mut(grad_logits));
-    matmul_cpu::widest(|| fast(&params, words, logits, (labels, order), ring, grad_logits));
+    widest(inlined!(|| fast(&params, words, logits, (labels, order), ring, grad_logits)));
 }
 
 /// The definition.
@@ -201,7 +202,13 @@ fn reference<F: Float>(
     file(params, words, [scale * loss, correct], ring);
 }
 
-/// The same with the exponentials of all rows at once, each computed once. Same bits as the definition in [`Wide`].
+/// Rows that [`side_by_side`] takes at a time, one in each lane of a vector.
+const LANES: usize = 16;
+/// Most classes for which that is faster than a row's classes in the lanes.
+const FEW_CLASSES: usize = 32;
+
+/// The same with each exponential computed once, and vectors across the rows where these have too few classes to fill
+/// one. Same bits as the definition in [`Wide`].
 #[inline(always)]
 fn fast(
     params: &Params,
@@ -212,22 +219,88 @@ fn fast(
     grad_logits: &mut [Wide],
 ) {
     let state = StepState::from_words(words);
-    let (classes, of_rows) = (params.classes as usize, params.of_rows(params.rows));
-    let (scale, mut loss, mut correct) = (Wide(params.scale), Wide::ZERO, Wide::ZERO);
-    exponentials(classes, logits, grad_logits);
-    let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
-    for ((z, grad_z), &row) in rows.zip(&order[state.batch_start as usize..]) {
-        let label = labels[row as usize];
-        let sum: Wide = grad_z.iter().copied().sum();
-        loss += sum.ln() - expected(&of_rows, z, largest(z), label);
-        if predicted_class(z) == label as usize {
-            correct += Wide::ONE;
-        }
-        for (c, grad_z) in grad_z.iter_mut().enumerate() {
-            *grad_z = scale * (*grad_z / sum - target(&of_rows, c, label));
+    let (classes, of_rows, scale) = (params.classes as usize, params.of_rows(params.rows), Wide(params.scale));
+    let (mut loss, mut correct) = (Wide::ZERO, Wide::ZERO);
+    let together = if (2..=FEW_CLASSES).contains(&classes) { LANES } else { 1 };
+    let groups = logits.chunks(together * classes).zip(grad_logits.chunks_mut(together * classes));
+    for ((z, grad_z), rows) in groups.zip(order[state.batch_start as usize..].chunks(together)) {
+        let mut own = [0; LANES];
+        own.iter_mut().zip(rows).for_each(|(label, &row)| *label = labels[row as usize]);
+        let present = z.len() / classes;
+        let (losses, predicted) = match together {
+            1 => row_alone(&of_rows, scale, z, own[0], grad_z),
+            _ => side_by_side(&of_rows, scale, z, &own, grad_z),
+        };
+        for (i, &label) in own[..present].iter().enumerate() {
+            loss += losses[i];
+            if predicted[i] == label {
+                correct += Wide::ONE;
+            }
         }
     }
     file(params, words, [scale * loss, correct], ring);
+}
+
+/// A row's loss and class, and the gradient of its logits.
+#[inline(always)]
+fn row_alone(
+    of_rows: &softmax_cross_entropy::Params,
+    scale: Wide,
+    z: &[Wide],
+    label: u32,
+    grad_z: &mut [Wide],
+) -> ([Wide; LANES], [u32; LANES]) {
+    exponentials(z.len(), z, grad_z);
+    let sum: Wide = grad_z.iter().copied().sum();
+    for (c, grad_z) in grad_z.iter_mut().enumerate() {
+        *grad_z = scale * (*grad_z / sum - target(of_rows, c, label));
+    }
+    let loss = sum.ln() - expected(of_rows, z, largest(z), label);
+    ([loss; LANES], [predicted_class(z) as u32; LANES])
+}
+
+/// [`row_alone`] on up to [`LANES`] rows of at most [`FEW_CLASSES`] classes.
+#[inline(always)]
+fn side_by_side(
+    of_rows: &softmax_cross_entropy::Params,
+    scale: Wide,
+    z: &[Wide],
+    labels: &[u32; LANES],
+    grad_z: &mut [Wide],
+) -> ([Wide; LANES], [u32; LANES]) {
+    let classes = of_rows.classes as usize;
+    let mut columns = [[Wide::ZERO; LANES]; FEW_CLASSES];
+    let columns = &mut columns[..classes];
+    for (i, z) in z.chunks_exact(classes).enumerate() {
+        columns.iter_mut().zip(z).for_each(|(column, &z)| column[i] = z);
+    }
+    let (mut largest, mut best, mut predicted) = (columns[0], columns[0], [0; LANES]);
+    for (c, column) in columns.iter().enumerate() {
+        for i in 0..LANES {
+            largest[i] = largest[i].max(column[i]);
+            let better = column[i] > best[i];
+            best[i] = if better { column[i] } else { best[i] };
+            predicted[i] = if better { c as u32 } else { predicted[i] };
+        }
+    }
+    let mut sum = [Wide::ZERO; LANES];
+    for column in columns.iter_mut() {
+        for i in 0..LANES {
+            column[i] = (column[i] - largest[i]).exp();
+            sum[i] += column[i];
+        }
+    }
+    for (c, column) in columns.iter_mut().enumerate() {
+        for i in 0..LANES {
+            column[i] = scale * (column[i] / sum[i] - target(of_rows, c, labels[i]));
+        }
+    }
+    let mut losses = [Wide::ZERO; LANES];
+    for (i, (z, grad_z)) in z.chunks_exact(classes).zip(grad_z.chunks_exact_mut(classes)).enumerate() {
+        losses[i] = sum[i].ln() - expected(of_rows, z, largest[i], labels[i]);
+        grad_z.iter_mut().zip(columns.iter()).for_each(|(grad_z, column)| *grad_z = column[i]);
+    }
+    (losses, predicted)
 }
 
 /// Files loss and number of correct rows, and moves the run's state on.

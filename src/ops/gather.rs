@@ -4,7 +4,7 @@
 //! `[N, I] → [B, I]`, byte features packed four to a word `[N, I] → [B, I]` times `scale`, and labels `[N] → [B]`.
 //! Data has no gradient.
 
-use super::matmul_cpu::for_each_part;
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, cell_grid, element_grid, element_variants, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -181,7 +181,11 @@ fn call_f32_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Word(state), Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    for_each_part(batch, columns, |first, batch| gather_f32(columns, state, data, &order[first / columns..], batch));
+    for_each_part(
+        batch,
+        columns,
+        inlined!(|first, batch| gather_f32(columns, state, data, &order[first / columns..], batch)),
+    );
 }
 
 fn call_u8_fast(call: &mut TwinCall<'_, '_, f32>) {
@@ -190,7 +194,11 @@ fn call_u8_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let columns = params.columns as usize;
-    for_each_part(batch, columns, |first, batch| gather_u8(&params, state, data, &order[first / columns..], batch));
+    for_each_part(
+        batch,
+        columns,
+        inlined!(|first, batch| gather_u8(&params, state, data, &order[first / columns..], batch)),
+    );
 }
 
 fn call_f32<F: Float>(call: &mut TwinCall<'_, '_, F>) {

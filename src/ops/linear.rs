@@ -8,7 +8,7 @@
 use super::activation::{Activation, known};
 use super::dropout::{Dropout, Mask};
 use super::matmul::{self, Matmul};
-use super::matmul_cpu::{self, Matrix};
+use super::matmul_cpu::{self, Matrix, inlined};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent};
 use crate::error::{Error, Result};
@@ -189,10 +189,14 @@ fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     layer_fast(activation, &params, (Matrix::of(x), weight, bias), y);
     let mask = mask.mask(state);
-    matmul_cpu::for_each_part(dropped, 1, |first, dropped| {
-        dropped.copy_from_slice(&y[first..][..dropped.len()]);
-        mask.apply(first, dropped);
-    });
+    matmul_cpu::for_each_part(
+        dropped,
+        1,
+        inlined!(|first, dropped| {
+            dropped.copy_from_slice(&y[first..][..dropped.len()]);
+            mask.apply(first, dropped);
+        }),
+    );
 }
 
 /// `Params` of either kernel: they start with the same members.
@@ -222,11 +226,11 @@ fn layer_fast(
     y: &mut [f32],
 ) {
     matmul_cpu::multiply(Matmul::NT, params, (x, weight.into()), y, matmul_cpu::Onto::NOTHING, |block| {
-        matmul_cpu::widest(|| {
-            known!(activation, f => block.for_each_row(|_, first, part| {
+        matmul_cpu::widest(inlined!(|| {
+            known!(activation, f => block.for_each_row(inlined!(|_, first, part| {
                 finish(f, &Wide::of(bias)[first..], Wide::of_mut(part));
-            }));
-        });
+            })));
+        }));
     });
 }
 

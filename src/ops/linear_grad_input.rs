@@ -9,8 +9,9 @@ use super::activation::{Activation, known};
 use super::dropout::Dropout;
 use super::linear::DropoutParams;
 use super::matmul::{self, Matmul};
+use super::matmul_cpu::{self, inlined};
 use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent, matmul_cpu};
+use super::{Operation, Workgroups, extent};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
@@ -159,13 +160,13 @@ fn gradient_fast(
 ) {
     let (width, operands) = (params.n as usize, (grad.into(), weight.into()));
     matmul_cpu::multiply(Matmul::NN, params, operands, result, matmul_cpu::Onto::NOTHING, |block| {
-        matmul_cpu::widest(|| {
-            known!(activation, f => block.for_each_row(|row, first, part| {
+        matmul_cpu::widest(inlined!(|| {
+            known!(activation, f => block.for_each_row(inlined!(|row, first, part| {
                 let at = row * width + first;
                 mask(at, part);
                 finish(f, &Wide::of(saved)[at..], Wide::of_mut(part));
-            }));
-        });
+            })));
+        }));
     });
 }
 

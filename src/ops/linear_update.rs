@@ -10,13 +10,13 @@
 //! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
 
 use super::matmul::{self, Matmul};
-use super::matmul_cpu::{self, Matrix, Onto};
+use super::matmul_cpu::{self, Matrix, Onto, inlined};
 use super::product::{self, product_variants};
 use super::sgd::{self, Sgd};
 use super::{Operation, Workgroups, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, Lines, StepState, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 use std::cell::RefCell;
 
@@ -211,23 +211,21 @@ fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 /// Adds the rows of a gradient up.
 fn sum_columns<F: Float>(grad: &[F], sums: &mut [F]) {
     for row in grad.chunks_exact(sums.len()) {
-        sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
+        for (sum, &g) in sums.iter_mut().zip(row) {
+            *sum += g;
+        }
     }
 }
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static GRADIENTS: RefCell<(Vec<f32>, Vec<f32>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    static GRADIENTS: RefCell<[Lines<f32>; 2]> = const { RefCell::new([Lines::new(), Lines::new()]) };
 }
 
 /// Lends memory for the gradients of weight and bias that is kept from step to step. It holds anything.
 fn with_memory(weights: usize, biases: usize, update: impl FnOnce(&mut [f32], &mut [f32])) {
-    GRADIENTS.with_borrow_mut(|(grad_weight, grad_bias)| {
-        // Never shorter: layers of different sizes take turns.
-        grad_weight.resize(weights.max(grad_weight.len()), 0.0);
-        grad_bias.resize(biases.max(grad_bias.len()), 0.0);
-        update(&mut grad_weight[..weights], &mut grad_bias[..biases]);
-    });
+    GRADIENTS
+        .with_borrow_mut(|[grad_weight, grad_bias]| update(grad_weight.at_least(weights), grad_bias.at_least(biases)));
 }
 
 /// The step of the weight is part of the product: `w ← (1 − η·decay) w − η · gᵀ·x`.
@@ -251,7 +249,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     with_memory(0, bias.len(), |_, grad_bias| {
         let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
         grad_bias.fill(0.0);
-        matmul_cpu::widest(|| sum_columns(grad, grad_bias));
+        matmul_cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
         sgd::reference(&rule, &state, bias, grad_bias);
     });
 }
@@ -284,9 +282,13 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
             |_| (),
         );
         grad_bias.fill(0.0);
-        matmul_cpu::widest(|| sum_columns(grad, grad_bias));
+        matmul_cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
         for (w, v, grad) in [(&mut **weight, &mut **weight_velocity, grad_weight), (bias, bias_velocity, grad_bias)] {
-            matmul_cpu::for_each_pair(w, v, |first, w, v| sgd::reference_momentum(&rule, &state, w, &grad[first..], v));
+            matmul_cpu::for_each_pair(
+                w,
+                v,
+                inlined!(|first, w, v| sgd::reference_momentum(&rule, &state, w, &grad[first..], v)),
+            );
         }
     });
 }

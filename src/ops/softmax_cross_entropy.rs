@@ -6,7 +6,7 @@
 //! `loss = log Σ e^(z−m) − Σ_c q_c (z_c − m)`. Gradient: `grad_z[b,c] = g[b] · (softmax(z[b])_c − q_c)`. Nothing is saved: the gradient kernel recomputes the
 //! softmax from the logits, which is cheaper than another trip through memory.
 
-use super::matmul_cpu::for_each_part;
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, element_grid, extent, linear_grid};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
@@ -193,21 +193,26 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
     let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
     let (classes, logits) = (params.classes as usize, Wide::of(logits));
-    for_each_part(loss, 1, |row, loss| {
-        let (logits, labels, loss) = (&logits[row * classes..], &labels[row..], Wide::of_mut(loss));
-        if classes > BLOCK || params.label_smoothing != 0.0 {
-            return reference(&params, logits, labels, loss);
-        }
-        let mut e = [Wide::ZERO; BLOCK];
-        let rows = BLOCK / classes;
-        for ((z, labels), loss) in logits.chunks(rows * classes).zip(labels.chunks(rows)).zip(loss.chunks_mut(rows)) {
-            let e = &mut e[..loss.len() * classes];
-            exponentials(classes, z, e);
-            for (((z, e), &label), loss) in z.chunks(classes).zip(e.chunks(classes)).zip(labels).zip(loss) {
-                *loss = e.iter().copied().sum::<Wide>().ln() - (z[label as usize] - largest(z));
+    for_each_part(
+        loss,
+        1,
+        inlined!(|row, loss| {
+            let (logits, labels, loss) = (&logits[row * classes..], &labels[row..], Wide::of_mut(loss));
+            if classes > BLOCK || params.label_smoothing != 0.0 {
+                return reference(&params, logits, labels, loss);
             }
-        }
-    });
+            let mut e = [Wide::ZERO; BLOCK];
+            let rows = BLOCK / classes;
+            for ((z, labels), loss) in logits.chunks(rows * classes).zip(labels.chunks(rows)).zip(loss.chunks_mut(rows))
+            {
+                let e = &mut e[..loss.len() * classes];
+                exponentials(classes, z, e);
+                for (((z, e), &label), loss) in z.chunks(classes).zip(e.chunks(classes)).zip(labels).zip(loss) {
+                    *loss = e.iter().copied().sum::<Wide>().ln() - (z[label as usize] - largest(z));
+                }
+            }
+        }),
+    );
 }
 
 /// Exponentials that [`call_fast`] computes at a time.
@@ -231,17 +236,21 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let classes = params.classes as usize;
-    for_each_part(grad_logits, classes, |first, grad_logits| {
-        let (row, grad_logits) = (first / classes, Wide::of_mut(grad_logits));
-        exponentials(classes, Wide::of(&logits[first..]), grad_logits);
-        let rows = labels[row..].iter().zip(Wide::of(&grad_loss[row..]));
-        for (grad_z, (&label, &g)) in grad_logits.chunks_exact_mut(classes).zip(rows) {
-            let sum = grad_z.iter().copied().sum::<Wide>();
-            for (c, grad_z) in grad_z.iter_mut().enumerate() {
-                *grad_z = g * (*grad_z / sum - target(&params, c, label));
+    for_each_part(
+        grad_logits,
+        classes,
+        inlined!(|first, grad_logits| {
+            let (row, grad_logits) = (first / classes, Wide::of_mut(grad_logits));
+            exponentials(classes, Wide::of(&logits[first..]), grad_logits);
+            let rows = labels[row..].iter().zip(Wide::of(&grad_loss[row..]));
+            for (grad_z, (&label, &g)) in grad_logits.chunks_exact_mut(classes).zip(rows) {
+                let sum = grad_z.iter().copied().sum::<Wide>();
+                for (c, grad_z) in grad_z.iter_mut().enumerate() {
+                    *grad_z = g * (*grad_z / sum - target(&params, c, label));
+                }
             }
-        }
-    });
+        }),
+    );
 }
 
 /// q_c: what the softmax should be.

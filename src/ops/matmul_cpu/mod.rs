@@ -21,7 +21,7 @@ use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
 pub(crate) use pack::Matrix;
 pub(crate) use parts::Block;
-pub(crate) use tile::{Onto, widest};
+pub(crate) use tile::{Onto, inlined, widest};
 
 /// Most k that a tile adds up before it goes back to C: many, because C travels for each, but so few that a panel of B
 /// stays in the second cache, from where it comes fast enough.
@@ -143,10 +143,10 @@ fn extents(form: Matmul, params: &Params, (a, b): (Matrix<'_>, Matrix<'_>), c: &
 const SHARE: usize = 1 << 13;
 
 /// `body(first element, part)` on all of `data`, in parts of whole rows of `row` elements, by several threads if that
-/// is worth it and with the widest vectors there are. No element's result may depend on the partition.
+/// is worth it and, as in [`widest`], with the widest vectors there are. No element's result may depend on the partition.
 pub(crate) fn for_each_part<T: Send>(data: &mut [T], row: usize, body: impl Fn(usize, &mut [T]) + Sync) {
     let (threads, len) = shares(data.len(), row);
-    parts::for_each_chunk(threads, data, len, |part, data| tile::widest(|| body(part * len, data)));
+    parts::for_each_chunk(threads, data, len, |part, data| tile::widest(inlined!(|| body(part * len, data))));
 }
 
 /// As [`for_each_part`], on the parts of two slices of one length.
@@ -155,7 +155,7 @@ pub(crate) fn for_each_part<T: Send>(data: &mut [T], row: usize, body: impl Fn(u
 /// If the lengths differ.
 pub(crate) fn for_each_pair<T: Send>(left: &mut [T], right: &mut [T], body: impl Fn(usize, &mut [T], &mut [T]) + Sync) {
     let (threads, len) = shares(left.len(), 1);
-    let body = |part, left: &mut [T], right: &mut [T]| tile::widest(|| body(part * len, left, right));
+    let body = |part, left: &mut [T], right: &mut [T]| tile::widest(inlined!(|| body(part * len, left, right)));
     parts::for_each_pair(threads, (left, right), len, body);
 }
 

@@ -1,34 +1,20 @@
 //! Operands of a product, and their copies in the order in which the tiles read them.
 
 use super::parts::for_each_chunk;
-use super::tile::{Kernel, Panel, widest};
-use crate::kernel::Bound;
+use super::tile::{Kernel, Panel};
 use crate::kernel::twin::MISMATCH;
+use crate::kernel::{Bound, Lines};
 use std::cell::RefCell;
 use std::ops::Range;
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static PACKED: [RefCell<Vec<Line>>; 2] = const { [RefCell::new(Vec::new()), RefCell::new(Vec::new())] };
+    static PACKED: [RefCell<Lines<f32>>; 2] = const { [RefCell::new(Lines::new()), RefCell::new(Lines::new())] };
 }
 
 /// Lends the memory for packed operands, which is kept from product to product.
-pub(super) fn with_memory<R>(f: impl FnOnce(&mut Vec<Line>, &mut Vec<Line>) -> R) -> R {
+pub(super) fn with_memory<R>(f: impl FnOnce(&mut Lines<f32>, &mut Lines<f32>) -> R) -> R {
     PACKED.with(|[a, b]| f(&mut a.borrow_mut(), &mut b.borrow_mut()))
-}
-
-/// A line of the cache: vectors that straddle two of them are slower to read and write.
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C, align(64))]
-pub(super) struct Line([f32; 16]);
-
-/// The first `len` numbers of a buffer that grows as needed.
-fn scratch(buffer: &mut Vec<Line>, len: usize) -> &mut [f32] {
-    let lines = len.div_ceil(16);
-    if buffer.len() < lines {
-        buffer.resize(lines, Line([0.0; 16]));
-    }
-    &mut bytemuck::cast_slice_mut(buffer)[..len]
 }
 
 /// A matrix seen as lines of numbers to be multiplied along k: the rows of op(A), the columns of op(B).
@@ -131,12 +117,12 @@ impl<'a> Matrix<'a> {
     }
 
     /// So many rows and columns, one after the other: a copy if they are picked.
-    pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Vec<Line>) -> &'b [f32]
+    pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Lines<f32>) -> &'b [f32]
     where
         'a: 'b,
     {
         let Some(picked) = self.picked else { return &self.data[..rows * columns] };
-        let copy = scratch(memory, rows * columns);
+        let copy = memory.at_least(rows * columns);
         for (to, &row) in copy.chunks_exact_mut(columns.max(1)).zip(picked) {
             to.copy_from_slice(&self.data[row as usize * columns..][..columns]);
         }
@@ -166,16 +152,16 @@ impl<'a> Side<'a> {
         operand: &Operand<'_>,
         (lines, ks): (Range<usize>, Range<usize>),
         unit: usize,
-        memory: &'a mut Vec<Line>,
+        memory: &'a mut Lines<f32>,
     ) -> Side<'a> {
         let depth = ks.len();
-        let panels = scratch(memory, lines.len().div_ceil(unit) * unit * depth);
+        let panels = memory.at_least(lines.len().div_ceil(unit) * unit * depth);
         for_each_chunk(threads, panels, unit * depth, |panel, to| {
             let at = panel * unit;
             let width = width(unit, lines.len() - at);
             let to = &mut to[..width * depth];
             let present = width.min(lines.len() - at);
-            widest(|| operand.pack(kernel, lines.start + at, present, ks.start, to, width));
+            operand.pack(kernel, lines.start + at, present, ks.start, to, width);
         });
         Side::Packed { panels, unit, lines: lines.len(), depth }
     }

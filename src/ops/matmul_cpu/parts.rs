@@ -121,7 +121,9 @@ impl<'a, T> Block<'a, T> {
     #[inline(always)]
     pub fn for_each_row(&mut self, mut body: impl FnMut(usize, usize, &mut [T])) {
         let ((above, column), (rows, columns)) = (self.place(), self.size());
-        (0..rows).for_each(|i| body(above + i, column, self.row(i, 0, columns)));
+        for i in 0..rows {
+            body(above + i, column, self.row(i, 0, columns));
+        }
     }
 
     /// Elements `columns` of a row of the block.

@@ -168,7 +168,20 @@ impl Kernel {
     }
 }
 
+/// A closure that is compiled where it is called.
+macro_rules! inlined {
+    ($($closure:tt)*) => {{
+        #[inline(always)]
+        $($closure)*
+    }};
+}
+
+pub(crate) use inlined;
+
 /// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
+///
+/// Only what is inlined is compiled for them. So `f` is [`inlined`], as are functions and closures that it calls, and loops
+/// over more than an expression are `for` loops: a method that takes a closure may stay a function.
 #[allow(unsafe_code)]
 pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
     match Level::best() {

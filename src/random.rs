@@ -13,6 +13,7 @@ pub type Key = [u32; 2];
 const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
 
 /// Threefry-2x32-20: maps `counter` to two words of random bits under `key`.
+#[inline(always)]
 pub fn threefry(key: Key, counter: [u32; 2]) -> [u32; 2] {
     let keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1BD1_1BDA];
     let [mut x, mut y] = [counter[0].wrapping_add(keys[0]), counter[1].wrapping_add(keys[1])];
@@ -53,6 +54,17 @@ pub fn stream_key(seed: u64, purpose: Purpose, id: u32) -> Key {
 /// Word number `index` of step `step` in the stream of `key`.
 pub fn word(key: Key, index: u32, step: u32) -> u32 {
     threefry(key, [index >> 1, step])[(index & 1) as usize]
+}
+
+/// The words that counters `[first, second]`, `[first + 1, second]` and so on map to, pair by pair: a loop that the compiler
+/// makes vectors of.
+#[inline(always)]
+pub fn words<const PAIRS: usize>(key: Key, first: u32, second: u32) -> [[u32; 2]; PAIRS] {
+    let mut words = [[0; 2]; PAIRS];
+    for (i, pair) in words.iter_mut().enumerate() {
+        *pair = threefry(key, [first.wrapping_add(i as u32), second]);
+    }
+    words
 }
 
 /// A word as a uniform number in `[0, 1)` with 24 bits, exact in f32.

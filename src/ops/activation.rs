@@ -148,9 +148,9 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
     let [Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
     for_each_part(
-        y,
+        [y],
         1,
-        inlined!(|first, y| {
+        inlined!(|first, [y]| {
             let (x, y) = (Wide::of(&x[first..][..y.len()]), Wide::of_mut(y));
             known!(activation, f => reference(f, x, y));
         }),
@@ -163,9 +163,9 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     for_each_part(
-        grad_input,
+        [grad_input],
         1,
-        inlined!(|first, grad_input| {
+        inlined!(|first, [grad_input]| {
             let len = grad_input.len();
             let (saved, g) = (Wide::of(&saved[first..][..len]), Wide::of(&grad_output[first..][..len]));
             let grad_input = Wide::of_mut(grad_input);

@@ -8,6 +8,7 @@
 //!
 //! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number come from the run's state.
 
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -57,7 +58,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("adagrad", [Grid, Step], count),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 impl Operation for Adagrad {
@@ -99,7 +100,18 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, &StepState::from_words(state), weight, grad, squares);
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(squares)] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    for_each_part([weight, squares], 1, inlined!(|at, [w, s]| reference(&params, &state, w, &grad[at..], s)));
+}
+
 /// The definition.
+#[inline(always)]
 pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F], squares: &mut [F]) {
     let f = F::from_f32;
     let done = F::from_f64(f64::from(state.step.wrapping_sub(params.steps_back)));

@@ -11,6 +11,7 @@
 //! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0. The learning rate and the step number come from the
 //! run's state on the device. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
 
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -77,7 +78,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("adam", [Grid, Step], count),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 impl Operation for Adam {
@@ -132,7 +133,28 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, &StepState::from_words(state), weight, grad, first, second);
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [
+        Bound::Word(state),
+        Bound::FloatMut(weight),
+        Bound::Float(grad),
+        Bound::FloatMut(first),
+        Bound::FloatMut(second),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    for_each_part(
+        [weight, first, second],
+        1,
+        inlined!(|at, [w, m, v]| reference(&params, &state, w, &grad[at..], m, v)),
+    );
+}
+
 /// The definition.
+#[inline(always)]
 pub fn reference<F: Float>(
     params: &Params,
     state: &StepState,

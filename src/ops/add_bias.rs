@@ -72,7 +72,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Float(x), Bound::Float(bias), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
-    for_each_part(y, bias.len(), inlined!(|first, y| reference(&x[first..], bias, y)));
+    for_each_part([y], bias.len(), inlined!(|first, [y]| reference(&x[first..], bias, y)));
 }
 
 /// The definition.

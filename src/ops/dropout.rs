@@ -4,11 +4,12 @@
 //! The mask is a function of (seed, layer, step, element), see [`crate::random`]: bit-equal on every device, and
 //! nothing is saved. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15 (2014).
 
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, linear_grid, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
-use crate::random::{Key, drop_threshold, keeps, threefry};
+use crate::random::{Key, drop_threshold, keeps, word, words};
 use crate::{twin, uniform_struct};
 
 /// Zeroes a random share of the elements and scales the rest.
@@ -76,7 +77,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: one_variant!("dropout", "dropout.wgsl", [Grid, Step, Random, Dropout]),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 impl Operation for Dropout {
@@ -117,12 +118,28 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, StepState::from_words(state).step, x, y);
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    let mask = params.mask(StepState::from_words(state).step);
+    for_each_part([y], 1, inlined!(|first, [y]| mask.copy(first, &x[first..], y)));
+}
+
 /// The definition.
 pub fn reference<F: Float>(params: &Params, step: u32, x: &[F], y: &mut [F]) {
-    let Params { threshold, key_low, key_high, scale, steps_back, .. } = *params;
-    y.copy_from_slice(x);
-    Mask { threshold, key: [key_low, key_high], scale, step: step.wrapping_sub(steps_back) }.apply(0, y);
+    params.mask(step).copy(0, x, y);
 }
+
+impl Params {
+    /// The mask of a step.
+    fn mask(&self, step: u32) -> Mask {
+        let Params { threshold, key_low, key_high, scale, steps_back, .. } = *self;
+        Mask { threshold, key: [key_low, key_high], scale, step: step.wrapping_sub(steps_back) }
+    }
+}
+
+/// Pairs of elements whose words are computed at a time.
+const PAIRS: usize = 16;
 
 /// The mask of a step, also for kernels that drop as part of more.
 #[derive(Clone, Copy, Debug)]
@@ -138,17 +155,28 @@ pub(crate) struct Mask {
 }
 
 impl Mask {
+    /// `y ← x` with the mask, for a part of a tensor that begins at its element `first`.
+    #[inline(always)]
+    pub fn copy<F: Float>(&self, first: usize, x: &[F], y: &mut [F]) {
+        y.copy_from_slice(&x[..y.len()]);
+        self.apply(first, y);
+    }
+
     /// Drops and scales a part of a tensor that begins at its element `first`.
     #[inline(always)]
     pub fn apply<F: Float>(&self, first: usize, part: &mut [F]) {
         let scale = F::from_f32(self.scale);
         let masked = |x: F, word: u32| if keeps(word, self.threshold) { x * scale } else { F::ZERO };
-        let words = |pair: usize| threefry(self.key, [pair as u32, self.step]);
         // A part of a row may begin with the second of a pair.
         let (odd, pairs) = part.split_at_mut((first % 2).min(part.len()));
-        odd.iter_mut().for_each(|x| *x = masked(*x, words(first / 2)[1]));
-        for (pair, pairs) in (first.div_ceil(2)..).zip(pairs.chunks_mut(2)) {
-            pairs.iter_mut().zip(words(pair)).for_each(|(x, word)| *x = masked(*x, word));
+        for x in odd {
+            *x = masked(*x, word(self.key, first as u32, self.step));
+        }
+        for (i, part) in pairs.chunks_mut(2 * PAIRS).enumerate() {
+            let words = words::<PAIRS>(self.key, (first.div_ceil(2) + i * PAIRS) as u32, self.step);
+            for (x, &word) in part.iter_mut().zip(words.as_flattened()) {
+                *x = masked(*x, word);
+            }
         }
     }
 }

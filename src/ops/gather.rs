@@ -182,9 +182,9 @@ fn call_f32_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     for_each_part(
-        batch,
+        [batch],
         columns,
-        inlined!(|first, batch| gather_f32(columns, state, data, &order[first / columns..], batch)),
+        inlined!(|first, [batch]| gather_f32(columns, state, data, &order[first / columns..], batch)),
     );
 }
 
@@ -195,9 +195,9 @@ fn call_u8_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     let columns = params.columns as usize;
     for_each_part(
-        batch,
+        [batch],
         columns,
-        inlined!(|first, batch| gather_u8(&params, state, data, &order[first / columns..], batch)),
+        inlined!(|first, [batch]| gather_u8(&params, state, data, &order[first / columns..], batch)),
     );
 }
 

@@ -189,14 +189,7 @@ fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     layer_fast(activation, &params, (Matrix::of(x), weight, bias), y);
     let mask = mask.mask(state);
-    matmul_cpu::for_each_part(
-        dropped,
-        1,
-        inlined!(|first, dropped| {
-            dropped.copy_from_slice(&y[first..][..dropped.len()]);
-            mask.apply(first, dropped);
-        }),
-    );
+    matmul_cpu::for_each_part([dropped], 1, inlined!(|first, [dropped]| mask.copy(first, &y[first..], dropped)));
 }
 
 /// `Params` of either kernel: they start with the same members.

@@ -6,7 +6,7 @@
 //! and is put in their place after differentiation (`plan/fuse.rs`).
 
 use super::activation::{Activation, known};
-use super::dropout::Dropout;
+use super::dropout::{Dropout, Mask};
 use super::linear::DropoutParams;
 use super::matmul::{self, Matmul};
 use super::matmul_cpu::{self, inlined};
@@ -135,7 +135,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    gradient_fast(activation, &params, (grad, weight, saved), result, |_, _| ());
+    gradient_fast(activation, &params, (grad, weight, saved), result, None);
 }
 
 fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
@@ -146,25 +146,26 @@ fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let mask = mask.mask(state);
-    gradient_fast(activation, &params, (grad, weight, saved), result, |first, part| mask.apply(first, part));
+    gradient_fast(activation, &params, (grad, weight, saved), result, Some(mask));
 }
 
-/// Each block of the result gets the mask, `mask(first element, part of a row)`, and the activation's derivative while it
-/// is in the cache.
+/// Each block of the result gets the mask, if there is one, and the activation's derivative while it is in the cache.
 fn gradient_fast(
     activation: Activation,
     params: &matmul::Params,
     (grad, weight, saved): (&[f32], &[f32], &[f32]),
     result: &mut [f32],
-    mask: impl Fn(usize, &mut [f32]) + Sync,
+    mask: Option<Mask>,
 ) {
     let (width, operands) = (params.n as usize, (grad.into(), weight.into()));
     matmul_cpu::multiply(Matmul::NN, params, operands, result, matmul_cpu::Onto::NOTHING, |block| {
+        if let Some(mask) = mask {
+            let apply = inlined!(|row, first, part: &mut [f32]| mask.apply(row * width + first, part));
+            matmul_cpu::widest(inlined!(|| block.for_each_row(apply)));
+        }
         matmul_cpu::widest(inlined!(|| {
             known!(activation, f => block.for_each_row(inlined!(|row, first, part| {
-                let at = row * width + first;
-                mask(at, part);
-                finish(f, &Wide::of(saved)[at..], Wide::of_mut(part));
+                finish(f, &Wide::of(saved)[row * width + first..], Wide::of_mut(part));
             })));
         }));
     });

@@ -284,10 +284,10 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
         grad_bias.fill(0.0);
         matmul_cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
         for (w, v, grad) in [(&mut **weight, &mut **weight_velocity, grad_weight), (bias, bias_velocity, grad_bias)] {
-            matmul_cpu::for_each_pair(
-                w,
-                v,
-                inlined!(|first, w, v| sgd::reference_momentum(&rule, &state, w, &grad[first..], v)),
+            matmul_cpu::for_each_part(
+                [w, v],
+                1,
+                inlined!(|first, [w, v]| sgd::reference_momentum(&rule, &state, w, &grad[first..], v)),
             );
         }
     });

@@ -10,6 +10,7 @@
 //!
 //! All tensors have one shape; `v` and `b` start at 0. The learning rate comes from the run's state on the device.
 
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -61,7 +62,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("rmsprop", [Grid, Step], count),
-    twin: twin!(call),
+    twin: twin!(call, fast = call_fast),
 };
 
 /// The kernel with momentum.
@@ -78,7 +79,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: element_variants!("rmsprop_momentum", [Grid, Step], count),
-    twin: twin!(call_momentum),
+    twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
 impl Operation for RmsProp {
@@ -138,7 +139,38 @@ fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, &StepState::from_words(state), weight, grad, second, Some(velocity));
 }
 
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    for_each_part([weight, second], 1, inlined!(|at, [w, s]| reference(&params, &state, w, &grad[at..], s, None)));
+}
+
+fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let params = call.params::<Params>();
+    let [
+        Bound::Word(state),
+        Bound::FloatMut(weight),
+        Bound::Float(grad),
+        Bound::FloatMut(second),
+        Bound::FloatMut(velocity),
+    ] = call.buffers
+    else {
+        panic!("{MISMATCH}")
+    };
+    let state = StepState::from_words(state);
+    for_each_part(
+        [weight, second, velocity],
+        1,
+        inlined!(|at, [w, s, v]| reference(&params, &state, w, &grad[at..], s, Some(v))),
+    );
+}
+
 /// The definition.
+#[inline(always)]
 pub fn reference<F: Float>(
     params: &Params,
     state: &StepState,

@@ -11,7 +11,7 @@
 //! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
 //! the device. `w`, `grad` and `v` have one shape.
 
-use super::matmul_cpu::{for_each_pair, for_each_part, inlined};
+use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
@@ -122,7 +122,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
     let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad)] = call.buffers else { panic!("{MISMATCH}") };
     let state = StepState::from_words(state);
-    for_each_part(weight, 1, inlined!(|first, weight| reference(&params, &state, weight, &grad[first..])));
+    for_each_part([weight], 1, inlined!(|first, [weight]| reference(&params, &state, weight, &grad[first..])));
 }
 
 fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
@@ -132,10 +132,10 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let state = StepState::from_words(state);
-    for_each_pair(
-        weight,
-        velocity,
-        inlined!(|first, weight, velocity| {
+    for_each_part(
+        [weight, velocity],
+        1,
+        inlined!(|first, [weight, velocity]| {
             reference_momentum(&params, &state, weight, &grad[first..], velocity);
         }),
     );

@@ -194,9 +194,9 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
     let (classes, logits) = (params.classes as usize, Wide::of(logits));
     for_each_part(
-        loss,
+        [loss],
         1,
-        inlined!(|row, loss| {
+        inlined!(|row, [loss]| {
             let (logits, labels, loss) = (&logits[row * classes..], &labels[row..], Wide::of_mut(loss));
             if classes > BLOCK || params.label_smoothing != 0.0 {
                 return reference(&params, logits, labels, loss);
@@ -237,9 +237,9 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     let classes = params.classes as usize;
     for_each_part(
-        grad_logits,
+        [grad_logits],
         classes,
-        inlined!(|first, grad_logits| {
+        inlined!(|first, [grad_logits]| {
             let (row, grad_logits) = (first / classes, Wide::of_mut(grad_logits));
             exponentials(classes, Wide::of(&logits[first..]), grad_logits);
             let rows = labels[row..].iter().zip(Wide::of(&grad_loss[row..]));

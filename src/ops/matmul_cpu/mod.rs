@@ -142,21 +142,19 @@ fn extents(form: Matmul, params: &Params, (a, b): (Matrix<'_>, Matrix<'_>), c: &
 /// Elements that one thread takes at a time in [`for_each_part`].
 const SHARE: usize = 1 << 13;
 
-/// `body(first element, part)` on all of `data`, in parts of whole rows of `row` elements, by several threads if that
-/// is worth it and, as in [`widest`], with the widest vectors there are. No element's result may depend on the partition.
-pub(crate) fn for_each_part<T: Send>(data: &mut [T], row: usize, body: impl Fn(usize, &mut [T]) + Sync) {
-    let (threads, len) = shares(data.len(), row);
-    parts::for_each_chunk(threads, data, len, |part, data| tile::widest(inlined!(|| body(part * len, data))));
-}
-
-/// As [`for_each_part`], on the parts of two slices of one length.
+/// `body(first element, parts)` on all of some slices of one length, in parts of whole rows of `row` elements, by several
+/// threads if that is worth it and, as in [`widest`], with the widest vectors there are. No element's result may depend on
+/// the partition.
 ///
 /// # Panics
 /// If the lengths differ.
-pub(crate) fn for_each_pair<T: Send>(left: &mut [T], right: &mut [T], body: impl Fn(usize, &mut [T], &mut [T]) + Sync) {
-    let (threads, len) = shares(left.len(), 1);
-    let body = |part, left: &mut [T], right: &mut [T]| tile::widest(inlined!(|| body(part * len, left, right)));
-    parts::for_each_pair(threads, (left, right), len, body);
+pub(crate) fn for_each_part<T: Send, const SLICES: usize>(
+    data: [&mut [T]; SLICES],
+    row: usize,
+    body: impl Fn(usize, [&mut [T]; SLICES]) + Sync,
+) {
+    let (threads, len) = shares(data[0].len(), row);
+    parts::for_each_chunk(threads, data, len, |part, parts| widest(inlined!(|| body(part * len, parts))));
 }
 
 /// Threads for so many elements, and how many of these each takes at a time, in whole rows.

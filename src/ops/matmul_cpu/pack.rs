@@ -156,7 +156,7 @@ impl<'a> Side<'a> {
     ) -> Side<'a> {
         let depth = ks.len();
         let panels = memory.at_least(lines.len().div_ceil(unit) * unit * depth);
-        for_each_chunk(threads, panels, unit * depth, |panel, to| {
+        for_each_chunk(threads, [panels], unit * depth, |panel, [to]| {
             let at = panel * unit;
             let width = width(unit, lines.len() - at);
             let to = &mut to[..width * depth];

@@ -4,44 +4,29 @@ use super::threads::for_each_task;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Runs `body` on each chunk of `len` elements of `data`, the last perhaps shorter, with the chunk's number, on up to
-/// `threads` threads.
-#[allow(unsafe_code)]
-pub(super) fn for_each_chunk<T: Send>(
-    threads: usize,
-    data: &mut [T],
-    len: usize,
-    body: impl Fn(usize, &mut [T]) + Sync,
-) {
-    let (total, start) = (data.len(), Start(data.as_mut_ptr()));
-    for_each_task(threads, total.div_ceil(len), |chunk| {
-        let first = chunk * len;
-        // SAFETY: `chunk` is below the number of chunks, so this one lies within `data`, which is borrowed mutably until
-        // `for_each_task` returns. That gives each number to one thread only, so that no two of these slices overlap.
-        // `T: Send` may go there.
-        let part = unsafe { std::slice::from_raw_parts_mut(start.at(first), len.min(total - first)) };
-        body(chunk, part);
-    });
-}
-
-/// As [`for_each_chunk`], on the chunks with one number of two slices of one length.
+/// Runs `body` on each chunk of `len` elements, the last perhaps shorter, of slices of one length, with the chunk's
+/// number, on up to `threads` threads.
 ///
 /// # Panics
 /// If the lengths differ.
 #[allow(unsafe_code)]
-pub(super) fn for_each_pair<T: Send>(
+pub(super) fn for_each_chunk<T: Send, const SLICES: usize>(
     threads: usize,
-    (left, right): (&mut [T], &mut [T]),
+    data: [&mut [T]; SLICES],
     len: usize,
-    body: impl Fn(usize, &mut [T], &mut [T]) + Sync,
+    body: impl Fn(usize, [&mut [T]; SLICES]) + Sync,
 ) {
-    assert_eq!(left.len(), right.len(), "chunks of two slices");
-    let right = Start(right.as_mut_ptr());
-    for_each_chunk(threads, left, len, |chunk, left| {
-        // SAFETY: the place of this chunk of `left` in `right`, which is as long and borrowed mutably until
-        // `for_each_chunk` returns. No two chunks overlap, and each goes to one thread only.
-        let right = unsafe { std::slice::from_raw_parts_mut(right.at(chunk * len), left.len()) };
-        body(chunk, left, right);
+    let total = data.first().map_or(0, |slice| slice.len());
+    assert!(data.iter().all(|slice| slice.len() == total), "chunks of slices of one length");
+    let starts = data.map(|slice| Start(slice.as_mut_ptr()));
+    for_each_task(threads, total.div_ceil(len), |chunk| {
+        let first = chunk * len;
+        // SAFETY: `chunk` is below the number of chunks, so this one lies within each slice, all of which are borrowed
+        // mutably until `for_each_task` returns. That gives each number to one thread only, so that no two of these parts
+        // overlap. `T: Send` may go there.
+        let part =
+            |start: &Start<T>| unsafe { std::slice::from_raw_parts_mut(start.at(first), len.min(total - first)) };
+        body(chunk, starts.each_ref().map(part));
     });
 }
 
@@ -179,9 +164,9 @@ mod tests {
     }
 
     #[test]
-    fn pairs_are_chunks_of_one_place() {
+    fn chunks_of_slices_are_of_one_place() {
         let (mut left, mut right) = (vec![0; 100], vec![1; 100]);
-        for_each_pair(3, (&mut left, &mut right), 7, |chunk, left, right| {
+        for_each_chunk(3, [&mut left, &mut right], 7, |chunk, [left, right]| {
             for (j, (l, r)) in left.iter_mut().zip(right).enumerate() {
                 (*l, *r) = (chunk * 7 + j, *r + chunk * 7 + j);
             }

@@ -211,7 +211,7 @@ mod tests {
                     for len in [1, 3, 64, 1000] {
                         for _ in 0..200 {
                             let mut data = vec![0usize; 997];
-                            for_each_chunk(4, &mut data, len, |i, chunk| {
+                            for_each_chunk(4, [&mut data[..]], len, |i, [chunk]| {
                                 chunk.iter_mut().enumerate().for_each(|(j, x)| *x += i * len + j + 1);
                             });
                             assert!(data.iter().enumerate().all(|(i, &x)| x == i + 1));
@@ -225,18 +225,19 @@ mod tests {
     #[test]
     fn loops_may_be_nested() {
         let mut data = vec![0; 64];
-        for_each_chunk(4, &mut data, 16, |_, outer| for_each_chunk(4, outer, 2, |_, inner| inner.fill(1)));
+        for_each_chunk(4, [&mut data[..]], 16, |_, outer| for_each_chunk(4, outer, 2, |_, [inner]| inner.fill(1)));
         assert_eq!(data, [1; 64]);
     }
 
     #[test]
     fn a_panic_reaches_the_caller_and_the_threads_go_on() {
         for bad in [0, 7] {
-            let result = catch_unwind(|| for_each_chunk(4, &mut [0; 8], 1, |i, _| assert!(i != bad, "as expected")));
+            let result =
+                catch_unwind(|| for_each_chunk(4, [&mut [0; 8][..]], 1, |i, _| assert!(i != bad, "as expected")));
             assert!(result.is_err());
         }
         let mut data = [0; 100];
-        for_each_chunk(4, &mut data, 1, |_, x| x[0] += 1);
+        for_each_chunk(4, [&mut data[..]], 1, |_, [x]| x[0] += 1);
         assert_eq!(data, [1; 100]);
     }
 }

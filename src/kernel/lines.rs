@@ -45,7 +45,7 @@ impl<T: Pod> Lines<T> {
     }
 
     fn lines(len: usize) -> usize {
-        (len * size_of::<T>()).div_ceil(size_of::<Line>())
+        len.div_ceil(size_of::<Line>() / size_of::<T>())
     }
 }
 
@@ -78,6 +78,6 @@ mod tests {
             assert_eq!(numbers.at_least(len), &vec![2.5; len][..]);
             assert_eq!((numbers.len(), numbers[len + 39]), (len + 40, 1.0));
         }
-        assert!(Lines::filled(usize::MAX / 16, 0u64).is_err());
+        assert!(Lines::filled(usize::MAX, 0u64).is_err());
     }
 }

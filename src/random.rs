@@ -59,7 +59,7 @@ pub fn word(key: Key, index: u32, step: u32) -> u32 {
 /// The words that counters `[first, second]`, `[first + 1, second]` and so on map to, pair by pair: a loop that the compiler
 /// makes vectors of.
 #[inline(always)]
-pub fn words<const PAIRS: usize>(key: Key, first: u32, second: u32) -> [[u32; 2]; PAIRS] {
+pub(crate) fn words<const PAIRS: usize>(key: Key, first: u32, second: u32) -> [[u32; 2]; PAIRS] {
     let mut words = [[0; 2]; PAIRS];
     for (i, pair) in words.iter_mut().enumerate() {
         *pair = threefry(key, [first.wrapping_add(i as u32), second]);

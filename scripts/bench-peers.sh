@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Training steps of anygrad and its peers, anygrad's matrix products and its choices of variants, interleaved over several
-# rounds: Markdown tables on stdout, JSON in a file.
+# rounds: Markdown tables on stdout, JSON in a file. Before each measurement it waits, for half a minute at most, until the
+# machine is idle (benches/peers/idle.py).
 #
-#   scripts/bench-peers.sh [ROUNDS]        # 5 rounds unless told otherwise; on an idle machine
+#   scripts/bench-peers.sh [ROUNDS]        # 5 rounds unless told otherwise
 #
 # Python packages that the peers need: numpy, torch, jax. What is absent is skipped, and said so on stderr.
 # Environment:
@@ -37,12 +38,14 @@ devices="$device"
 lines="$(mktemp)"
 # Drivers keep compiled kernels on disk. Each run starts with none, so that its first step is that of a new machine.
 caches="$(mktemp -d)"
-trap 'rm -rf "$lines" "$caches"' EXIT
+trap 'rm -rf "$lines" "$lines.best" "$caches"' EXIT
 export MESA_SHADER_CACHE_DIR="$caches" __GL_SHADER_DISK_CACHE_PATH="$caches"
 
 software="$("$anygrad" devices --format json | grep -c '"kind":"software"' || true)"
 # Whether a net is too large for a driver that runs on the CPU.
 too_large() { [ "$1" = gpu ] && [ "$software" != 0 ] && [ "${2#*@}" -ge 1024 ]; }
+
+wait_until_idle() { "$python" benches/peers/idle.py "$lines.best"; }
 
 absent=' '
 for ((round = 1; round <= rounds; round++)); do
@@ -56,6 +59,7 @@ for ((round = 1; round <= rounds; round++)); do
             case "$absent" in *" $one "*) continue ;; esac
             code=0
             rm -rf "$caches"/*
+            wait_until_idle
             "$anygrad" bench --nets "$net" --device "$one" --seconds "$each" --format json >>"$lines" || code=$?
             # Once more a first step, now with what the driver has compiled.
             [ "$one $code" != 'gpu 0' ] || "$anygrad" bench --nets "$net" --device gpu --steps 1 --seconds 0.01 \
@@ -67,6 +71,7 @@ for ((round = 1; round <= rounds; round++)); do
             case "$absent" in *" $peer "*) continue ;; esac
             if [ "$peer" = burn-wgpu ] && too_large gpu "$net"; then continue; fi
             code=0
+            wait_until_idle
             "$python" benches/peers/mlp_step.py "$peer" "$net" "$each" >>"$lines" || code=$?
             if [ "$code" = 3 ]; then absent="$absent$peer "; elif [ "$code" != 0 ]; then exit "$code"; fi
         done
@@ -74,10 +79,12 @@ for ((round = 1; round <= rounds; round++)); do
     for one in $devices; do
         case "$absent" in *" $one "*) continue ;; esac
         echo "round $round of $rounds, products, $one" >&2
+        wait_until_idle
         "$anygrad" bench --products --device "$one" --seconds "$each" --format json >>"$lines" ||
             echo "SKIPPED: products, $one" >&2
         [ "$one" = gpu ] || continue
         echo "round $round of $rounds, choices of variants" >&2
+        wait_until_idle
         "$anygrad" tune --fresh --tuning-file "$caches/tuning.json" --format json >>"$lines" ||
             echo 'SKIPPED: choices of variants' >&2
     done

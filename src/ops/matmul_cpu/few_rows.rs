@@ -1,10 +1,12 @@
 //! `C = A · Bᵀ` for few rows of A, such as a batch that goes through a layer: only these are packed, as the lanes of
-//! vectors, and B is read where it stands. Of a layer's weight a copy would cost as much as some rows of the batch.
+//! vectors, by each thread for itself, and B is read where it stands. Of a layer's weight a copy would cost as much as some
+//! rows of the batch.
 
-use super::pack::{self, Matrix, Operand, Side};
-use super::parts::{Block, Grid, for_each_block};
+use super::pack::{self, Cut, Matrix, Operand};
+use super::parts::{Block, Grid, share_blocks};
 use super::tile::{Extents, Kernel, Onto, Rows};
 use crate::ops::matmul::Params;
+use std::iter;
 
 /// Most vectors side by side for which reading B as often is cheaper than packing it.
 const FEW: usize = 4;
@@ -31,25 +33,29 @@ pub(super) fn multiply(
     // Each thread has its own rows of B, here and in the update of a layer's weight.
     let across = if threads == 1 { n } else { n.div_ceil(4 * threads).next_multiple_of(mr) };
     let grid = Grid { stride: n, above: 0, columns: 0..n, block: (m, across), by_columns: true };
-    pack::with_memory(|memory, _| {
-        for first in (0..k).step_by(DEPTH) {
-            let depth = DEPTH.min(k - first);
-            let onto = if first == 0 { onto } else { onto.further() };
-            let side = Side::pack((kernel, threads), &a, (0..m, first..first + depth), nr, memory);
-            for_each_block(threads, c, &grid, |mut c: Block<'_, f32>| {
-                let ((_, start), (_, columns)) = (c.place(), c.size());
-                for column in (0..columns).step_by(mr) {
-                    let rows = Rows { data: &b[(start + column) * k + first..], stride: k };
-                    for row in (0..m).step_by(nr) {
-                        let (lines, width) = (mr.min(columns - column), pack::width(nr, m - row));
-                        let extents = Extents { rows: lines, columns: width, depth, row, column, onto };
-                        kernel.tile_across(extents, rows, side.panel(row, 0, depth), &mut c);
+    for first in (0..k).step_by(DEPTH) {
+        let depth = DEPTH.min(k - first);
+        let onto = if first == 0 { onto } else { onto.further() };
+        let batch = Cut { operand: &a, lines: 0..m, ks: first..first + depth, unit: nr };
+        share_blocks(threads, c, &grid, |blocks| {
+            let Some(first_block) = blocks.next() else { return };
+            pack::with_own_memory(|memory| {
+                let batch = batch.pack((kernel, 1), memory);
+                for mut c in iter::once(first_block).chain(blocks) {
+                    let ((_, start), (_, columns)) = (c.place(), c.size());
+                    for column in (0..columns).step_by(mr) {
+                        let rows = Rows { data: &b[(start + column) * k + first..], stride: k };
+                        for row in (0..m).step_by(nr) {
+                            let (lines, width) = (mr.min(columns - column), pack::width(nr, m - row));
+                            let extents = Extents { rows: lines, columns: width, depth, row, column, onto };
+                            kernel.tile_across(extents, rows, batch.panel(row, 0, depth), &mut c);
+                        }
+                    }
+                    if first + depth == k {
+                        finish(&mut c);
                     }
                 }
-                if first + depth == k {
-                    finish(&mut c);
-                }
             });
-        }
-    });
+        });
+    }
 }

@@ -1,7 +1,7 @@
 //! The matrix product of the CPU backend: packed, in vector registers, on all processors.
 //!
-//! A and B are copied once into panels as wide as a tile, every k of a panel side by side (Goto, van de Geijn: *Anatomy
-//! of high-performance matrix multiplication*, 2008); C is dealt out in blocks. A transposed operand costs no more than a
+//! A and B are copied into panels as wide as a tile, every k of a panel side by side (Goto, van de Geijn: *Anatomy of
+//! high-performance matrix multiplication*, 2008); C is dealt out in blocks. A transposed operand costs no more than a
 //! plain one, and the sum for an element of C is the same chain of operations on any number of threads: the same bits.
 
 mod few_rows;
@@ -14,9 +14,9 @@ mod threads;
 mod tile;
 
 use super::matmul::{Matmul, Params};
-use crate::kernel::{Bound, TwinCall, twin::MISMATCH};
-use pack::{Operand, Side};
-use parts::{Grid, for_each_block};
+use crate::kernel::{Bound, Lines, TwinCall, twin::MISMATCH};
+use pack::{Cut, Operand, Side};
+use parts::{Grid, share_blocks};
 use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
 pub(crate) use pack::Matrix;
@@ -30,8 +30,12 @@ const DEPTH: usize = 1024;
 const PACKED: usize = 1 << 20;
 /// Tiles side by side for which an operand that stands ready for them is not copied: it is read too seldom.
 const FEW: usize = 4;
-/// Most k for which B is not copied if it stands ready: its columns of a tile stay in the cache as they are.
+/// Most k for which a tile's columns of B stay in the first cache: B is not copied if it stands ready, and otherwise high
+/// blocks copy it for themselves.
 const SHALLOW: usize = 256;
+/// Least height of a block of C, in tiles, that packs B for itself, each panel when it comes to it. What others have packed
+/// would have to be fetched from their caches, which may be far away.
+const HIGH: usize = 8;
 /// Multiply-adds below which sharing a product costs more than it gains: about 10 µs of one thread.
 const WORTH_SHARING: usize = 1 << 19;
 
@@ -94,32 +98,37 @@ fn multiply_on(
     let b_as_it_is = b.stands_by_k() && (m <= FEW * mr || k <= SHALLOW) && n.is_multiple_of(nr / 2);
     let depth = k.min(PACKED / nr);
     let (height, width) = (PACKED / depth / mr * mr, PACKED / depth / nr * nr);
-    pack::with_memory(|memory_a, memory_b| {
+    pack::with_shared_memory(|memory_a, memory_b| {
         for column in (0..n).step_by(width) {
             let columns = column..n.min(column + width);
+            let (block, by_columns) = blocks((kernel, threads), form, (m.min(height), columns.len(), k));
+            let b_by_block = k <= SHALLOW && !by_columns && block.0 >= HIGH * mr;
             for first in (0..k).step_by(depth) {
                 let depth = depth.min(k - first);
                 let ks = first..first + depth;
-                let b = match b_as_it_is {
-                    true => Side::AsItIs(&b, column, first),
-                    false => Side::pack((kernel, threads), &b, (columns.clone(), ks.clone()), nr, memory_b),
+                let b = Cut { operand: &b, lines: columns.clone(), ks: ks.clone(), unit: nr };
+                let shared_b = match (b_as_it_is, b_by_block) {
+                    (true, _) => Some(b.as_it_is()),
+                    (_, true) => None,
+                    _ => Some(b.pack((kernel, threads), memory_b)),
                 };
                 for (above, c) in c.chunks_mut(height * n).enumerate() {
                     let row = above * height;
                     let rows = row..row + c.len() / n;
-                    let a = match a_as_it_is {
-                        true => Side::AsItIs(&a, row, first),
-                        false => Side::pack((kernel, threads), &a, (rows.clone(), ks.clone()), mr, memory_a),
-                    };
+                    let a = Cut { operand: &a, lines: rows, ks: ks.clone(), unit: mr };
+                    let a = if a_as_it_is { a.as_it_is() } else { a.pack((kernel, threads), memory_a) };
                     let onto = if first == 0 { onto } else { onto.further() };
-                    let part = Part { kernel, a, b, row, column, depth, onto };
-                    let (block, by_columns) = blocks(kernel, threads, form, (rows.len(), columns.len()));
+                    let part = Part { kernel, a, b: &b, shared_b, row, column, depth, onto };
                     let grid = Grid { stride: n, above: row, columns: columns.clone(), block, by_columns };
-                    for_each_block(threads, c, &grid, |mut c| {
-                        part.multiply(&mut c);
-                        if ks.end == k {
-                            finish(&mut c);
-                        }
+                    share_blocks(threads, c, &grid, |blocks| {
+                        pack::with_own_memory(|memory| {
+                            for mut c in blocks {
+                                part.multiply(&mut c, memory);
+                                if ks.end == k {
+                                    finish(&mut c);
+                                }
+                            }
+                        });
                     });
                 }
             }
@@ -169,7 +178,9 @@ fn shares(elements: usize, row: usize) -> (usize, usize) {
 struct Part<'a> {
     kernel: Kernel,
     a: Side<'a>,
-    b: Side<'a>,
+    b: &'a Cut<'a>,
+    /// Unless each block packs the panels of B itself.
+    shared_b: Option<Side<'a>>,
     /// Its first row.
     row: usize,
     /// Its first column.
@@ -180,7 +191,7 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// A block of C.
-    fn multiply(&self, c: &mut Block<'_, f32>) {
+    fn multiply(&self, c: &mut Block<'_, f32>, memory: &mut Lines<f32>) {
         let Kernel { mr, nr, .. } = self.kernel;
         let ((row, column), (rows, columns)) = (c.place(), c.size());
         let step = self.depth.div_ceil(self.depth.div_ceil(DEPTH));
@@ -189,7 +200,11 @@ impl Part<'_> {
             let onto = if l == 0 { self.onto } else { self.onto.further() };
             for at in (0..columns).step_by(nr) {
                 let width = pack::width(nr, columns - at);
-                let b = self.b.panel(column - self.column + at, l, depth);
+                let line = column - self.column + at;
+                let b = match &self.shared_b {
+                    Some(b) => b.panel(line, l, depth),
+                    None => self.b.panel(self.kernel, (line, l, depth), memory),
+                };
                 for i in (0..rows).step_by(mr) {
                     let lines = mr.min(rows - i);
                     let a = self.a.panel(row - self.row + i, l, depth);
@@ -222,8 +237,12 @@ impl Part<'_> {
 ///
 /// Threads divide the rows of a layer's weight among themselves: in the gradient of the weight these are the rows of C,
 /// in the products with it the columns (of the layer's output, or of the gradient that the layer before it goes by). So
-/// each finds in its own cache what it wrote in the step before.
-fn blocks(kernel: Kernel, threads: usize, form: Matmul, (rows, columns): (usize, usize)) -> ((usize, usize), bool) {
+/// each finds in its own cache what it wrote in the step before. Where k is small, such blocks are high: they need all of B.
+fn blocks(
+    (kernel, threads): (Kernel, usize),
+    form: Matmul,
+    (rows, columns, k): (usize, usize, usize),
+) -> ((usize, usize), bool) {
     let Kernel { mr, nr, .. } = kernel;
     let wanted = if threads == 1 { 1 } else { 8 * threads };
     let share = |whole: usize, parts: usize, unit: usize| whole.div_ceil(parts).next_multiple_of(unit);
@@ -233,7 +252,8 @@ fn blocks(kernel: Kernel, threads: usize, form: Matmul, (rows, columns): (usize,
         let down = share(rows, wanted.div_ceil(columns.div_ceil(across)), mr);
         ((down.clamp(2 * mr, 16 * mr), across), true)
     } else {
-        let down = share(rows, wanted, mr).clamp(2 * mr, 16 * mr);
+        let (parts, most) = if k <= SHALLOW { (threads, 32 * mr) } else { (wanted, 16 * mr) };
+        let down = share(rows, parts, mr).clamp(2 * mr, most);
         ((down, share(columns, wanted.div_ceil(rows.div_ceil(down)), nr)), false)
     }
 }

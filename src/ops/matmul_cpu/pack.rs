@@ -9,12 +9,18 @@ use std::ops::Range;
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static PACKED: [RefCell<Lines<f32>>; 2] = const { [RefCell::new(Lines::new()), RefCell::new(Lines::new())] };
+    static SHARED: [RefCell<Lines<f32>>; 2] = const { [RefCell::new(Lines::new()), RefCell::new(Lines::new())] };
+    static OWN: RefCell<Lines<f32>> = const { RefCell::new(Lines::new()) };
 }
 
-/// Lends the memory for packed operands, which is kept from product to product.
-pub(super) fn with_memory<R>(f: impl FnOnce(&mut Lines<f32>, &mut Lines<f32>) -> R) -> R {
-    PACKED.with(|[a, b]| f(&mut a.borrow_mut(), &mut b.borrow_mut()))
+/// Lends the memory for operands that all threads pack together.
+pub(super) fn with_shared_memory<R>(f: impl FnOnce(&mut Lines<f32>, &mut Lines<f32>) -> R) -> R {
+    SHARED.with(|[a, b]| f(&mut a.borrow_mut(), &mut b.borrow_mut()))
+}
+
+/// Lends the memory for what this thread packs for itself.
+pub(super) fn with_own_memory<R>(f: impl FnOnce(&mut Lines<f32>) -> R) -> R {
+    OWN.with_borrow_mut(f)
 }
 
 /// A matrix seen as lines of numbers to be multiplied along k: the rows of op(A), the columns of op(B).
@@ -136,36 +142,61 @@ impl<'a> From<&'a [f32]> for Matrix<'a> {
     }
 }
 
-/// Some lines of an operand and some k of them, as the tiles read them.
+/// Some lines of an operand and some k of them, for panels of `unit` lines.
+pub(super) struct Cut<'a> {
+    pub operand: &'a Operand<'a>,
+    pub lines: Range<usize>,
+    pub ks: Range<usize>,
+    pub unit: usize,
+}
+
+impl<'a> Cut<'a> {
+    /// Where it stands, for an operand that [`Operand::stands_by_k`].
+    pub fn as_it_is(&self) -> Side<'a> {
+        Side::AsItIs(self.operand, self.lines.start, self.ks.start)
+    }
+
+    /// Copies the numbers, each panel on the thread whose range it is in.
+    pub fn pack<'b>(&self, (kernel, threads): (Kernel, usize), memory: &'b mut Lines<f32>) -> Side<'b> {
+        let (lines, depth, unit) = (self.lines.len(), self.ks.len(), self.unit);
+        let panels = memory.at_least(lines.div_ceil(unit) * unit * depth);
+        for_each_chunk(threads, [panels], unit * depth, |panel, [to]| {
+            self.pack_panel(kernel, panel * unit, 0, depth, to);
+        });
+        Side::Packed { panels, unit, lines, depth }
+    }
+
+    /// Copies the one panel that [`Side::panel`] would give.
+    pub fn panel<'b>(
+        &self,
+        kernel: Kernel,
+        (line, l, depth): (usize, usize, usize),
+        memory: &'b mut Lines<f32>,
+    ) -> Panel<'b> {
+        self.pack_panel(kernel, line, l, depth, memory.at_least(self.unit * depth))
+    }
+
+    /// The panel that begins at `line`, of `depth` numbers from number `l` on, at the beginning of `to`.
+    #[inline(always)]
+    fn pack_panel<'b>(&self, kernel: Kernel, line: usize, l: usize, depth: usize, to: &'b mut [f32]) -> Panel<'b> {
+        let left = self.lines.len() - line;
+        let width = width(self.unit, left);
+        let to = &mut to[..width * depth];
+        self.operand.pack(kernel, self.lines.start + line, width.min(left), self.ks.start + l, to, width);
+        Panel { data: to, step: width }
+    }
+}
+
+/// A [`Cut`] as the tiles read it.
 #[derive(Clone, Copy)]
 pub(super) enum Side<'a> {
-    /// Where they stand, in an operand that [`Operand::stands_by_k`]: from this line and this k on.
+    /// Where it stands: from this line and this k of the operand on.
     AsItIs(&'a Operand<'a>, usize, usize),
     /// In panels of `unit` lines, each with `depth` numbers of every line.
     Packed { panels: &'a [f32], unit: usize, lines: usize, depth: usize },
 }
 
 impl<'a> Side<'a> {
-    /// Copies the numbers `ks` of the lines `lines`, each panel on the thread whose range it is in.
-    pub fn pack(
-        (kernel, threads): (Kernel, usize),
-        operand: &Operand<'_>,
-        (lines, ks): (Range<usize>, Range<usize>),
-        unit: usize,
-        memory: &'a mut Lines<f32>,
-    ) -> Side<'a> {
-        let depth = ks.len();
-        let panels = memory.at_least(lines.len().div_ceil(unit) * unit * depth);
-        for_each_chunk(threads, [panels], unit * depth, |panel, [to]| {
-            let at = panel * unit;
-            let width = width(unit, lines.len() - at);
-            let to = &mut to[..width * depth];
-            let present = width.min(lines.len() - at);
-            operand.pack(kernel, lines.start + at, present, ks.start, to, width);
-        });
-        Side::Packed { panels, unit, lines: lines.len(), depth }
-    }
-
     /// `depth` numbers from number `l` on, of the panel that begins at `line`.
     pub fn panel(&self, line: usize, l: usize, depth: usize) -> Panel<'a> {
         match *self {

@@ -1,6 +1,6 @@
 //! Disjoint parts of slices and matrices, each lent to one thread.
 
-use super::threads::for_each_task;
+use super::threads::share;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -19,14 +19,16 @@ pub(super) fn for_each_chunk<T: Send, const SLICES: usize>(
     let total = data.first().map_or(0, |slice| slice.len());
     assert!(data.iter().all(|slice| slice.len() == total), "chunks of slices of one length");
     let starts = data.map(|slice| Start(slice.as_mut_ptr()));
-    for_each_task(threads, total.div_ceil(len), |chunk| {
-        let first = chunk * len;
-        // SAFETY: `chunk` is below the number of chunks, so this one lies within each slice, all of which are borrowed
-        // mutably until `for_each_task` returns. That gives each number to one thread only, so that no two of these parts
-        // overlap. `T: Send` may go there.
-        let part =
-            |start: &Start<T>| unsafe { std::slice::from_raw_parts_mut(start.at(first), len.min(total - first)) };
-        body(chunk, starts.each_ref().map(part));
+    share(threads, total.div_ceil(len), |chunks| {
+        for chunk in chunks {
+            let first = chunk * len;
+            // SAFETY: `chunk` is below the number of chunks, so this one lies within each slice, all of which are borrowed
+            // mutably until `share` returns. That gives each number to one thread only, so that no two of these parts
+            // overlap. `T: Send` may go there.
+            let part =
+                |start: &Start<T>| unsafe { std::slice::from_raw_parts_mut(start.at(first), len.min(total - first)) };
+            body(chunk, starts.each_ref().map(part));
+        }
     });
 }
 
@@ -41,32 +43,41 @@ pub(super) struct Grid {
     pub columns: Range<usize>,
     /// Rows and columns of a block, fewer at the edges.
     pub block: (usize, usize),
-    /// Whether the blocks are numbered column by column, else row by row: see [`for_each_task`].
+    /// Whether the blocks are numbered column by column, else row by row: see [`share`].
     pub by_columns: bool,
 }
 
-/// Runs `body` on each block of `data`, whole rows of a matrix, on up to `threads` threads.
+/// Deals out the blocks of `data`, whole rows of a matrix: calls `body` on up to `threads` threads with those that this
+/// thread is to do.
 ///
 /// # Panics
 /// If the grid does not fit the data, or a length is 0.
-pub(super) fn for_each_block<T: Send>(threads: usize, data: &mut [T], grid: &Grid, body: impl Fn(Block<'_, T>) + Sync) {
+pub(super) fn share_blocks<T: Send>(
+    threads: usize,
+    data: &mut [T],
+    grid: &Grid,
+    body: impl Fn(&mut dyn Iterator<Item = Block<'_, T>>) + Sync,
+) {
     let Grid { stride, above, block: (rows, columns), .. } = *grid;
     assert!(data.len().is_multiple_of(stride) && grid.columns.end <= stride, "a matrix of whole rows");
     let (height, width) = (data.len() / stride, grid.columns.len());
     let (down, across) = (height.div_ceil(rows), width.div_ceil(columns));
     let start = Start(data.as_mut_ptr());
-    for_each_task(threads, down * across, |task| {
-        let (i, j) = if grid.by_columns { (task % down, task / down) } else { (task / across, task % across) };
-        let (row, column) = (i * rows, j * columns);
-        body(Block {
-            start: start.at(row * stride + grid.columns.start + column),
-            stride,
-            row: above + row,
-            column: grid.columns.start + column,
-            rows: rows.min(height - row),
-            columns: columns.min(width - column),
-            matrix: PhantomData,
+    share(threads, down * across, |tasks| {
+        let mut blocks = tasks.map(|task| {
+            let (i, j) = if grid.by_columns { (task % down, task / down) } else { (task / across, task % across) };
+            let (row, column) = (i * rows, j * columns);
+            Block {
+                start: start.at(row * stride + grid.columns.start + column),
+                stride,
+                row: above + row,
+                column: grid.columns.start + column,
+                rows: rows.min(height - row),
+                columns: columns.min(width - column),
+                matrix: PhantomData,
+            }
         });
+        body(&mut blocks);
     });
 }
 
@@ -120,7 +131,7 @@ impl<'a, T> Block<'a, T> {
     pub fn row(&mut self, row: usize, column: usize, columns: usize) -> &mut [T] {
         assert!(row < self.rows && column <= self.columns && columns <= self.columns - column, "outside of the block");
         // SAFETY: just asserted to be within the block. `whole` makes it of a slice that it borrows mutably;
-        // `for_each_block` lays the blocks side by side within a matrix that is borrowed mutably until it returns, and
+        // `share_blocks` lays the blocks side by side within a matrix that is borrowed mutably until it returns, and
         // gives each to one thread once. So nothing else refers to these elements, and the borrow of `self` keeps other
         // rows of the block from being lent at the same time.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.stride + column), columns) }
@@ -150,10 +161,12 @@ mod tests {
             for by_columns in [false, true] {
                 let mut data = vec![0; height * stride];
                 let grid = Grid { stride, above: 2, columns: columns.clone(), block: (3, 4), by_columns };
-                for_each_block(3, &mut data, &grid, |mut block| {
-                    block.for_each_row(|row, column, part| {
-                        part.iter_mut().enumerate().for_each(|(j, x)| *x += 1 + (row - 2) * stride + column + j);
-                    });
+                share_blocks(3, &mut data, &grid, |blocks| {
+                    for mut block in blocks {
+                        block.for_each_row(|row, column, part| {
+                            part.iter_mut().enumerate().for_each(|(j, x)| *x += 1 + (row - 2) * stride + column + j);
+                        });
+                    }
                 });
                 for (i, &x) in data.iter().enumerate() {
                     let expected = if columns.contains(&(i % stride)) { 1 + i } else { 0 };
@@ -179,8 +192,10 @@ mod tests {
     fn a_block_ends_where_the_next_begins() {
         let mut data = vec![0; 12];
         let grid = Grid { stride: 4, above: 0, columns: 0..4, block: (3, 2), by_columns: false };
-        for_each_block(1, &mut data, &grid, |mut block| {
-            block.row(0, 1, 2);
+        share_blocks(1, &mut data, &grid, |blocks| {
+            for mut block in blocks {
+                block.row(0, 1, 2);
+            }
         });
     }
 }

@@ -1,7 +1,7 @@
 //! The matrix product on processors that [`super::tile`] has no instructions for, by the crate `gemm`.
 
 use super::extents;
-use super::pack::{Matrix, with_memory};
+use super::pack::{Matrix, with_shared_memory};
 use super::parts::Block;
 use super::tile::Onto;
 use crate::ops::matmul::{Matmul, Params};
@@ -26,7 +26,7 @@ pub(super) fn multiply(
     };
     let ((a_row, a_column), (b_row, b_column)) = (strides(of_a, form == Matmul::TN), strides(of_b, form == Matmul::NT));
     let parallelism = if cfg!(target_arch = "wasm32") { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) };
-    with_memory(|memory_a, memory_b| {
+    with_shared_memory(|memory_a, memory_b| {
         let (a, b) = (a.whole(of_a, memory_a), b.whole(of_b, memory_b));
         // SAFETY: with these strides every index `row · row_stride + column · column_stride` of A, B and C stays below
         // m·k, k·n and m·n, which the slices hold (`whole` gives that many, `extents` asserts it of C). C is borrowed

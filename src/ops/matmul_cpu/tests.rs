@@ -1,7 +1,7 @@
 //! The product against its definition in f64, on every kernel of this processor and around every boundary of a block.
 
 use super::tile::{Kernel, Onto};
-use super::{Block, DEPTH, Matrix, multiply, multiply_on, portable};
+use super::{Block, DEPTH, Matrix, SHALLOW, multiply, multiply_on, portable};
 use crate::ops::matmul::{Matmul, Params, reference};
 use crate::random::{Purpose, Stream, stream_key};
 
@@ -88,8 +88,11 @@ fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_o
                     }
                 }
             }
-            // Several blocks of rows, several blocks of k.
+            // Several blocks of rows, several blocks of k; high blocks, with and without a B that stands ready.
             for (m, n, k) in [
+                (80 * mr + 1, 3 * nr + nr / 2 + 1, SHALLOW),
+                (80 * mr + 1, 3 * nr + nr / 2, SHALLOW),
+                (80 * mr + 1, nr + 1, SHALLOW + 1),
                 (16 * mr, 3, 5),
                 (16 * mr + 1, nr + 5, 3),
                 (40 * mr - 1, 7, 2),
@@ -148,7 +151,7 @@ fn a_product_goes_onto_what_is_there_by_the_factors_asked_for() {
 fn rows_that_are_picked_give_the_bits_of_their_copy() {
     for kernel in ways() {
         for (form, batch, width, outputs) in
-            [(Matmul::NT, 33, 50, 20), (Matmul::NT, 300, 9, 40), (Matmul::TN, 33, 64, 20), (Matmul::TN, 300, 70, 40)]
+            [(Matmul::NT, 33, 50, 20), (Matmul::NT, 300, 9, 40), (Matmul::TN, 33, 70, 200), (Matmul::TN, 300, 70, 40)]
         {
             let (all, other) = (numbers(500 * width, 1), numbers(batch.max(width) * outputs, 2));
             let picked: Vec<u32> = (0..batch as u32).map(|i| i * 331 % 500).collect();

@@ -23,16 +23,16 @@ fn look_for(has_come: impl Fn() -> bool) -> bool {
     false
 }
 
-/// Calls `body` with each number below `tasks`, each once, on up to `threads` threads. Every thread has a range of its
-/// own, the same in every loop of as many tasks, so that what it wrote in one it finds in its cache in the next; when
-/// it is done it takes from the others' ranges.
-pub(super) fn for_each_task(threads: usize, tasks: usize, body: impl Fn(usize) + Sync) {
+/// Deals out the numbers below `tasks`: calls `body` on up to `threads` threads with those that this thread is to do, so
+/// that each comes once. Every thread has a range of its own, the same in every loop of as many tasks, so that what it
+/// wrote in one it finds in its cache in the next; when it is done it takes from the others' ranges.
+pub(super) fn share(threads: usize, tasks: usize, body: impl Fn(Tasks<'_>) + Sync) {
     let helpers = threads.min(tasks).saturating_sub(1);
     let team = if helpers == 0 { None } else { Team::get() };
     // Another loop has the threads, perhaps the one that this is a part of.
     match team.and_then(|team| Some((team, team.turn.try_lock().ok()?))) {
         Some((team, _turn)) => team.run(helpers, tasks, &body),
-        None => (0..tasks).for_each(body),
+        None => body(Tasks::of(&[Range::new(0, tasks)], 0)),
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn available() -> usize {
 /// One loop, as the threads see it.
 #[derive(Clone, Copy)]
 struct Job {
-    body: &'static (dyn Fn(usize) + Sync),
+    body: &'static (dyn Fn(Tasks<'_>) + Sync),
     helpers: usize,
 }
 
@@ -53,6 +53,44 @@ struct Job {
 struct Range {
     next: AtomicUsize,
     end: AtomicUsize,
+}
+
+impl Range {
+    const fn new(next: usize, end: usize) -> Self {
+        Range { next: AtomicUsize::new(next), end: AtomicUsize::new(end) }
+    }
+}
+
+/// The tasks that a thread takes: those of its own range, then what others have not begun.
+pub(super) struct Tasks<'a> {
+    ranges: &'a [Range],
+    /// The range it takes from.
+    range: usize,
+    /// Ranges that may have tasks left.
+    left: usize,
+}
+
+impl<'a> Tasks<'a> {
+    fn of(ranges: &'a [Range], own: usize) -> Self {
+        Tasks { ranges, range: own, left: ranges.len() }
+    }
+}
+
+impl Iterator for Tasks<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.left > 0 {
+            let range = &self.ranges[self.range];
+            let task = range.next.fetch_add(1, Ordering::Relaxed);
+            if task < range.end.load(Ordering::Relaxed) {
+                return Some(task);
+            }
+            self.range = (self.range + 1) % self.ranges.len();
+            self.left -= 1;
+        }
+        None
+    }
 }
 
 /// The threads of this process besides the callers.
@@ -91,7 +129,7 @@ impl Team {
                 epoch: AtomicUsize::new(0),
                 asleep: AtomicUsize::new(0),
                 inside: AtomicUsize::new(0),
-                ranges: (0..=workers).map(|_| Range { next: AtomicUsize::new(0), end: AtomicUsize::new(0) }).collect(),
+                ranges: (0..=workers).map(|_| Range::new(0, 0)).collect(),
                 panicked: AtomicBool::new(false),
             }));
             let start = |i: &usize| {
@@ -106,14 +144,13 @@ impl Team {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls `body` with each number below `tasks`, each once, here and in up to `helpers` threads. The caller holds
-    /// `turn`.
+    /// Deals out the numbers below `tasks` to this thread and up to `helpers` others. The caller holds `turn`.
     #[allow(unsafe_code)]
-    fn run(&self, helpers: usize, tasks: usize, body: &(dyn Fn(usize) + Sync)) {
+    fn run(&self, helpers: usize, tasks: usize, body: &(dyn Fn(Tasks<'_>) + Sync)) {
         // SAFETY: only the lifetime changes. Threads get at `body` through `job` alone, and count themselves in
         // `inside` while they hold that lock. `Close`, dropped before this function is left in any way, empties `job`
         // under the lock and then waits until `inside` is 0: from there on no thread has it or can get it.
-        let body: &'static (dyn Fn(usize) + Sync) = unsafe { std::mem::transmute(body) };
+        let body: &'static (dyn Fn(Tasks<'_>) + Sync) = unsafe { std::mem::transmute(body) };
         let helpers = helpers.min(self.workers);
         for (i, range) in self.ranges[..=helpers].iter().enumerate() {
             range.next.store(i * tasks / (helpers + 1), Ordering::Relaxed);
@@ -129,25 +166,15 @@ impl Team {
                 self.wake.notify_all();
             }
             drop(job);
-            self.take_tasks(0, helpers, body);
+            body(self.tasks(0, helpers));
             drop(close);
         }
         assert!(!self.panicked.load(Ordering::Relaxed), "a thread of the CPU backend panicked");
     }
 
-    /// Member `own` of the loop does its tasks, then what others have not begun.
-    fn take_tasks(&self, own: usize, helpers: usize, body: &(dyn Fn(usize) + Sync)) {
-        let (before, from) = self.ranges[..=helpers].split_at(own);
-        for range in from.iter().chain(before) {
-            let end = range.end.load(Ordering::Relaxed);
-            loop {
-                let task = range.next.fetch_add(1, Ordering::Relaxed);
-                if task >= end {
-                    break;
-                }
-                body(task);
-            }
-        }
+    /// Of one of the threads in a loop.
+    fn tasks(&self, own: usize, helpers: usize) -> Tasks<'_> {
+        Tasks::of(&self.ranges[..=helpers], own)
     }
 
     /// What each thread does for ever. The first is number 1.
@@ -164,8 +191,8 @@ impl Team {
             self.inside.fetch_add(1, Ordering::Relaxed);
             drop(job);
             // `body` borrows nothing that this thread looks at after a panic.
-            let tasks = || self.take_tasks(number, current.helpers, current.body);
-            if catch_unwind(AssertUnwindSafe(tasks)).is_err() {
+            let body = || (current.body)(self.tasks(number, current.helpers));
+            if catch_unwind(AssertUnwindSafe(body)).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
             self.inside.fetch_sub(1, Ordering::Release);

@@ -7,6 +7,10 @@ use crate::kernel::{Bound, Lines};
 use std::cell::RefCell;
 use std::ops::Range;
 
+/// Lines of narrow panels of an operand by k that are packed at a time: the width of one alone is a part of a line of the
+/// cache, which would be gone when the next panel needs it.
+const TOGETHER: usize = 32;
+
 thread_local! {
     // Kept, so that a step allocates nothing.
     static SHARED: [RefCell<Lines<f32>>; 2] = const { [RefCell::new(Lines::new()), RefCell::new(Lines::new())] };
@@ -78,6 +82,17 @@ impl<'a> Operand<'a> {
         }
         if lines < width {
             to.chunks_exact_mut(width).for_each(|to| to[lines..].fill(0.0));
+        }
+    }
+
+    /// Packs as many whole panels as `to` holds, of `WIDTH` lines each, row of the matrix by row.
+    fn pack_together<const WIDTH: usize>(&self, (line, first): (usize, usize), to: &mut [f32], depth: usize) {
+        let lines = to.len() / depth;
+        for l in 0..depth {
+            let row = &self.row(first + l)[line..][..lines];
+            for (panel, from) in to.chunks_exact_mut(WIDTH * depth).zip(row.as_chunks::<WIDTH>().0) {
+                panel[l * WIDTH..][..WIDTH].copy_from_slice(from);
+            }
         }
     }
 }
@@ -160,8 +175,20 @@ impl<'a> Cut<'a> {
     pub fn pack<'b>(&self, (kernel, threads): (Kernel, usize), memory: &'b mut Lines<f32>) -> Side<'b> {
         let (lines, depth, unit) = (self.lines.len(), self.ks.len(), self.unit);
         let panels = memory.at_least(lines.div_ceil(unit) * unit * depth);
-        for_each_chunk(threads, [panels], unit * depth, |panel, [to]| {
-            self.pack_panel(kernel, panel * unit, 0, depth, to);
+        let together = if self.operand.by_k { (TOGETHER / unit).max(1) } else { 1 };
+        for_each_chunk(threads, [panels], together * unit * depth, |chunk, [to]| {
+            let line = chunk * together * unit;
+            let (place, by_rows) = ((self.lines.start + line, self.ks.start), self.operand.by_k);
+            let whole = lines - line >= to.len() / depth;
+            match unit {
+                6 if by_rows && whole => self.operand.pack_together::<6>(place, to, depth),
+                8 if by_rows && whole => self.operand.pack_together::<8>(place, to, depth),
+                _ => {
+                    for (i, to) in to.chunks_mut(unit * depth).enumerate() {
+                        self.pack_panel(kernel, line + i * unit, 0, depth, to);
+                    }
+                }
+            }
         });
         Side::Packed { panels, unit, lines, depth }
     }

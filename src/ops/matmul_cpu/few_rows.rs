@@ -37,9 +37,10 @@ pub(super) fn multiply(
         let depth = DEPTH.min(k - first);
         let onto = if first == 0 { onto } else { onto.further() };
         let batch = Cut { operand: &a, lines: 0..m, ks: first..first + depth, unit: nr };
-        share_blocks(threads, c, &grid, |blocks| {
-            let Some(first_block) = blocks.next() else { return };
-            pack::with_own_memory(|memory| {
+        pack::with_own_memory(threads, m.next_multiple_of(nr) * depth, |memory| {
+            share_blocks(threads, c, &grid, |member, blocks| {
+                let Some(first_block) = blocks.next() else { return };
+                let memory = &mut pack::lock(&memory[member]);
                 let batch = batch.pack((kernel, 1), memory);
                 for mut c in iter::once(first_block).chain(blocks) {
                     let ((_, start), (_, columns)) = (c.place(), c.size());

@@ -120,8 +120,10 @@ fn multiply_on(
                     let onto = if first == 0 { onto } else { onto.further() };
                     let part = Part { kernel, a, b: &b, shared_b, row, column, depth, onto };
                     let grid = Grid { stride: n, above: row, columns: columns.clone(), block, by_columns };
-                    share_blocks(threads, c, &grid, |blocks| {
-                        pack::with_own_memory(|memory| {
+                    let panel = if part.shared_b.is_none() { nr * depth } else { 0 };
+                    pack::with_own_memory(threads, panel, |memory| {
+                        share_blocks(threads, c, &grid, |member, blocks| {
+                            let memory = &mut pack::lock(&memory[member]);
                             for mut c in blocks {
                                 part.multiply(&mut c, memory);
                                 if ks.end == k {

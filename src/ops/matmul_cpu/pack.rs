@@ -6,6 +6,7 @@ use crate::kernel::twin::MISMATCH;
 use crate::kernel::{Bound, Lines};
 use std::cell::RefCell;
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Lines of narrow panels of an operand by k that are packed at a time: the width of one alone is a part of a line of the
 /// cache, which would be gone when the next panel needs it.
@@ -14,7 +15,7 @@ const TOGETHER: usize = 32;
 thread_local! {
     // Kept, so that a step allocates nothing.
     static SHARED: [RefCell<Lines<f32>>; 2] = const { [RefCell::new(Lines::new()), RefCell::new(Lines::new())] };
-    static OWN: RefCell<Lines<f32>> = const { RefCell::new(Lines::new()) };
+    static OWN: RefCell<Vec<Mutex<Lines<f32>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends the memory for operands that all threads pack together.
@@ -22,9 +23,23 @@ pub(super) fn with_shared_memory<R>(f: impl FnOnce(&mut Lines<f32>, &mut Lines<f
     SHARED.with(|[a, b]| f(&mut a.borrow_mut(), &mut b.borrow_mut()))
 }
 
-/// Lends the memory for what this thread packs for itself.
-pub(super) fn with_own_memory<R>(f: impl FnOnce(&mut Lines<f32>) -> R) -> R {
-    OWN.with_borrow_mut(f)
+/// Lends the memory for what each of so many threads packs for itself, room for so many numbers each. It is got here, not
+/// when a thread first packs something, which may be at any step.
+pub(super) fn with_own_memory<R>(threads: usize, numbers: usize, f: impl FnOnce(&[Mutex<Lines<f32>>]) -> R) -> R {
+    OWN.with_borrow_mut(|memory| {
+        if memory.len() < threads {
+            memory.resize_with(threads, || Mutex::new(Lines::new()));
+        }
+        for memory in &mut memory[..threads] {
+            memory.get_mut().unwrap_or_else(PoisonError::into_inner).at_least(numbers);
+        }
+        f(&memory[..threads])
+    })
+}
+
+/// A thread's own memory. What a panic left there is written over.
+pub(super) fn lock(memory: &Mutex<Lines<f32>>) -> MutexGuard<'_, Lines<f32>> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A matrix seen as lines of numbers to be multiplied along k: the rows of op(A), the columns of op(B).

@@ -47,8 +47,8 @@ pub(super) struct Grid {
     pub by_columns: bool,
 }
 
-/// Deals out the blocks of `data`, whole rows of a matrix: calls `body` on up to `threads` threads with those that this
-/// thread is to do.
+/// Deals out the blocks of `data`, whole rows of a matrix: calls `body` on up to `threads` threads with its number
+/// among them and the blocks that it is to do.
 ///
 /// # Panics
 /// If the grid does not fit the data, or a length is 0.
@@ -56,7 +56,7 @@ pub(super) fn share_blocks<T: Send>(
     threads: usize,
     data: &mut [T],
     grid: &Grid,
-    body: impl Fn(&mut dyn Iterator<Item = Block<'_, T>>) + Sync,
+    body: impl Fn(usize, &mut dyn Iterator<Item = Block<'_, T>>) + Sync,
 ) {
     let Grid { stride, above, block: (rows, columns), .. } = *grid;
     assert!(data.len().is_multiple_of(stride) && grid.columns.end <= stride, "a matrix of whole rows");
@@ -64,6 +64,7 @@ pub(super) fn share_blocks<T: Send>(
     let (down, across) = (height.div_ceil(rows), width.div_ceil(columns));
     let start = Start(data.as_mut_ptr());
     share(threads, down * across, |tasks| {
+        let member = tasks.member;
         let mut blocks = tasks.map(|task| {
             let (i, j) = if grid.by_columns { (task % down, task / down) } else { (task / across, task % across) };
             let (row, column) = (i * rows, j * columns);
@@ -77,7 +78,7 @@ pub(super) fn share_blocks<T: Send>(
                 matrix: PhantomData,
             }
         });
-        body(&mut blocks);
+        body(member, &mut blocks);
     });
 }
 
@@ -161,7 +162,7 @@ mod tests {
             for by_columns in [false, true] {
                 let mut data = vec![0; height * stride];
                 let grid = Grid { stride, above: 2, columns: columns.clone(), block: (3, 4), by_columns };
-                share_blocks(3, &mut data, &grid, |blocks| {
+                share_blocks(3, &mut data, &grid, |_, blocks| {
                     for mut block in blocks {
                         block.for_each_row(|row, column, part| {
                             part.iter_mut().enumerate().for_each(|(j, x)| *x += 1 + (row - 2) * stride + column + j);
@@ -192,7 +193,7 @@ mod tests {
     fn a_block_ends_where_the_next_begins() {
         let mut data = vec![0; 12];
         let grid = Grid { stride: 4, above: 0, columns: 0..4, block: (3, 2), by_columns: false };
-        share_blocks(1, &mut data, &grid, |blocks| {
+        share_blocks(1, &mut data, &grid, |_, blocks| {
             for mut block in blocks {
                 block.row(0, 1, 2);
             }

@@ -64,6 +64,8 @@ impl Range {
 /// The tasks that a thread takes: those of its own range, then what others have not begun.
 pub(super) struct Tasks<'a> {
     ranges: &'a [Range],
+    /// Number of the thread among those of the loop.
+    pub member: usize,
     /// The range it takes from.
     range: usize,
     /// Ranges that may have tasks left.
@@ -72,7 +74,7 @@ pub(super) struct Tasks<'a> {
 
 impl<'a> Tasks<'a> {
     fn of(ranges: &'a [Range], own: usize) -> Self {
-        Tasks { ranges, range: own, left: ranges.len() }
+        Tasks { ranges, member: own, range: own, left: ranges.len() }
     }
 }
 

@@ -93,6 +93,8 @@ fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_o
                 (80 * mr + 1, 3 * nr + nr / 2 + 1, SHALLOW),
                 (80 * mr + 1, 3 * nr + nr / 2, SHALLOW),
                 (80 * mr + 1, nr + 1, SHALLOW + 1),
+                // A that is packed, also where it is transposed: several panels together, and what is left of them.
+                (12 * mr + 1, 5 * nr + 1, 9),
                 (16 * mr, 3, 5),
                 (16 * mr + 1, nr + 5, 3),
                 (40 * mr - 1, 7, 2),

@@ -3,8 +3,8 @@
 
 mod common;
 
+use anygrad::backend::Device;
 use anygrad::backend::gpu::GpuDevice;
-use anygrad::backend::{Device, Executor};
 use anygrad::data::{Split, digits};
 use anygrad::kernel::{Target, Variant};
 use anygrad::nn::{Loss, Sequential};
@@ -16,7 +16,7 @@ use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
 use anygrad::train::Trainer;
 use anygrad::tune::bounds::Bounds;
-use anygrad::tune::{Choice, Effort, Place, Store, Variants, measure, tunables, tune};
+use anygrad::tune::{Choice, Effort, Place, Store, Tunable, Variants, measure, tunables, tune};
 use anygrad::{Error, Result};
 use common::{Case, Values, f};
 use pollster::block_on;
@@ -189,6 +189,17 @@ fn variants_survive_on_disk() {
     assert_eq!(Variants::read(&path).expect("read"), variants);
 }
 
+/// A variant of each kernel of a plan that has more than one.
+fn table(plan: &Plan, gpu: &GpuDevice, choose: impl Fn(&Tunable) -> &'static Variant) -> Variants {
+    let mut table = Variants::default();
+    for tunable in tunables(plan, &gpu.target()) {
+        let dispatch = &tunable.dispatch;
+        let key = anygrad::tune::key(dispatch.kernel, &dispatch.params, &dispatch.specialization);
+        table.insert(key, choose(&tunable).name);
+    }
+    table
+}
+
 /// Trains and returns the weights.
 fn weights(trainer: Trainer) -> Vec<f32> {
     let mut trainer = trainer;
@@ -201,14 +212,11 @@ fn training_with_other_variants_is_the_same_within_rounding_and_repeats_to_the_b
     let Some(gpu) = common::gpu() else { return };
     let device = Device::Gpu(gpu.clone());
     let plan = plan(&device);
-    // Not what is fastest but what differs most from the default: the first candidate that is not it.
-    let mut table = Variants::default();
-    for tunable in tunables(&plan, &gpu.target()) {
+    // Not what is fastest but what differs from the default: the first candidate that is not it.
+    let table = table(&plan, &gpu, |tunable| {
         let other = tunable.candidates.iter().find(|variant| variant.name != tunable.dispatch.variant.name);
-        let dispatch = &tunable.dispatch;
-        let key = anygrad::tune::key(dispatch.kernel, &dispatch.params, &dispatch.specialization);
-        table.insert(key, other.expect("another").name);
-    }
+        other.expect("another")
+    });
     let data = data();
     let tuned = || trainer(&device).variants(table.clone());
     let changed = tuned().plan(&data.train, Some(&data.test)).expect("a plan");
@@ -258,17 +266,23 @@ fn the_cpu_has_nothing_to_tune() {
     assert!(variants.expect("nothing").is_empty() && store.is_empty());
 }
 
+/// Variants have no memory of their own: the plan's buffers stay as they are. But they decide which kernels can share a
+/// launch, and each launch has a uniform: the forecast follows.
 #[test]
-fn variants_do_not_change_how_much_memory_a_plan_takes() {
+fn the_forecast_holds_for_whatever_variants_a_run_takes() {
     let Some(gpu) = common::gpu() else { return };
-    let device = Device::Gpu(gpu);
-    let plan = plan(&device);
-    let mut store = Store::default();
-    let table = block_on(tune(&device, &plan, &mut store, QUICK, &clock(), |_| ())).expect("tuned");
-    let tuned = table.apply(plan.clone(), &device.target()).expect("a plan");
-    assert_eq!(device.bytes_of(&plan), device.bytes_of(&tuned));
-    let executor: Executor = block_on(device.load(tuned)).expect("loaded");
-    assert_eq!(executor.allocated_bytes(), device.bytes_of(&plan));
+    let device = Device::Gpu(gpu.clone());
+    let (plan, data) = (plan(&device), data());
+    let most = tunables(&plan, &gpu.target()).iter().map(|tunable| tunable.candidates.len()).max().expect("a kernel");
+    for i in 0..most {
+        let table = table(&plan, &gpu, |tunable| tunable.candidates[i % tunable.candidates.len()]);
+        let mut trainer = trainer(&device).epochs(1).variants(table.clone());
+        let forecast = trainer.forecast(&data.train, Some(&data.test)).expect("a forecast");
+        assert_eq!(forecast.plan.buffers(), plan.buffers(), "{table:?}");
+        let history = trainer.fit_blocking(&data).expect("a run");
+        assert_eq!(forecast.device_bytes(), history.device_bytes, "{table:?}");
+        assert_eq!(forecast.dispatches_per_step(), history.dispatches_per_step, "{table:?}");
+    }
 }
 
 /// Plans of real GPUs, on whatever adapter there is: kernels that read the dataset are measured by themselves, where the

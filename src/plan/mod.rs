@@ -45,7 +45,7 @@ impl PhaseId {
 }
 
 /// One piece of memory. Intermediate values whose lives do not overlap share one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Buffer {
     /// The name of the value for whose sake it exists, such as `0.weight`.
     pub label: String,

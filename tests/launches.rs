@@ -147,7 +147,9 @@ fn kernels_side_by_side_train_to_the_same_bits() {
             let own = Target { software, ..gpu.target() };
             let alone = Target { pace: Pace { kernels: 1, ..own.pace }, ..own };
             let [one_by_one, together] = [alone, own].map(|t| Plan::fused(&program.graph, &t).expect("a plan"));
-            assert!(launches_of_a_step(&together) < launches_of_a_step(&one_by_one), "{together}");
+            // Two updates with momentum bind 14 buffers; SwiftShader binds 10.
+            let fewer = launches_of_a_step(&together) < launches_of_a_step(&one_by_one);
+            assert!(fewer || own.storage_buffers < 14, "{together}");
             let divided = together
                 .clone()
                 .paced(Pace { flops: 20_000, bytes: u64::MAX, least_groups: 1, ..own.pace })

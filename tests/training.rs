@@ -30,6 +30,27 @@ fn the_digits_are_learnt_on_every_device() {
     }
 }
 
+/// Behind the training rows of the order stand rows that are only evaluated: no batch may look at them, whatever its
+/// size and the number of lanes that a kernel takes at a time.
+#[test]
+fn more_rows_may_be_held_out_than_train() {
+    for (rows, batch) in [(3, 2), (5, 5), (17, 16), (20, 3), (33, 32)] {
+        let of = |rows: usize| {
+            let features = Features::F32 { width: 2, data: (0..2 * rows).map(|i| (i % 7) as f32).collect() };
+            let (name, classes) = ("class".to_string(), vec!["a".to_string(), "b".to_string()]);
+            let data = (0..rows).map(|row| (row % 2) as u32).collect();
+            Dataset::new("rows", features, Targets::Labels { name, classes, data }).expect("rows")
+        };
+        let (train, held_out) = (of(rows), of(4 * rows));
+        for device in devices() {
+            let model = Sequential::new(2).linear(3).relu().linear(2);
+            let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).batch_size(batch).epochs(3);
+            let history = pollster::block_on(trainer.on(device).fit_rows(&train, Some(&held_out)));
+            assert_eq!(history.expect("training").epochs.len(), 3, "{rows} rows in batches of {batch}");
+        }
+    }
+}
+
 #[test]
 fn l2_shrinks_weights_and_its_penalty_is_reported_apart() {
     let data = digits().expect("digits").split(0.2, 0).expect("a split");

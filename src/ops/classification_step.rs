@@ -223,7 +223,9 @@ fn fast(
     let (mut loss, mut correct) = (Wide::ZERO, Wide::ZERO);
     let together = if (2..=FEW_CLASSES).contains(&classes) { LANES } else { 1 };
     let groups = logits.chunks(together * classes).zip(grad_logits.chunks_mut(together * classes));
-    for ((z, grad_z), rows) in groups.zip(order[state.batch_start as usize..].chunks(together)) {
+    // Of the order no more than the batch: behind it may stand rows of other data.
+    let order = &order[state.batch_start as usize..][..params.rows as usize];
+    for ((z, grad_z), rows) in groups.zip(order.chunks(together)) {
         let mut own = [0; LANES];
         own.iter_mut().zip(rows).for_each(|(label, &row)| *label = labels[row as usize]);
         let present = z.len() / classes;

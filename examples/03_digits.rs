@@ -5,9 +5,10 @@
 mod common;
 
 use anygrad::data;
+use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Sgd;
-use anygrad::train::{Flow, Model, Trainer};
+use anygrad::train::{Flow, Trainer};
 
 fn main() -> anygrad::Result<()> {
     let device = common::device()?;

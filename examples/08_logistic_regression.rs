@@ -6,9 +6,10 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Split, blobs};
+use anygrad::model::{Model, probabilities};
 use anygrad::nn::{Init, Linear, Loss, Sequential};
 use anygrad::optim::Sgd;
-use anygrad::train::{Model, Trainer, probabilities};
+use anygrad::train::Trainer;
 use common::plane::{self, INK, Square};
 use plotters::prelude::*;
 

@@ -7,9 +7,10 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Dataset, Features, Preprocessing, Targets};
+use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Adam;
-use anygrad::train::{Model, Trainer};
+use anygrad::train::Trainer;
 use common::plane::{self, COLORS, INK};
 use plotters::prelude::*;
 use std::f32::consts::TAU;

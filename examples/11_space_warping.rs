@@ -6,9 +6,10 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Dataset, Features, circles};
+use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Adam;
-use anygrad::train::{Model, Trainer};
+use anygrad::train::Trainer;
 use common::plane::{self, INK, Square};
 use plotters::prelude::*;
 

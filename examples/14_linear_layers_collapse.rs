@@ -7,9 +7,10 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Features, Targets, spiral};
+use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential, Tensor};
 use anygrad::optim::Sgd;
-use anygrad::train::{Model, Trainer};
+use anygrad::train::Trainer;
 use common::plot::{grid, regions};
 
 const HIDDEN: usize = 32;

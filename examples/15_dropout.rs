@@ -10,10 +10,11 @@ use anygrad::backend::{Device, Executor};
 use anygrad::data::{self, Dataset, Targets};
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::StepState;
+use anygrad::model::{Model, probabilities};
 use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
-use anygrad::train::{Model, Trainer, probabilities};
+use anygrad::train::Trainer;
 use common::plot::{Curve, MIDDLE_RIGHT, Panel, Style, save};
 
 const RATE: f32 = 0.5;

@@ -32,19 +32,24 @@
 #![warn(missing_docs)]
 
 pub mod backend;
+pub mod check;
+mod cpu;
 pub mod data;
 pub mod error;
 mod files;
 pub mod graph;
 pub mod kernel;
-pub mod nn;
+pub mod model;
 pub mod ops;
 pub mod optim;
 pub mod plan;
 pub mod random;
 #[doc = include_str!("semantics.md")]
 pub mod semantics {}
+pub mod teach;
 pub mod train;
 pub mod tune;
 
 pub use error::{Error, Result};
+/// [`model`] by the name that PyTorch has for it.
+pub use model as nn;

@@ -6,11 +6,12 @@ use anygrad::backend::Device;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor};
 use anygrad::data::{Dataset, Split, digits};
 use anygrad::kernel::Variant;
+use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::ops::{Op, Operation, activation::Activation};
 use anygrad::optim::Sgd;
 use anygrad::plan::PhaseId;
-use anygrad::train::{History, Model, Trainer};
+use anygrad::train::{History, Trainer};
 use common::{Case, Data, OpPlan, Values};
 use std::sync::Arc;
 

@@ -3,13 +3,15 @@
 mod common;
 
 use anygrad::backend::Device;
+use anygrad::check::CheckOptions;
 use anygrad::data::{Dataset, Features, Targets, digits, xor};
 use anygrad::graph::ValueId;
 use anygrad::nn::{DropoutLayer, DropoutMode, Forward, Init, Layer, LayerDescription, Loss, ParameterSpec, Sequential};
 use anygrad::ops::activation::{Activate, Activation};
 use anygrad::ops::{add_bias::AddBias, elementwise::Elementwise, matmul::Matmul};
 use anygrad::optim::{Optimizer, Sgd};
-use anygrad::train::{CheckOptions, Explained, Explanation, Quantity, Stage, Trainer};
+use anygrad::teach::{Explained, Explanation, Quantity, Stage};
+use anygrad::train::Trainer;
 
 fn find<'a>(explanation: &'a Explanation, symbol: &str) -> &'a Quantity {
     let mut all = explanation.steps.iter().flat_map(|step| &step.values);

@@ -23,10 +23,11 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::data::{Dataset, Features, Targets};
+use anygrad::model::{Model, probabilities};
 use anygrad::nn::{Loss, Sequential, Tensor};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::{Adam, Optimizer, Sgd};
-use anygrad::train::{History, Model, Trainer, probabilities};
+use anygrad::train::{History, Trainer};
 use serde_json::Value;
 
 const TOLERANCE: f64 = 2e-6;

@@ -4,12 +4,13 @@
 mod common;
 
 use anygrad::backend::Device;
+use anygrad::check::{CheckOptions, GradCheck};
 use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::nn::{ClassWeights, DropoutLayer, DropoutMode, Init, Linear, Loss, Sequential};
 use anygrad::ops::activation::Activation;
 use anygrad::ops::scale::Scale;
 use anygrad::optim::Sgd;
-use anygrad::train::{CheckOptions, GradCheck, Step, Trainer};
+use anygrad::train::{Step, Trainer};
 
 /// Step first, as nothing in front of it gets a gradient.
 fn every_activation() -> Sequential {

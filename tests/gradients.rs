@@ -6,13 +6,14 @@
 
 mod common;
 
+use anygrad::check::CheckOptions;
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::Access;
 use anygrad::ops::{
     Op, Operation, activation::Activate, activation::Activation, broadcast_rows::BroadcastRows, column_sum::ColumnSum,
     elementwise::Elementwise, matmul::Matmul,
 };
-use anygrad::train::{CheckOptions, Step};
+use anygrad::train::Step;
 use common::{Case, Data, Values, draw_inputs};
 
 /// Reduces a value to one number with different weights for its elements.

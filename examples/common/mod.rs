@@ -7,9 +7,10 @@ pub mod plot;
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Dataset;
+use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Sgd;
-use anygrad::train::{Model, Trainer};
+use anygrad::train::Trainer;
 use std::path::PathBuf;
 
 /// What an example that also draws returns.

@@ -1,8 +1,9 @@
 //! Runs a plan on the CPU by its twins: the definition for tests, and what trains where there is no GPU.
 
+use crate::cpu::Aligned;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::kernel::{Access, Bound, Lines, TwinCall, Twinned, twin::MAX_BUFFERS};
+use crate::kernel::{Access, Bound, TwinCall, Twinned, twin::MAX_BUFFERS};
 use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
 use std::cell::{Ref, RefCell, RefMut};
 
@@ -16,8 +17,8 @@ pub struct CpuExecutor<F: Twinned = f32> {
 
 #[derive(Debug)]
 enum Storage<F> {
-    Float(Lines<F>),
-    Word(Lines<u32>),
+    Float(Aligned<F>),
+    Word(Aligned<u32>),
 }
 
 impl<F: Twinned> CpuExecutor<F> {
@@ -31,9 +32,9 @@ impl<F: Twinned> CpuExecutor<F> {
             .iter()
             .map(|buffer| {
                 let storage = if buffer.is_float {
-                    Lines::filled(buffer.words, F::from_f32(buffer.fill)).map(Storage::Float)
+                    Aligned::filled(buffer.words, F::from_f32(buffer.fill)).map(Storage::Float)
                 } else {
-                    Lines::filled(buffer.words, 0).map(Storage::Word)
+                    Aligned::filled(buffer.words, 0).map(Storage::Word)
                 };
                 let context = format!("allocating `{}` in main memory", buffer.label);
                 storage.map(RefCell::new).map_err(|_| Error::OutOfMemory { context })

@@ -7,7 +7,7 @@ use super::rows::{Part, labelled};
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Source;
-use anygrad::train::{ClassMetrics, Evaluation, Model, TOP_K};
+use anygrad::model::{ClassMetrics, Evaluation, Model, TOP_K};
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use super::train::trainer;
 use anygrad::backend::{Device, Work};
 use anygrad::data::Source;
 use anygrad::nn::LayerDescription;
-use anygrad::train::{Explained, Quantity, Stage};
+use anygrad::teach::{Explained, Quantity, Stage};
 use anygrad::{Error, Result};
 use clap::Args;
 

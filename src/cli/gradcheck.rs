@@ -6,7 +6,7 @@ use super::task::Task;
 use super::train::trainer;
 use anygrad::Result;
 use anygrad::backend::{Choice, Device, Request, Work};
-use anygrad::train::{CheckOptions, Deviation, GradCheck, TensorCheck};
+use anygrad::check::{CheckOptions, Deviation, GradCheck, TensorCheck};
 use clap::Args;
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ use super::rows;
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Source;
-use anygrad::train::{Model, Target, probabilities};
+use anygrad::model::{Model, Target, probabilities};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
 use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, cifar10, digits, generated, mnist};
-use anygrad::train::{Model, Target};
+use anygrad::model::{Model, Target};
 use anygrad::{Error, Result};
 use clap::ValueEnum;
 

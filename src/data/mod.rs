@@ -20,7 +20,7 @@ pub use source::{Fractions, Source, load};
 pub use split::Split;
 
 use crate::error::{Error, Result};
-use crate::nn::Loss;
+use crate::model::Loss;
 
 /// Rows of features with their targets.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,18 +5,14 @@
 //! Rust side agree.
 
 pub mod combine;
-mod lines;
 pub mod params;
 mod shared;
 pub mod source;
 pub mod twin;
-pub mod wide;
 
-pub(crate) use lines::Lines;
 pub use params::{Field, ParamsLayout, Scalar, StepState};
 pub use shared::Shared;
 pub use twin::{Bound, Float, Twin, TwinCall, Twinned};
-pub use wide::Wide;
 
 /// One kernel: everything about it that does not depend on shapes.
 #[derive(Debug)]

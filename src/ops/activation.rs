@@ -8,11 +8,11 @@ mod function;
 
 pub use function::Activation;
 
-use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, element_grid, one_variant};
+use crate::cpu::{FastF32, for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Applies an activation function.
@@ -151,7 +151,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         [y],
         1,
         inlined!(|first, [y]| {
-            let (x, y) = (Wide::of(&x[first..][..y.len()]), Wide::of_mut(y));
+            let (x, y) = (FastF32::of(&x[first..][..y.len()]), FastF32::of_mut(y));
             known!(activation, f => reference(f, x, y));
         }),
     );
@@ -167,8 +167,8 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
         1,
         inlined!(|first, [grad_input]| {
             let len = grad_input.len();
-            let (saved, g) = (Wide::of(&saved[first..][..len]), Wide::of(&grad_output[first..][..len]));
-            let grad_input = Wide::of_mut(grad_input);
+            let (saved, g) = (FastF32::of(&saved[first..][..len]), FastF32::of(&grad_output[first..][..len]));
+            let grad_input = FastF32::of_mut(grad_input);
             known!(activation, f => reference_grad(f, saved, g, grad_input));
         }),
     );

@@ -8,8 +8,8 @@
 //!
 //! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number come from the run's state.
 
-use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, cell_grid, element_variants};
+use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};

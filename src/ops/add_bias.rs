@@ -3,8 +3,8 @@
 //! Gradient: `grad_x = g`, `grad_bias[o] = Σ_b g[b,o]`. Nothing is saved.
 
 use super::column_sum::ColumnSum;
-use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};

@@ -13,12 +13,11 @@
 //! differentiation (`plan/fuse.rs`) where what comes later in the step can do with the state it moves on, or count back.
 
 use super::correct_rows::predicted_class;
-use super::matmul_cpu::{inlined, widest};
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy, expected, exponentials, largest, target};
 use super::{Operation, Workgroups, extent, product};
+use crate::cpu::{FastF32, inlined, widest};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::Wide;
 use crate::kernel::{
     ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
     twin::MISMATCH,
@@ -171,7 +170,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     else {
         panic!("{MISMATCH}")
     };
-    let (logits, ring, grad_logits) = (Wide::of(logits), Wide::of_mut(ring), Wide::of_mut(grad_logits));
+    let (logits, ring, grad_logits) = (FastF32::of(logits), FastF32::of_mut(ring), FastF32::of_mut(grad_logits));
     widest(inlined!(|| fast(&params, words, logits, (labels, order), ring, grad_logits)));
 }
 
@@ -208,19 +207,19 @@ const LANES: usize = 16;
 const FEW_CLASSES: usize = 32;
 
 /// The same with each exponential computed once, and vectors across the rows where these have too few classes to fill
-/// one. Same bits as the definition in [`Wide`].
+/// one. Same bits as the definition in [`FastF32`].
 #[inline(always)]
 fn fast(
     params: &Params,
     words: &mut [u32],
-    logits: &[Wide],
+    logits: &[FastF32],
     (labels, order): (&[u32], &[u32]),
-    ring: &mut [Wide],
-    grad_logits: &mut [Wide],
+    ring: &mut [FastF32],
+    grad_logits: &mut [FastF32],
 ) {
     let state = StepState::from_words(words);
-    let (classes, of_rows, scale) = (params.classes as usize, params.of_rows(params.rows), Wide(params.scale));
-    let (mut loss, mut correct) = (Wide::ZERO, Wide::ZERO);
+    let (classes, of_rows, scale) = (params.classes as usize, params.of_rows(params.rows), FastF32(params.scale));
+    let (mut loss, mut correct) = (FastF32::ZERO, FastF32::ZERO);
     let together = if (2..=FEW_CLASSES).contains(&classes) { LANES } else { 1 };
     let groups = logits.chunks(together * classes).zip(grad_logits.chunks_mut(together * classes));
     // Of the order no more than the batch: behind it may stand rows of other data.
@@ -236,7 +235,7 @@ fn fast(
         for (i, &label) in own[..present].iter().enumerate() {
             loss += losses[i];
             if predicted[i] == label {
-                correct += Wide::ONE;
+                correct += FastF32::ONE;
             }
         }
     }
@@ -247,13 +246,13 @@ fn fast(
 #[inline(always)]
 fn row_alone(
     of_rows: &softmax_cross_entropy::Params,
-    scale: Wide,
-    z: &[Wide],
+    scale: FastF32,
+    z: &[FastF32],
     label: u32,
-    grad_z: &mut [Wide],
-) -> ([Wide; LANES], [u32; LANES]) {
+    grad_z: &mut [FastF32],
+) -> ([FastF32; LANES], [u32; LANES]) {
     exponentials(z.len(), z, grad_z);
-    let sum: Wide = grad_z.iter().copied().sum();
+    let sum: FastF32 = grad_z.iter().copied().sum();
     for (c, grad_z) in grad_z.iter_mut().enumerate() {
         *grad_z = scale * (*grad_z / sum - target(of_rows, c, label));
     }
@@ -265,13 +264,13 @@ fn row_alone(
 #[inline(always)]
 fn side_by_side(
     of_rows: &softmax_cross_entropy::Params,
-    scale: Wide,
-    z: &[Wide],
+    scale: FastF32,
+    z: &[FastF32],
     labels: &[u32; LANES],
-    grad_z: &mut [Wide],
-) -> ([Wide; LANES], [u32; LANES]) {
+    grad_z: &mut [FastF32],
+) -> ([FastF32; LANES], [u32; LANES]) {
     let classes = of_rows.classes as usize;
-    let mut columns = [[Wide::ZERO; LANES]; FEW_CLASSES];
+    let mut columns = [[FastF32::ZERO; LANES]; FEW_CLASSES];
     let columns = &mut columns[..classes];
     for (i, z) in z.chunks_exact(classes).enumerate() {
         columns.iter_mut().zip(z).for_each(|(column, &z)| column[i] = z);
@@ -285,7 +284,7 @@ fn side_by_side(
             predicted[i] = if better { c as u32 } else { predicted[i] };
         }
     }
-    let mut sum = [Wide::ZERO; LANES];
+    let mut sum = [FastF32::ZERO; LANES];
     for column in columns.iter_mut() {
         for i in 0..LANES {
             column[i] = (column[i] - largest[i]).exp();
@@ -297,7 +296,7 @@ fn side_by_side(
             column[i] = scale * (column[i] / sum[i] - target(of_rows, c, labels[i]));
         }
     }
-    let mut losses = [Wide::ZERO; LANES];
+    let mut losses = [FastF32::ZERO; LANES];
     for (i, (z, grad_z)) in z.chunks_exact(classes).zip(grad_z.chunks_exact_mut(classes)).enumerate() {
         losses[i] = sum[i].ln() - expected(of_rows, z, largest[i], labels[i]);
         grad_z.iter_mut().zip(columns.iter()).for_each(|(grad_z, column)| *grad_z = column[i]);

@@ -4,8 +4,8 @@
 //! The mask is a function of (seed, layer, step, element), see [`crate::random`]: bit-equal on every device, and
 //! nothing is saved. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15 (2014).
 
-use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, linear_grid, one_variant};
+use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};

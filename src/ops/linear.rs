@@ -8,12 +8,13 @@
 use super::activation::{Activation, known};
 use super::dropout::{Dropout, Mask};
 use super::matmul::{self, Matmul};
-use super::matmul_cpu::{self, Matrix, inlined};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent};
+use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling};
+use crate::cpu::{self, FastF32, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, Wide, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The layer. Inputs: x, weight, bias.
@@ -189,7 +190,7 @@ fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     layer_fast(activation, &params, (Matrix::of(x), weight, bias), y);
     let mask = mask.mask(state);
-    matmul_cpu::for_each_part([dropped], 1, inlined!(|first, [dropped]| mask.copy(first, &y[first..], dropped)));
+    cpu::for_each_part([dropped], 1, inlined!(|first, [dropped]| mask.copy(first, &y[first..], dropped)));
 }
 
 /// `Params` of either kernel: they start with the same members.
@@ -218,10 +219,10 @@ fn layer_fast(
     (x, weight, bias): (Matrix<'_>, &[f32], &[f32]),
     y: &mut [f32],
 ) {
-    matmul_cpu::multiply(Matmul::NT, params, (x, weight.into()), y, matmul_cpu::Onto::NOTHING, |block| {
-        matmul_cpu::widest(inlined!(|| {
+    cpu_product::multiply(Form::NT, params.size(), (x, weight.into()), y, Scaling::PRODUCT, |block| {
+        cpu::widest(inlined!(|| {
             known!(activation, f => block.for_each_row(inlined!(|_, first, part| {
-                finish(f, &Wide::of(bias)[first..], Wide::of_mut(part));
+                finish(f, &FastF32::of(bias)[first..], FastF32::of_mut(part));
             })));
         }));
     });

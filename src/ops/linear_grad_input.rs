@@ -9,12 +9,13 @@ use super::activation::{Activation, known};
 use super::dropout::{Dropout, Mask};
 use super::linear::DropoutParams;
 use super::matmul::{self, Matmul};
-use super::matmul_cpu::{self, inlined};
 use super::product::{self, product_variants};
 use super::{Operation, Workgroups, extent};
+use crate::cpu::product::{self as cpu_product, Form, Scaling};
+use crate::cpu::{self, FastF32, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, Wide, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The gradient. Inputs: gradient of the layer's output, weight, what the activation before the layer saved.
@@ -158,14 +159,14 @@ fn gradient_fast(
     mask: Option<Mask>,
 ) {
     let (width, operands) = (params.n as usize, (grad.into(), weight.into()));
-    matmul_cpu::multiply(Matmul::NN, params, operands, result, matmul_cpu::Onto::NOTHING, |block| {
+    cpu_product::multiply(Form::NN, params.size(), operands, result, Scaling::PRODUCT, |block| {
         if let Some(mask) = mask {
             let apply = inlined!(|row, first, part: &mut [f32]| mask.apply(row * width + first, part));
-            matmul_cpu::widest(inlined!(|| block.for_each_row(apply)));
+            cpu::widest(inlined!(|| block.for_each_row(apply)));
         }
-        matmul_cpu::widest(inlined!(|| {
+        cpu::widest(inlined!(|| {
             known!(activation, f => block.for_each_row(inlined!(|row, first, part| {
-                finish(f, &Wide::of(saved)[row * width + first..], Wide::of_mut(part));
+                finish(f, &FastF32::of(saved)[row * width + first..], FastF32::of_mut(part));
             })));
         }));
     });

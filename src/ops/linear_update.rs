@@ -10,13 +10,14 @@
 //! gradients never reach memory. Velocities start at 0, so the first step's `v = g` needs no case of its own.
 
 use super::matmul::{self, Matmul};
-use super::matmul_cpu::{self, Matrix, Onto, inlined};
 use super::product::{self, product_variants};
 use super::sgd::{self, Sgd};
 use super::{Operation, Workgroups, extent, linear_grid};
+use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling};
+use crate::cpu::{self, Aligned, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, Lines, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 use std::cell::RefCell;
 
@@ -219,7 +220,7 @@ fn sum_columns<F: Float>(grad: &[F], sums: &mut [F]) {
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static GRADIENTS: RefCell<[Lines<f32>; 2]> = const { RefCell::new([Lines::new(), Lines::new()]) };
+    static GRADIENTS: RefCell<[Aligned<f32>; 2]> = const { RefCell::new([Aligned::new(), Aligned::new()]) };
 }
 
 /// Lends memory for the gradients of weight and bias that is kept from step to step. It holds anything.
@@ -237,10 +238,10 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     };
     let state = StepState::from_words(state);
     let rate = state.learning_rate;
-    let onto = Onto { old: 1.0 - rate * weight_decay, new: -rate };
-    matmul_cpu::multiply(
-        Matmul::TN,
-        &matmul::Params { m, n, k },
+    let onto = Scaling { alpha: -rate, beta: 1.0 - rate * weight_decay };
+    cpu_product::multiply(
+        Form::TN,
+        matmul::Params { m, n, k }.size(),
         (Matrix::from(*grad), Matrix::of(x)),
         weight,
         onto,
@@ -249,7 +250,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     with_memory(0, bias.len(), |_, grad_bias| {
         let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
         grad_bias.fill(0.0);
-        matmul_cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
+        cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
         sgd::reference(&rule, &state, bias, grad_bias);
     });
 }
@@ -273,18 +274,18 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     let rule = sgd::Params { momentum, nesterov, weight_decay, ..sgd::Params::default() };
     with_memory(weight.len(), bias.len(), |grad_weight, grad_bias| {
         let params = matmul::Params { m, n, k };
-        matmul_cpu::multiply(
-            Matmul::TN,
-            &params,
+        cpu_product::multiply(
+            Form::TN,
+            params.size(),
             (Matrix::from(*grad), Matrix::of(x)),
             grad_weight,
-            Onto::NOTHING,
+            Scaling::PRODUCT,
             |_| (),
         );
         grad_bias.fill(0.0);
-        matmul_cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
+        cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
         for (w, v, grad) in [(&mut **weight, &mut **weight_velocity, grad_weight), (bias, bias_velocity, grad_bias)] {
-            matmul_cpu::for_each_part(
+            cpu::for_each_part(
                 [w, v],
                 1,
                 inlined!(|first, [w, v]| sgd::reference_momentum(&rule, &state, w, &grad[first..], v)),

@@ -5,7 +5,8 @@
 //! `grad_W = gᵀ · x` (with `W: [O, I]`). The gradients of each form are products of the other two. Nothing is saved.
 
 use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent, matmul_cpu};
+use super::{Operation, Workgroups, extent};
+use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling, Size};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
 use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
@@ -28,6 +29,15 @@ impl Matmul {
 
     fn transposed(self) -> (bool, bool) {
         (self == Matmul::TN, self == Matmul::NT)
+    }
+
+    /// How the factors are stored, for a product on the processor.
+    pub(crate) fn stored(self) -> Form {
+        match self {
+            Matmul::NN => Form::NN,
+            Matmul::NT => Form::NT,
+            Matmul::TN => Form::TN,
+        }
     }
 
     /// The form whose constants these are.
@@ -64,6 +74,13 @@ uniform_struct! {
     }
 }
 
+impl Params {
+    /// The extents, for a product on the processor.
+    pub(crate) fn size(&self) -> Size {
+        Size { m: self.m as usize, n: self.n as usize, k: self.k as usize }
+    }
+}
+
 /// The kernel.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "matmul",
@@ -71,7 +88,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
     variants: product_variants!([subgroup, outer], "matmul", []),
-    twin: twin!(call, fast = matmul_cpu::call),
+    twin: twin!(call, fast = call_fast),
 };
 
 impl Operation for Matmul {
@@ -125,6 +142,14 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
     let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
     reference(form, &params, a, b, c);
+}
+
+fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
+    let form = Matmul::from_constants(call.constant("TRANSPOSE_A"), call.constant("TRANSPOSE_B"));
+    let params = call.params::<Params>();
+    let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
+    let operands = (Matrix::from(*a), Matrix::from(*b));
+    cpu_product::multiply(form.stored(), params.size(), operands, c, Scaling::PRODUCT, |_| ());
 }
 
 /// The definition.

@@ -24,7 +24,6 @@ pub mod linear_grad_input;
 pub mod linear_update;
 pub mod margin_loss;
 pub mod matmul;
-pub mod matmul_cpu;
 pub mod penalty;
 pub mod pointwise_loss;
 mod product;

@@ -6,12 +6,12 @@
 //! `loss = log Σ e^(z−m) − Σ_c q_c (z_c − m)`. Gradient: `grad_z[b,c] = g[b] · (softmax(z[b])_c − q_c)`. Nothing is saved: the gradient kernel recomputes the
 //! softmax from the logits, which is cheaper than another trip through memory.
 
-use super::matmul_cpu::{for_each_part, inlined};
 use super::{Operation, Workgroups, element_grid, extent, linear_grid};
+use crate::cpu::{FastF32, for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
 use crate::kernel::{
-    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, Wide, twin::MISMATCH,
+    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -192,23 +192,23 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
     let [Bound::Float(logits), Bound::Word(labels), Bound::FloatMut(loss)] = call.buffers else { panic!("{MISMATCH}") };
-    let (classes, logits) = (params.classes as usize, Wide::of(logits));
+    let (classes, logits) = (params.classes as usize, FastF32::of(logits));
     for_each_part(
         [loss],
         1,
         inlined!(|row, [loss]| {
-            let (logits, labels, loss) = (&logits[row * classes..], &labels[row..], Wide::of_mut(loss));
+            let (logits, labels, loss) = (&logits[row * classes..], &labels[row..], FastF32::of_mut(loss));
             if classes > BLOCK || params.label_smoothing != 0.0 {
                 return reference(&params, logits, labels, loss);
             }
-            let mut e = [Wide::ZERO; BLOCK];
+            let mut e = [FastF32::ZERO; BLOCK];
             let rows = BLOCK / classes;
             for ((z, labels), loss) in logits.chunks(rows * classes).zip(labels.chunks(rows)).zip(loss.chunks_mut(rows))
             {
                 let e = &mut e[..loss.len() * classes];
                 exponentials(classes, z, e);
                 for (((z, e), &label), loss) in z.chunks(classes).zip(e.chunks(classes)).zip(labels).zip(loss) {
-                    *loss = e.iter().copied().sum::<Wide>().ln() - (z[label as usize] - largest(z));
+                    *loss = e.iter().copied().sum::<FastF32>().ln() - (z[label as usize] - largest(z));
                 }
             }
         }),
@@ -220,7 +220,7 @@ const BLOCK: usize = 512;
 
 /// `e^(z−m)` of all rows. One loop over all of them, because a row of ten classes does not fill a vector.
 #[inline(always)]
-pub(super) fn exponentials(classes: usize, z: &[Wide], e: &mut [Wide]) {
+pub(super) fn exponentials(classes: usize, z: &[FastF32], e: &mut [FastF32]) {
     for (z, e) in z.chunks_exact(classes).zip(e.chunks_exact_mut(classes)) {
         let largest = largest(z);
         z.iter().zip(e).for_each(|(&z, e)| *e = z - largest);
@@ -240,11 +240,11 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
         [grad_logits],
         classes,
         inlined!(|first, [grad_logits]| {
-            let (row, grad_logits) = (first / classes, Wide::of_mut(grad_logits));
-            exponentials(classes, Wide::of(&logits[first..]), grad_logits);
-            let rows = labels[row..].iter().zip(Wide::of(&grad_loss[row..]));
+            let (row, grad_logits) = (first / classes, FastF32::of_mut(grad_logits));
+            exponentials(classes, FastF32::of(&logits[first..]), grad_logits);
+            let rows = labels[row..].iter().zip(FastF32::of(&grad_loss[row..]));
             for (grad_z, (&label, &g)) in grad_logits.chunks_exact_mut(classes).zip(rows) {
-                let sum = grad_z.iter().copied().sum::<Wide>();
+                let sum = grad_z.iter().copied().sum::<FastF32>();
                 for (c, grad_z) in grad_z.iter_mut().enumerate() {
                     *grad_z = g * (*grad_z / sum - target(&params, c, label));
                 }

@@ -2,7 +2,7 @@
 
 use super::report::EpochReport;
 use crate::error::{Error, Result};
-use crate::nn::Tensor;
+use crate::model::Tensor;
 
 /// When to stop: `early_stopping = { monitor = "test_loss", patience = 5 }` in a config file.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -1,7 +1,6 @@
 //! Fitting: loads the plan and the rows on the device, runs the epochs, and makes the trained model.
 
 use super::early_stopping::Best;
-use super::model::{Model, Target};
 use super::program::Program;
 use super::report::{Event, Flow, History};
 use super::run::{Kind, Rates, Run};
@@ -10,7 +9,8 @@ use crate::backend::Executor;
 use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
 use crate::kernel::StepState;
-use crate::nn::{ClassWeights, Tensor};
+use crate::model::{ClassWeights, Tensor};
+use crate::model::{Model, Target};
 use crate::ops::penalty::Penalty;
 use crate::optim::{Per, Plateau, Schedule};
 
@@ -148,7 +148,7 @@ impl Trainer {
         Ok(Rates { table, entries_per_epoch })
     }
 
-    pub(super) fn initial_values(&self) -> Result<Vec<Tensor>> {
+    pub(crate) fn initial_values(&self) -> Result<Vec<Tensor>> {
         let drawn = self.model.initialize(self.seed)?;
         let Some(given) = &self.initial else { return Ok(drawn) };
         let shapes = |tensors: &[Tensor]| tensors.iter().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>();

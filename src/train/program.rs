@@ -7,7 +7,7 @@
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::nn::{BatchLoss, Form, Loss, Sequential};
+use crate::model::{BatchLoss, Form, Loss, Sequential};
 use crate::ops::{
     begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise,
     end_step::EndStep, gather::Gather, penalty::Penalty, record::Record, set_learning_rate::SetLearningRate,

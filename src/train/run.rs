@@ -5,7 +5,7 @@ use super::queue::{Entry, Phases, Queue};
 use super::report::{EpochReport, Event, History};
 use crate::backend::{Executor, Reading};
 use crate::error::{Error, Result};
-use crate::nn::Tensor;
+use crate::model::Tensor;
 use std::collections::VecDeque;
 
 /// Submissions whose results are still on their way while the next is recorded.

@@ -1,8 +1,8 @@
 //! The folder of a run: resolved configuration, environment, metrics line by line, the model.
 
-use super::model::Model;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
+use crate::model::Model;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};

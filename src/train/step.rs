@@ -6,7 +6,7 @@ use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 use crate::kernel::StepState;
-use crate::nn::Tensor;
+use crate::model::Tensor;
 use crate::ops::elementwise::Elementwise;
 
 /// A differentiated graph of one phase, with the contents of its inputs.
@@ -47,7 +47,7 @@ impl Trainer {
 
 /// A graph that holds a model's parameters and one batch, and what to write into it.
 #[derive(Debug)]
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     pub graph: Graph,
     /// `[B, I]`, prepared for the model.
     pub x: ValueId,
@@ -102,7 +102,7 @@ impl Inputs {
 
 /// What training minimizes over a batch, and its parts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Objective {
+pub(crate) struct Objective {
     /// `[B, O]`, what the model puts out.
     pub output: ValueId,
     /// Number of nodes in the graph after the forward pass.

@@ -1,8 +1,6 @@
 //! The trainer: a model, a loss, an optimizer and a device, fitted to data.
 
 use super::early_stopping::EarlyStopping;
-use super::evaluate::Evaluation;
-use super::model::Model;
 use super::program::{BatchSize, Batches, Program, ProgramSpec, RatesSpec};
 use super::report::{Event, Flow};
 use super::resident::RowsSpec;
@@ -10,7 +8,8 @@ use crate::backend::{Device, Work};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::kernel::Target as KernelTarget;
-use crate::nn::{Form, Loss, Sequential, Tensor};
+use crate::model::{Evaluation, Model};
+use crate::model::{Form, Loss, Sequential, Tensor};
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
 use crate::plan::Plan;
@@ -241,7 +240,7 @@ impl Trainer {
     }
 
     /// Everything that decides the graph of a run on `train`, once model and data are known to fit.
-    pub(super) fn spec(&self, train: &Dataset, test: Option<&Dataset>) -> Result<ProgramSpec<'_>> {
+    pub(crate) fn spec(&self, train: &Dataset, test: Option<&Dataset>) -> Result<ProgramSpec<'_>> {
         for data in [Some(train), test].into_iter().flatten() {
             data.check()?;
             self.check_width(&data.targets)?;
@@ -275,7 +274,7 @@ impl Trainer {
     }
 
     /// The learning rate at the start of the schedule.
-    pub(super) fn first_learning_rate(&self) -> f32 {
+    pub(crate) fn first_learning_rate(&self) -> f32 {
         self.schedule.table(self.optimizer.learning_rate(), 1, 1)[0]
     }
 

@@ -9,13 +9,13 @@
 //! are whole numbers whose sums stay below 2²⁴, no order of summation rounds: a product must be exact.
 
 use super::case::{Case, Data};
+use crate::cpu::product::{self as cpu_product, Matrix, Scaling};
 use crate::graph::DType;
 use crate::kernel::StepState;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::gathered::{Gathered, Reader};
 use crate::ops::matmul::{self, Matmul};
-use crate::ops::matmul_cpu::{self, Matrix, Onto};
 use crate::ops::pointwise_loss::Pointwise;
 use std::borrow::Cow;
 
@@ -328,7 +328,14 @@ impl Product {
         let (a, b) = (float(inputs, left), float(inputs, right));
         let mut values = vec![0.0; m * n];
         let params = matmul::Params { m: m as u32, n: n as u32, k: k as u32 };
-        matmul_cpu::multiply(form, &params, (Matrix::from(a), Matrix::from(b)), &mut values, Onto::NOTHING, |_| ());
+        cpu_product::multiply(
+            form.stored(),
+            params.size(),
+            (Matrix::from(a), Matrix::from(b)),
+            &mut values,
+            Scaling::PRODUCT,
+            |_| (),
+        );
         let floats = inputs.iter().filter_map(|input| match input {
             Data::Float(data) => Some(&data[..]),
             Data::Word(_) => None,

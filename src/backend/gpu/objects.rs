@@ -3,7 +3,7 @@
 use super::device::{Adapter, GpuDevice, Granted, instance, offered_by};
 use super::encode::GpuExecutor;
 use crate::data::digits;
-use crate::nn::{Loss, Sequential};
+use crate::model::{Loss, Sequential};
 use crate::optim::Sgd;
 use crate::plan::Plan;
 use crate::train::Trainer;

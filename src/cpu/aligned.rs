@@ -12,16 +12,16 @@ struct Line([u64; 8]);
 
 /// Numbers one after the other, the first at the beginning of a line.
 #[derive(Debug)]
-pub struct Lines<T> {
+pub struct Aligned<T> {
     lines: Vec<Line>,
     len: usize,
     numbers: PhantomData<T>,
 }
 
-impl<T: Pod> Lines<T> {
+impl<T: Pod> Aligned<T> {
     /// No numbers.
     pub const fn new() -> Self {
-        Lines { lines: Vec::new(), len: 0, numbers: PhantomData }
+        Aligned { lines: Vec::new(), len: 0, numbers: PhantomData }
     }
 
     /// `len` times a value.
@@ -29,7 +29,7 @@ impl<T: Pod> Lines<T> {
     /// # Errors
     /// If the system refuses the memory.
     pub fn filled(len: usize, value: T) -> Result<Self, TryReserveError> {
-        let mut filled = Lines::new();
+        let mut filled = Aligned::new();
         filled.lines.try_reserve_exact(Self::lines(len))?;
         filled.at_least(len).fill(value);
         Ok(filled)
@@ -49,7 +49,7 @@ impl<T: Pod> Lines<T> {
     }
 }
 
-impl<T: Pod> Deref for Lines<T> {
+impl<T: Pod> Deref for Aligned<T> {
     type Target = [T];
 
     #[inline(always)]
@@ -58,7 +58,7 @@ impl<T: Pod> Deref for Lines<T> {
     }
 }
 
-impl<T: Pod> DerefMut for Lines<T> {
+impl<T: Pod> DerefMut for Aligned<T> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut [T] {
         &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.len]
@@ -72,12 +72,12 @@ mod tests {
     #[test]
     fn numbers_begin_at_a_line_and_stay_when_there_are_more() {
         for len in [0, 1, 15, 16, 17, 1000] {
-            let mut numbers = Lines::filled(len, 2.5f32).expect("a few bytes");
+            let mut numbers = Aligned::filled(len, 2.5f32).expect("a few bytes");
             assert_eq!((&numbers[..], numbers.as_ptr() as usize % 64), (&vec![2.5; len][..], 0));
             numbers.at_least(len + 40)[len..].fill(1.0);
             assert_eq!(numbers.at_least(len), &vec![2.5; len][..]);
             assert_eq!((numbers.len(), numbers[len + 39]), (len + 40, 1.0));
         }
-        assert!(Lines::filled(usize::MAX, 0u64).is_err());
+        assert!(Aligned::filled(usize::MAX, 0u64).is_err());
     }
 }

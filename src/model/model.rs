@@ -4,7 +4,7 @@ use crate::backend::{Device, Executor};
 use crate::data::{Features, Preprocessing};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::nn::{Loss, Sequential, Tensor, weights_hash};
+use crate::model::{Loss, Sequential, Tensor, weights_hash};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 

@@ -1,10 +1,10 @@
 //! The lectures' notation: names of values, formulas of activations, losses and update rules, with their derivatives.
 
-use super::program::ProgramSpec;
-use crate::nn::{Form, Reduction};
+use crate::model::{Form, Reduction};
 use crate::ops::activation::Activation;
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer};
+use crate::train::ProgramSpec;
 
 /// `z⁽¹²⁾`: a name with the number of its layer.
 pub(super) fn symbol(name: &str, number: usize) -> String {

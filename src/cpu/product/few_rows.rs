@@ -2,10 +2,10 @@
 //! vectors, by each thread for itself, and B is read where it stands. Of a layer's weight a copy would cost as much as some
 //! rows of the batch.
 
+use super::Size;
 use super::pack::{self, Cut, Matrix, Operand};
-use super::parts::{Block, Grid, share_blocks};
-use super::tile::{Extents, Kernel, Onto, Rows};
-use crate::ops::matmul::Params;
+use super::tile::{Extents, Kernel, Rows, Scaling};
+use crate::cpu::parts::{Block, Grid, share_blocks};
 use std::iter;
 
 /// Most vectors side by side for which reading B as often is cheaper than packing it.
@@ -14,20 +14,20 @@ const FEW: usize = 4;
 const DEPTH: usize = 1024;
 
 /// Whether A has few rows.
-pub(super) fn suits(kernel: Kernel, params: &Params) -> bool {
-    params.m as usize <= FEW * kernel.nr
+pub(super) fn suits(kernel: Kernel, size: Size) -> bool {
+    size.m <= FEW * kernel.nr
 }
 
 /// As [`super::multiply_on`] in the form NT; nothing is empty.
 pub(super) fn multiply(
     (kernel, threads): (Kernel, usize),
-    params: &Params,
+    size: Size,
     (a, b): (Matrix<'_>, &[f32]),
     c: &mut [f32],
-    onto: Onto,
+    scaling: Scaling,
     finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
-    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
+    let Size { m, n, k } = size;
     let Kernel { mr, nr, .. } = kernel;
     let a = Operand { matrix: a, by_k: false, stride: k };
     // Each thread has its own rows of B, here and in the update of a layer's weight.
@@ -35,7 +35,7 @@ pub(super) fn multiply(
     let grid = Grid { stride: n, above: 0, columns: 0..n, block: (m, across), by_columns: true };
     for first in (0..k).step_by(DEPTH) {
         let depth = DEPTH.min(k - first);
-        let onto = if first == 0 { onto } else { onto.further() };
+        let scaling = if first == 0 { scaling } else { scaling.accumulating() };
         let batch = Cut { operand: &a, lines: 0..m, ks: first..first + depth, unit: nr };
         pack::with_own_memory(threads, m.next_multiple_of(nr) * depth, |memory| {
             share_blocks(threads, c, &grid, |member, blocks| {
@@ -48,7 +48,7 @@ pub(super) fn multiply(
                         let rows = Rows { data: &b[(start + column) * k + first..], stride: k };
                         for row in (0..m).step_by(nr) {
                             let (lines, width) = (mr.min(columns - column), pack::width(nr, m - row));
-                            let extents = Extents { rows: lines, columns: width, depth, row, column, onto };
+                            let extents = Extents { rows: lines, columns: width, depth, row, column, scaling };
                             kernel.tile_across(extents, rows, batch.panel(row, 0, depth), &mut c);
                         }
                     }

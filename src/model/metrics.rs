@@ -7,7 +7,7 @@ use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role};
 use crate::kernel::Target as KernelTarget;
-use crate::nn::{ClassWeights, Loss};
+use crate::model::{ClassWeights, Loss};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 

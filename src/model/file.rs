@@ -4,7 +4,7 @@ use super::model::{Model, Target};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
-use crate::nn::{ClassWeights, Form, LayerDescription, Loss, Sequential, Tensor};
+use crate::model::{ClassWeights, Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;

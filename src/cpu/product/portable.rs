@@ -1,10 +1,9 @@
 //! The matrix product on processors that [`super::tile`] has no instructions for, by the crate `gemm`.
 
-use super::extents;
 use super::pack::{Matrix, with_shared_memory};
-use super::parts::Block;
-use super::tile::Onto;
-use crate::ops::matmul::{Matmul, Params};
+use super::tile::Scaling;
+use super::{Form, Size, extents};
+use crate::cpu::parts::Block;
 
 /// As [`super::multiply`]; C is finished once it is complete.
 ///
@@ -12,19 +11,19 @@ use crate::ops::matmul::{Matmul, Params};
 /// If a slice is shorter than its matrix.
 #[allow(unsafe_code)]
 pub(super) fn multiply(
-    form: Matmul,
-    params: &Params,
+    form: Form,
+    size: Size,
     (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
-    onto: Onto,
+    scaling: Scaling,
     finish: impl Fn(&mut Block<'_, f32>),
 ) {
-    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
-    let [of_a, of_b] = extents(form, params, (a, b), c);
+    let Size { m, n, k } = size;
+    let [of_a, of_b] = extents(form, size, (a, b), c);
     let strides = |(_, columns): (usize, usize), transposed: bool| {
         if transposed { (1, columns as isize) } else { (columns as isize, 1) }
     };
-    let ((a_row, a_column), (b_row, b_column)) = (strides(of_a, form == Matmul::TN), strides(of_b, form == Matmul::NT));
+    let ((a_row, a_column), (b_row, b_column)) = (strides(of_a, form == Form::TN), strides(of_b, form == Form::NT));
     let parallelism = if cfg!(target_arch = "wasm32") { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) };
     with_shared_memory(|memory_a, memory_b| {
         let (a, b) = (a.whole(of_a, memory_a), b.whole(of_b, memory_b));
@@ -39,15 +38,15 @@ pub(super) fn multiply(
                 c.as_mut_ptr(),
                 1,
                 n as isize,
-                onto.old != 0.0,
+                scaling.beta != 0.0,
                 a.as_ptr(),
                 a_column,
                 a_row,
                 b.as_ptr(),
                 b_column,
                 b_row,
-                onto.old,
-                onto.new,
+                scaling.beta,
+                scaling.alpha,
                 false,
                 false,
                 false,

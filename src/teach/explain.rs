@@ -4,12 +4,11 @@
 //! a dropout mask, softmax), the graph gets a node for it, of the same ops.
 
 use super::board::{Board, Moment};
-use super::step::Inputs;
-use super::trainer::Trainer;
 use crate::backend::{Device, Executor};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::plan::{PhaseId, Plan};
+use crate::train::{Inputs, Trainer};
 
 /// One row through one training step.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]

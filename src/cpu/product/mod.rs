@@ -6,22 +6,19 @@
 
 mod few_rows;
 mod pack;
-mod parts;
 mod portable;
 #[cfg(test)]
 mod tests;
-mod threads;
 mod tile;
 
-use super::matmul::{Matmul, Params};
-use crate::kernel::{Bound, Lines, TwinCall, twin::MISMATCH};
+use super::aligned::Aligned;
+use super::parts::{Block, Grid, share_blocks};
+use super::threads;
 use pack::{Cut, Operand, Side};
-use parts::{Grid, share_blocks};
 use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
 pub(crate) use pack::Matrix;
-pub(crate) use parts::Block;
-pub(crate) use tile::{Onto, inlined, widest};
+pub(crate) use tile::Scaling;
 
 /// Most k that a tile adds up before it goes back to C: many, because C travels for each, but so few that a panel of B
 /// stays in the second cache, from where it comes fast enough.
@@ -39,60 +36,74 @@ const HIGH: usize = 8;
 /// Multiply-adds below which sharing a product costs more than it gains: about 10 µs of one thread.
 const WORTH_SHARING: usize = 1 << 19;
 
-/// Fast form of [`reference`](super::matmul::reference) in f32.
-pub fn call(call: &mut TwinCall<'_, '_, f32>) {
-    let form = Matmul::from_constants(call.constant("TRANSPOSE_A"), call.constant("TRANSPOSE_B"));
-    let params = call.params::<Params>();
-    let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
-    multiply(form, &params, (Matrix::from(*a), Matrix::from(*b)), c, Onto::NOTHING, |_| ());
+/// Which factor is stored transposed: N as it stands, T transposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `A: [M, K]`, `B: [K, N]`
+    NN,
+    /// `A: [M, K]`, `B: [N, K]`
+    NT,
+    /// `A: [K, M]`, `B: [K, N]`
+    TN,
 }
 
-/// `C = op(A) · op(B)`, or what `onto` makes of it, then `finish` on every block of C, once, while it is in the cache: a
+/// The extents of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Rows of C.
+    pub m: usize,
+    /// Columns of C.
+    pub n: usize,
+    /// Terms of each sum.
+    pub k: usize,
+}
+
+/// `C = op(A) · op(B)`, or what `scaling` makes of it, then `finish` on every block of C, once, while it is in the cache: a
 /// bias, an activation.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix.
 pub(crate) fn multiply(
-    form: Matmul,
-    params: &Params,
+    form: Form,
+    size: Size,
     (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
-    onto: Onto,
+    scaling: Scaling,
     finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
-    let work = params.m as usize * params.n as usize * params.k as usize;
+    let work = size.m * size.n * size.k;
     let threads = if work < WORTH_SHARING { 1 } else { threads::available() };
     match Kernel::best() {
-        Some(kernel) => multiply_on((kernel, threads), form, params, (a, b), c, onto, finish),
-        None => portable::multiply(form, params, (a, b), c, onto, finish),
+        Some(kernel) => multiply_on((kernel, threads), form, size, (a, b), c, scaling, finish),
+        None => portable::multiply(form, size, (a, b), c, scaling, finish),
     }
 }
 
 fn multiply_on(
     (kernel, threads): (Kernel, usize),
-    form: Matmul,
-    params: &Params,
+    form: Form,
+    size: Size,
     (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
-    onto: Onto,
+    scaling: Scaling,
     finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
-    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
-    let [(_, a_stride), (_, b_stride)] = extents(form, params, (a, b), c);
+    let Size { m, n, k } = size;
+    let [(_, a_stride), (_, b_stride)] = extents(form, size, (a, b), c);
     let c = &mut c[..m * n];
     if c.is_empty() {
         return;
     }
     if k == 0 {
-        c.iter_mut().for_each(|c| onto.apply(c, 0.0));
+        c.iter_mut().for_each(|c| scaling.apply(c, 0.0));
         return finish(&mut Block::whole(c, n));
     }
-    if form == Matmul::NT && few_rows::suits(kernel, params) && b.picked.is_none() {
-        return few_rows::multiply((kernel, threads), params, (a, b.data), c, onto, finish);
+    if form == Form::NT && few_rows::suits(kernel, size) && b.row_indices.is_none() {
+        return few_rows::multiply((kernel, threads), size, (a, b.data), c, scaling, finish);
     }
     let Kernel { mr, nr, .. } = kernel;
-    let a = Operand { matrix: a, by_k: form == Matmul::TN, stride: a_stride };
-    let b = Operand { matrix: b, by_k: form != Matmul::NT, stride: b_stride };
+    let a = Operand { matrix: a, by_k: form == Form::TN, stride: a_stride };
+    let b = Operand { matrix: b, by_k: form != Form::NT, stride: b_stride };
     // A tile must not reach beyond a row of B then.
     let a_as_it_is = a.stands_by_k() && n <= FEW * nr;
     let b_as_it_is = b.stands_by_k() && (m <= FEW * mr || k <= SHALLOW) && n.is_multiple_of(nr / 2);
@@ -117,8 +128,8 @@ fn multiply_on(
                     let rows = row..row + c.len() / n;
                     let a = Cut { operand: &a, lines: rows, ks: ks.clone(), unit: mr };
                     let a = if a_as_it_is { a.as_it_is() } else { a.pack((kernel, threads), memory_a) };
-                    let onto = if first == 0 { onto } else { onto.further() };
-                    let part = Part { kernel, a, b: &b, shared_b, row, column, depth, onto };
+                    let scaling = if first == 0 { scaling } else { scaling.accumulating() };
+                    let part = Part { kernel, a, b: &b, shared_b, row, column, depth, scaling };
                     let grid = Grid { stride: n, above: row, columns: columns.clone(), block, by_columns };
                     let panel = if part.shared_b.is_none() { nr * depth } else { 0 };
                     pack::with_own_memory(threads, panel, |memory| {
@@ -142,38 +153,12 @@ fn multiply_on(
 ///
 /// # Panics
 /// If a matrix has fewer numbers than that.
-fn extents(form: Matmul, params: &Params, (a, b): (Matrix<'_>, Matrix<'_>), c: &[f32]) -> [(usize, usize); 2] {
-    let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
-    let of_a = if form == Matmul::TN { (k, m) } else { (m, k) };
-    let of_b = if form == Matmul::NT { (n, k) } else { (k, n) };
+fn extents(form: Form, size: Size, (a, b): (Matrix<'_>, Matrix<'_>), c: &[f32]) -> [(usize, usize); 2] {
+    let Size { m, n, k } = size;
+    let of_a = if form == Form::TN { (k, m) } else { (m, k) };
+    let of_b = if form == Form::NT { (n, k) } else { (k, n) };
     assert!(a.has(of_a) && b.has(of_b) && c.len() >= m * n, "matrix product on short slices");
     [of_a, of_b]
-}
-
-/// Elements that one thread takes at a time in [`for_each_part`].
-const SHARE: usize = 1 << 13;
-
-/// `body(first element, parts)` on all of some slices of one length, in parts of whole rows of `row` elements, by several
-/// threads if that is worth it and, as in [`widest`], with the widest vectors there are. No element's result may depend on
-/// the partition.
-///
-/// # Panics
-/// If the lengths differ.
-pub(crate) fn for_each_part<T: Send, const SLICES: usize>(
-    data: [&mut [T]; SLICES],
-    row: usize,
-    body: impl Fn(usize, [&mut [T]; SLICES]) + Sync,
-) {
-    let (threads, len) = shares(data[0].len(), row);
-    parts::for_each_chunk(threads, data, len, |part, parts| widest(inlined!(|| body(part * len, parts))));
-}
-
-/// Threads for so many elements, and how many of these each takes at a time, in whole rows.
-fn shares(elements: usize, row: usize) -> (usize, usize) {
-    match elements < 4 * SHARE {
-        true => (1, elements.max(1)),
-        false => (threads::available(), (SHARE / row.max(1)).max(1) * row.max(1)),
-    }
 }
 
 /// Some rows and columns of C, and some k.
@@ -188,18 +173,18 @@ struct Part<'a> {
     /// Its first column.
     column: usize,
     depth: usize,
-    onto: Onto,
+    scaling: Scaling,
 }
 
 impl Part<'_> {
     /// A block of C.
-    fn multiply(&self, c: &mut Block<'_, f32>, memory: &mut Lines<f32>) {
+    fn multiply(&self, c: &mut Block<'_, f32>, memory: &mut Aligned<f32>) {
         let Kernel { mr, nr, .. } = self.kernel;
         let ((row, column), (rows, columns)) = (c.place(), c.size());
         let step = self.depth.div_ceil(self.depth.div_ceil(DEPTH));
         for l in (0..self.depth).step_by(step) {
             let depth = step.min(self.depth - l);
-            let onto = if l == 0 { self.onto } else { self.onto.further() };
+            let scaling = if l == 0 { self.scaling } else { self.scaling.accumulating() };
             for at in (0..columns).step_by(nr) {
                 let width = pack::width(nr, columns - at);
                 let line = column - self.column + at;
@@ -210,7 +195,7 @@ impl Part<'_> {
                 for i in (0..rows).step_by(mr) {
                     let lines = mr.min(rows - i);
                     let a = self.a.panel(row - self.row + i, l, depth);
-                    let extents = Extents { rows: lines, columns: width, depth, row: i, column: at, onto };
+                    let extents = Extents { rows: lines, columns: width, depth, row: i, column: at, scaling };
                     self.tile(extents, a, b, c, columns - at);
                 }
             }
@@ -225,11 +210,11 @@ impl Part<'_> {
         }
         let mut whole = [0.0; MAX_MR * MAX_NR];
         let sums = &mut whole[..extents.rows * extents.columns];
-        let alone = Extents { row: 0, column: 0, onto: Onto::NOTHING, ..extents };
+        let alone = Extents { row: 0, column: 0, scaling: Scaling::PRODUCT, ..extents };
         self.kernel.tile(alone, a, b, &mut Block::whole(sums, extents.columns));
         for (i, sums) in sums.chunks(extents.columns).enumerate() {
             let c = c.row(extents.row + i, extents.column, columns);
-            c.iter_mut().zip(sums).for_each(|(c, &sum)| extents.onto.apply(c, sum));
+            c.iter_mut().zip(sums).for_each(|(c, &sum)| extents.scaling.apply(c, sum));
         }
     }
 }
@@ -242,13 +227,13 @@ impl Part<'_> {
 /// each finds in its own cache what it wrote in the step before. Where k is small, such blocks are high: they need all of B.
 fn blocks(
     (kernel, threads): (Kernel, usize),
-    form: Matmul,
+    form: Form,
     (rows, columns, k): (usize, usize, usize),
 ) -> ((usize, usize), bool) {
     let Kernel { mr, nr, .. } = kernel;
     let wanted = if threads == 1 { 1 } else { 8 * threads };
     let share = |whole: usize, parts: usize, unit: usize| whole.div_ceil(parts).next_multiple_of(unit);
-    let by_columns = form != Matmul::TN && columns > nr;
+    let by_columns = form != Form::TN && columns > nr;
     if by_columns {
         let across = share(columns, wanted, nr);
         let down = share(rows, wanted.div_ceil(columns.div_ceil(across)), mr);

@@ -230,7 +230,7 @@ impl Drop for Close<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::matmul_cpu::parts::for_each_chunk;
+    use crate::cpu::parts::for_each_chunk;
 
     #[test]
     fn every_chunk_is_visited_once_from_several_callers_at_a_time() {

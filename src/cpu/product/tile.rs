@@ -7,7 +7,8 @@
 // On other processors there is no kernel, and nothing that is here is called.
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
-use super::parts::Block;
+use crate::cpu::parts::Block;
+use crate::cpu::vectors::Level;
 
 /// Lengths of a tile, and the instructions it is computed with.
 #[derive(Clone, Copy, Debug)]
@@ -19,15 +20,6 @@ pub(super) struct Kernel {
     pub nr: usize,
 }
 
-/// Private, so that a value exists only where [`Kernel::available`] has detected it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Level {
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-}
-
 /// Numbers along k of neighbouring lines of an operand: those for the next k come `step` later.
 #[derive(Clone, Copy)]
 pub(super) struct Panel<'a> {
@@ -35,7 +27,7 @@ pub(super) struct Panel<'a> {
     pub step: usize,
 }
 
-/// Lines of an operand one below the other, k along them.
+/// Aligned of an operand one below the other, k along them.
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
     pub data: &'a [f32],
@@ -54,56 +46,36 @@ pub(super) struct Extents {
     /// Where the tile begins in the block.
     pub row: usize,
     pub column: usize,
-    pub onto: Onto,
+    pub scaling: Scaling,
 }
 
-/// What becomes of C: `old · C + new · op(A) · op(B)`. With `old` = 0, what C holds does not count, even NaN.
+/// What becomes of C, by the factors of BLAS: `alpha · op(A) · op(B) + beta · C`. With `beta` = 0, what C holds does not
+/// count, even NaN.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Onto {
-    pub old: f32,
-    pub new: f32,
+pub(crate) struct Scaling {
+    pub alpha: f32,
+    pub beta: f32,
 }
 
-impl Onto {
+impl Scaling {
     /// The product alone.
-    pub const NOTHING: Onto = Onto { old: 0.0, new: 1.0 };
+    pub const PRODUCT: Scaling = Scaling { alpha: 1.0, beta: 0.0 };
 
-    /// For the terms of a sum after the first ones.
-    pub fn further(self) -> Onto {
-        Onto { old: 1.0, ..self }
+    /// For the terms of a sum after the first ones, which are added to what C holds.
+    pub fn accumulating(self) -> Scaling {
+        Scaling { beta: 1.0, ..self }
     }
 
     /// An element of C, given the sum for it.
     #[inline(always)]
     pub fn apply(self, c: &mut f32, sum: f32) {
-        *c = if self.old == 0.0 { self.new * sum } else { self.new * sum + self.old * *c };
+        *c = if self.beta == 0.0 { self.alpha * sum } else { self.alpha * sum + self.beta * *c };
     }
 }
 
 /// Columns of the widest tile and rows of the highest: the size of a buffer that any tile fits into.
 pub(super) const MAX_NR: usize = 32;
 pub(super) const MAX_MR: usize = 8;
-
-impl Level {
-    /// Those this processor has, the fastest first.
-    #[inline(always)]
-    fn available() -> [Option<Level>; 2] {
-        #[cfg(target_arch = "x86_64")]
-        let levels = [
-            is_x86_feature_detected!("avx512f").then_some(Level::Avx512),
-            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Level::Avx2),
-        ];
-        #[cfg(not(target_arch = "x86_64"))]
-        let levels = [None, None];
-        levels
-    }
-
-    #[inline(always)]
-    fn best() -> Option<Level> {
-        let [first, second] = Level::available();
-        first.or(second)
-    }
-}
 
 impl Kernel {
     /// Every kernel this processor can run, the fastest first.
@@ -168,33 +140,6 @@ impl Kernel {
     }
 }
 
-/// A closure that is compiled where it is called.
-macro_rules! inlined {
-    ($($closure:tt)*) => {{
-        #[inline(always)]
-        $($closure)*
-    }};
-}
-
-pub(crate) use inlined;
-
-/// Runs `f` compiled for the widest vectors of this processor: for loops that the compiler vectorizes.
-///
-/// Only what is inlined is compiled for them. So `f` is [`inlined`], as are functions and closures that it calls, and loops
-/// over more than an expression are `for` loops: a method that takes a closure may stay a function.
-#[allow(unsafe_code)]
-pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
-    match Level::best() {
-        // SAFETY: this level exists only where the processor's AVX-512 was detected.
-        #[cfg(target_arch = "x86_64")]
-        Some(Level::Avx512) => unsafe { x86::with_avx512(f) },
-        // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
-        #[cfg(target_arch = "x86_64")]
-        Some(Level::Avx2) => unsafe { x86::with_avx2(f) },
-        _ => f(),
-    }
-}
-
 /// Calls the tile of as many rows and vectors as asked for, all of them known to the compiler.
 #[cfg(target_arch = "x86_64")]
 macro_rules! choose {
@@ -252,15 +197,15 @@ mod x86 {
                 }
                 let a_data = &a.data[..(extents.depth - 1) * a.step + ROWS];
                 let sums = $sums::<ROWS, VECTORS>(extents.depth, |k, r| a_data[k * a.step..][..ROWS][r], b);
-                let (old, new) = ($splat(extents.onto.old), $splat(extents.onto.new));
+                let (beta, alpha) = ($splat(extents.scaling.beta), $splat(extents.scaling.alpha));
                 for r in 0..ROWS {
                     let row = c.row(extents.row + r, extents.column, VECTORS * $lanes);
                     for v in 0..VECTORS {
                         let c = &mut row[v * $lanes..][..$lanes];
                         let before = || bytemuck::pod_read_unaligned::<$vector>(bytemuck::cast_slice(c));
-                        let sum = match extents.onto.old {
-                            0.0 => $multiply(new, sums[r][v]),
-                            _ => $fma(new, sums[r][v], $multiply(old, before())),
+                        let sum = match extents.scaling.beta {
+                            0.0 => $multiply(alpha, sums[r][v]),
+                            _ => $fma(alpha, sums[r][v], $multiply(beta, before())),
                         };
                         c.copy_from_slice(bytemuck::cast_slice(bytemuck::bytes_of(&sum)));
                     }
@@ -276,7 +221,7 @@ mod x86 {
                 for i in 0..(c.size().0 - extents.row).min(VECTORS * $lanes) {
                     let c = c.row(extents.row + i, extents.column, ROWS);
                     for r in 0..ROWS {
-                        extents.onto.apply(&mut c[r], bytemuck::cast_slice::<_, f32>(&sums[r])[i]);
+                        extents.scaling.apply(&mut c[r], bytemuck::cast_slice::<_, f32>(&sums[r])[i]);
                     }
                 }
             }
@@ -309,16 +254,6 @@ mod x86 {
             // SAFETY: the address is that of an element, and this is a hint, which neither reads nor writes.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
         }
-    }
-
-    #[target_feature(enable = "avx512f")]
-    pub fn with_avx512<R>(f: impl FnOnce() -> R) -> R {
-        f()
-    }
-
-    #[target_feature(enable = "avx2,fma")]
-    pub fn with_avx2<R>(f: impl FnOnce() -> R) -> R {
-        f()
     }
 
     #[target_feature(enable = "avx")]

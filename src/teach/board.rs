@@ -3,12 +3,10 @@
 
 use super::explain::Stage;
 use super::notation::{self, symbol};
-use super::program::ProgramSpec;
-use super::step::{Inputs, Objective};
 use crate::data::{Dataset, Preprocessing, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Role, ValueId};
-use crate::nn::Form;
+use crate::model::Form;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::dropout::Dropout;
@@ -17,6 +15,7 @@ use crate::ops::label_values::LabelValues;
 use crate::ops::matmul::Matmul;
 use crate::ops::penalty::Penalty;
 use crate::ops::softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
+use crate::train::{Inputs, Objective, ProgramSpec};
 use std::collections::{HashMap, HashSet};
 
 /// When a value is read: after forward and backward pass, or after update and second pass.

@@ -1,7 +1,7 @@
 //! An f32 whose exponential functions are polynomials without branches, so that the compiler computes many at a time:
 //! a kernel's definition in this type is its fast form.
 
-use super::Float;
+use crate::kernel::Float;
 use bytemuck::{Pod, Zeroable};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -9,16 +9,16 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 /// See the file's comment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Pod, Zeroable)]
 #[repr(transparent)]
-pub struct Wide(pub f32);
+pub struct FastF32(pub f32);
 
-impl Wide {
+impl FastF32 {
     /// The same numbers as this type.
-    pub fn of(x: &[f32]) -> &[Wide] {
+    pub fn of(x: &[f32]) -> &[FastF32] {
         bytemuck::cast_slice(x)
     }
 
     /// The same numbers as this type, to write.
-    pub fn of_mut(x: &mut [f32]) -> &mut [Wide] {
+    pub fn of_mut(x: &mut [f32]) -> &mut [FastF32] {
         bytemuck::cast_slice_mut(x)
     }
 }
@@ -98,20 +98,20 @@ fn tanh(x: f32) -> f32 {
 
 macro_rules! operator {
     ($($trait:ident $method:ident $op:tt, $assign:ident $assign_method:ident;)*) => {$(
-        impl $trait for Wide {
-            type Output = Wide;
+        impl $trait for FastF32 {
+            type Output = FastF32;
             #[inline(always)]
-            fn $method(self, other: Wide) -> Wide {
-                Wide(self.0 $op other.0)
+            fn $method(self, other: FastF32) -> FastF32 {
+                FastF32(self.0 $op other.0)
             }
         }
         operator!(@assign $op, $assign $assign_method);
     )*};
     (@assign /, $assign:ident $method:ident) => {};
     (@assign $op:tt, $assign:ident $method:ident) => {
-        impl $assign for Wide {
+        impl $assign for FastF32 {
             #[inline(always)]
-            fn $method(&mut self, other: Wide) {
+            fn $method(&mut self, other: FastF32) {
                 self.0 = self.0 $op other.0;
             }
         }
@@ -124,31 +124,31 @@ operator! {
     Div div /, DivAssign div_assign;
 }
 
-impl Neg for Wide {
-    type Output = Wide;
+impl Neg for FastF32 {
+    type Output = FastF32;
     #[inline(always)]
-    fn neg(self) -> Wide {
-        Wide(-self.0)
+    fn neg(self) -> FastF32 {
+        FastF32(-self.0)
     }
 }
 
-impl Sum for Wide {
+impl Sum for FastF32 {
     #[inline(always)]
-    fn sum<I: Iterator<Item = Wide>>(numbers: I) -> Wide {
-        numbers.fold(Wide(0.0), |sum, x| sum + x)
+    fn sum<I: Iterator<Item = FastF32>>(numbers: I) -> FastF32 {
+        numbers.fold(FastF32(0.0), |sum, x| sum + x)
     }
 }
 
-impl Float for Wide {
-    const ZERO: Self = Wide(0.0);
-    const ONE: Self = Wide(1.0);
+impl Float for FastF32 {
+    const ZERO: Self = FastF32(0.0);
+    const ONE: Self = FastF32(1.0);
     #[inline(always)]
     fn from_f64(x: f64) -> Self {
-        Wide(x as f32)
+        FastF32(x as f32)
     }
     #[inline(always)]
     fn from_f32(x: f32) -> Self {
-        Wide(x)
+        FastF32(x)
     }
     #[inline(always)]
     fn to_f64(self) -> f64 {
@@ -156,37 +156,37 @@ impl Float for Wide {
     }
     #[inline(always)]
     fn exp(self) -> Self {
-        Wide(exp(self.0))
+        FastF32(exp(self.0))
     }
     #[inline(always)]
     fn exp_m1(self) -> Self {
-        Wide(exp_m1(self.0))
+        FastF32(exp_m1(self.0))
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        Wide(tanh(self.0))
+        FastF32(tanh(self.0))
     }
     fn ln(self) -> Self {
-        Wide(self.0.ln())
+        FastF32(self.0.ln())
     }
     fn ln_1p(self) -> Self {
-        Wide(self.0.ln_1p())
+        FastF32(self.0.ln_1p())
     }
     #[inline(always)]
     fn erfc(self) -> Self {
-        Wide(erfc(self.0))
+        FastF32(erfc(self.0))
     }
     #[inline(always)]
     fn abs(self) -> Self {
-        Wide(self.0.abs())
+        FastF32(self.0.abs())
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
-        Wide(self.0.sqrt())
+        FastF32(self.0.sqrt())
     }
     #[inline(always)]
     fn max(self, other: Self) -> Self {
-        Wide(self.0.max(other.0))
+        FastF32(self.0.max(other.0))
     }
 }
 

@@ -10,7 +10,6 @@
 //! A unit that lies within f32 rounding of a kink can fall to different sides in f32 and f64; another seed moves it.
 
 use super::kinks::Kinks;
-use super::step::Step;
 use crate::backend::Device;
 use crate::backend::cpu::CpuExecutor;
 use crate::error::{Error, Result};
@@ -18,6 +17,7 @@ use crate::graph::{Graph, Role, ValueId};
 use crate::kernel::Target;
 use crate::plan::{PhaseId, Plan};
 use crate::random::{Permutation, Purpose, stream_key};
+use crate::train::Step;
 
 /// h, how far an element is moved to each side.
 const STEP: f64 = 1e-6;

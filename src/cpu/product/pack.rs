@@ -1,34 +1,34 @@
 //! Operands of a product, and their copies in the order in which the tiles read them.
 
-use super::parts::for_each_chunk;
 use super::tile::{Kernel, Panel};
-use crate::kernel::twin::MISMATCH;
-use crate::kernel::{Bound, Lines};
+use crate::cpu::aligned::Aligned;
+use crate::cpu::parts::for_each_chunk;
+use crate::kernel::{Bound, twin::MISMATCH};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Lines of narrow panels of an operand by k that are packed at a time: the width of one alone is a part of a line of the
+/// Aligned of narrow panels of an operand by k that are packed at a time: the width of one alone is a part of a line of the
 /// cache, which would be gone when the next panel needs it.
 const TOGETHER: usize = 32;
 
 thread_local! {
     // Kept, so that a step allocates nothing.
-    static SHARED: [RefCell<Lines<f32>>; 2] = const { [RefCell::new(Lines::new()), RefCell::new(Lines::new())] };
-    static OWN: RefCell<Vec<Mutex<Lines<f32>>>> = const { RefCell::new(Vec::new()) };
+    static SHARED: [RefCell<Aligned<f32>>; 2] = const { [RefCell::new(Aligned::new()), RefCell::new(Aligned::new())] };
+    static OWN: RefCell<Vec<Mutex<Aligned<f32>>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends the memory for operands that all threads pack together.
-pub(super) fn with_shared_memory<R>(f: impl FnOnce(&mut Lines<f32>, &mut Lines<f32>) -> R) -> R {
+pub(super) fn with_shared_memory<R>(f: impl FnOnce(&mut Aligned<f32>, &mut Aligned<f32>) -> R) -> R {
     SHARED.with(|[a, b]| f(&mut a.borrow_mut(), &mut b.borrow_mut()))
 }
 
 /// Lends the memory for what each of so many threads packs for itself, room for so many numbers each. It is got here, not
 /// when a thread first packs something, which may be at any step.
-pub(super) fn with_own_memory<R>(threads: usize, numbers: usize, f: impl FnOnce(&[Mutex<Lines<f32>>]) -> R) -> R {
+pub(super) fn with_own_memory<R>(threads: usize, numbers: usize, f: impl FnOnce(&[Mutex<Aligned<f32>>]) -> R) -> R {
     OWN.with_borrow_mut(|memory| {
         if memory.len() < threads {
-            memory.resize_with(threads, || Mutex::new(Lines::new()));
+            memory.resize_with(threads, || Mutex::new(Aligned::new()));
         }
         for memory in &mut memory[..threads] {
             memory.get_mut().unwrap_or_else(PoisonError::into_inner).at_least(numbers);
@@ -38,7 +38,7 @@ pub(super) fn with_own_memory<R>(threads: usize, numbers: usize, f: impl FnOnce(
 }
 
 /// A thread's own memory. What a panic left there is written over.
-pub(super) fn lock(memory: &Mutex<Lines<f32>>) -> MutexGuard<'_, Lines<f32>> {
+pub(super) fn lock(memory: &Mutex<Aligned<f32>>) -> MutexGuard<'_, Aligned<f32>> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Operand<'a> {
 impl<'a> Operand<'a> {
     /// Whether the numbers for the next k come behind those for one, as in a packed panel.
     pub fn stands_by_k(&self) -> bool {
-        self.by_k && self.matrix.picked.is_none()
+        self.by_k && self.matrix.row_indices.is_none()
     }
 
     /// A row of the matrix, and what lies behind it.
@@ -122,7 +122,7 @@ fn copy<'a, const LENGTH: usize>(rows: impl Iterator<Item = &'a [f32]>, to: &mut
 #[derive(Clone, Copy)]
 pub(crate) struct Matrix<'a> {
     pub data: &'a [f32],
-    pub picked: Option<&'a [u32]>,
+    pub row_indices: Option<&'a [u32]>,
 }
 
 impl<'a> Matrix<'a> {
@@ -133,7 +133,7 @@ impl<'a> Matrix<'a> {
     pub fn of(bound: &Bound<'a, f32>) -> Self {
         match *bound {
             Bound::Float(data) => data.into(),
-            Bound::Rows(data, picked) => Matrix { data, picked: Some(picked) },
+            Bound::Rows(data, row_indices) => Matrix { data, row_indices: Some(row_indices) },
             _ => panic!("{MISMATCH}"),
         }
     }
@@ -141,25 +141,25 @@ impl<'a> Matrix<'a> {
     /// Where a row is in the data, in rows.
     #[inline(always)]
     fn place(&self, row: usize) -> usize {
-        self.picked.map_or(row, |picked| picked[row] as usize)
+        self.row_indices.map_or(row, |row_indices| row_indices[row] as usize)
     }
 
-    /// Whether there are so many rows and columns. Those picked are looked for when they are read.
+    /// Whether there are so many rows and columns. Those row_indices are looked for when they are read.
     pub(super) fn has(&self, (rows, columns): (usize, usize)) -> bool {
-        match self.picked {
-            Some(picked) => picked.len() >= rows,
+        match self.row_indices {
+            Some(row_indices) => row_indices.len() >= rows,
             None => self.data.len() >= rows * columns,
         }
     }
 
-    /// So many rows and columns, one after the other: a copy if they are picked.
-    pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Lines<f32>) -> &'b [f32]
+    /// So many rows and columns, one after the other: a copy if they are chosen by `row_indices`.
+    pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Aligned<f32>) -> &'b [f32]
     where
         'a: 'b,
     {
-        let Some(picked) = self.picked else { return &self.data[..rows * columns] };
+        let Some(row_indices) = self.row_indices else { return &self.data[..rows * columns] };
         let copy = memory.at_least(rows * columns);
-        for (to, &row) in copy.chunks_exact_mut(columns.max(1)).zip(picked) {
+        for (to, &row) in copy.chunks_exact_mut(columns.max(1)).zip(row_indices) {
             to.copy_from_slice(&self.data[row as usize * columns..][..columns]);
         }
         copy
@@ -168,7 +168,7 @@ impl<'a> Matrix<'a> {
 
 impl<'a> From<&'a [f32]> for Matrix<'a> {
     fn from(data: &'a [f32]) -> Self {
-        Matrix { data, picked: None }
+        Matrix { data, row_indices: None }
     }
 }
 
@@ -187,7 +187,7 @@ impl<'a> Cut<'a> {
     }
 
     /// Copies the numbers, each panel on the thread whose range it is in.
-    pub fn pack<'b>(&self, (kernel, threads): (Kernel, usize), memory: &'b mut Lines<f32>) -> Side<'b> {
+    pub fn pack<'b>(&self, (kernel, threads): (Kernel, usize), memory: &'b mut Aligned<f32>) -> Side<'b> {
         let (lines, depth, unit) = (self.lines.len(), self.ks.len(), self.unit);
         let panels = memory.at_least(lines.div_ceil(unit) * unit * depth);
         let together = if self.operand.by_k { (TOGETHER / unit).max(1) } else { 1 };
@@ -213,7 +213,7 @@ impl<'a> Cut<'a> {
         &self,
         kernel: Kernel,
         (line, l, depth): (usize, usize, usize),
-        memory: &'b mut Lines<f32>,
+        memory: &'b mut Aligned<f32>,
     ) -> Panel<'b> {
         self.pack_panel(kernel, line, l, depth, memory.at_least(self.unit * depth))
     }

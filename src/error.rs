@@ -2,10 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
-/// Shorthand used by every fallible function of the crate.
+/// What every fallible function of the crate returns.
+///
+/// ```
+/// fn rows() -> anygrad::Result<usize> {
+///     Ok(anygrad::data::xor(8, 0)?.rows())
+/// }
+/// assert_eq!(rows()?, 8);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can go wrong. The message of each variant is one line: the thing, the place, the remedy.
+///
+/// ```
+/// use anygrad::{Error, optim::Optimizer};
+/// match Optimizer::named("sdg") {
+///     Err(error @ Error::UnknownName { .. }) => {
+///         assert_eq!(error.to_string(), "unknown optimizer `sdg`; did you mean `sgd`?");
+///     }
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -37,7 +55,7 @@ pub enum Error {
         /// `; did you mean …` or the list of known names.
         hint: String,
     },
-    /// Another error, with the line of the config file that it comes from.
+    /// An error with the line of the config file that it comes from.
     #[error("{place}: {error}")]
     At {
         /// File and line, as `net.toml:12`.
@@ -101,7 +119,7 @@ pub enum Error {
         /// What was being allocated or run.
         context: String,
     },
-    /// The device disappeared: driver reset, unplugged, destroyed.
+    /// The device disappeared: its driver was reset, it was unplugged or destroyed.
     #[error("the device was lost ({reason}); run again, or use --device cpu")]
     DeviceLost {
         /// The driver's reason.
@@ -156,27 +174,60 @@ pub enum Error {
 }
 
 impl Error {
-    /// A shape error at `place`.
+    /// An [`Error::Shape`] at `place`.
+    ///
+    /// ```
+    /// use anygrad::Error;
+    /// assert_eq!(Error::shape("matmul", "A is [2, 3], B is [4, 5]").to_string(), "matmul: A is [2, 3], B is [4, 5]");
+    /// ```
     pub fn shape(place: impl Into<String>, detail: impl Into<String>) -> Self {
         Error::Shape { place: place.into(), detail: detail.into() }
     }
 
-    /// A setting outside its range.
+    /// An [`Error::InvalidOption`]: a setting outside its range.
+    ///
+    /// ```
+    /// use anygrad::Error;
+    /// let error = Error::option("dropout", 1.5, "must be at least 0 and below 1");
+    /// assert_eq!(error.to_string(), "dropout = 1.5: must be at least 0 and below 1");
+    /// ```
     pub fn option(name: &str, value: impl ToString, expected: &str) -> Self {
         Error::InvalidOption { name: name.into(), value: value.to_string(), expected: expected.into() }
     }
 
-    /// A failed file operation.
+    /// An [`Error::Io`]: a failed file operation.
+    ///
+    /// ```
+    /// use anygrad::Error;
+    /// use std::{fs::File, path::Path};
+    /// let path = Path::new("no/such/file.csv");
+    /// let error = File::open(path).map_err(|e| Error::io("read", path, e)).unwrap_err();
+    /// assert!(error.to_string().starts_with("cannot read no/such/file.csv"));
+    /// assert!(error.to_string().ends_with("; check the path"));
+    /// ```
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Error::Io { action, path: path.into(), source }
     }
 
-    /// Malformed content of a data file.
+    /// An [`Error::Data`]: malformed content of a data file. `place` follows the path, such as `:12` for a line.
+    ///
+    /// ```
+    /// use anygrad::Error;
+    /// let error = Error::data("iris.csv".as_ref(), ":12", "the cell is empty", "fill or remove the row");
+    /// assert_eq!(error.to_string(), "iris.csv:12: the cell is empty; fill or remove the row");
+    /// ```
     pub fn data(path: &Path, place: impl Into<String>, reason: impl Into<String>, remedy: impl Into<String>) -> Self {
         Error::Data { path: path.into(), place: place.into(), reason: reason.into(), remedy: remedy.into() }
     }
 
-    /// A name that is not among `known`; suggests the nearest one.
+    /// An [`Error::UnknownName`]: a name that is not among `known`. It suggests the nearest known name, or lists all if
+    /// none is near.
+    ///
+    /// ```
+    /// use anygrad::Error;
+    /// let error = Error::unknown("activation", "rellu", ["relu", "tanh"]);
+    /// assert_eq!(error.to_string(), "unknown activation `rellu`; did you mean `relu`?");
+    /// ```
     pub fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         let nearest = known.iter().min_by_key(|k| edit_distance(name, k));

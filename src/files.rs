@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-/// Writes a file whole or not at all, and waits until it is on the disk.
+/// Writes a file whole or not at all, and waits until it is on the disk: into a temporary file beside it, which is then
+/// renamed.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -30,7 +31,8 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// The hash function FNV-1a: not against forgery, but any change shows.
+/// The hash function FNV-1a of 64 bits, fed piece by piece. It shows any accidental change; it is no guard against
+/// forgery.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fnv(u64);
 

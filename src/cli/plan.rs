@@ -73,7 +73,8 @@ fn limits(plan: &Plan, device: &Device) -> [LimitLine; 5] {
     ]
 }
 
-/// What a dispatch writes first, leaving out results and the run's state where it writes more.
+/// The value that a dispatch writes, to name in a table: the first one that is neither the ring of results nor the run's
+/// state, if there is one.
 fn output<'a>(plan: &'a Plan, dispatch: &Dispatch) -> Option<&'a Value> {
     let written = || {
         let bound = dispatch.buffers.iter().filter(|bound| bound.access == Access::Write);
@@ -145,7 +146,7 @@ fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {
     print_line(&done.to_string());
 }
 
-/// Bytes beside the plan's own: parameters of kernels, padding, staging.
+/// Bytes of device memory beside the plan's buffers: parameters of kernels, padding, staging buffers.
 fn overhead(forecast: &Forecast, memory: &Memory) -> u64 {
     forecast.device_bytes().saturating_sub(memory.total())
 }

@@ -11,42 +11,42 @@ use anygrad::train::{BatchSize, EarlyStopping, Monitor};
 use anygrad::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// The config file, and in complete form the `config.toml` of a run folder.
+/// The configuration of a run: the content of a config file, and in complete form the `config.toml` of a run folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
-    /// Decides split, initial weights, row order and dropout.
+    /// The seed that decides split, initial weights, row order and dropout masks.
     pub seed: u64,
-    /// Where to run.
+    /// The device to run on.
     pub device: Request,
-    /// What to train on.
+    /// The rows to train on and to test with.
     pub data: DataTable,
-    /// The model; without it, `--hidden` and its companions.
+    /// The model's layers; if there are none, the flags `--hidden`, `--activation` and `--dropout` make them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerDescription>,
-    /// What to minimize.
+    /// The loss to minimize; without it, the one that fits the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
-    /// By what rule.
+    /// The optimizer; without it, SGD with learning rate 0.1 and momentum 0.9.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
-    /// How the learning rate changes.
+    /// How the learning rate changes over the run.
     #[serde(skip_serializing_if = "is_constant")]
     pub schedule: Schedule,
-    /// Penalties on weights, limits on gradients.
+    /// Penalties on weights and limits on gradients.
     #[serde(skip_serializing_if = "Regularization::is_none")]
     pub regularization: Regularization,
-    /// For how long.
+    /// How long to train, and on how many rows at once.
     pub train: TrainTable,
 }
 
-/// `[regularization]`
+/// The table `[regularization]` of a config file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Regularization {
-    /// As `--l1`.
+    /// λ of the penalty λ · Σ|w| over all weights; the flag `--l1`.
     pub l1: f32,
-    /// As `--l2`.
+    /// λ of the penalty λ · Σw² over all weights; the flag `--l2`.
     pub l2: f32,
     /// Largest norm of all gradients together.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,18 +66,18 @@ fn is_constant(schedule: &Schedule) -> bool {
     *schedule == Schedule::Constant
 }
 
-/// `[data]`
+/// The table `[data]` of a config file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataTable {
-    /// As `--data`.
+    /// Where rows come from; the flag `--data`.
     pub source: Source,
-    /// As `--target`.
+    /// The CSV columns to predict, the last if none is named; the flag `--target`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// As `--test-fraction`.
+    /// Share of the rows held back for testing; the flag `--test-fraction`.
     pub test_fraction: f32,
-    /// As `--validation-fraction`; 0 for none.
+    /// Share of the training rows to watch while training, 0 for none; the flag `--validation-fraction`.
     pub validation_fraction: f32,
 }
 
@@ -87,15 +87,15 @@ impl Default for DataTable {
     }
 }
 
-/// `[train]`
+/// The table `[train]` of a config file.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainTable {
-    /// As `--epochs`.
+    /// Passes over the training rows; the flag `--epochs`.
     pub epochs: u64,
-    /// As `--batch-size`.
+    /// Rows of a step; the flag `--batch-size`.
     pub batch_size: BatchSize,
-    /// As `--patience`, and its companions.
+    /// When to stop before the last epoch, and whether to keep the best epoch's weights; the flag `--patience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
 }

@@ -11,11 +11,11 @@ use anygrad::nn::{Loss, Sequential};
 pub struct Task {
     /// The complete configuration.
     pub recipe: Recipe,
-    /// The data that it names.
+    /// The rows that the configuration names.
     pub data: Split,
-    /// The model for it.
+    /// The model, with one output for each class or value of the data.
     pub model: Sequential,
-    /// The loss for it.
+    /// The loss, by default one that fits the data's targets.
     pub loss: Loss,
 }
 

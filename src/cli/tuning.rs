@@ -78,14 +78,14 @@ impl TuneOptions {
     }
 }
 
-/// Which candidates take no part, and why: a line for each.
+/// A line for each variant that tuning struck off, with the reason.
 pub fn struck_off(finding: &Finding<'_>) -> Vec<String> {
     let (kernel, shape) = (finding.tunable.dispatch.kernel.name, &finding.tunable.shape);
     let line = |(variant, reason)| format!("struck off: {kernel}/{variant} on {shape}: {reason}");
     finding.choice.struck_off().map(line).collect()
 }
 
-/// The choices on disk.
+/// The file of tuned choices, and its content.
 pub struct Kept {
     path: PathBuf,
     store: Store,

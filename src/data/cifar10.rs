@@ -22,11 +22,17 @@ const REMEDY: &str = "fetch the file again, it should be of CIFAR-10's binary ve
 /// `folder` holds `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, each also with `.gz`; the official
 /// archive calls it `cifar-10-batches-bin`. Smaller files of the same format serve as well.
 ///
+/// ```
+/// # use std::path::Path;
+/// let error = anygrad::data::cifar10(Path::new("no/such/folder")).unwrap_err();
+/// assert!(error.to_string().contains("data_batch_1.bin: not found"));
+/// ```
+///
 /// All training pixels are one buffer of 154 MB. WebGPU guarantees 128 MiB; hardware adapters grant more, software
 /// adapters and browsers may not, and say so before anything runs.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged.
+/// [`Error::Data`] if a file is missing or damaged; [`Error::Io`] if one cannot be read.
 pub fn cifar10(folder: &Path) -> Result<Split> {
     Ok(Split { train: part(folder, &TRAIN)?, validation: None, test: part(folder, &TEST)? })
 }

@@ -5,16 +5,30 @@ use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A CSV file: a header and rows of cells.
+/// A CSV file: a header with the names of the columns, and rows of cells.
+///
+/// ```
+/// use anygrad::data::{Table, TargetKind};
+/// # let path = std::env::temp_dir().join(format!("anygrad-table-{}.csv", std::process::id()));
+/// std::fs::write(&path, "width,length,species\n0.2,1.4,setosa\n1.3,4.5,versicolor\n").unwrap();
+/// let table = Table::read(&path)?;
+/// assert_eq!((table.rows(), table.column("length")?), (2, 1));
+/// // The last column becomes the target; its cells are text, so they are classes.
+/// let data = table.dataset(None, TargetKind::Auto)?;
+/// assert_eq!(data.feature_names, ["width", "length"]);
+/// assert_eq!(data.targets.width(), 2);
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Table {
     path: PathBuf,
-    /// Names of the columns.
+    /// Names of the columns, from the header.
     pub columns: Vec<String>,
     rows: Vec<(u64, csv::StringRecord)>,
 }
 
-/// How to take the target column.
+/// Whether the cells of a target column are names of classes or numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TargetKind {
     /// Text, or at most 20 different whole numbers, are classes; other numbers are values.
@@ -22,7 +36,7 @@ pub enum TargetKind {
     Auto,
     /// Each different cell is a class.
     Labels,
-    /// Numbers.
+    /// The cells are numbers to predict.
     Values,
 }
 
@@ -65,7 +79,7 @@ impl Table {
         Ok(Table { path: path.into(), columns, rows })
     }
 
-    /// Position of a column.
+    /// Position of a column, counted from 0.
     ///
     /// # Errors
     /// [`Error::UnknownName`] if there is no such column.
@@ -79,12 +93,24 @@ impl Table {
         self.rows.len()
     }
 
-    /// The cells of a column.
+    /// The cells of a column, by its position; a position past the last column gives empty cells.
     pub fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
         self.rows.iter().map(move |(_, record)| record.get(column).unwrap_or(""))
     }
 
     /// The named columns as floats, row-major.
+    ///
+    /// ```
+    /// use anygrad::data::{Features, Table};
+    /// # let path = std::env::temp_dir().join(format!("anygrad-floats-{}.csv", std::process::id()));
+    /// std::fs::write(&path, "a,b,c\n1,2,3\n4,x,6\n").unwrap();
+    /// let table = Table::read(&path)?;
+    /// assert_eq!(table.floats(["c", "a"])?, Features::F32 { width: 2, data: vec![3.0, 1.0, 6.0, 4.0] });
+    /// // A cell that is no number is named with its line and column.
+    /// assert!(table.floats(["b"]).unwrap_err().to_string().contains(":3, column `b`: `x` is not a number"));
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownName`] for a missing column; [`Error::Data`] for a cell that is not a finite number.
@@ -130,7 +156,18 @@ impl Table {
         Ok(())
     }
 
-    /// The columns that a target names: one, or several with commas between.
+    /// The positions of the columns that a target names: one column, or several with commas between.
+    ///
+    /// ```
+    /// # use anygrad::data::Table;
+    /// # let path = std::env::temp_dir().join(format!("anygrad-targets-{}.csv", std::process::id()));
+    /// std::fs::write(&path, "x,warm,wet\n1,0,1\n").unwrap();
+    /// let table = Table::read(&path)?;
+    /// assert_eq!(table.target_columns("warm, wet")?, [1, 2]);
+    /// assert!(table.target_columns("wet,wet").is_err());
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownName`] if there is no such column; [`Error::InvalidOption`] if one is named twice.
@@ -145,12 +182,23 @@ impl Table {
         Ok(columns)
     }
 
-    /// Features and target: all columns but `target` (by default the last) are features. A target may be several
-    /// columns of numbers, with commas between their names.
+    /// The table as features and targets: all columns but `target` (by default the last) are features. A target may be
+    /// several columns of numbers, with commas between their names.
+    ///
+    /// ```
+    /// use anygrad::data::{Table, TargetKind, Targets};
+    /// # let path = std::env::temp_dir().join(format!("anygrad-dataset-{}.csv", std::process::id()));
+    /// std::fs::write(&path, "price,rooms\n250,2\n420,5\n").unwrap();
+    /// let data = Table::read(&path)?.dataset(Some("price"), TargetKind::Values)?;
+    /// assert_eq!(data.targets, Targets::Values { names: vec!["price".into()], data: vec![250.0, 420.0] });
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Table::floats`]; [`Error::Data`] if there is no feature column, the target has fewer than two classes, or
-    /// an empty cell.
+    /// [`Error::UnknownName`] if there is no such column; [`Error::Data`] if a feature is not a finite number, there is
+    /// no feature column, or the target has fewer than two classes or an empty cell; [`Error::InvalidOption`] if a
+    /// column is named twice, or several are to be classes.
     pub fn dataset(&self, target: Option<&str>, kind: TargetKind) -> Result<Dataset> {
         let target = match target {
             Some(target) => self.target_columns(target)?,
@@ -249,7 +297,17 @@ impl Table {
         Ok(Targets::Labels { name: self.columns[target].clone(), classes, data })
     }
 
-    /// The position of each row's cell among `classes`.
+    /// The label of each row: the position of its cell among `classes`.
+    ///
+    /// ```
+    /// # use anygrad::data::Table;
+    /// # let path = std::env::temp_dir().join(format!("anygrad-labels-{}.csv", std::process::id()));
+    /// std::fs::write(&path, "x,answer\n1,yes\n2,no\n3,yes\n").unwrap();
+    /// let classes = ["no".to_string(), "yes".to_string()];
+    /// assert_eq!(Table::read(&path)?.label_numbers(1, &classes)?, [1, 0, 1]);
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Data`] for a cell that is none of them.

@@ -10,6 +10,14 @@ pub const GENERATED: [&str; 7] = ["spiral", "circles", "moons", "blobs", "xor", 
 
 /// The generated dataset called `name`, in its usual size.
 ///
+/// ```
+/// use anygrad::data::{GENERATED, generated};
+/// for name in GENERATED {
+///     assert!(generated(name, 0)?.rows() >= 300, "{name}");
+/// }
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::UnknownName`] if there is none.
 pub fn generated(name: &str, seed: u64) -> Result<Dataset> {
@@ -27,6 +35,12 @@ pub fn generated(name: &str, seed: u64) -> Result<Dataset> {
 
 /// `classes` interleaved spiral arms with `per_class` points each, as in the lectures of CS231n: radius 0 to 1, one
 /// turn of 4 radians per arm, angle noise of deviation 0.2.
+///
+/// ```
+/// let data = anygrad::data::spiral(100, 3, 0)?;
+/// assert_eq!((data.rows(), data.features.width(), data.targets.width()), (300, 2, 3));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::InvalidOption`] without points or classes.
@@ -46,7 +60,14 @@ pub fn spiral(per_class: usize, classes: usize, seed: u64) -> Result<Dataset> {
     two_dimensional("spiral", points, labels, classes)
 }
 
-/// Two concentric rings of radius 0.5 and 1 with noise of deviation 0.08, alternating.
+/// Two concentric rings of radius 0.5 and 1 with noise of deviation 0.08, alternating: two classes that no line
+/// separates.
+///
+/// ```
+/// let data = anygrad::data::circles(100, 0)?;
+/// assert_eq!((data.rows(), data.features.width(), data.targets.width()), (100, 2, 2));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::InvalidOption`] without points.
@@ -121,7 +142,14 @@ pub fn blobs(per_class: usize, classes: usize, seed: u64) -> Result<Dataset> {
     two_dimensional("blobs", data, labels, classes)
 }
 
-/// The four corners of the unit square, labelled by exclusive or, with noise of deviation 0.1.
+/// The four corners of the unit square, labelled by exclusive or, with noise of deviation 0.1: no line separates them.
+///
+/// ```
+/// use anygrad::data::{Targets, xor};
+/// let Targets::Labels { data, .. } = xor(4, 0)?.targets else { unreachable!() };
+/// assert_eq!(data, [0, 1, 1, 0]);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::InvalidOption`] without points.

@@ -10,12 +10,12 @@ use std::path::Path;
 /// Most bytes that a file may hold after decompression: 1 GiB, twenty times MNIST.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// An IDX file of bytes.
+/// Content of an IDX file of unsigned bytes.
 #[derive(Debug)]
 pub(super) struct Idx {
-    /// Extents.
+    /// The extents that the header states: of MNIST's images their number, height and width.
     pub dims: Vec<usize>,
-    /// Elements, row-major.
+    /// The elements, row-major.
     pub data: Vec<u8>,
 }
 

@@ -10,8 +10,15 @@ use std::path::{Path, PathBuf};
 /// `t10k-labels-idx1-ubyte`, each also with `.gz` or with a dot before `idx`. Smaller files of the same format serve
 /// as well.
 ///
+/// ```
+/// # use std::path::Path;
+/// let error = anygrad::data::mnist(Path::new("no/such/folder")).unwrap_err();
+/// assert!(error.to_string().contains("name the folder with MNIST's four official files: mnist:DIR"));
+/// ```
+///
 /// # Errors
-/// [`Error::Io`] if a file is missing, [`Error::Data`] if one is damaged or images and labels do not match.
+/// [`Error::Data`] if a file is missing or damaged, or images and labels do not match; [`Error::Io`] if one cannot be
+/// read.
 pub fn mnist(folder: &Path) -> Result<Split> {
     Ok(Split { train: part(folder, "train")?, validation: None, test: part(folder, "t10k")? })
 }

@@ -1,4 +1,12 @@
 //! Datasets: rows of features with a target, where they come from, and how they are prepared for a model.
+//!
+//! ```
+//! use anygrad::data;
+//! // Two half moons, a fifth of the points held back for testing, a tenth of the others for watching the training.
+//! let split = data::moons(200, 0.1, 0)?.split(0.2, 0)?.with_validation(0.1, 0)?;
+//! assert_eq!((split.train.rows(), split.validation.unwrap().rows(), split.test.rows()), (144, 16, 40));
+//! # Ok::<(), anygrad::Error>(())
+//! ```
 
 mod cifar10;
 mod csv;
@@ -22,16 +30,16 @@ pub use split::Split;
 use crate::error::{Error, Result};
 use crate::model::Loss;
 
-/// Rows of features with their targets.
+/// Rows of features with their targets: what a model is trained on, or evaluated on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dataset {
     /// Where it comes from, for reports: `digits`, `iris.csv`.
     pub name: String,
-    /// The inputs, raw.
+    /// The features of all rows, before preprocessing.
     pub features: Features,
-    /// A name for each feature.
+    /// A name for each feature, in the order of the columns.
     pub feature_names: Vec<String>,
-    /// What is to be predicted.
+    /// What is to be predicted for each row.
     pub targets: Targets,
     /// How raw features become the model's inputs; saved with the model.
     pub preprocessing: Preprocessing,
@@ -40,48 +48,62 @@ pub struct Dataset {
     pub target_preprocessing: Preprocessing,
 }
 
-/// The inputs: row-major, `width` numbers for each row.
+/// The features of all rows, row-major: `width` numbers for each row.
+///
+/// ```
+/// use anygrad::data::Features;
+/// let features = Features::U8 { width: 3, data: vec![0, 127, 255, 1, 2, 3] };
+/// assert_eq!((features.rows(), features.width()), (2, 3));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Features {
-    /// Floats.
+    /// 32-bit floats.
     F32 {
-        /// Numbers of a row.
+        /// Features of a row.
         width: usize,
-        /// All rows.
+        /// `rows · width` numbers, row after row.
         data: Vec<f32>,
     },
     /// Bytes, such as pixels; they stay bytes in device memory.
     U8 {
-        /// Numbers of a row.
+        /// Features of a row.
         width: usize,
-        /// All rows.
+        /// `rows · width` bytes, row after row.
         data: Vec<u8>,
     },
 }
 
-/// What is to be predicted for each row.
+/// What is to be predicted for each row: one of several classes, or numbers.
+///
+/// ```
+/// use anygrad::data::Targets;
+/// let classes = vec!["no".into(), "yes".into()];
+/// let targets = Targets::Labels { name: "answer".into(), classes, data: vec![1, 0, 1] };
+/// // A model puts out one number for each class.
+/// assert_eq!((targets.rows(), targets.width()), (3, 2));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// A class.
+    /// One class for each row.
     Labels {
-        /// Name of the column.
+        /// Name of the target column.
         name: String,
-        /// Names of the classes; labels are positions in it.
+        /// Names of the classes; a label is a position in this list.
         classes: Vec<String>,
-        /// Label of each row.
+        /// The label of each row, from 0 to the number of classes − 1.
         data: Vec<u32>,
     },
-    /// Numbers.
+    /// One or several numbers for each row.
     Values {
-        /// Names of the columns, one for each number of a row.
+        /// Names of the target columns, one for each number of a row.
         names: Vec<String>,
-        /// All rows.
+        /// `rows · names.len()` numbers, row after row.
         data: Vec<f32>,
     },
 }
 
 impl Features {
-    /// Numbers of a row.
+    /// Number of features of a row.
     pub fn width(&self) -> usize {
         match self {
             Features::F32 { width, .. } | Features::U8 { width, .. } => *width,
@@ -96,7 +118,7 @@ impl Features {
         }
     }
 
-    /// The rows with these numbers.
+    /// A copy of the rows with these numbers, in this order.
     fn select(&self, rows: &[usize]) -> Features {
         match self {
             Features::F32 { width, data } => Features::F32 { width: *width, data: select(data, *width, rows) },
@@ -106,7 +128,7 @@ impl Features {
 }
 
 impl Targets {
-    /// Numbers that a model must put out for each row: classes, or values.
+    /// How many numbers a model must put out for each row: one for each class, or one for each target column.
     pub fn width(&self) -> usize {
         match self {
             Targets::Labels { classes, .. } => classes.len(),
@@ -133,7 +155,16 @@ impl Targets {
         }
     }
 
-    /// The loss that fits by default: for several columns of 0 and 1 the one for labels that do not exclude each other.
+    /// The loss that fits by default: cross-entropy for classes, mean squared error for numbers, and binary
+    /// cross-entropy for several columns of 0 and 1, which are labels that do not exclude each other.
+    ///
+    /// ```
+    /// use anygrad::{data::Targets, nn::Loss};
+    /// let prices = Targets::Values { names: vec!["price".into()], data: vec![3.5, 0.0] };
+    /// assert_eq!(prices.default_loss(), Loss::mean_squared_error());
+    /// let tags = Targets::Values { names: vec!["warm".into(), "wet".into()], data: vec![1.0, 0.0, 1.0, 1.0] };
+    /// assert_eq!(tags.default_loss(), Loss::binary_cross_entropy());
+    /// ```
     pub fn default_loss(&self) -> Loss {
         match self {
             Targets::Labels { .. } => Loss::cross_entropy(),
@@ -150,7 +181,7 @@ fn select<T: Copy>(data: &[T], width: usize, rows: &[usize]) -> Vec<T> {
 }
 
 impl Dataset {
-    /// A dataset from memory.
+    /// A dataset from memory, with features called `x0`, `x1`, … and no preprocessing.
     ///
     /// ```
     /// use anygrad::data::{Dataset, Features, Targets};
@@ -183,10 +214,19 @@ impl Dataset {
         self.features.rows()
     }
 
-    /// Checks that features and targets fit together.
+    /// Checks that features, targets, names and preprocessing fit together.
+    ///
+    /// ```
+    /// use anygrad::data::digits;
+    /// let mut data = digits()?;
+    /// data.feature_names.pop();
+    /// assert_eq!(data.check().unwrap_err().to_string(), "dataset digits: 63 names for 64 features");
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Dataset::new`].
+    /// [`Error::Shape`] if features and targets differ in their number of rows, a row is incomplete, a label has no
+    /// class, or there are more or fewer names, means or deviations than columns.
     pub fn check(&self) -> Result<()> {
         let wrong = |detail: String| Err(Error::shape(format!("dataset {}", self.name), detail));
         let (width, numbers) = match &self.features {
@@ -231,7 +271,16 @@ impl Dataset {
         }
     }
 
-    /// The rows with these numbers, in this order.
+    /// A dataset of the rows with these numbers, in this order; a row may be taken several times.
+    ///
+    /// ```
+    /// let data = anygrad::data::xor(8, 0)?;
+    /// assert_eq!(data.select(&[7, 0, 0]).rows(), 3);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no row with one of the numbers.
     pub fn select(&self, rows: &[usize]) -> Dataset {
         Dataset {
             name: self.name.clone(),
@@ -243,7 +292,15 @@ impl Dataset {
         }
     }
 
-    /// Hash of features and targets, to tell in a model file what it was trained on.
+    /// Hash of features and targets as 16 hexadecimal digits, to tell in a model file what it was trained on. Names and
+    /// preprocessing do not count.
+    ///
+    /// ```
+    /// use anygrad::data::xor;
+    /// assert_eq!(xor(8, 0)?.hash(), xor(8, 0)?.hash());
+    /// assert_ne!(xor(8, 0)?.hash(), xor(8, 1)?.hash());
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     pub fn hash(&self) -> String {
         let mut hash = crate::files::Fnv::default();
         match &self.features {

@@ -2,19 +2,29 @@
 
 use super::Features;
 
-/// A map from raw features to inputs, feature by feature.
+/// A map from raw features to a model's inputs, feature by feature.
+///
+/// ```
+/// use anygrad::data::Preprocessing;
+/// let pixels = Preprocessing::Scale { factor: 1.0 / 16.0 };
+/// let mut row = [0.0, 16.0];
+/// pixels.apply(&mut row);
+/// assert_eq!(row, [0.0, 1.0]);
+/// pixels.undo(&mut row);
+/// assert_eq!(row, [0.0, 16.0]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Preprocessing {
-    /// As they are.
+    /// Inputs are the raw features.
     #[default]
     None,
-    /// Times a factor: 1/255 for pixels.
+    /// Inputs are the features times a factor: 1/255 for pixels.
     Scale {
         /// The factor.
         factor: f32,
     },
-    /// (x − mean) / deviation for each feature.
+    /// Inputs are (x − mean) / deviation, with a mean and a deviation for each feature.
     Standardize {
         /// Means of the training rows.
         means: Vec<f32>,
@@ -24,7 +34,15 @@ pub enum Preprocessing {
 }
 
 impl Preprocessing {
-    /// Means and deviations of rows of `width` numbers.
+    /// Standardization by means and standard deviations (divisor N) of these rows of `width` numbers.
+    ///
+    /// ```
+    /// use anygrad::data::Preprocessing;
+    /// // Two rows of two features; the second is constant, so its deviation counts as 1.
+    /// let preprocessing = Preprocessing::standardize(&[1.0, 5.0, 3.0, 5.0], 2);
+    /// let expected = Preprocessing::Standardize { means: vec![2.0, 5.0], deviations: vec![1.0, 1.0] };
+    /// assert_eq!(preprocessing, expected);
+    /// ```
     pub fn standardize(rows: &[f32], width: usize) -> Preprocessing {
         let count = (rows.len() / width.max(1)).max(1) as f64;
         let (mut means, mut deviations) = (vec![0.0f64; width], vec![0.0f64; width]);
@@ -49,7 +67,13 @@ impl Preprocessing {
         }
     }
 
-    /// The inputs of all rows, as floats.
+    /// The model's inputs for all rows, as floats, row-major.
+    ///
+    /// ```
+    /// use anygrad::data::{Features, Preprocessing};
+    /// let pixels = Features::U8 { width: 2, data: vec![0, 16] };
+    /// assert_eq!(Preprocessing::Scale { factor: 1.0 / 16.0 }.inputs(&pixels), [0.0, 1.0]);
+    /// ```
     pub fn inputs(&self, features: &Features) -> Vec<f32> {
         let mut inputs: Vec<f32> = match features {
             Features::F32 { data, .. } => data.clone(),
@@ -59,7 +83,7 @@ impl Preprocessing {
         inputs
     }
 
-    /// Prepares rows in place.
+    /// Turns rows of raw features into inputs, in place.
     pub fn apply(&self, rows: &mut [f32]) {
         match self {
             Preprocessing::None => {}
@@ -74,7 +98,7 @@ impl Preprocessing {
         }
     }
 
-    /// Undoes [`Preprocessing::apply`].
+    /// Turns rows of inputs back into raw features, in place: the inverse of [`Preprocessing::apply`].
     pub fn undo(&self, rows: &mut [f32]) {
         match self {
             Preprocessing::None => {}

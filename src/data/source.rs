@@ -7,19 +7,28 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A parsed data source.
+/// Where data comes from, parsed from the text that a flag or a config file gives.
+///
+/// ```
+/// use anygrad::data::Source;
+/// assert_eq!("mnist:downloads".parse::<Source>()?, Source::Mnist("downloads".into()));
+/// assert_eq!("iris.csv".parse::<Source>()?.to_string(), "iris.csv");
+/// let error = "spirall".parse::<Source>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown data source `spirall`; did you mean `spiral`?");
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Source {
-    /// The embedded digits.
+    /// The embedded handwritten digits: `digits`.
     Digits,
-    /// MNIST's files in a folder.
+    /// MNIST's four official files in a folder: `mnist:DIR`.
     Mnist(PathBuf),
-    /// CIFAR-10's files in a folder.
+    /// CIFAR-10's six official binary files in a folder: `cifar10:DIR`.
     Cifar10(PathBuf),
-    /// Generated from the seed, by name.
+    /// A dataset generated from the seed, by one of the names in [`GENERATED`].
     Generated(String),
-    /// A CSV file.
+    /// A CSV file with a header line.
     Csv(PathBuf),
 }
 
@@ -78,20 +87,30 @@ impl From<Source> for String {
     }
 }
 
-/// Which shares of the rows are held back.
+/// Which shares of the rows are held back from training, each from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fractions {
-    /// Of all rows, for testing; MNIST and CIFAR-10 have their own test rows.
+    /// Share of all rows for testing; MNIST and CIFAR-10 have test rows of their own, and ignore it.
     pub test: f32,
-    /// Of the other rows, to watch while training; 0 for none.
+    /// Share of the other rows to watch while training; 0 for none.
     pub validation: f32,
 }
 
 /// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `fractions` and
-/// `seed`. CSV features are standardized by the training rows.
+/// `seed`. CSV features are standardized by the training rows. `target` names the CSV columns to predict; without it
+/// the last one is taken.
+///
+/// ```
+/// use anygrad::data::{Fractions, Source, TargetKind, load};
+/// let fractions = Fractions { test: 0.25, validation: 0.0 };
+/// let split = load(&Source::Generated("xor".into()), None, TargetKind::Auto, fractions, 0)?;
+/// assert_eq!((split.train.rows(), split.test.rows()), (300, 100));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 ///
 /// # Errors
-/// Whatever the source's reader finds wrong.
+/// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged; [`Error::InvalidOption`] if a fraction is out of
+/// range, or a target is named and the source is no CSV file; [`Error::UnknownName`] if there is no such column.
 pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, fractions: Fractions, seed: u64) -> Result<Split> {
     if let (Some(target), false) = (target, matches!(source, Source::Csv(_))) {
         return Err(Error::option("target", target, "only CSV files have named columns"));

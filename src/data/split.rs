@@ -7,11 +7,11 @@ use crate::random::{Permutation, Purpose, stream_key};
 /// Rows to train on and rows to test with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
-    /// To train on.
+    /// Rows to train on.
     pub train: Dataset,
-    /// To watch while training, for early stopping and schedules; the optimizer never sees them.
+    /// Rows to watch while training, for early stopping and schedules; the optimizer never sees them.
     pub validation: Option<Dataset>,
-    /// To test with at the end; the optimizer never sees them.
+    /// Rows to test with at the end; the optimizer never sees them.
     pub test: Dataset,
 }
 
@@ -86,7 +86,8 @@ impl Dataset {
 }
 
 impl Split {
-    /// Moves a random `fraction` of the training rows, at least one, into a validation set; each class gives its share.
+    /// Moves a random `fraction` of the training rows, at least one, into a validation set. Each class gives its share
+    /// of the rows (a stratified split).
     ///
     /// ```
     /// let split = anygrad::data::digits()?.split(0.2, 0)?.with_validation(0.1, 0)?;
@@ -95,7 +96,8 @@ impl Split {
     /// ```
     ///
     /// # Errors
-    /// As [`Dataset::split`].
+    /// [`Error::InvalidOption`] if the fraction is not strictly between 0 and 1; [`Error::Shape`] if there are fewer
+    /// than two training rows.
     pub fn with_validation(mut self, fraction: f32, seed: u64) -> Result<Split> {
         let (validation, train) = self.train.divide("validation_fraction", fraction, seed, 1)?;
         self.validation = Some(self.train.select(&validation));
@@ -103,13 +105,21 @@ impl Split {
         Ok(self)
     }
 
-    /// All parts.
+    /// Training, test and validation rows.
     fn parts_mut(&mut self) -> impl Iterator<Item = &mut Dataset> {
         [&mut self.train, &mut self.test].into_iter().chain(self.validation.as_mut())
     }
 
-    /// Standardizes features and target values by means and deviations of the training rows. Bytes stay as they are
-    /// prepared, and so do target values from 0 to 1, which may be probabilities.
+    /// Has features and target values of all parts standardized, by means and deviations of the training rows. Features
+    /// that are bytes keep their preprocessing, and so do target values from 0 to 1, which may be probabilities.
+    ///
+    /// ```
+    /// use anygrad::data::{Preprocessing, moons};
+    /// let split = moons(200, 0.1, 0)?.split(0.2, 0)?.standardized();
+    /// assert!(matches!(split.train.preprocessing, Preprocessing::Standardize { .. }));
+    /// assert_eq!(split.train.preprocessing, split.test.preprocessing);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     pub fn standardized(mut self) -> Split {
         if let Features::F32 { width, data } = &self.train.features {
             let preprocessing = Preprocessing::standardize(data, *width);

@@ -6,7 +6,14 @@ use crate::error::Result;
 use crate::graph::{Graph, ValueId};
 use crate::ops::{adagrad, adam, rmsprop};
 
-/// `torch.optim.Adam`
+/// Adam, as `torch.optim.Adam`: each step is scaled by estimates of the gradient's first and second moments.
+///
+/// ```
+/// use anygrad::optim::{Adam, Rule};
+/// let optimizer = Adam { beta2: 0.99, ..Adam::new(0.001) };
+/// assert!(optimizer.validate().is_ok());
+/// assert_eq!(optimizer.learning_rate(), 0.001);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
@@ -29,7 +36,7 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// With PyTorch's defaults.
+    /// Adam with this learning rate and PyTorch's defaults for the rest.
     pub fn new(learning_rate: f32) -> Adam {
         Adam { learning_rate, ..Adam::default() }
     }
@@ -62,7 +69,12 @@ impl Rule for Adam {
     }
 }
 
-/// `torch.optim.AdamW`: the decay acts on the weight itself.
+/// Adam with decoupled weight decay, as `torch.optim.AdamW`: the decay acts on the weight itself, not on the gradient.
+///
+/// ```
+/// use anygrad::optim::AdamW;
+/// assert_eq!(AdamW::new(0.001).weight_decay, 0.01);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamW {
@@ -85,7 +97,7 @@ impl Default for AdamW {
 }
 
 impl AdamW {
-    /// With PyTorch's defaults.
+    /// AdamW with this learning rate and PyTorch's defaults for the rest.
     pub fn new(learning_rate: f32) -> AdamW {
         AdamW { learning_rate, ..AdamW::default() }
     }
@@ -114,7 +126,13 @@ impl Rule for AdamW {
     }
 }
 
-/// `torch.optim.RMSprop`, not centered.
+/// RMSprop, as `torch.optim.RMSprop`, not centered: each step is scaled by a moving average of the squared gradient.
+///
+/// ```
+/// use anygrad::optim::{RmsProp, Rule};
+/// let optimizer = RmsProp { momentum: 0.9, ..RmsProp::new(0.01) };
+/// assert_eq!(optimizer.state(), ["second_moment", "velocity"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
@@ -137,7 +155,7 @@ impl Default for RmsProp {
 }
 
 impl RmsProp {
-    /// With PyTorch's defaults.
+    /// RmsProp with this learning rate and PyTorch's defaults for the rest.
     pub fn new(learning_rate: f32) -> RmsProp {
         RmsProp { learning_rate, ..RmsProp::default() }
     }
@@ -166,7 +184,13 @@ impl Rule for RmsProp {
     }
 }
 
-/// `torch.optim.Adagrad`
+/// Adagrad, as `torch.optim.Adagrad`: each step is scaled by the sum of all squared gradients so far.
+///
+/// ```
+/// use anygrad::optim::{Adagrad, Rule};
+/// assert!(Adagrad::new(0.01).validate().is_ok());
+/// assert!(Adagrad { epsilon: -1.0, ..Adagrad::default() }.validate().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adagrad {
@@ -187,7 +211,7 @@ impl Default for Adagrad {
 }
 
 impl Adagrad {
-    /// With PyTorch's defaults.
+    /// Adagrad with this learning rate and PyTorch's defaults for the rest.
     pub fn new(learning_rate: f32) -> Adagrad {
         Adagrad { learning_rate, ..Adagrad::default() }
     }

@@ -7,6 +7,14 @@ use crate::ops::elementwise::Elementwise;
 use crate::ops::penalty::Penalty;
 
 /// Limits on gradients: PyTorch's `clip_grad_value_` and `clip_grad_norm_`. With both, elements are limited first.
+///
+/// ```
+/// use anygrad::optim::Clipping;
+/// let clipping = Clipping { max_grad_norm: Some(1.0), ..Clipping::default() };
+/// assert!(clipping.validate().is_ok());
+/// let error = Clipping { max_grad_norm: Some(0.0), ..clipping }.validate().unwrap_err();
+/// assert_eq!(error.to_string(), "max_grad_norm = 0: must be a number above 0");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Clipping {
     /// Largest magnitude of an element, above 0.
@@ -31,7 +39,20 @@ impl Clipping {
         Ok(())
     }
 
-    /// Appends the limited gradients of a model, one for each of `gradients`.
+    /// Appends the limited gradients of a model to its graph, one for each of `gradients`.
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::optim::Clipping;
+    /// let mut graph = Graph::new();
+    /// graph.begin_phase("train");
+    /// let gradient = graph.declare("gradient", [4], DType::F32, Role::State);
+    /// let clipping = Clipping { max_grad_value: Some(0.5), max_grad_norm: None };
+    /// let clipped = clipping.apply(&mut graph, vec![gradient])?;
+    /// assert_ne!(clipped, [gradient]);
+    /// assert_eq!(Clipping::default().apply(&mut graph, vec![gradient])?, [gradient]);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Shape`] if a gradient has too many elements for the device's index type.

@@ -15,7 +15,14 @@ pub use sgd::Sgd;
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
 
-/// What an optimizer's struct provides.
+/// An optimizer: its learning rate, what it keeps for each parameter, and the op that updates one.
+///
+/// ```
+/// use anygrad::optim::{Adam, Rule, Sgd};
+/// assert_eq!(Adam::new(0.01).state(), ["first_moment", "second_moment"]);
+/// // Plain descent keeps nothing.
+/// assert!(Sgd::new(0.1).state().is_empty());
+/// ```
 pub trait Rule {
     /// Learning rate of the first step.
     fn learning_rate(&self) -> f32;
@@ -37,20 +44,26 @@ pub trait Rule {
 }
 
 /// Any optimizer, as config and model files state it: `kind = "sgd"` and its fields.
+///
+/// ```
+/// use anygrad::optim::{Adam, Optimizer};
+/// let optimizer: Optimizer = serde_json::from_str(r#"{ "kind": "adam", "learning_rate": 0.01 }"#).unwrap();
+/// assert_eq!(optimizer, Adam::new(0.01).into());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Optimizer {
-    /// Stochastic gradient descent.
+    /// Stochastic gradient descent, with or without momentum.
     Sgd(Sgd),
-    /// Adam.
+    /// Adam: steps scaled by estimates of the gradient's first and second moments.
     Adam(Adam),
     /// Adam with decoupled weight decay.
     #[serde(rename = "adamw")]
     AdamW(AdamW),
-    /// RMSprop.
+    /// RMSprop: steps scaled by a moving average of the squared gradient.
     #[serde(rename = "rmsprop")]
     RmsProp(RmsProp),
-    /// Adagrad.
+    /// Adagrad: steps scaled by the sum of all squared gradients.
     Adagrad(Adagrad),
 }
 
@@ -74,10 +87,18 @@ macro_rules! conversions {
 conversions!(Sgd, Adam, AdamW, RmsProp, Adagrad);
 
 impl Optimizer {
-    /// Names of all optimizers.
+    /// Names of all optimizers, as flags and files give them.
     pub const NAMES: [&str; 5] = ["sgd", "adam", "adamw", "rmsprop", "adagrad"];
 
     /// The optimizer called `name` with its defaults: PyTorch's, and for `sgd` a learning rate of 0.1 and momentum 0.9.
+    ///
+    /// ```
+    /// use anygrad::optim::Optimizer;
+    /// assert_eq!(Optimizer::named("adamw")?.learning_rate(), 0.001);
+    /// let error = Optimizer::named("adamm").unwrap_err();
+    /// assert_eq!(error.to_string(), "unknown optimizer `adamm`; did you mean `adam`?");
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownName`] if there is none.
@@ -110,13 +131,29 @@ impl Optimizer {
 
     /// Checks every field.
     ///
+    /// ```
+    /// use anygrad::optim::{Optimizer, Sgd};
+    /// let error = Optimizer::from(Sgd::new(0.1).momentum(1.0)).validate().unwrap_err();
+    /// assert_eq!(error.to_string(), "momentum = 1: must be at least 0 and below 1");
+    /// ```
+    ///
     /// # Errors
     /// [`Error::InvalidOption`] with the field's name.
     pub fn validate(&self) -> Result<()> {
         self.rule().validate()
     }
 
-    /// Declares what the optimizer keeps for a parameter, such as its velocity.
+    /// Declares in a graph what the optimizer keeps for a parameter, such as its velocity; each tensor has the
+    /// parameter's shape.
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::optim::{Optimizer, Sgd};
+    /// let mut graph = Graph::new();
+    /// let weight = graph.declare("weight", [3, 2], DType::F32, Role::Parameter);
+    /// let state = Optimizer::from(Sgd::new(0.1).momentum(0.9)).declare_state(&mut graph, weight);
+    /// assert_eq!(graph.value(state[0]).name, "weight.velocity");
+    /// ```
     pub fn declare_state(&self, graph: &mut Graph, parameter: ValueId) -> Vec<ValueId> {
         let value = graph.value(parameter);
         let (name, shape) = (value.name.clone(), value.shape.clone());
@@ -124,7 +161,7 @@ impl Optimizer {
         self.rule().state().iter().map(declare).collect()
     }
 
-    /// Appends the update of a parameter in place.
+    /// Appends the update of a parameter in place to a graph; `state` is what [`Optimizer::declare_state`] declared.
     ///
     /// # Errors
     /// [`Error::Shape`] if the gradient does not fit the parameter.

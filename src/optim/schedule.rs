@@ -13,14 +13,22 @@
 
 use crate::error::{Error, Result};
 
-/// How the learning rate changes over a run.
+/// How the learning rate changes over a run, by the formulas of `torch.optim.lr_scheduler`.
+///
+/// ```
+/// use anygrad::optim::{Per, Schedule};
+/// let warm_up = Schedule::Linear { start: 0.1, end: 1.0, period: 500, per: Per::Step };
+/// assert!(warm_up.validate().is_ok());
+/// let schedule: Schedule = serde_json::from_str(r#"{ "kind": "cosine", "per": "step" }"#).unwrap();
+/// assert_eq!(schedule, Schedule::Cosine { period: None, minimum: 0.0, per: Per::Step });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// It does not.
+    /// The learning rate stays as it is.
     #[default]
     Constant,
-    /// By a factor every `period` epochs or steps.
+    /// Multiplied by `gamma` every `period` epochs or steps.
     Step {
         /// Epochs or steps between two changes, at least 1.
         period: u64,
@@ -31,7 +39,7 @@ pub enum Schedule {
         #[serde(default)]
         per: Per,
     },
-    /// By a factor every epoch or step.
+    /// Multiplied by `gamma` every epoch or step.
     Exponential {
         /// The factor, above 0.
         gamma: f32,
@@ -39,7 +47,7 @@ pub enum Schedule {
         #[serde(default)]
         per: Per,
     },
-    /// Along half a cosine wave down to `minimum`, which stays.
+    /// Follows half a cosine wave down to `minimum`, and stays there.
     Cosine {
         /// Epochs or steps of the way down; the whole run if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,7 +59,7 @@ pub enum Schedule {
         #[serde(default)]
         per: Per,
     },
-    /// Along a straight line between two factors: a warm-up with `start` below 1.
+    /// Follows a straight line between two factors of the optimizer's learning rate: a warm-up with `start` below 1.
     Linear {
         /// Factor at the beginning, at least 0.
         #[serde(default = "third")]
@@ -66,11 +74,16 @@ pub enum Schedule {
         #[serde(default)]
         per: Per,
     },
-    /// By a factor whenever a result has not improved for `patience` epochs.
+    /// Multiplied by a factor whenever a result has not improved for `patience` epochs.
     ReduceOnPlateau(ReduceOnPlateau),
 }
 
-/// What a schedule counts.
+/// What a schedule counts: the unit of its period.
+///
+/// ```
+/// use anygrad::optim::{Per, Schedule};
+/// assert_eq!(Schedule::cosine().per(), Per::Epoch);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
@@ -81,7 +94,14 @@ pub enum Per {
     Step,
 }
 
-/// Lowers the learning rate when a result stops improving.
+/// Lowers the learning rate when a result stops improving, as PyTorch's `ReduceLROnPlateau`. The result is the
+/// validation loss; without validation rows the test loss, and without test rows the training loss.
+///
+/// ```
+/// use anygrad::optim::{ReduceOnPlateau, Schedule};
+/// let rule = ReduceOnPlateau { factor: 0.5, patience: 3, ..ReduceOnPlateau::default() };
+/// assert!(Schedule::ReduceOnPlateau(rule).validate().is_ok());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReduceOnPlateau {
@@ -126,6 +146,12 @@ impl Schedule {
     }
 
     /// Checks every field.
+    ///
+    /// ```
+    /// use anygrad::optim::{Per, Schedule};
+    /// let error = Schedule::Exponential { gamma: 0.0, per: Per::Epoch }.validate().unwrap_err();
+    /// assert_eq!(error.to_string(), "gamma = 0: must be a number above 0");
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidOption`] with the field's name.

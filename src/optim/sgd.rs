@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::sgd;
 
-/// `torch.optim.SGD`
+/// Stochastic gradient descent, as `torch.optim.SGD`: with momentum, dampening, Nesterov's form and weight decay if
+/// asked.
 ///
 /// ```
 /// use anygrad::optim::{Rule, Sgd};
@@ -33,30 +34,38 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// Plain descent.
+    /// Plain descent: w ← w − learning_rate · gradient.
     pub fn new(learning_rate: f32) -> Sgd {
         Sgd { learning_rate, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }
     }
 
-    /// With momentum.
+    /// Keeps this share of the velocity from step to step, in `[0, 1)`.
     pub fn momentum(mut self, momentum: f32) -> Sgd {
         self.momentum = momentum;
         self
     }
 
-    /// With dampening.
+    /// Withholds this share of the gradient from the velocity, in `[0, 1]`.
     pub fn dampening(mut self, dampening: f32) -> Sgd {
         self.dampening = dampening;
         self
     }
 
-    /// In Nesterov's form.
+    /// Takes Nesterov's form of momentum, which looks ahead along the velocity.
+    ///
+    /// ```
+    /// use anygrad::optim::{Rule, Sgd};
+    /// assert!(Sgd::new(0.1).momentum(0.9).nesterov().validate().is_ok());
+    /// // There is nothing to look ahead along without momentum.
+    /// let error = Sgd::new(0.1).nesterov().validate().unwrap_err();
+    /// assert_eq!(error.to_string(), "nesterov = true: needs momentum above 0 and dampening 0");
+    /// ```
     pub fn nesterov(mut self) -> Sgd {
         self.nesterov = true;
         self
     }
 
-    /// With weight decay.
+    /// Adds `weight_decay · w` to each gradient.
     pub fn weight_decay(mut self, weight_decay: f32) -> Sgd {
         self.weight_decay = weight_decay;
         self

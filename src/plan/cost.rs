@@ -4,7 +4,7 @@ use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::graph::Role;
 use crate::kernel::{Access, combine};
 
-/// Bytes that one entry of the ring of results takes.
+/// Bytes of one entry in the ring of results.
 const RING_ENTRY: u64 = 16;
 
 /// The most of each limited resource that any launch of a plan uses.
@@ -12,9 +12,9 @@ const RING_ENTRY: u64 = 16;
 pub struct Usage {
     /// Largest storage binding, in bytes.
     pub binding_bytes: u64,
-    /// Storage buffers of a kernel, or of several that run side by side.
+    /// Storage buffers of a launch: of one kernel, or of several that run side by side.
     pub storage_buffers: u32,
-    /// Bytes of workgroup memory.
+    /// Bytes of workgroup memory of a launch.
     pub workgroup_bytes: u32,
     /// Invocations of a workgroup.
     pub workgroup_size: u32,
@@ -23,7 +23,7 @@ pub struct Usage {
 }
 
 impl Plan {
-    /// The limits that the plan uses.
+    /// How much of each limited resource the plan uses, to compare with what a device grants.
     pub fn usage(&self) -> Usage {
         let mut most = Usage::default();
         let launches = self.phases().iter().flat_map(|phase| phase.launches.iter().map(move |launch| (phase, launch)));
@@ -43,8 +43,9 @@ impl Plan {
         most
     }
 
-    /// Bytes that a dispatch reads and writes, each operand once and what it changes in place twice; of the dataset and
-    /// its order the rows of the batch, of the ring one entry.
+    /// Bytes that a dispatch moves between the device and its memory. Each operand counts once, and twice if it is
+    /// changed in place; of the dataset and its row order only the rows of the batch count, of the ring of results one
+    /// entry.
     pub fn bytes_moved(&self, dispatch: &Dispatch) -> u64 {
         let binding_names = || dispatch.kernel.bindings.iter().skip(1).map(|binding| binding.name);
         let operands = || dispatch.buffers.iter().zip(binding_names());
@@ -68,13 +69,13 @@ impl Plan {
         4 * bound.place.words as u64 * if in_place { 2 } else { 1 }
     }
 
-    /// The share of `rows` in a value that has more of them.
+    /// Bytes of `rows` rows of a value that has at least as many.
     fn bytes_of_rows(&self, bound: &BoundBuffer, rows: usize) -> u64 {
         let all = self.value(bound.value).shape.dims().first().copied().unwrap_or(1).max(1);
         (4 * bound.place.words as u64 * rows.min(all) as u64) / all as u64
     }
 
-    /// Bytes that one run of a phase reads and writes.
+    /// Bytes that one run of a phase moves: the sum of [`Plan::bytes_moved`] over its dispatches.
     pub fn phase_bytes(&self, phase: &Phase) -> u64 {
         phase.dispatches.iter().map(|dispatch| self.bytes_moved(dispatch)).sum()
     }

@@ -10,28 +10,29 @@ use super::{Buffer, BufferId, Place, Plan, is_float, words_of};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Phase, Role, Value, ValueId};
 
-/// Bytes that a plan takes, by use.
+/// Bytes of device memory that a plan's buffers take, by what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// Trained parameters.
+    /// Bytes of trained parameters.
     pub parameters: u64,
-    /// Dataset, order, optimizer state, results, constants, kept outputs.
+    /// Bytes of all else that lasts from step to step: dataset, row order, optimizer state, results, constants, kept
+    /// outputs.
     pub state: u64,
-    /// Buffers that intermediate values share.
+    /// Bytes of the buffers that intermediate values share.
     pub intermediates: u64,
-    /// What the intermediate values would take without sharing.
+    /// Bytes that the intermediate values would take if each had a buffer of its own.
     pub intermediates_unshared: u64,
 }
 
 impl Memory {
-    /// All buffers together.
+    /// Bytes of all buffers together.
     pub fn total(&self) -> u64 {
         self.parameters + self.state + self.intermediates
     }
 }
 
 impl Plan {
-    /// Bytes of the plan's buffers.
+    /// Bytes of the plan's buffers, by what they hold.
     pub fn memory(&self) -> Memory {
         let mut memory = Memory::default();
         let mut persistent = vec![false; self.buffers.len()];

@@ -1,8 +1,8 @@
-//! Choices on disk: each under the adapter, driver and API that it was measured on, the WGSL of its candidates and the
-//! exact dispatch. What differs in any of these is not found, and measured anew.
+//! Tuned choices on disk: each is filed under the adapter, driver and API that it was measured on, the WGSL of its
+//! candidates and the exact dispatch. If any of these differs, the choice does not hold and is measured anew.
 //!
-//! A file that is missing is empty. A file that is damaged, or of another program, is an error and stays as it is: it
-//! may be someone's.
+//! A missing file is a store without choices. A file that is damaged, or that another program wrote, is an error and is
+//! not overwritten.
 
 use super::choice::Choice;
 use crate::backend::gpu::GpuDevice;
@@ -14,17 +14,17 @@ use crate::plan::Dispatch;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Version of the file.
+/// Version of the file's format.
 const FORMAT: u32 = 1;
 
-/// What a choice holds for.
+/// What a choice holds for: a device, its driver, and one dispatch with these shaders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Name of the adapter.
     pub adapter: String,
-    /// Driver and version.
+    /// Name and version of the driver.
     pub driver: String,
-    /// The API.
+    /// The graphics API: `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
     pub backend: String,
     /// Hash of the assembled WGSL of all candidates, with their names and grids.
     pub shaders: String,
@@ -51,7 +51,7 @@ impl Place {
         }
     }
 
-    /// Whether one takes the place of the other: all is the same but the shaders.
+    /// Whether a choice for this place replaces one for the other: they differ in nothing but the shaders.
     fn replaces(&self, other: &Place) -> bool {
         Place { shaders: other.shaders.clone(), ..self.clone() } == *other
     }
@@ -65,7 +65,7 @@ struct Entry {
     choice: Choice,
 }
 
-/// All choices of a file.
+/// All tuned choices of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Store(Vec<Entry>);
 
@@ -76,10 +76,10 @@ struct File {
 }
 
 impl Store {
-    /// Reads a file; if there is none, a store without choices.
+    /// Reads a file; if there is none, the store has no choices.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is damaged or something else.
+    /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is damaged or no file of choices.
     pub fn read(path: &Path) -> Result<Store> {
         let bytes = match std::fs::read(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Store::default()),
@@ -101,7 +101,7 @@ impl Store {
     /// Writes the file, whole or not at all, and the folders that lead to it.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`] if the file or one of the folders cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
@@ -110,12 +110,12 @@ impl Store {
         write_whole(path, (serde_json::to_string_pretty(&file).unwrap_or_default() + "\n").as_bytes())
     }
 
-    /// The choice for exactly this place.
+    /// The choice for exactly this place, if there is one.
     pub fn get(&self, place: &Place) -> Option<&Choice> {
         self.0.iter().find(|entry| entry.place == *place).map(|entry| &entry.choice)
     }
 
-    /// Adds a choice, in the stead of one for other shaders.
+    /// Adds a choice. It replaces an earlier one for the same device and dispatch, also if its shaders were others.
     pub fn insert(&mut self, place: Place, choice: Choice) {
         self.0.retain(|entry| !place.replaces(&entry.place));
         self.0.push(Entry { place, choice });
@@ -126,7 +126,7 @@ impl Store {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no choices.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -1,13 +1,14 @@
 //! Times variants of a kernel against each other on a warm device.
 //!
-//! All variants are phases of one plan over the same inputs. A sample is a submission of one variant many times, less
-//! what an empty submission takes; variants take turns, so that whatever slows the machine down slows all. The mean of the
-//! middle half of the samples counts, because short kernels have lucky samples on drivers that run on a CPU, by which
-//! threads happen to be awake; and that of each half of the time by itself, so that a variant can be asked to be faster
-//! twice. What is clearly slower after the first half leaves the rest of the time to the others.
+//! All variants are phases of one plan over the same inputs. A sample is the time of a submission that runs one variant
+//! many times, less the time of an empty submission. Variants take turns, so that whatever slows the machine down slows
+//! all of them. A variant's time is the mean of the middle half of its samples, because on drivers that run on a CPU
+//! short kernels have lucky samples, depending on which threads happen to be awake. The first and the second half of
+//! the time are evaluated separately, so that a variant can be required to be faster in both. Variants that are clearly
+//! slower after the first half leave the rest of the time to the others.
 //!
-//! Kernels that change their inputs in place would run on numbers that grow from one repeat to the next: they are timed
-//! with learning rate 0, under which weights stay, and velocities and means approach a limit. The arithmetic is the same.
+//! Kernels that change their inputs in place are timed with learning rate 0: weights then stay, and velocities and
+//! means approach a limit, where otherwise numbers would grow from one repeat to the next. The arithmetic is the same.
 
 use super::case::{Case, Data};
 use super::check::STATE;
@@ -18,25 +19,29 @@ use crate::kernel::{StepState, Variant};
 use crate::plan::{PhaseId, Plan};
 use std::sync::Arc;
 
-/// Seconds, since any moment.
+/// A clock: seconds since an arbitrary moment.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
 
-/// Turns that each variant gets in a half at least, at most, and at least where they take several times the given time,
-/// because they are long or because other programs hold the processor.
+/// Turns that each variant gets at least in each half of the time.
 const TURNS: u32 = 15;
+/// Turns that a variant gets at most in each half.
 const MOST_TURNS: u32 = 200;
+/// Turns that a variant gets at least where a half takes [`PATIENCE`] times the given time, because kernels are long or
+/// because other programs hold the processor.
 const FEWEST_TURNS: u32 = 3;
 const PATIENCE: f64 = 2.5;
-/// A sample is aimed at so many times as long as an empty submission and at least a millisecond: short, because of many
-/// short samples one is undisturbed sooner than of few long ones. It counts from half of that on.
+/// Length of a sample, as a multiple of an empty submission. Samples are short, because among many short ones there is
+/// sooner an undisturbed one than among few long ones. A sample of half the length counts.
 const ABOVE_EMPTY: f64 = 10.0;
+/// Least length of a sample, in seconds.
 const SHORTEST: f64 = 1e-3;
 /// Most dispatches of a submission.
 const MOST_REPEATS: u32 = 4096;
-/// A variant that takes this many times as long as the fastest is given up: after a first sample, after a few, and after
-/// half of the time.
+/// After its first sample, a variant that takes this many times as long as the fastest is given up.
 const HOPELESS: f64 = 4.0;
+/// After [`FEW`] samples, a variant that takes this many times as long as the fastest is given up.
 const SLOW: f64 = 2.0;
+/// After half of the time, a variant that takes this many times as long as the fastest is given up.
 const SLOWER: f64 = 1.25;
 const FEW: u32 = 6;
 
@@ -48,29 +53,29 @@ pub(super) struct Timer<'a> {
     empty: f64,
 }
 
-/// What is known of a variant.
+/// The samples of a variant.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Timed {
     phase: PhaseId,
-    /// Seconds of one dispatch, by samples in each half of the time.
+    /// Seconds of one dispatch by each sample, of the first and of the second half of the time.
     halves: [Vec<f64>; 2],
     /// Whether it still takes turns.
     pub live: bool,
 }
 
 impl Timed {
-    /// Seconds of one dispatch.
+    /// Seconds of one dispatch: the mean of the middle half of all samples.
     pub fn seconds(&self) -> f64 {
         middle(&self.halves.concat())
     }
 
-    /// Whether it takes less than `share` of the other's time, in each half.
+    /// Whether the variant takes less than `share` of the other's time in both halves.
     pub fn beats(&self, other: &Timed, share: f64) -> bool {
         self.halves.iter().zip(&other.halves).all(|(mine, others)| middle(mine) < share * middle(others))
     }
 }
 
-/// The mean of the middle half of the samples; without any, no time is short enough.
+/// The mean of the middle half of the samples; infinite without samples.
 fn middle(samples: &[f64]) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -79,7 +84,13 @@ fn middle(samples: &[f64]) -> f64 {
     if middle.is_empty() { f64::INFINITY } else { middle.iter().sum::<f64>() / middle.len() as f64 }
 }
 
-/// The number in the middle, of an even number of them the mean of both; none of none.
+/// The median; of an even number of numbers the mean of the two in the middle; `None` without numbers.
+///
+/// ```
+/// use anygrad::tune::median;
+/// assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+/// assert_eq!(median(&[]), None);
+/// ```
 pub fn median(numbers: &[f64]) -> Option<f64> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -88,7 +99,7 @@ pub fn median(numbers: &[f64]) -> Option<f64> {
 }
 
 impl<'a> Timer<'a> {
-    /// Loads variants that have run before.
+    /// Loads variants for timing. Each has run before, so that nothing is compiled while it is timed.
     pub async fn load(
         device: &Arc<GpuDevice>,
         case: &Case,
@@ -124,7 +135,7 @@ impl<'a> Timer<'a> {
         Ok(timer)
     }
 
-    /// Seconds of a submission of so many dispatches.
+    /// Seconds of a submission that runs a phase this many times.
     async fn submission(&mut self, phase: PhaseId, times: u32) -> Result<f64> {
         let start = (self.clock)();
         self.executor.submit(&[(phase, times)])?;
@@ -133,8 +144,8 @@ impl<'a> Timer<'a> {
         Ok((self.clock)() - start)
     }
 
-    /// Seconds of one dispatch, from a submission that is long enough to tell: of `times` dispatches, or of as many more
-    /// as that takes.
+    /// Seconds of one dispatch, from a submission that is long enough to tell: of `times` dispatches, or of as many
+    /// more as that takes.
     async fn sample(&mut self, phase: PhaseId, mut times: u32) -> Result<f64> {
         loop {
             let seconds = self.submission(phase, times).await?;
@@ -145,7 +156,7 @@ impl<'a> Timer<'a> {
         }
     }
 
-    /// How long a sample should take.
+    /// How long a sample should take, in seconds.
     fn turn(&self) -> f64 {
         (ABOVE_EMPTY * self.empty).max(SHORTEST)
     }

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Version of the file.
+/// Version of the file's format.
 const FORMAT: u32 = 1;
 
 /// Members of `Params` that differ from seed to seed and decide nothing.
 const RANDOM: [&str; 2] = ["key_low", "key_high"];
 
-/// What decides the variant of a dispatch, in words: `linear m=64 n=128 k=784 parameter=0 ACTIVATION=1 …`.
+/// What decides the variant of a dispatch, as text: the kernel, its parameters and its constants, such as
+/// `matmul m=64 n=128 k=784 TRANSPOSE_A=0 TRANSPOSE_B=1`.
 pub fn key(kernel: &KernelSpec, params: &[u8], constants: &Constants) -> String {
     let mut key = kernel.name.to_string();
     for field in kernel.params.fields.iter().filter(|field| !RANDOM.contains(&field.name)) {
@@ -36,12 +37,19 @@ pub(super) fn key_of(dispatch: &Dispatch) -> String {
     key(dispatch.kernel, &dispatch.params, &dispatch.specialization)
 }
 
-/// Names of variants by the [`key`] of the dispatches that take them. What it does not name keeps the variant that plans
-/// choose without tuning.
+/// Names of variants by the [`key`] of the dispatches that take them. Dispatches that it does not name keep the variant
+/// that plans choose without tuning.
+///
+/// ```
+/// use anygrad::tune::Variants;
+/// let mut variants = Variants::default();
+/// variants.insert("matmul m=64 n=128 k=784 TRANSPOSE_A=0 TRANSPOSE_B=1", "tiled_64");
+/// assert_eq!(variants.iter().next().unwrap().1, "tiled_64");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variants(BTreeMap<String, String>);
 
-/// The file.
+/// Content of a file of variants, `variants.json`.
 #[derive(serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -73,8 +81,8 @@ impl Variants {
     /// The plan with these variants.
     ///
     /// # Errors
-    /// [`Error::UnknownName`] if a kernel has no variant of that name, [`Error::InvalidOption`] if the variant cannot run
-    /// on the target or on the shape.
+    /// [`Error::UnknownName`] if a kernel has no variant of that name, [`Error::InvalidOption`] if the variant cannot
+    /// run on the target or on the shape.
     pub fn apply(&self, plan: Plan, target: &Target) -> Result<Plan> {
         if self.is_empty() {
             return Ok(plan);
@@ -105,7 +113,7 @@ impl Variants {
         Ok(())
     }
 
-    /// As the content of a file.
+    /// The table as JSON, in the format that [`Variants::read`] reads.
     pub fn to_json(&self) -> String {
         let record = Record { format: FORMAT, variants: self.0.clone() };
         serde_json::to_string_pretty(&record).unwrap_or_default() + "\n"
@@ -114,12 +122,12 @@ impl Variants {
     /// Writes a file that [`Variants::read`] reads, whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`] if the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         write_whole(path, self.to_json().as_bytes())
     }
 
-    /// Reads a file.
+    /// Reads a file that [`Variants::write`] wrote.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is not a record of variants.

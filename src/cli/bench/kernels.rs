@@ -44,7 +44,7 @@ impl KernelTime {
         self.bytes as f64 / (self.microseconds.max(1e-6) * 1e3)
     }
 
-    /// The least time that arithmetic and memory allow, as a share of the time it takes.
+    /// The least time that the device's arithmetic and memory allow, as a share of the measured time: 1 is the best.
     pub fn share_of(&self, roofline: &Roofline) -> f64 {
         (self.gflops() / roofline.gflops).max(self.gb_per_second() / roofline.gb_per_second)
     }
@@ -57,7 +57,7 @@ pub enum Method {
     Clock,
     /// One by one in a running step, by the device's clock.
     Timestamps,
-    /// Each many times in one submission.
+    /// Each kernel by itself, many times in one submission.
     Repeated,
 }
 
@@ -71,7 +71,7 @@ impl Method {
     }
 }
 
-/// The device again, with timestamps if it has them.
+/// Opens a device's adapter once more, with timestamps if it has them.
 pub fn timed(device: &Device) -> Result<Device> {
     match device {
         Device::Cpu => Ok(Device::Cpu),

@@ -15,15 +15,15 @@ use std::time::Instant;
 /// For how long to measure.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
-    /// At least this many steps; without it as many as fit into the time.
+    /// Least number of steps; without it as many are taken as fit into `seconds`.
     pub steps: Option<u64>,
-    /// Seconds for a net on a device.
+    /// Seconds for each net on each device.
     pub seconds: f64,
-    /// Whether kernels that do several ops at once are used.
+    /// Whether fused kernels are used, which do several ops at once.
     pub fuse: bool,
 }
 
-/// A net on a device.
+/// What was measured of one net on one device.
 #[derive(Clone, Debug)]
 pub struct Measured {
     pub net: Net,
@@ -31,17 +31,17 @@ pub struct Measured {
     pub backend: &'static str,
     pub is_software: bool,
     pub steps: u64,
-    /// Median over submissions.
+    /// Milliseconds of a training step, the median over submissions.
     pub ms_per_step: f64,
     pub dispatches_per_step: usize,
     pub steps_per_submit: f64,
-    /// From opening the device until the first step is done, without pipelines that an earlier run kept; the driver may
-    /// have a cache of its own.
+    /// Seconds from opening the device until the first step is done. Pipelines that an earlier run kept are not used, but
+    /// the driver may have a cache of its own.
     pub first_step_seconds: f64,
-    /// Of the host's thread; `None` on the CPU, and where it was not measured.
+    /// Microseconds that the host's thread takes to record a step; `None` on the CPU, and where it was not measured.
     pub recording_us_per_step: Option<f64>,
     pub flops_per_step: u64,
-    /// The variants that tuning chose, if it was asked.
+    /// The kernel variants that tuning chose; none if it was not asked for.
     pub variants: Variants,
 }
 

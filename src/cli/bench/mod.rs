@@ -67,7 +67,7 @@ pub struct BenchOptions {
     format: Format,
 }
 
-/// On which devices.
+/// The devices that `--device` asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Devices {
     Both,
@@ -246,7 +246,7 @@ fn scale(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result
     }
 }
 
-/// What is printed, and kept for `--out`.
+/// Prints results as text or JSON, and keeps them for `--out`.
 struct Report {
     format: Format,
     /// What stands above the first line.
@@ -343,7 +343,7 @@ fn bench_line(m: &Measured) -> String {
     )
 }
 
-/// As much of a device's name as a column holds.
+/// A device's name, cut to the width of a column.
 fn short(name: &str) -> String {
     name.chars().take(28).collect()
 }

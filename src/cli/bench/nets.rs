@@ -61,7 +61,7 @@ impl FromStr for Net {
     }
 }
 
-/// The widths alone: `784-128-10`.
+/// The widths without the batch size: `784-128-10`.
 impl fmt::Display for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths: Vec<String> = self.widths.iter().map(ToString::to_string).collect();
@@ -70,13 +70,13 @@ impl fmt::Display for Net {
 }
 
 impl Net {
-    /// Batches of an epoch.
+    /// Number of batches in an epoch.
     pub fn batches(&self) -> usize {
         let row = self.widths[0] * self.batch;
         (NUMBERS_OF_AN_EPOCH / row).clamp(FEWEST_BATCHES, BATCHES)
     }
 
-    /// Linear layers with ReLU between them.
+    /// The model: linear layers with ReLU between them.
     pub fn model(&self) -> Sequential {
         let last = self.widths.len() - 1;
         let mut model = Sequential::new(self.widths[0]);
@@ -89,7 +89,7 @@ impl Net {
         model
     }
 
-    /// Cross-entropy, SGD 0.01.
+    /// A trainer of the model with cross-entropy and SGD with learning rate 0.01, on the CPU.
     pub fn trainer(&self) -> Trainer {
         Trainer::new(self.model(), Loss::cross_entropy(), Sgd::new(0.01)).batch_size(self.batch)
     }

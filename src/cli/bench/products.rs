@@ -7,7 +7,7 @@ use anygrad::ops::matmul::Matmul;
 
 /// Sides of the square matrices; of each pair the first is ragged: no multiple of any tile.
 const SIDES: &[usize] = &[509, 512, 1021, 1024];
-/// And on hardware, which these do not occupy.
+/// Further sides on hardware, which the others do not occupy.
 const SIDES_ON_HARDWARE: &[usize] = &[2039, 2048, 4093, 4096];
 
 /// A product and its rate.

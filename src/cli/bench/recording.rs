@@ -14,9 +14,10 @@ const EPOCHS: u64 = 64;
 const MOST_SUBMISSIONS: usize = 50;
 const FEWEST_SUBMISSIONS: usize = 3;
 
-/// Microseconds of the host for each step: the median over submissions as full as those of a long run, from the first
-/// call until the driver has all of it. The device is idle until then, so that the thread waits for nothing; what else
-/// the machine does shows. `None` on the CPU.
+/// Microseconds that the host's thread takes to record a step and hand it to the driver; `None` on the CPU.
+///
+/// The median over submissions with as many steps as those of a long run. The device is idle before each, so that the
+/// thread waits for nothing. Whatever else the machine does at the same time shows in the result.
 pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, variants: &Variants) -> Result<Option<f64>> {
     if matches!(device, Device::Cpu) {
         return Ok(None);
@@ -39,7 +40,7 @@ pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, varian
     Ok(Some(median(samples.split_off(1))))
 }
 
-/// So many steps, with what begins an epoch before each of its first ones.
+/// The phases of `steps` training steps, with the phase that begins an epoch before every `batches` of them.
 fn schedule(executor: &Executor, steps: usize, batches: usize) -> Result<Vec<(anygrad::plan::PhaseId, u32)>> {
     let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
     let (begin, train) = (phase("begin_epoch")?, phase("train")?);

@@ -6,7 +6,7 @@ use anygrad::Result;
 use anygrad::backend::Device;
 use anygrad::tune::Variants;
 
-/// What grows.
+/// Which extent of a net grows from one measurement to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
     Batch,
@@ -25,7 +25,7 @@ impl Axis {
         }
     }
 
-    /// What is held while this grows.
+    /// The net as a caption: what stays the same while this extent grows.
     pub fn title(self) -> &'static str {
         match self {
             Axis::Batch => "128-128-10, rows of a batch",
@@ -34,7 +34,7 @@ impl Axis {
         }
     }
 
-    /// The values, up to `most` where it is given.
+    /// The values that the extent takes: each twice the one before, none above `most` if that is given, but at least one.
     pub fn values(self, most: Option<usize>) -> Vec<usize> {
         let (first, last) = match self {
             Axis::Batch => (1, 4096),
@@ -45,7 +45,7 @@ impl Axis {
         doubled.take_while(|&value| value <= last.min(most.unwrap_or(last).max(first))).collect()
     }
 
-    /// The net with this value.
+    /// The net whose extent has this value.
     pub fn net(self, value: usize) -> Net {
         match self {
             Axis::Batch => Net { widths: vec![128, 128, 10], batch: value },
@@ -58,7 +58,7 @@ impl Axis {
     }
 }
 
-/// One measurement.
+/// The measurement of one net on one device.
 #[derive(Clone, Debug)]
 pub struct Point {
     pub axis: Axis,

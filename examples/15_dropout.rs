@@ -11,7 +11,7 @@ use anygrad::data::{self, Dataset, Targets};
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::StepState;
 use anygrad::model::{Model, probabilities};
-use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
+use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Module, Pass, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
 use anygrad::train::Trainer;
@@ -84,21 +84,21 @@ fn main() -> anygrad::Result<()> {
 /// The model's outputs as in training, under as many different dropout masks as there are nets.
 fn thinned_outputs(model: &Model, rows: &Dataset, device: &Device) -> anygrad::Result<Vec<Vec<f32>>> {
     let mut graph = Graph::new();
-    let parameters = model.architecture.declare(&mut graph)?;
+    let tensors = model.architecture.declare(&mut graph)?;
     let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::State);
     graph.begin_phase("thinned");
-    let y = model.architecture.forward(&mut graph, &parameters, x, true, 1)?;
+    let y = model.architecture.forward(&mut Pass::new(&mut graph, &tensors, true, 1), x)?;
     graph.set_role(y, Role::Output);
     let state = graph.step_state();
     let mut executor = pollster::block_on(device.load(Plan::new(graph, &device.target())?))?;
-    for (&parameter, tensor) in parameters.iter().zip(&model.tensors) {
-        executor.write(parameter, &tensor.data)?;
+    for (&value, tensor) in tensors.values().iter().zip(&model.tensors) {
+        executor.write(value, &tensor.data)?;
     }
     executor.write(x, &rows.preprocessing.inputs(&rows.features))?;
     (0..NETS as u32).map(|step| thinned(&mut executor, state, step, y)).collect()
 }
 
-/// The mask of a step is a function of seed, layer and step.
+/// The mask of a step is a function of seed, place in the model and step.
 fn thinned(executor: &mut Executor, state: ValueId, step: u32, y: ValueId) -> anygrad::Result<Vec<f32>> {
     executor.write_words(state, &StepState { step, ..StepState::default() }.words())?;
     let phase = executor.plan().phase("thinned").expect("the phase begun above");

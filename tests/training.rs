@@ -7,7 +7,7 @@ use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::graph::{DType, Graph, Role};
 use anygrad::kernel::{StepState, Target};
-use anygrad::nn::{DropoutLayer, DropoutMode, Forward, Layer, Loss, Sequential};
+use anygrad::nn::{DropoutLayer, DropoutMode, Loss, ModelTensors, Module, Pass, Sequential};
 use anygrad::optim::{Adam, Sgd};
 use anygrad::plan::{PhaseId, Plan};
 use anygrad::train::{EarlyStopping, Flow, Trainer};
@@ -80,8 +80,7 @@ fn in_expectation(mode: DropoutMode) -> (Vec<f64>, Vec<f64>) {
         let mut graph = Graph::new();
         let x = graph.declare("x", [1, 8], DType::F32, Role::State);
         graph.begin_phase("run");
-        let mut pass = Forward { graph: &mut graph, parameters: &[], training, seed: 1, layer: 0 };
-        let y = layer.forward(&mut pass, x).expect("a layer");
+        let y = layer.forward(&mut Pass::new(&mut graph, &ModelTensors::default(), training, 1), x).expect("a layer");
         if y != x {
             graph.set_role(y, Role::Output);
         }

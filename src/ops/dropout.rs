@@ -1,7 +1,7 @@
 //! Dropout: `y[i] = x[i] · scale` where the mask keeps element `i`, else 0. In the inverted form `scale = 1/(1 − rate)`
 //! and nothing is left to do in use; in the vanilla form `scale = 1` and in use all elements are multiplied by `1 − rate`.
 //!
-//! The mask is a function of (seed, layer, step, element), see [`crate::random`]: bit-equal on every device, and
+//! The mask is a function of (seed, the dropout's path in the model, step, element), see [`crate::random`]: bit-equal on every device, and
 //! nothing is saved. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15 (2014).
 
 use super::{Operation, Workgroups, linear_grid, one_variant};
@@ -19,7 +19,7 @@ pub struct Dropout {
     pub rate: f32,
     /// Factor on the kept elements: `1/(1 − rate)` for inverted dropout, 1 for the vanilla form.
     pub scale: f32,
-    /// Stream of the layer: `stream_key(seed, Purpose::Dropout, layer)`.
+    /// Stream of the mask: `stream_key_of(seed, Purpose::Dropout, path)`.
     pub key: Key,
     /// How many steps the run's state is ahead of the one whose mask this is: 1 behind a kernel that has moved the state
     /// on in the middle of a step (`plan/fuse.rs`), else 0.
@@ -59,9 +59,9 @@ uniform_struct! {
         count: u32,
         /// An element is kept if the upper 24 bits of its word are at least this.
         threshold: u32,
-        /// Low word of the layer's key.
+        /// Low word of the mask's key.
         key_low: u32,
-        /// High word of the layer's key.
+        /// High word of the mask's key.
         key_high: u32,
         /// Factor on the kept elements.
         scale: f32,
@@ -146,7 +146,7 @@ const PAIRS: usize = 16;
 pub(crate) struct Mask {
     /// An element is kept if the upper 24 bits of its word are at least this.
     pub threshold: u32,
-    /// Stream of the layer.
+    /// Stream of random words.
     pub key: Key,
     /// Factor on the kept elements.
     pub scale: f32,

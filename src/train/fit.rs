@@ -127,7 +127,7 @@ impl Trainer {
         held_out: Option<&Dataset>,
         initial: &[Tensor],
     ) -> Result<Rates> {
-        for (&value, tensor) in program.parameters.iter().zip(initial) {
+        for (&value, tensor) in program.tensors.values().iter().zip(initial) {
             executor.write(value, &tensor.data)?;
         }
         program.train.upload(executor, train)?;

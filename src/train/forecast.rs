@@ -130,11 +130,11 @@ impl Trainer {
     }
 }
 
-/// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of parameter.
+/// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of tensor.
 fn staging_bytes(program: &Program, at_once: usize) -> u64 {
     let ring = RING_SLOTS * RING_WIDTH;
     let sizes: BTreeSet<usize> =
-        program.parameters.iter().map(|&value| program.graph.shape(value).elements()).collect();
+        program.tensors.values().iter().map(|&value| program.graph.shape(value).elements()).collect();
     let parameters: usize = sizes.iter().filter(|&&words| words != ring || at_once == 0).sum();
     4 * (at_once * ring + parameters) as u64
 }

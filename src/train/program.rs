@@ -7,7 +7,7 @@
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::model::{BatchLoss, Form, Loss, Sequential};
+use crate::model::{BatchLoss, Form, Loss, ModelTensors, Module, Pass, Sequential};
 use crate::ops::{
     begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise,
     end_step::EndStep, gather::Gather, penalty::Penalty, record::Record, set_learning_rate::SetLearningRate,
@@ -162,7 +162,9 @@ impl Batches {
 pub struct Program {
     /// The graph.
     pub graph: Graph,
-    /// The model's parameters, in the order of [`Sequential::initialize`].
+    /// The model's tensors, in the order of [`Sequential::initialize`].
+    pub tensors: ModelTensors,
+    /// Those of them that are trained.
     pub parameters: Vec<ValueId>,
     /// What the optimizer keeps for each parameter.
     pub optimizer_state: Vec<Vec<ValueId>>,
@@ -193,7 +195,8 @@ impl Program {
         check(spec)?;
         let mut graph = Graph::new();
         let step_state = graph.step_state();
-        let parameters = spec.model.declare(&mut graph)?;
+        let tensors = spec.model.declare(&mut graph)?;
+        let parameters = tensors.trained();
         let optimizer_state =
             parameters.iter().map(|&p| spec.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
         let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
@@ -208,6 +211,7 @@ impl Program {
 
         let mut program = Program {
             graph,
+            tensors,
             parameters,
             optimizer_state,
             train,
@@ -289,7 +293,7 @@ impl Program {
         };
         let x = graph.apply(gather_features, &[resident.features, order])?;
         let target = graph.apply(gather_targets, &[resident.targets, order])?;
-        let output = spec.model.forward(graph, &self.parameters, x, training, spec.seed)?;
+        let output = spec.model.forward(&mut Pass::new(graph, &self.tensors, training, spec.seed), x)?;
         graph.set_scope("loss");
         let BatchLoss { loss, weight } = spec.loss.batch(graph, output, target, self.class_weights)?;
         if let Some(weight) = weight {
@@ -302,7 +306,7 @@ impl Program {
             loss
         };
         if training {
-            let total = match penalty(graph, spec.penalty, &self.parameters)? {
+            let total = match penalty(graph, spec.penalty, &self.tensors.penalized())? {
                 Some(penalty) => {
                     graph.apply_all(Record { column: PENALTY_COLUMN }, &[penalty, self.ring])?;
                     graph.apply(Elementwise::Add, &[loss, penalty])?
@@ -322,15 +326,14 @@ impl Program {
     }
 }
 
-/// The penalty on all weights: parameters of at least two extents.
-pub(super) fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Result<Option<ValueId>> {
+/// The penalty on all `weights`.
+pub(super) fn penalty(graph: &mut Graph, penalty: Penalty, weights: &[ValueId]) -> Result<Option<ValueId>> {
     if penalty == Penalty::NONE {
         return Ok(None);
     }
     let mut total = None;
-    let weights: Vec<ValueId> = parameters.iter().copied().filter(|&p| graph.shape(p).dims().len() >= 2).collect();
-    for parameter in weights {
-        let own = graph.apply(penalty, &[parameter])?;
+    for &weight in weights {
+        let own = graph.apply(penalty, &[weight])?;
         total = Some(match total {
             Some(others) => graph.apply(Elementwise::Add, &[others, own])?,
             None => own,

@@ -107,9 +107,9 @@ impl<'a> Run<'a> {
         self.drain(0).await
     }
 
-    /// Reads the parameters as they are after everything submitted so far.
+    /// Reads the model's tensors as they are after everything submitted so far.
     pub async fn read_weights(&mut self, tensors: &mut [Tensor]) -> Result<()> {
-        for (&value, tensor) in self.program.parameters.iter().zip(tensors) {
+        for (&value, tensor) in self.program.tensors.values().iter().zip(tensors) {
             tensor.data = self.executor.read(value).await?;
         }
         Ok(())

@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # Training steps of anygrad and its peers, anygrad's matrix products and its choices of variants, interleaved over several
-# rounds: Markdown tables on stdout, JSON in a file. Before each measurement it waits, for half a minute at most, until the
-# machine is idle (benches/peers/idle.py).
+# rounds: Markdown tables on stdout, and every measurement with what it ran on in a JSON file, which is to be committed
+# with the figures that come from it. Before each measurement it waits, for half a minute at most, until the machine is
+# idle (benches/peers/idle.py).
 #
 #   scripts/bench-peers.sh [ROUNDS]        # 5 rounds unless told otherwise
 #
-# Python packages that the peers need: numpy, torch, jax. What is absent is skipped, and said so on stderr.
+# The peers' Python packages are in benches/peers/requirements.txt. What is absent is skipped, and said so on stderr.
 # Environment:
 #   PYTHON    the interpreter [python3]
 #   ANYGRAD   the program [built here]
-#   BURN      a program that runs the step in Burn (see benches/peers/mlp_step.py) [none]
+#   COMMIT    what ANYGRAD was built from [unknown; of a program built here, the commit that is checked out]
+#   BURN      a program that runs the step in Burn, or `build` for benches/peers/burn, some 15 minutes [none]
 #   PEERS     which peers [torch jax numpy, torch-cuda torch-graph where there is CUDA, burn-flex burn-wgpu with BURN]
 #   NETS      such as "784-128-10@64" [the four of `anygrad bench`]
 #   DEVICE    cpu, gpu or both, for anygrad [both]
 #   EACH      seconds for each measurement [2]
-#   OUT       the JSON file [bench-peers.json]
+#   OUT       the JSON file [benches/results/DATE-MACHINE.json]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,17 +24,25 @@ rounds="${1:-5}"
 case "$rounds" in '' | *[!0-9]* | 0) sed -n '2,/^set/p' "$0" | sed '$d' >&2 && exit 2 ;; esac
 python="${PYTHON:-python3}"
 nets="${NETS:-128-64-64-10@16 784-128-10@64 784-512-256-10@128 784-1024-1024-10@1024}"
-device="${DEVICE:-both}" each="${EACH:-2}" out="${OUT:-bench-peers.json}"
+device="${DEVICE:-both}" each="${EACH:-2}"
 peers="${PEERS:-torch jax numpy torch-cuda torch-graph burn-flex burn-wgpu}"
 command -v "$python" >/dev/null || { echo "no $python: set PYTHON to an interpreter" >&2 && exit 2; }
 # Drivers look for a display there and complain if it is unset.
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-${TMPDIR:-/tmp}}"
 
-anygrad="${ANYGRAD:-}"
+target="${CARGO_TARGET_DIR:-target}"
+anygrad="${ANYGRAD:-}" commit="${COMMIT:-}" compiler=''
 if [ -z "$anygrad" ]; then
     cargo build --release --quiet
-    anygrad="${CARGO_TARGET_DIR:-target}/release/anygrad"
+    anygrad="$target/release/anygrad"
+    commit="$(git rev-parse HEAD)" compiler="$(rustc --version)"
+    [ -z "$(git status --porcelain -- . ':(exclude)benches/results')" ] || commit="$commit-dirty"
 fi
+if [ "${BURN:-}" = build ]; then
+    cargo build --release --locked --manifest-path benches/peers/burn/Cargo.toml --target-dir "$target/burn" >&2
+    BURN="$target/burn/release/burn-step"
+fi
+export BURN="${BURN:-}"
 devices="$device"
 [ "$device" = both ] && devices='cpu gpu'
 lines="$(mktemp)"
@@ -90,9 +100,6 @@ for ((round = 1; round <= rounds; round++)); do
     done
 done
 
-cpu="$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -n 1)"
-[ -n "$cpu" ] || cpu="$(sysctl -n machdep.cpu.brand_string 2>/dev/null || uname -m)"
-cores="$(getconf _NPROCESSORS_ONLN)"
-version="$("$anygrad" --version)"
-"$python" benches/peers/table.py "$lines" "$out" "$cpu, $cores processors, $version" "$(date +%F)" "$rounds"
-echo "JSON: $out" >&2
+results="$("$python" benches/peers/results.py "$lines" "$anygrad" "$commit" "$compiler" "$rounds" "$each" "${OUT:-}")"
+"$python" benches/peers/table.py "$results"
+echo "results: $results" >&2

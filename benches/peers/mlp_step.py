@@ -11,8 +11,8 @@ torch-cuda      torch with CUDA             one kernel launch after the other
 torch-graph     torch with CUDA             the step recorded as a CUDA graph
 jax             jax                         jit, on its default device
 numpy           numpy                       forward and backward written out
-burn-flex       BURN=path of a program      Burn on the CPU:  $BURN flex BATCH STEPS 784,128,10
-burn-wgpu       the same                    Burn through wgpu
+burn-flex       BURN=path of a program      Burn on the CPU: benches/peers/burn, as $BURN flex BATCH STEPS 784,128,10
+burn-wgpu       BURN=path of a program      Burn through wgpu: $BURN wgpu …
 
 Exit code 3: what it needs is absent, and stderr says what.
 """
@@ -176,18 +176,19 @@ def peer_numpy(widths, batch):
 
 
 def burn(kind, widths, batch, seconds):
-    """A program of its own, which times a given number of steps itself."""
+    """Milliseconds per step and what measured it: a program of its own, which times a given number of steps."""
     program = os.environ.get("BURN")
     if not program:
-        raise Absent("the environment variable BURN names no program")
+        raise Absent("the environment variable BURN names no program; scripts/bench-peers.sh builds it with BURN=build")
 
-    def milliseconds(steps):
+    def measure(steps):
         command = [program, kind, str(batch), str(steps), ",".join(map(str, widths))]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        return float(re.search(r"([0-9.]+) ms/step", printed).group(1))
+        name, ms = re.search(r"^(Burn [0-9.]+), .*?([0-9.]+) ms/step", printed, re.MULTILINE).groups()
+        return float(ms), f"{name}, {kind}"
 
-    first = milliseconds(20)
-    return milliseconds(max(20, int(seconds * 1e3 / first)))
+    first, _ = measure(20)
+    return measure(max(20, int(seconds * 1e3 / first)))
 
 
 def median_milliseconds(run, seconds):
@@ -221,8 +222,8 @@ def main(peer, net, seconds):
     widths, batch = net.split("@")
     widths, batch, seconds = [int(width) for width in widths.split("-")], int(batch), float(seconds)
     if peer.startswith("burn-"):
-        name, where = f"Burn, {peer[5:]}", peer[5:]
-        ms = burn(peer[5:], widths, batch, seconds)
+        where = peer[5:]
+        ms, name = burn(where, widths, batch, seconds)
     else:
         makers = {
             "torch": peer_torch,

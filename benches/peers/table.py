@@ -1,6 +1,6 @@
-"""Medians of all rounds of scripts/bench-peers.sh as Markdown tables on stdout and as JSON in a file.
+"""Medians over the rounds of scripts/bench-peers.sh as Markdown tables, from a file of results.
 
-    python benches/peers/table.py LINES.jsonl RESULT.json MACHINE DATE ROUNDS     # needs no packages
+    python benches/peers/table.py benches/results/FILE.json     # needs no packages
 """
 
 import json
@@ -99,21 +99,15 @@ def print_choices(lines):
     print_table(["choice", "least", "mean", "at least 0.95"], rows)
 
 
-def main(lines, result, machine, date, rounds):
-    with open(lines, encoding="utf-8") as file:
-        all_lines = [json.loads(line) for line in file if line.strip()]
-    products = [line for line in all_lines if line["event"] == "product"]
-    choices = [line for line in all_lines if line["event"] == "tuned"]
-    lines = [line for line in all_lines if line["event"] in ("bench", "peer")]
+def print_times(lines, nets):
+    """Times of a step: ours, the peers', and ours over the best peer's, on the CPU and then on GPUs."""
     samples = {}
     for line in lines:
         net = f"{line['net']}, {line['batch']}"
         samples.setdefault(column(line), {}).setdefault(net, []).append(line["ms_per_step"])
-    nets = list(dict.fromkeys(f"{line['net']}, {line['batch']}" for line in lines))
     medians = {key: {net: statistics.median(ms) for net, ms in own.items()} for key, own in samples.items()}
 
     headings, rows = ["net, batch"], [[net] for net in nets]
-    ratios = []
     for on_gpu in (False, True):
         ours = [key for key in medians if key[0] == on_gpu and key[1]]
         peers = [key for key in medians if key[0] == on_gpu and not key[1]]
@@ -128,30 +122,33 @@ def main(lines, result, machine, date, rounds):
                 best = min((medians[peer][net] for peer in peers if net in medians[peer]), default=None)
                 own = medians[key].get(net)
                 row.append("–" if best is None or own is None else f"{own / best:.2f}")
-                if best is not None and own is not None:
-                    ratios.append({"net": net, "column": key[2], "ratio": own / best})
-    print(f"Milliseconds per training step on {machine}, {date}: medians of {rounds} interleaved rounds.\n")
     print_table(headings, rows)
-    ours = [line for line in lines if line["event"] == "bench"]
-    print_steps(ours, [line for line in all_lines if line["event"] == "bench_again"], nets)
-    if products:
-        print_products(products)
-        print_arithmetic(ours, products, nets)
-    if choices:
-        print_choices(choices)
-    columns = [
-        {"name": name, "on_gpu": on_gpu, "ours": ours, "median_ms": medians[on_gpu, ours, name],
-         "samples_ms": samples[on_gpu, ours, name]}
-        for on_gpu, ours, name in medians
-    ]
-    document = {"machine": machine, "date": date, "rounds": int(rounds), "columns": columns, "ratios": ratios,
-                "lines": all_lines}
-    with open(result, "w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1)
-        file.write("\n")
+
+
+def main(path):
+    with open(path, encoding="utf-8") as file:
+        document = json.load(file)
+    events = {}
+    for line in document["lines"]:
+        events.setdefault(line["event"], []).append(line)
+    ours = events.get("bench", [])
+    steps = [line for line in document["lines"] if line["event"] in ("bench", "peer")]
+    nets = list(dict.fromkeys(f"{line['net']}, {line['batch']}" for line in steps))
+
+    machine, commit = document["machine"], (document["commit"] or "unknown")[:12]
+    print(f"Milliseconds per training step on {machine['processor']}, {machine['processors']} processors, "
+          f"{document['versions']['anygrad']} (commit {commit}), {document['date']}: medians of {document['rounds']} "
+          f"interleaved rounds.\n")
+    print_times(steps, nets)
+    print_steps(ours, events.get("bench_again", []), nets)
+    if "product" in events:
+        print_products(events["product"])
+        print_arithmetic(ours, events["product"], nets)
+    if "tuned" in events:
+        print_choices(events["tuned"])
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 6:
+    if len(sys.argv) != 2:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
+    main(sys.argv[1])

@@ -200,7 +200,7 @@ impl Step {
     /// Compares the gradients with difference quotients in f64, and those of the f32 backends with f64.
     ///
     /// ```
-    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::{CheckOptions, Trainer}};
+    /// use anygrad::{check::CheckOptions, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
     /// let trainer = Trainer::new(Sequential::new(2).linear(3).tanh().linear(2), Loss::cross_entropy(), Sgd::new(0.1));
     /// let step = trainer.step(&data::xor(8, 0)?)?;
     /// let check = step.check_gradients_blocking(&CheckOptions::default())?;

@@ -223,8 +223,8 @@ impl Module for Sequential {
     }
 
     fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> Result<ValueId> {
-        let layers = self.layers.iter().enumerate();
-        layers.fold(Ok(x), |x, (i, layer)| pass.child(&i.to_string(), layer.as_ref(), x?))
+        let mut layers = self.layers.iter().enumerate();
+        layers.try_fold(x, |x, (i, layer)| pass.child(&i.to_string(), layer.as_ref(), x))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::backend::{Device, Executor};
 use crate::data::{Features, Preprocessing};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
+use crate::kernel::Clock;
 use crate::model::{Loss, Sequential, Tensor, weights_hash};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
@@ -79,7 +80,7 @@ impl Model {
             batch[..chunk.len()].copy_from_slice(chunk);
             batch[chunk.len()..].fill(0.0);
             executor.write(x, &batch)?;
-            executor.run(&[(PhaseId::FIRST, 1)])?;
+            executor.run(&[(PhaseId::FIRST, Clock::default())])?;
             let result = executor.read(y).await?;
             outputs.extend_from_slice(&result[..chunk.len() / width * output_width]);
         }

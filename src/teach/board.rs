@@ -6,6 +6,7 @@ use super::notation::{self, symbol};
 use crate::data::{Dataset, Preprocessing, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Role, ValueId};
+use crate::kernel::Clock;
 use crate::model::Form;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
@@ -53,6 +54,7 @@ enum Kind {
 pub(super) struct Board<'a> {
     spec: &'a ProgramSpec<'a>,
     pub graph: Graph,
+    pub clock: Clock,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
     symbols: HashMap<ValueId, String>,
@@ -65,7 +67,7 @@ pub(super) struct Board<'a> {
 impl<'a> Board<'a> {
     /// The board for one row.
     pub fn draw(spec: &'a ProgramSpec<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
-        let Inputs { mut graph, x, target, class_weights, parameters, floats, words } = inputs;
+        let Inputs { mut graph, x, target, class_weights, parameters, floats, words, clock } = inputs;
         let kept: Vec<Vec<ValueId>> =
             parameters.iter().map(|&parameter| spec.optimizer.declare_state(&mut graph, parameter)).collect();
         graph.begin_phase("step");
@@ -73,7 +75,7 @@ impl<'a> Board<'a> {
         let (symbols, gradients) = (HashMap::from([(x, "x".to_string())]), HashMap::new());
         let parameter_like = parameters.iter().chain(kept.iter().flatten()).copied().collect();
         let drafts = Vec::new();
-        let mut board = Board { spec, graph, floats, words, symbols, gradients, parameter_like, drafts };
+        let mut board = Board { spec, graph, clock, floats, words, symbols, gradients, parameter_like, drafts };
         let links = board.links(objective.forward_nodes);
         board.differentiate(&links, objective.total, &parameters)?;
 

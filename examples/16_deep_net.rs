@@ -9,6 +9,7 @@ mod common;
 use anygrad::backend::Device;
 use anygrad::data::{self, Dataset, Targets};
 use anygrad::graph::{DType, Graph, Role};
+use anygrad::kernel::Clock;
 use anygrad::nn::{Init, Linear, Loss, Module, Pass, Sequential};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Sgd;
@@ -82,7 +83,7 @@ fn gradient_norms(net: &Sequential, rows: &Dataset, device: &Device) -> anygrad:
     }
     executor.write(x, &rows.preprocessing.inputs(&rows.features))?;
     executor.write_words(target, labels)?;
-    executor.run(&[(phase, 1)])?;
+    executor.run(&[(phase, Clock::default())])?;
     let norm = |gradient: Vec<f32>| gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
     gradients.iter().map(|&gradient| Ok(norm(pollster::block_on(executor.read(gradient))?))).collect()
 }

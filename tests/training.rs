@@ -6,7 +6,7 @@ use anygrad::backend::Device;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::graph::{DType, Graph, Role};
-use anygrad::kernel::{StepState, Target};
+use anygrad::kernel::{Clock, Target};
 use anygrad::nn::{DropoutLayer, DropoutMode, Loss, ModelTensors, Module, Pass, Sequential};
 use anygrad::optim::{Adam, Sgd};
 use anygrad::plan::{PhaseId, Plan};
@@ -84,24 +84,22 @@ fn in_expectation(mode: DropoutMode) -> (Vec<f64>, Vec<f64>) {
         if y != x {
             graph.set_role(y, Role::Output);
         }
-        let state = graph.step_state();
         let plan = Plan::new(graph, &Target::DOWNLEVEL).expect("a plan");
         let mut executor = CpuExecutor::<f64>::new(plan).expect("memory");
         executor.write(x, &input).expect("an input");
-        (executor, y, state)
+        (executor, y)
     };
-    let (mut training, y, state) = forward(true);
+    let (mut training, y) = forward(true);
     let steps = 20_000;
     let mut mean = vec![0.0; 8];
     for step in 0..steps {
-        training.write_words(state, &StepState { step, ..StepState::default() }.words()).expect("state");
-        training.run(PhaseId::FIRST, 1);
+        training.run(PhaseId::FIRST, &Clock { step, ..Clock::default() });
         for (mean, y) in mean.iter_mut().zip(training.read(y).expect("an output")) {
             *mean += y / f64::from(steps);
         }
     }
-    let (mut in_use, y, _) = forward(false);
-    in_use.run(PhaseId::FIRST, 1);
+    let (mut in_use, y) = forward(false);
+    in_use.run(PhaseId::FIRST, &Clock::default());
     (mean, in_use.read(y).expect("an output"))
 }
 

@@ -5,6 +5,7 @@ use crate::backend::{Device, Executor};
 use crate::data::{Features, Preprocessing};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
+use crate::kernel::Clock;
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 use std::fmt;
@@ -97,7 +98,7 @@ impl Predictor {
             let mut x = rows.to_vec();
             x.resize(batch.rows * width, 0.0);
             self.executor.write(batch.x, &x)?;
-            self.executor.run(&[(batch.phase, 1)])?;
+            self.executor.run(&[(batch.phase, Clock::default())])?;
             let y = self.executor.read(batch.y).await?;
             outputs.extend_from_slice(&y[..rows.len() / width * self.output_width]);
         }

@@ -6,6 +6,7 @@ use super::notation::{self, symbol};
 use crate::data::{Dataset, Preprocessing, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Role, ValueId};
+use crate::kernel::Clock;
 use crate::model::Form;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
@@ -54,6 +55,7 @@ enum Kind {
 pub(super) struct Board<'a> {
     spec: &'a ProgramSpec<'a>,
     pub graph: Graph,
+    pub clock: Clock,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
     symbols: HashMap<ValueId, String>,
@@ -70,7 +72,7 @@ pub(super) struct Board<'a> {
 impl<'a> Board<'a> {
     /// The board for one row.
     pub fn draw(spec: &'a ProgramSpec<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
-        let Inputs { mut graph, x, target, class_weights, tensors, floats, words } = inputs;
+        let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } = inputs;
         let parameters = tensors.trained();
         let kept: Vec<Vec<ValueId>> =
             parameters.iter().map(|&parameter| spec.optimizer.declare_state(&mut graph, parameter)).collect();
@@ -82,7 +84,7 @@ impl<'a> Board<'a> {
         let penalized = tensors.penalized();
         let drafts = Vec::new();
         let mut board =
-            Board { spec, graph, floats, words, symbols, gradients, terms, parameter_like, penalized, drafts };
+            Board { spec, graph, clock, floats, words, symbols, gradients, terms, parameter_like, penalized, drafts };
         let links = board.links(objective.forward_nodes);
         board.differentiate(&links, objective.total, &parameters)?;
 

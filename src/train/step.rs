@@ -5,7 +5,7 @@ use super::trainer::Trainer;
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
-use crate::kernel::StepState;
+use crate::kernel::Clock;
 use crate::model::{ModelTensors, Module, Pass, Tensor};
 use crate::ops::elementwise::Elementwise;
 
@@ -25,8 +25,10 @@ pub struct Step {
     pub gradients: Vec<ValueId>,
     /// Contents of the model's tensors, inputs and float targets.
     pub floats: Vec<(ValueId, Vec<f32>)>,
-    /// Contents of labels and of the run's state.
+    /// Contents of labels.
     pub words: Vec<(ValueId, Vec<u32>)>,
+    /// Where the run stands; it decides what dropout drops.
+    pub clock: Clock,
 }
 
 impl Trainer {
@@ -36,13 +38,13 @@ impl Trainer {
     /// If model, loss and data do not fit together.
     pub fn step(&self, batch: &Dataset) -> Result<Step> {
         let spec = self.spec(batch, None)?;
-        let Inputs { mut graph, x, target, class_weights, tensors, floats, words } =
+        let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } =
             Inputs::declare(&spec, batch, self.initial_values()?, self.first_learning_rate())?;
         graph.begin_phase("step");
         let loss = Objective::append(&mut graph, &spec, &tensors, x, (target, class_weights))?.total;
         let parameters = tensors.trained();
         let gradients = graph.gradients(loss, &parameters)?;
-        Ok(Step { graph, loss, parameters, gradients, floats, words })
+        Ok(Step { graph, loss, parameters, gradients, floats, words, clock })
     }
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Inputs {
     pub tensors: ModelTensors,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
+    /// The first step of a run.
+    pub clock: Clock,
 }
 
 impl Inputs {
@@ -70,8 +74,7 @@ impl Inputs {
     ) -> Result<Inputs> {
         check(spec)?;
         let mut graph = Graph::new();
-        let state = StepState { learning_rate, ..StepState::default() };
-        let mut words = vec![(graph.step_state(), state.words().to_vec())];
+        let mut words = Vec::new();
         let tensors = spec.model.declare(&mut graph)?;
         let mut floats: Vec<(ValueId, Vec<f32>)> =
             tensors.values().iter().copied().zip(initial.into_iter().map(|tensor| tensor.data)).collect();
@@ -97,7 +100,8 @@ impl Inputs {
         if let (Some(value), Some(weights)) = (class_weights, &spec.loss.class_weights) {
             floats.push((value, weights.resolve(&batch.targets)?));
         }
-        Ok(Inputs { graph, x, target, class_weights, tensors, floats, words })
+        let clock = Clock { learning_rate, ..Clock::default() };
+        Ok(Inputs { graph, x, target, class_weights, tensors, floats, words, clock })
     }
 }
 

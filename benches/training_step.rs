@@ -6,6 +6,7 @@
 mod common;
 
 use anygrad::backend::Device;
+use anygrad::kernel::Clock;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Clipping, Optimizer, Sgd};
 use anygrad::plan::Plan;
@@ -48,7 +49,6 @@ fn step(c: &mut Criterion) {
                 penalty: anygrad::ops::penalty::Penalty { l1: 0.0, l2: 0.0 },
                 optimizer: &optimizer,
                 clipping: Clipping::default(),
-                rates: None,
                 batch_size: BatchSize::Rows(batch),
                 drop_last: true,
                 shuffle: true,
@@ -69,8 +69,7 @@ fn step(c: &mut Criterion) {
             let labels: Vec<u32> = (0..rows).map(|_| (stream.next_unit() * 10.0) as u32).collect();
             executor.write(program.train.features, &features).expect("features");
             executor.write_words(program.train.targets, &labels).expect("labels");
-            let state = anygrad::kernel::StepState { learning_rate: 0.01, ..Default::default() };
-            executor.write_words(program.step_state, &state.words()).expect("state");
+            let mut clock = Clock { learning_rate: 0.01, ..Clock::default() };
 
             let mut group = c.benchmark_group(format!("{name} batch {batch}"));
             group.sample_size(10);
@@ -81,15 +80,18 @@ fn step(c: &mut Criterion) {
                     // An epoch of 8 steps, 8 epochs to a submission.
                     let mut left = steps as u32;
                     while left > 0 {
-                        let mut schedule = Vec::new();
+                        let mut runs = Vec::new();
                         for _ in 0..8 {
                             let now = left.min(8);
                             left -= now;
-                            if now > 0 {
-                                schedule.extend([(begin, 1), (train_phase, now)]);
+                            clock.begin_epoch();
+                            runs.extend((now > 0).then_some((begin, clock)));
+                            for _ in 0..now {
+                                runs.push((train_phase, clock));
+                                clock.end_batch(batch as u32, true);
                             }
                         }
-                        executor.run(&schedule).expect("a run");
+                        executor.run(&runs).expect("a run");
                     }
                     block_on(executor.read(program.ring)).expect("results");
                     start.elapsed()

@@ -9,9 +9,9 @@ mod common;
 use anygrad::backend::{Device, Executor};
 use anygrad::data::{self, Dataset, Targets};
 use anygrad::graph::{DType, Graph, Role, ValueId};
-use anygrad::kernel::StepState;
+use anygrad::kernel::Clock;
 use anygrad::model::{Model, probabilities};
-use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
+use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Module, Pass, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
 use anygrad::train::Trainer;
@@ -84,25 +84,23 @@ fn main() -> anygrad::Result<()> {
 /// The model's outputs as in training, under as many different dropout masks as there are nets.
 fn thinned_outputs(model: &Model, rows: &Dataset, device: &Device) -> anygrad::Result<Vec<Vec<f32>>> {
     let mut graph = Graph::new();
-    let parameters = model.architecture.declare(&mut graph)?;
+    let tensors = model.architecture.declare(&mut graph)?;
     let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::State);
     graph.begin_phase("thinned");
-    let y = model.architecture.forward(&mut graph, &parameters, x, true, 1)?;
+    let y = model.architecture.forward(&mut Pass::new(&mut graph, &tensors, true, 1), x)?;
     graph.set_role(y, Role::Output);
-    let state = graph.step_state();
     let mut executor = pollster::block_on(device.load(Plan::new(graph, &device.target())?))?;
-    for (&parameter, tensor) in parameters.iter().zip(&model.tensors) {
-        executor.write(parameter, &tensor.data)?;
+    for (&value, tensor) in tensors.values().iter().zip(&model.tensors) {
+        executor.write(value, &tensor.data)?;
     }
     executor.write(x, &rows.preprocessing.inputs(&rows.features))?;
-    (0..NETS as u32).map(|step| thinned(&mut executor, state, step, y)).collect()
+    (0..NETS as u32).map(|step| thinned(&mut executor, step, y)).collect()
 }
 
-/// The mask of a step is a function of seed, layer and step.
-fn thinned(executor: &mut Executor, state: ValueId, step: u32, y: ValueId) -> anygrad::Result<Vec<f32>> {
-    executor.write_words(state, &StepState { step, ..StepState::default() }.words())?;
+/// The mask of a step is a function of seed, place in the model and step.
+fn thinned(executor: &mut Executor, step: u32, y: ValueId) -> anygrad::Result<Vec<f32>> {
     let phase = executor.plan().phase("thinned").expect("the phase begun above");
-    executor.run(&[(phase, 1)])?;
+    executor.run(&[(phase, Clock { step, ..Clock::default() })])?;
     pollster::block_on(executor.read(y))
 }
 

@@ -9,7 +9,8 @@ mod common;
 use anygrad::backend::Device;
 use anygrad::data::{self, Dataset, Targets};
 use anygrad::graph::{DType, Graph, Role};
-use anygrad::nn::{Init, Linear, Loss, Sequential};
+use anygrad::kernel::Clock;
+use anygrad::nn::{Init, Linear, Loss, Module, Pass, Sequential};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
@@ -65,25 +66,24 @@ fn main() -> anygrad::Result<()> {
 fn gradient_norms(net: &Sequential, rows: &Dataset, device: &Device) -> anygrad::Result<Vec<f64>> {
     let Targets::Labels { data: labels, .. } = &rows.targets else { unreachable!("digits have labels") };
     let mut graph = Graph::new();
-    let parameters = net.declare(&mut graph)?;
+    let tensors = net.declare(&mut graph)?;
     let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::State);
     let target = graph.declare("target", [rows.rows()], DType::U32, Role::State);
     graph.begin_phase("gradients");
-    let output = net.forward(&mut graph, &parameters, x, true, 0)?;
+    let output = net.forward(&mut Pass::new(&mut graph, &tensors, true, 0), x)?;
     let loss = Loss::cross_entropy().batch(&mut graph, output, target, None)?.loss;
-    let weights: Vec<_> = parameters.iter().copied().step_by(2).collect();
-    let gradients = graph.gradients(loss, &weights)?;
+    let gradients = graph.gradients(loss, &tensors.penalized())?;
     gradients.iter().for_each(|&gradient| graph.set_role(gradient, Role::Output));
 
     let plan = Plan::new(graph, &device.target())?;
     let phase = plan.phase("gradients").expect("the phase begun above");
     let mut executor = pollster::block_on(device.load(plan))?;
-    for (&parameter, tensor) in parameters.iter().zip(&net.initialize(0)?) {
-        executor.write(parameter, &tensor.data)?;
+    for (&value, tensor) in tensors.values().iter().zip(&net.initialize(0)?) {
+        executor.write(value, &tensor.data)?;
     }
     executor.write(x, &rows.preprocessing.inputs(&rows.features))?;
     executor.write_words(target, labels)?;
-    executor.run(&[(phase, 1)])?;
+    executor.run(&[(phase, Clock::default())])?;
     let norm = |gradient: Vec<f32>| gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
     gradients.iter().map(|&gradient| Ok(norm(pollster::block_on(executor.read(gradient))?))).collect()
 }

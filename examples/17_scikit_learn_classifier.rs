@@ -85,15 +85,7 @@ fn its_last_epoch(history: &History) -> u64 {
 
 /// scikit-learn draws weights *and biases* within ±√(6/(fan_in + fan_out)) (with activation='logistic' ±√(2/…)).
 fn glorot(model: &Sequential, seed: u64) -> anygrad::Result<Vec<Tensor>> {
-    let widths = model.widths()?;
-    let mut tensors = Vec::new();
-    for (i, layer) in model.layers().iter().enumerate() {
-        for (index, spec) in layer.parameters(widths[i]).into_iter().enumerate() {
-            let data = Init::GlorotUniform.draw(&spec, seed, i, index)?;
-            tensors.push(Tensor { name: format!("{i}.{}", spec.name), shape: spec.shape, data });
-        }
-    }
-    Ok(tensors)
+    model.tensor_specs()?.into_iter().map(|spec| spec.init(Init::GlorotUniform).initialize(seed)).collect()
 }
 
 fn print_row(name: &str, accuracies: &[f64], epochs: &[f64]) {

@@ -5,11 +5,10 @@ struct Params {
     rate_decay: f32,
     epsilon: f32,
     weight_decay: f32,
-    steps_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
 @group(0) @binding(3) var<storage, read> grad: array<Cell>;
 @group(0) @binding(4) var<storage, read_write> squares: array<Cell>;
@@ -28,6 +27,6 @@ fn adagrad(
     let g = grad[i] + params.weight_decay * w;
     let s = squares[i] + g * g;
     squares[i] = s;
-    let rate = step_state.learning_rate / (1.0 + f32(step_state.step - params.steps_back) * params.rate_decay);
+    let rate = clock.learning_rate / (1.0 + f32(clock.step) * params.rate_decay);
     weight[i] = w - rate * g / (sqrt(s) + params.epsilon);
 }

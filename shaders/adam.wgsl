@@ -11,11 +11,10 @@ struct Params {
     epsilon: f32,
     weight_decay: f32,
     decoupled: u32,
-    steps_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
 @group(0) @binding(3) var<storage, read> grad: array<Cell>;
 @group(0) @binding(4) var<storage, read_write> first: array<Cell>;
@@ -37,13 +36,13 @@ fn adam(
     if i >= params.count / CELL {
         return;
     }
-    let t = f32(step_state.step - params.steps_back) + 1.0;
+    let t = f32(clock.step) + 1.0;
     let correction1 = one_minus_exp(t * params.log_beta1);
     let correction2 = one_minus_exp(t * params.log_beta2);
     var w = weight[i];
     var g = grad[i];
     if params.decoupled == 1u {
-        w -= step_state.learning_rate * params.weight_decay * w;
+        w -= clock.learning_rate * params.weight_decay * w;
     } else {
         g += params.weight_decay * w;
     }
@@ -51,5 +50,5 @@ fn adam(
     let v = params.beta2 * second[i] + params.share2 * g * g;
     first[i] = m;
     second[i] = v;
-    weight[i] = w - step_state.learning_rate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
+    weight[i] = w - clock.learning_rate * (m / correction1) / (sqrt(v / correction2) + params.epsilon);
 }

@@ -1,4 +1,4 @@
-// Loss, number of correct rows and gradient of the logits of a batch, filed in the ring; moves the run's state on.
+// Loss and number of correct rows of a batch, filed in the ring, and the gradient of its logits.
 // loss = scale * sum over rows of [log(sum exp(z - m)) - sum q (z - m)], grad = scale * (softmax(z) - q), with m the
 // row's maximum and q = (1 - s) [c = label] + s / C for label smoothing s. One workgroup, whose invocations stride over
 // the rows.
@@ -13,7 +13,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> logits: array<Elem>;
 @group(0) @binding(3) var<storage, read> labels: array<u32>;
 @group(0) @binding(4) var<storage, read> order: array<u32>;
@@ -27,7 +27,7 @@ fn classification_step(@builtin(local_invocation_index) local: u32) {
     var own_loss = 0.0;
     var own_correct = 0.0;
     for (var b = local; b < params.rows; b += WORKGROUP_SIZE) {
-        let label = labels[order[step_state.batch_start + b]];
+        let label = labels[order[clock.batch_start + b]];
         let row = b * params.classes;
         var best = 0u;
         var largest = logits[row];
@@ -56,11 +56,8 @@ fn classification_step(@builtin(local_invocation_index) local: u32) {
     let loss = params.scale * workgroup_sum(own_loss, local);
     let correct = workgroup_sum(own_correct, local);
     if local == 0u {
-        let entry = (step_state.slot % params.slots) * params.width;
+        let entry = (clock.slot % params.slots) * params.width;
         ring[entry] = loss;
         ring[entry + 1u] = correct;
-        step_state.slot += 1u;
-        step_state.batch_start += params.rows;
-        step_state.step += 1u;
     }
 }

@@ -8,7 +8,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> data: array<Cell>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read_write> batch: array<Cell>;
@@ -22,6 +22,6 @@ fn gather_f32(
     let i = linear_index(group, groups, local);
     let cells = params.columns / CELL;
     if i < params.count / CELL {
-        batch[i] = data[order[step_state.batch_start + i / cells] * cells + i % cells];
+        batch[i] = data[order[clock.batch_start + i / cells] * cells + i % cells];
     }
 }

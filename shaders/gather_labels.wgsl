@@ -7,7 +7,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> data: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read_write> batch: array<u32>;
@@ -20,6 +20,6 @@ fn gather_labels(
 ) {
     let i = linear_index(group, groups, local);
     if i < params.count {
-        batch[i] = data[order[step_state.batch_start + i]];
+        batch[i] = data[order[clock.batch_start + i]];
     }
 }

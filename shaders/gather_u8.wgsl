@@ -8,7 +8,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> data: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read_write> batch: array<Elem>;
@@ -21,7 +21,7 @@ fn gather_u8(
 ) {
     let i = linear_index(group, groups, local);
     if i < params.count {
-        let source = order[step_state.batch_start + i / params.columns] * params.columns + i % params.columns;
+        let source = order[clock.batch_start + i / params.columns] * params.columns + i % params.columns;
         let byte = (data[source / 4u] >> (8u * (source % 4u))) & 0xFFu;
         batch[i] = f32(byte) * params.scale;
     }

@@ -8,7 +8,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> data: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 @group(0) @binding(4) var<storage, read_write> batch: array<vec4<Elem>>;
@@ -22,7 +22,7 @@ fn gather_u8_words(
     let i = linear_index(group, groups, local);
     let vecs = params.columns / 4u;
     if i < params.count / 4u {
-        let source = order[step_state.batch_start + i / vecs] * vecs + i % vecs;
+        let source = order[clock.batch_start + i / vecs] * vecs + i % vecs;
         let bytes = (vec4<u32>(data[source]) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(0xFFu);
         batch[i] = vec4<f32>(bytes) * params.scale;
     }

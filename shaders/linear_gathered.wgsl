@@ -7,11 +7,10 @@ struct Params {
     k: u32,
     parameter: f32,
     byte_scale: f32,
-    rows_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(4) var<storage, read> b: array<Elem>;
 @group(0) @binding(5) var<storage, read> bias: array<Elem>;
 @group(0) @binding(6) var<storage, read_write> c: array<Elem>;

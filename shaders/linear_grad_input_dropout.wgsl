@@ -10,11 +10,10 @@ struct Params {
     key_low: u32,
     key_high: u32,
     scale: f32,
-    steps_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> a: array<Elem>;
 @group(0) @binding(3) var<storage, read> b: array<Elem>;
 @group(0) @binding(4) var<storage, read> saved: array<Elem>;

@@ -10,7 +10,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Elem>;
 @group(0) @binding(4) var<storage, read> a: array<Elem>;
@@ -35,7 +35,7 @@ fn linear_update(
             sum += a[k * params.m + row] * b[k * params.n + column];
         }
         let w = weight[i];
-        weight[i] = w - step_state.learning_rate * (sum + params.weight_decay * w);
+        weight[i] = w - clock.learning_rate * (sum + params.weight_decay * w);
     } else {
         let row = i - weights;
         var sum = 0.0;
@@ -43,6 +43,6 @@ fn linear_update(
             sum += a[k * params.m + row];
         }
         let w = bias[row];
-        bias[row] = w - step_state.learning_rate * (sum + params.weight_decay * w);
+        bias[row] = w - clock.learning_rate * (sum + params.weight_decay * w);
     }
 }

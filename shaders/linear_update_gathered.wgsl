@@ -9,11 +9,10 @@ struct Params {
     k: u32,
     weight_decay: f32,
     byte_scale: f32,
-    rows_back: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(4) var<storage, read_write> weight: array<Elem>;
 @group(0) @binding(5) var<storage, read_write> bias: array<Elem>;
 @group(0) @binding(6) var<storage, read> a: array<Elem>;
@@ -37,7 +36,7 @@ fn linear_update_gathered(
             sum += a[k * params.m + row] * element_of_data(row_of_data(k), column, params.n);
         }
         let w = weight[i];
-        weight[i] = w - step_state.learning_rate * (sum + params.weight_decay * w);
+        weight[i] = w - clock.learning_rate * (sum + params.weight_decay * w);
     } else {
         let row = i - weights;
         var sum = 0.0;
@@ -45,6 +44,6 @@ fn linear_update_gathered(
             sum += a[k * params.m + row];
         }
         let w = bias[row];
-        bias[row] = w - step_state.learning_rate * (sum + params.weight_decay * w);
+        bias[row] = w - clock.learning_rate * (sum + params.weight_decay * w);
     }
 }

@@ -12,7 +12,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Elem>;
 @group(0) @binding(4) var<storage, read> a: array<Elem>;
@@ -42,7 +42,7 @@ fn linear_update_momentum(
         let g = sum + params.weight_decay * w;
         let v = params.momentum * weight_velocity[i] + g;
         weight_velocity[i] = v;
-        weight[i] = w - step_state.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
+        weight[i] = w - clock.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
     } else {
         let row = i - weights;
         var sum = 0.0;
@@ -53,6 +53,6 @@ fn linear_update_momentum(
         let g = sum + params.weight_decay * w;
         let v = params.momentum * bias_velocity[row] + g;
         bias_velocity[row] = v;
-        bias[row] = w - step_state.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
+        bias[row] = w - clock.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
     }
 }

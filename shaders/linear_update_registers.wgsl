@@ -11,7 +11,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> bias: array<Elem>;
 @group(0) @binding(4) var<storage, read> a: array<ACell>;

@@ -1,4 +1,4 @@
-// Files one more result of a batch in the ring. One invocation.
+// Files a result of a batch in the ring. One invocation.
 
 struct Params {
     slots: u32,
@@ -7,11 +7,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read> x: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> ring: array<Elem>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn record() {
-    ring[(step_state.slot % params.slots) * params.width + params.column] = x[0];
+    ring[(clock.slot % params.slots) * params.width + params.column] = x[0];
 }

@@ -10,7 +10,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
 @group(0) @binding(3) var<storage, read> grad: array<Cell>;
 @group(0) @binding(4) var<storage, read_write> second: array<Cell>;
@@ -29,5 +29,5 @@ fn rmsprop(
     let g = grad[i] + params.weight_decay * w;
     let v = params.alpha * second[i] + params.share * g * g;
     second[i] = v;
-    weight[i] = w - step_state.learning_rate * g / (sqrt(v) + params.epsilon);
+    weight[i] = w - clock.learning_rate * g / (sqrt(v) + params.epsilon);
 }

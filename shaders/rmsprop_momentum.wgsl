@@ -10,7 +10,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
 @group(0) @binding(3) var<storage, read> grad: array<Cell>;
 @group(0) @binding(4) var<storage, read_write> second: array<Cell>;
@@ -32,5 +32,5 @@ fn rmsprop_momentum(
     second[i] = v;
     let direction = params.momentum * velocity[i] + g / (sqrt(v) + params.epsilon);
     velocity[i] = direction;
-    weight[i] = w - step_state.learning_rate * direction;
+    weight[i] = w - clock.learning_rate * direction;
 }

@@ -9,7 +9,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
 @group(0) @binding(3) var<storage, read> grad: array<Cell>;
 
@@ -22,6 +22,6 @@ fn sgd(
     let i = linear_index(group, groups, local);
     if i < params.count / CELL {
         let w = weight[i];
-        weight[i] = w - step_state.learning_rate * (grad[i] + params.weight_decay * w);
+        weight[i] = w - clock.learning_rate * (grad[i] + params.weight_decay * w);
     }
 }

@@ -9,7 +9,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> weight: array<Cell>;
 @group(0) @binding(3) var<storage, read> grad: array<Cell>;
 @group(0) @binding(4) var<storage, read_write> velocity: array<Cell>;
@@ -28,10 +28,10 @@ fn sgd_momentum(
     let g = grad[i] + params.weight_decay * w;
     // The first step starts the velocity at the whole gradient, whatever the dampening: PyTorch's rule.
     var v = g;
-    if step_state.step > 0u {
+    if clock.step > 0u {
         v = params.momentum * velocity[i] + (1.0 - params.dampening) * g;
     }
     velocity[i] = v;
     let direction = select(v, g + params.momentum * v, params.nesterov == 1u);
-    weight[i] = w - step_state.learning_rate * direction;
+    weight[i] = w - clock.learning_rate * direction;
 }

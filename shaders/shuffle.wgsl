@@ -9,7 +9,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step_state: StepState;
+@group(0) @binding(1) var<uniform> clock: Clock;
 @group(0) @binding(2) var<storage, read_write> order: array<u32>;
 
 const MIN_BITS: u32 = 6u;
@@ -41,7 +41,7 @@ fn shuffle(
         var high = position >> low_bits;
         // Counted from no constant, so that the loop stays one: four rounds take drivers on a CPU long to compile.
         for (var round = i; round < i + 4u; round++) {
-            let keys = threefry(key, vec2<u32>(step_state.epoch, round - i));
+            let keys = threefry(key, vec2<u32>(clock.epoch, round - i));
             low ^= mix_bits(high ^ keys.x) & low_mask;
             high ^= mix_bits(low ^ keys.y) & high_mask;
         }

@@ -1,10 +1,11 @@
 //! Counter-based random numbers: the same on every device, for any order of evaluation.
 //!
 //! The generator is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: *Parallel random numbers: as easy as
-//! 1, 2, 3*, SC 2011). A number is a function of a key and a counter, so that element `i` of layer `l` at step `s`
-//! gets the same bits on the CPU, on every GPU and in the browser. `shaders/shared/random.wgsl` is the twin on the
-//! device; a test compares the two bit by bit.
+//! 1, 2, 3*, SC 2011). A number is a function of a key and a counter, so that element `i` of the tensor at path `p`
+//! gets the same bits at step `s` on the CPU, on every GPU and in the browser. `shaders/shared/random.wgsl` is the twin on
+//! the device; a test compares the two bit by bit.
 
+use crate::files::Fnv;
 use std::convert::Infallible;
 
 /// Two words that select a stream of random numbers.
@@ -32,11 +33,11 @@ pub fn threefry(key: Key, counter: [u32; 2]) -> [u32; 2] {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
-    /// Initial values of a parameter; `id` is the parameter's number.
+    /// Initial values of a tensor, by its path.
     Init = 1,
     /// Row order of an epoch.
     Shuffle = 2,
-    /// Dropout mask; `id` is the layer's number.
+    /// Dropout mask, by the path of the dropout.
     Dropout = 3,
     /// Generated datasets.
     Synthetic = 4,
@@ -49,6 +50,20 @@ pub enum Purpose {
 /// Key of the stream for `purpose` and `id` under the user's `seed`.
 pub fn stream_key(seed: u64, purpose: Purpose, id: u32) -> Key {
     threefry([seed as u32, (seed >> 32) as u32], [purpose as u32, id])
+}
+
+/// Key of the stream for `purpose` and a path such as `2.0.weight` under the user's `seed`: Threefry maps the 64-bit
+/// FNV-1a hash of the path's UTF-8 under `stream_key(seed, purpose, 0)`. Threefry is a bijection, so under one seed and
+/// purpose two paths share a key only if their hashes agree.
+///
+/// ```
+/// use anygrad::random::{Purpose, stream_key_of};
+/// assert_ne!(stream_key_of(0, Purpose::Init, "0.weight"), stream_key_of(0, Purpose::Init, "1.weight"));
+/// ```
+pub fn stream_key_of(seed: u64, purpose: Purpose, path: &str) -> Key {
+    let mut hash = Fnv::default();
+    hash.feed(path.as_bytes());
+    threefry(stream_key(seed, purpose, 0), [hash.value() as u32, (hash.value() >> 32) as u32])
 }
 
 /// Word number `index` of step `step` in the stream of `key`.
@@ -201,6 +216,34 @@ mod tests {
         assert_eq!(threefry([0, 0], [0, 0]), [0x6b200159, 0x99ba4efe]);
         assert_eq!(threefry([u32::MAX; 2], [u32::MAX; 2]), [0x1cb996fc, 0xbb002be7]);
         assert_eq!(threefry([0x13198a2e, 0x03707344], [0x243f6a88, 0x85a308d3]), [0xc4923a9c, 0x483df7a0]);
+    }
+
+    #[test]
+    fn a_path_selects_the_stated_stream() {
+        // Published values of FNV-1a, 64 bits, by its authors' test suite.
+        for (text, expected) in [("", 0xcbf29ce484222325), ("a", 0xaf63dc4c8601ec8c), ("foobar", 0x85944171f73967e8u64)]
+        {
+            let mut hash = Fnv::default();
+            hash.feed(text.as_bytes());
+            assert_eq!(hash.value(), expected, "{text}");
+        }
+        // By the second implementation of the generator, in tests/golden/numpy_net.py.
+        assert_eq!(stream_key_of(0, Purpose::Init, "0.weight"), [0x2f87f262, 0x0c14ab83]);
+        assert_eq!(
+            stream_key_of(0x1234_5678_9abc_def0, Purpose::Dropout, "2.branch.1.dropout"),
+            [0xa646eab1, 0xd3fb750a]
+        );
+    }
+
+    #[test]
+    fn no_two_tensors_of_a_large_model_share_a_stream() {
+        let mut seen = std::collections::HashSet::new();
+        for layer in 0..1000 {
+            for name in (0..200).map(|i| format!("{layer}.{i}")).chain([format!("{layer}.weight")]) {
+                assert!(seen.insert(stream_key_of(3, Purpose::Init, &name)), "{name}");
+                assert!(seen.insert(stream_key_of(3, Purpose::Dropout, &name)), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod counting;
 
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::digits;
+use anygrad::kernel::Clock;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Adam, Optimizer, Sgd};
 use anygrad::train::Trainer;
@@ -29,10 +30,18 @@ fn a_warm_step_on_the_cpu_allocates_nothing() {
         let phase = |name: &str| plan.phase(name).expect("a phase");
         let (begin, train) = (phase("begin_epoch"), phase("train"));
         let mut executor = CpuExecutor::<f32>::new(plan.clone()).expect("memory");
-        executor.run(begin, 1);
-        executor.run(train, 2);
+        let mut clock = Clock { learning_rate: 0.01, ..Clock::default() };
+        clock.begin_epoch();
+        executor.run(begin, &clock);
+        let mut steps = |count| {
+            for _ in 0..count {
+                executor.run(train, &clock);
+                clock.end_batch(rows as u32, true);
+            }
+        };
+        steps(2);
         let before = allocations();
-        executor.run(train, 5);
+        steps(5);
         assert_eq!(allocations() - before, 0, "{name}: allocations in five steps");
     }
 }

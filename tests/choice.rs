@@ -136,7 +136,7 @@ fn fused_kernels_get_the_variants_of_their_products() {
             // The same on rows of the dataset, on real GPUs: elsewhere plans do not ask for it.
             for byte_scale in [None, Some(0.5)] {
                 let reader = Reader::Linear(Linear { activation, dropout });
-                let op = Gathered { reader, rows: m, byte_scale, rows_back: 0 };
+                let op = Gathered { reader, rows: m, byte_scale };
                 let (data, order) = (Shape::from([2 * m, k]), Shape::from([2 * m]));
                 let params = op.params(&[&data, &order, &b, &bias, &c, &c]).expect("valid");
                 let variant = HARDWARE.choose(op.spec(), &params, &op.constants()).name;

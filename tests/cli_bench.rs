@@ -48,6 +48,7 @@ fn bench_prints_the_documented_fields_for_each_net_and_device() {
         assert_eq!(recording.is_some_and(|x| x > 0.0), line["backend"] != "cpu", "{line}");
         assert_eq!((&line["event"], &line["steps"]), (&Value::from("bench"), &Value::from(8)));
         assert_eq!(line["steps_per_submit"], 8.0);
+        assert_eq!(line["launches_per_step"], line["dispatches_per_step"]);
     }
     assert_eq!((&lines[0]["net"], &lines[0]["batch"]), (&Value::from("16-8-4"), &Value::from(8)));
     assert_eq!((&lines[1]["net"], &lines[1]["batch"]), (&Value::from("12-4"), &Value::from(4)));
@@ -165,7 +166,7 @@ fn a_plan_is_what_a_run_sees() {
             let lines = json_lines(&succeed(&folder, &plan));
             let done = lines.last().expect("a line");
             assert_eq!(done["event"], "plan");
-            assert_eq!(done["dispatches_per_step"], history.dispatches_per_step, "{name}, fused {fuse}");
+            assert_eq!(done["launches_per_step"], history.launches_per_step, "{name}, fused {fuse}");
             assert_eq!(done["submissions"], history.submissions, "{name}, fused {fuse}");
             assert_eq!(done["steps"], history.step_losses.len(), "{name}, fused {fuse}");
             assert_eq!(done["steps_per_submission"], history.step_losses.len() as f64 / history.submissions as f64);
@@ -174,7 +175,7 @@ fn a_plan_is_what_a_run_sees() {
             let dispatches = of_event(&lines, "dispatch");
             let of_launches = dispatches.iter().filter(of_step).filter_map(|d| d["launches"].as_array());
             let launches: BTreeSet<u64> = of_launches.flatten().filter_map(Value::as_u64).collect();
-            assert_eq!(launches.len(), history.dispatches_per_step);
+            assert_eq!(launches.len(), history.launches_per_step);
             let flops: u64 = dispatches.iter().filter(of_step).filter_map(|d| d["flops"].as_u64()).sum();
             assert_eq!(done["flops_per_step"], flops);
             let bytes: u64 = of_event(&lines, "buffer").iter().filter_map(|buffer| buffer["bytes"].as_u64()).sum();
@@ -192,8 +193,7 @@ fn a_plan_is_what_a_run_sees() {
 fn a_plan_for_people_shows_step_memory_and_device() {
     let folder = folder("plan_text");
     let text = succeed(&folder, &["plan", "--device", "cpu"]);
-    for part in ["64 → linear 64", "device  CPU", "one training step on 64 rows", "intermediate values", "dispatches"]
-    {
+    for part in ["64 → linear 64", "device  CPU", "one training step on 64 rows", "intermediate values", "launches"] {
         assert!(text.contains(part), "`{part}` is missing in\n{text}");
     }
     assert!(!text.contains("phase eval"));

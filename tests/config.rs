@@ -72,6 +72,26 @@ fn a_config_can_say_everything_and_its_resolved_form_repeats_the_run() {
 }
 
 #[test]
+fn layers_can_hold_layers() {
+    let folder = folder("nested");
+    let text = "[[layers]]\nlinear = 16\n[[layers]]\nresidual = [{ activation = \"relu\" }, { linear = 16 }]\n[[layers]]\nlinear = 10\n";
+    write(&folder, "net.toml", text);
+    let run = |config: &str, out: &str| {
+        let train = ["train", config, "--epochs", "2", "--device", "cpu", "--format", "json", "--out", out];
+        json_lines(&succeed(&folder, &train)).last().expect("a line").clone()
+    };
+    let (first, again) = (run("net.toml", "first"), run("first/config.toml", "again"));
+    assert_eq!(first["weights_hash"], again["weights_hash"]);
+    assert_eq!(first["parameters"], 64 * 16 + 16 + 16 * 16 + 16 + 16 * 10 + 10);
+    let eval = ["eval", "first/last.safetensors", "--data", "digits", "--part", "test", "--format", "json"];
+    assert_eq!(json_lines(&succeed(&folder, &eval))[0]["accuracy"], first["test_accuracy"]);
+
+    write(&folder, "wrong.toml", &text.replace("{ linear = 16 }]", "{ linear = 15 }]"));
+    let message = stderr(&anygrad(&folder, &["train", "wrong.toml"]));
+    assert!(message.contains("error: wrong.toml:3: 1.residual: its layers make [15] of [16]"), "{message}");
+}
+
+#[test]
 fn settings_and_flags_change_what_the_file_says() {
     let folder = folder("settings");
     write(&folder, "net.toml", EVERYTHING);

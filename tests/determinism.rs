@@ -91,10 +91,7 @@ fn results(gpu: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs:
     for (&id, data) in built.inputs.iter().zip(inputs) {
         executor.write_words(id, data.words()).expect("contents");
     }
-    if let Some(state) = built.step_state {
-        executor.write_words(state, &common::step_state()).expect("state");
-    }
-    executor.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
+    executor.submit(&[(PhaseId::FIRST, common::CLOCK)]).expect("submit");
     let read = |&id| {
         pollster::block_on(async {
             let read = executor.start_read(id).await.expect("read");

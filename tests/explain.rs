@@ -5,8 +5,10 @@ mod common;
 use anygrad::backend::Device;
 use anygrad::check::CheckOptions;
 use anygrad::data::{Dataset, Features, Targets, digits, xor};
-use anygrad::graph::ValueId;
-use anygrad::nn::{DropoutLayer, DropoutMode, Forward, Init, Layer, LayerDescription, Loss, ParameterSpec, Sequential};
+use anygrad::graph::{Shape, ValueId};
+use anygrad::nn::{
+    DropoutLayer, DropoutMode, LayerDescription, Loss, Module, Pass, Sequential, TensorKind, TensorSpec,
+};
 use anygrad::ops::activation::{Activate, Activation};
 use anygrad::ops::{add_bias::AddBias, elementwise::Elementwise, matmul::Matmul};
 use anygrad::optim::{Optimizer, Sgd};
@@ -167,22 +169,26 @@ fn every_activation_loss_and_optimizer_can_be_explained() {
 #[derive(Debug)]
 struct Gated(usize);
 
-impl Layer for Gated {
+impl Module for Gated {
     fn describe(&self) -> LayerDescription {
         LayerDescription::Custom("gated".into())
     }
 
-    fn output_width(&self, _input: usize) -> anygrad::Result<usize> {
-        Ok(self.0)
+    fn output(&self, _input: &Shape) -> anygrad::Result<Shape> {
+        Ok([self.0].into())
     }
 
-    fn parameters(&self, input: usize) -> Vec<ParameterSpec> {
-        let spec = |name, shape| ParameterSpec { name, shape, init: Init::Pytorch, fan_in: input, fan_out: self.0 };
-        vec![spec("weight", vec![self.0, input]), spec("bias", vec![self.0]), spec("gate", vec![self.0, input])]
+    fn tensors(&self, input: &Shape) -> anygrad::Result<Vec<TensorSpec>> {
+        let (outputs, inputs) = (self.0, input.vector("gated")?);
+        Ok(vec![
+            TensorSpec::new("weight", [outputs, inputs], TensorKind::Weight),
+            TensorSpec::new("bias", [outputs], TensorKind::Bias).fans(inputs, outputs),
+            TensorSpec::new("gate", [outputs, inputs], TensorKind::Weight),
+        ])
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, x: ValueId) -> anygrad::Result<ValueId> {
-        let &[weight, bias, gate] = pass.parameters else { panic!("three parameters") };
+    fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> anygrad::Result<ValueId> {
+        let (weight, bias, gate) = (pass.tensor("weight")?, pass.tensor("bias")?, pass.tensor("gate")?);
         let product = pass.apply(Matmul::NT, &[x, weight])?;
         let linear = pass.apply(AddBias, &[product, bias])?;
         let gate = pass.apply(Matmul::NT, &[x, gate])?;
@@ -205,6 +211,23 @@ fn a_layer_of_ones_own_is_explained_op_by_op_and_checked() {
     step(&board, "w = W⁽³⁾, `2.gate`");
     let check = trainer.step(&data).expect("a step").check_gradients_blocking(&CheckOptions::default());
     check.expect("a check").verdict().expect("right gradients");
+}
+
+/// Where two parts take one value, its gradient is the sum of what both give.
+#[test]
+fn a_residual_block_adds_values_and_gradients() {
+    let block = Sequential::new(3).tanh().linear(3);
+    let model = Sequential::new(2).linear(3).residual(block).linear(2);
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1));
+    let board = trainer.explain_blocking(&xor(8, 0).expect("data"), 3, &Device::Cpu).expect("an explanation");
+    let n = |symbol: &str| numbers(&board, symbol);
+    step(&board, "h⁽²⁾ = z⁽¹⁾ + z⁽²⁾");
+    close(n("h⁽²⁾"), sum(n("z⁽¹⁾"), n("z⁽²⁾")), "h⁽²⁾");
+    step(&board, "∂h⁽²⁾/∂z⁽¹⁾ = 1,  ∂h⁽²⁾/∂z⁽²⁾ = 1");
+    step(&board, "δ⁽²⁾ = ∂L/∂z⁽²⁾ = ∂L/∂h⁽²⁾");
+    step(&board, "δ⁽¹⁾ = ∂L/∂z⁽¹⁾ = ∂L/∂h⁽²⁾ + ∂L/∂a⁽¹⁾ ⊙ ∂a⁽¹⁾/∂z⁽¹⁾");
+    close(n("δ⁽¹⁾"), sum(n("∂L/∂h⁽²⁾"), &times(n("∂L/∂a⁽¹⁾"), n("∂a⁽¹⁾/∂z⁽¹⁾"))), "δ⁽¹⁾");
+    assert_eq!(board.steps.iter().filter(|step| step.formula.starts_with("δ⁽¹⁾")).count(), 1);
 }
 
 #[test]

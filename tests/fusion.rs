@@ -6,7 +6,7 @@ use anygrad::backend::Device;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::backend::gpu::Granted;
 use anygrad::data::{Dataset, Features, Preprocessing, Split, Targets, digits};
-use anygrad::kernel::{StepState, Target};
+use anygrad::kernel::{Clock, Target};
 use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
 use anygrad::ops::penalty::Penalty;
 use anygrad::optim::{Adagrad, Adam, Clipping, Optimizer, RmsProp, Sgd};
@@ -47,6 +47,8 @@ fn nets() -> Vec<Net> {
         ("adam", two(), Loss::cross_entropy(), Adam::new(0.01).into(), 24, 13),
         ("rmsprop", two(), Loss::cross_entropy(), RmsProp::new(0.001).into(), 24, 13),
         ("adagrad", two(), Loss::cross_entropy(), Adagrad { rate_decay: 0.1, ..Adagrad::new(0.02) }.into(), 24, 13),
+        // At the first step the velocity is the gradient, whole: the rule counts steps.
+        ("dampening", two(), Loss::cross_entropy(), Sgd::new(0.05).momentum(0.9).dampening(0.25).into(), 24, 13),
         ("hinge", two(), Loss::hinge(1.0), Sgd::new(0.01).into(), 24, 14),
     ]
 }
@@ -62,7 +64,6 @@ fn program(model: &Sequential, loss: &Loss, optimizer: &Optimizer, data: &Split)
         penalty: Penalty::NONE,
         optimizer,
         clipping: Clipping::default(),
-        rates: None,
         batch_size: BatchSize::Rows(64),
         drop_last: false,
         shuffle: true,
@@ -91,25 +92,19 @@ fn train_f64(program: &Program, plan: Plan, initial: &[Vec<f64>], data: &Split) 
         }
         executor.write_words(resident.targets, labels(data)).expect("labels");
     }
-    executor.write_words(program.step_state, &STATE.words()).expect("state");
     let phase = |name: &str| executor.plan().phase(name).expect("a phase");
-    let (begin, train, tail) = (phase("begin_epoch"), phase("train"), phase("train_tail"));
-    let (begin_eval, eval) = (phase("begin_eval"), phase("eval"));
-    for (phase, times) in [
-        (begin, 1),
-        (train, program.train_batches.full),
-        (tail, 1),
-        (begin, 1),
-        (train, 11),
-        (begin_eval, 1),
-        (eval, 1),
-    ] {
-        executor.run(phase, times as u32);
-    }
+    let (tail, begin_eval, eval) = (phase("train_tail"), phase("begin_eval"), phase("eval"));
+    let (batches, plan) = (program.train_batches, executor.plan());
+    let mut clock = Clock { learning_rate: 0.05, ..Clock::default() };
+    let mut runs = common::epoch(plan, batches.rows, batches.full, &mut clock);
+    runs.push((tail, clock));
+    clock.end_batch(batches.tail as u32, true);
+    runs.extend(common::epoch(plan, batches.rows, 11, &mut clock));
+    clock.begin_pass();
+    runs.extend([(begin_eval, clock), (eval, clock)]);
+    runs.iter().for_each(|(phase, clock)| executor.run(*phase, clock));
     program.parameters.iter().chain([&program.ring]).map(|&value| executor.read(value).expect("floats")).collect()
 }
-
-const STATE: StepState = StepState { step: 0, epoch: 0, batch_start: 0, slot: 0, learning_rate: 0.05 };
 
 /// The features as the device holds them: bytes as they came, in words, or floats.
 fn features(data: &Dataset) -> Data {
@@ -248,7 +243,7 @@ fn real_gpus_get_fused_products_in_their_own_variants() {
 /// Nets whose first layer and its update alone read the batch take a dispatch less on real GPUs: three for each layer.
 fn fused_on_hardware(name: &str, fused: usize) -> usize {
     // Here other ops read the batch: the dropout, and the product in the place of an update.
-    if ["dropout alone", "adam", "rmsprop", "adagrad"].contains(&name) { fused } else { fused - 1 }
+    if ["dropout alone", "adam", "rmsprop", "adagrad", "dampening"].contains(&name) { fused } else { fused - 1 }
 }
 
 #[test]
@@ -295,12 +290,16 @@ fn train_f32(
         Data::Float(floats) => executor.write(program.train.features, &floats).expect("features"),
     }
     executor.write_words(program.train.targets, labels(&data.train)).expect("labels");
-    let state = StepState { learning_rate: optimizer.learning_rate(), ..StepState::default() };
-    executor.write_words(program.step_state, &state.words()).expect("state");
-    let phase = |name: &str| executor.plan().phase(name).expect("a phase");
-    let (begin, train, tail) = (phase("begin_epoch"), phase("train"), phase("train_tail"));
+    let tail = executor.plan().phase("train_tail").expect("a phase");
+    let (batches, mut clock) =
+        (program.train_batches, Clock { learning_rate: optimizer.learning_rate(), ..Clock::default() });
     for full in [22, 22, 22, 22, 8] {
-        executor.run(&[(begin, 1), (train, full), (tail, u32::from(full == 22))]).expect("an epoch");
+        let mut runs = common::epoch(executor.plan(), batches.rows, full, &mut clock);
+        if full == 22 {
+            runs.push((tail, clock));
+            clock.end_batch(batches.tail as u32, true);
+        }
+        executor.run(&runs).expect("an epoch");
     }
     program.parameters.iter().map(|&value| block_on(executor.read(value)).expect("a parameter")).collect()
 }

@@ -26,10 +26,10 @@ fn compare(device: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inpu
     let built = OpPlan::new(case, variant).expect("a plan");
     let mut gpu = pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone()))
         .unwrap_or_else(|e| panic!("{name}: {e}"));
-    for (id, words) in built.contents(inputs, &common::STATE) {
+    for (id, words) in built.contents(inputs) {
         gpu.write_words(id, &words).expect("contents");
     }
-    gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
+    gpu.submit(&[(PhaseId::FIRST, common::CLOCK)]).expect("submit");
     hold_to_twin(&name, case, &built, inputs, |id| {
         pollster::block_on(async {
             let read = gpu.start_read(id).await.expect("read");
@@ -44,14 +44,14 @@ fn compare_cpu(case: &Case, inputs: &[Data]) -> usize {
     let built = OpPlan::new(case, &case.op.spec().variants[0]).expect("a plan");
     let is_float = |id| built.plan.value(id).dtype == DType::F32;
     let mut cpu = CpuExecutor::<f32>::new(built.plan.clone()).expect("memory");
-    for (id, words) in built.contents(inputs, &common::STATE) {
+    for (id, words) in built.contents(inputs) {
         if is_float(id) {
             cpu.write(id, bytemuck::cast_slice(&words)).expect("contents");
         } else {
             cpu.write_words(id, &words).expect("contents");
         }
     }
-    cpu.run(PhaseId::FIRST, 1);
+    cpu.run(PhaseId::FIRST, &common::CLOCK);
     hold_to_twin(&name, case, &built, inputs, |id| {
         if is_float(id) {
             bytemuck::cast_vec(cpu.read(id).expect("floats"))
@@ -78,12 +78,9 @@ fn hold_to_twin(
             Data::Word(data) => twin.write_words(id, data).expect("input"),
         }
     }
-    if let Some(state) = built.step_state {
-        twin.write_words(state, &common::step_state()).expect("state");
-    }
-    twin.run(PhaseId::FIRST, 1);
+    twin.run(PhaseId::FIRST, &common::CLOCK);
 
-    let bounds = Bounds::exact(case, inputs, &common::STATE);
+    let bounds = Bounds::exact(case, inputs, &common::CLOCK);
     let changed = built.changed_inputs();
     let mut compared = 0;
     let mut all: Vec<ValueId> = built.inputs.iter().chain(&built.outputs).copied().collect();
@@ -326,7 +323,7 @@ fn what_lies_behind_a_row_does_not_reach_its_product() {
                     let Data::Float(data) = data else { panic!("floats") };
                     gpu.write_words(id, bytemuck::cast_slice(data)).expect("input");
                 }
-                gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submit");
+                gpu.submit(&[(PhaseId::FIRST, common::CLOCK)]).expect("submit");
                 let got: Vec<f32> = pollster::block_on(async {
                     let read = gpu.start_read(built.outputs[0]).await.expect("read");
                     bytemuck::cast_vec(gpu.finish_read(read).await.expect("read"))
@@ -427,21 +424,23 @@ fn dropout_decides_at_the_threshold() {
     let key = common::dropout(0.5).key;
     let mut compared = 0;
     for element in 0..8u32 {
-        let drawn = anygrad::random::word(key, element, 3) >> 8;
+        // Of one row of eight, behind those of other rows.
+        let number = 8 * common::CLOCK.first_row + element;
+        let drawn = anygrad::random::word(key, number, common::CLOCK.step) >> 8;
         for (threshold, kept) in [(drawn, true), (drawn + 1, false)] {
             let rate = threshold as f32 / 16_777_216.0;
             let dropout = anygrad::ops::dropout::Dropout::vanilla(rate, key).expect("a valid rate");
-            let case = Case::new(dropout, [f([8])]);
+            let case = Case::new(dropout, [f([1, 8])]);
             let mut output = vec![0f32; 8];
             let params = anygrad::ops::dropout::Params {
                 count: 8,
+                n: 8,
                 threshold,
                 key_low: key[0],
                 key_high: key[1],
                 scale: 1.0,
-                steps_back: 0,
             };
-            anygrad::ops::dropout::reference(&params, 3, &[1.0; 8], &mut output);
+            anygrad::ops::dropout::reference(&params, &common::CLOCK, &[1.0; 8], &mut output);
             assert_eq!(output[element as usize] == 1.0, kept, "the twin at element {element}");
             compared += compare(&device, &case, &case.op.spec().variants[0], &[Data::Float(vec![1.0; 8])]);
         }

@@ -5,7 +5,7 @@ mod common;
 use anygrad::backend::Executor;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::data::{Dataset, Features, Targets, digits};
-use anygrad::kernel::{Pace, StepState, Target, Variant};
+use anygrad::kernel::{Clock, Pace, Target, Variant};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::ops::Operation;
 use anygrad::ops::penalty::Penalty;
@@ -21,10 +21,10 @@ use std::sync::Arc;
 fn results(device: &Arc<GpuDevice>, case: &Case, built: &OpPlan, plan: Plan) -> Vec<Vec<u32>> {
     let mut gpu = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
     let inputs = common::draw_inputs(case, Values::Unit, &mut common::stream(5));
-    for (value, words) in built.contents(&inputs, &common::STATE) {
+    for (value, words) in built.contents(&inputs) {
         gpu.write_words(value, &words).expect("contents");
     }
-    gpu.submit(&[(PhaseId::FIRST, 1)]).expect("submitted");
+    gpu.submit(&[(PhaseId::FIRST, common::CLOCK)]).expect("submitted");
     let read = |value| {
         block_on(async {
             let read = gpu.start_read(value).await?;
@@ -96,7 +96,6 @@ fn program(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimiz
         penalty: Penalty::NONE,
         optimizer,
         clipping: Clipping::default(),
-        rates: None,
         batch_size: BatchSize::Rows(batch),
         drop_last: true,
         shuffle: true,
@@ -109,8 +108,8 @@ fn program(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimiz
 
 /// Parameters, momenta and losses after 20 steps, as bits.
 fn train(gpu: &Arc<GpuDevice>, program: &Program, plan: Plan) -> Vec<Vec<u32>> {
-    let phase = |name: &str| plan.phase(name).expect("a phase");
-    let schedule = [(phase("begin_epoch"), 1), (phase("train"), 20)];
+    let mut clock = Clock { learning_rate: 0.05, ..Clock::default() };
+    let runs = common::epoch(&plan, program.train_batches.rows, 20, &mut clock);
     let mut executor = Executor::Gpu(Box::new(block_on(GpuExecutor::load(gpu.clone(), plan)).expect("loaded")));
     let mut stream = common::stream(1);
     for &value in &program.parameters {
@@ -126,9 +125,7 @@ fn train(gpu: &Arc<GpuDevice>, program: &Program, plan: Plan) -> Vec<Vec<u32>> {
     let words: Vec<u32> = bytes.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     executor.write_words(program.train.features, &words).expect("features");
     executor.write_words(program.train.targets, labels).expect("labels");
-    let state = StepState { learning_rate: 0.05, ..StepState::default() };
-    executor.write_words(program.step_state, &state.words()).expect("state");
-    executor.run(&schedule).expect("20 steps");
+    executor.run(&runs).expect("20 steps");
     let state = program.optimizer_state.iter().flatten();
     let values = program.parameters.iter().chain(state).chain([&program.ring]);
     values.map(|&value| block_on(executor.read_words(value)).expect("words")).collect()

@@ -9,12 +9,12 @@ use anygrad::backend::gpu::Granted;
 use anygrad::backend::{Device, Executor};
 use anygrad::data::{Split, digits};
 use anygrad::graph::DType;
-use anygrad::kernel::{Access, Element, StepState, Target};
+use anygrad::kernel::{Access, Clock, Element, Target};
 use anygrad::nn::{ClassWeights, Loss, Sequential};
-use anygrad::optim::{Clipping, Optimizer, Per, Sgd};
+use anygrad::optim::{Clipping, Optimizer, Sgd};
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
-use anygrad::train::{BatchSize, Program, ProgramSpec, RatesSpec, RowsSpec};
+use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
 use pollster::block_on;
 
 /// Sets every persistent value of both executors to the same random content.
@@ -31,8 +31,7 @@ fn fill(plan: &Plan, executors: &mut [Executor; 2], rows: usize, classes: u32) {
             executors,
             |executor, stream| {
                 if value.dtype == DType::F32 {
-                    let positive = ["class_weights", "rates"].contains(&value.name.as_str());
-                    let low = if positive { 0.05 } else { -0.5 };
+                    let low = if value.name == "class_weights" { 0.05 } else { -0.5 };
                     let data: Vec<f32> = (0..count).map(|_| stream.next_unit() + low).collect();
                     executor.write(id, &data).expect("a value");
                 } else {
@@ -41,12 +40,8 @@ fn fill(plan: &Plan, executors: &mut [Executor; 2], rows: usize, classes: u32) {
                         "train.targets" | "test.targets" => classes,
                         _ => u32::MAX,
                     };
-                    let words: Vec<u32> = match value.name.as_str() {
-                        "step_state" => {
-                            StepState { step: 5, epoch: 1, learning_rate: 0.1, ..StepState::default() }.words().to_vec()
-                        }
-                        _ => (0..count).map(|_| (f64::from(stream.next_unit()) * f64::from(limit)) as u32).collect(),
-                    };
+                    let draw = |_| (f64::from(stream.next_unit()) * f64::from(limit)) as u32;
+                    let words: Vec<u32> = (0..count).map(draw).collect();
                     executor.write_words(id, &words).expect("a value");
                 }
             },
@@ -73,7 +68,6 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
         penalty: anygrad::ops::penalty::Penalty { l1: 0.001, l2: 0.01 },
         optimizer: &optimizer,
         clipping: Clipping { max_grad_value: Some(0.01), max_grad_norm: Some(0.05) },
-        rates: Some(RatesSpec { entries: 40, per: Per::Step }),
         batch_size: BatchSize::Rows(64),
         drop_last: false,
         shuffle: true,
@@ -101,18 +95,22 @@ fn agree(plan: &Plan, gpu: &Device, rows: usize, phases: &[&str], tolerance: f32
     fill(plan, &mut executors, rows, 10);
 
     let mut compared = 0;
+    let mut clock = Clock { step: 5, epoch: 1, learning_rate: 0.1, ..Clock::default() };
     for name in phases {
         let phase = plan.phase(name).unwrap_or_else(|| panic!("no phase {name}"));
+        match *name {
+            "begin_epoch" => clock.begin_epoch(),
+            "begin_eval" => clock.begin_pass(),
+            _ => {}
+        }
         let steps = &plan.phases()[phase.index()];
         for (index, launch) in steps.launches.iter().enumerate() {
             for executor in &mut executors {
-                executor.run_launch(phase, index, 1).expect("a launch");
+                executor.run_launch(phase, index, &clock, 1).expect("a launch");
             }
             let place = format!("phase {name}, {} ({})", steps.labels_of(launch), steps.kernels_of(launch));
             let done = launch.parts.iter().filter(|part| part.is_last()).map(|part| &steps.dispatches[part.dispatch]);
-            for (bound, binding) in
-                done.flat_map(|dispatch| dispatch.buffers.iter().zip(&dispatch.kernel.bindings[1..]))
-            {
+            for (bound, binding) in done.flat_map(|dispatch| dispatch.buffers.iter().zip(dispatch.kernel.buffers())) {
                 if bound.access != Access::Write {
                     continue;
                 }
@@ -136,6 +134,9 @@ fn agree(plan: &Plan, gpu: &Device, rows: usize, phases: &[&str], tolerance: f32
                 }
                 compared += 1;
             }
+        }
+        if !name.starts_with("begin") {
+            clock.end_batch(64, name.starts_with("train"));
         }
     }
     compared

@@ -6,8 +6,8 @@ use anygrad::backend::Device;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::graph::{DType, Graph, Role};
-use anygrad::kernel::{StepState, Target};
-use anygrad::nn::{DropoutLayer, DropoutMode, Forward, Layer, Loss, Sequential};
+use anygrad::kernel::{Clock, Target};
+use anygrad::nn::{DropoutLayer, DropoutMode, Loss, ModelTensors, Module, Pass, Sequential};
 use anygrad::optim::{Adam, Sgd};
 use anygrad::plan::{PhaseId, Plan};
 use anygrad::train::{EarlyStopping, Flow, Trainer};
@@ -80,29 +80,26 @@ fn in_expectation(mode: DropoutMode) -> (Vec<f64>, Vec<f64>) {
         let mut graph = Graph::new();
         let x = graph.declare("x", [1, 8], DType::F32, Role::State);
         graph.begin_phase("run");
-        let mut pass = Forward { graph: &mut graph, parameters: &[], training, seed: 1, layer: 0 };
-        let y = layer.forward(&mut pass, x).expect("a layer");
+        let y = layer.forward(&mut Pass::new(&mut graph, &ModelTensors::default(), training, 1), x).expect("a layer");
         if y != x {
             graph.set_role(y, Role::Output);
         }
-        let state = graph.step_state();
         let plan = Plan::new(graph, &Target::DOWNLEVEL).expect("a plan");
         let mut executor = CpuExecutor::<f64>::new(plan).expect("memory");
         executor.write(x, &input).expect("an input");
-        (executor, y, state)
+        (executor, y)
     };
-    let (mut training, y, state) = forward(true);
+    let (mut training, y) = forward(true);
     let steps = 20_000;
     let mut mean = vec![0.0; 8];
     for step in 0..steps {
-        training.write_words(state, &StepState { step, ..StepState::default() }.words()).expect("state");
-        training.run(PhaseId::FIRST, 1);
+        training.run(PhaseId::FIRST, &Clock { step, ..Clock::default() });
         for (mean, y) in mean.iter_mut().zip(training.read(y).expect("an output")) {
             *mean += y / f64::from(steps);
         }
     }
-    let (mut in_use, y, _) = forward(false);
-    in_use.run(PhaseId::FIRST, 1);
+    let (mut in_use, y) = forward(false);
+    in_use.run(PhaseId::FIRST, &Clock::default());
     (mean, in_use.read(y).expect("an output"))
 }
 

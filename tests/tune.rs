@@ -281,12 +281,12 @@ fn the_forecast_holds_for_whatever_variants_a_run_takes() {
         assert_eq!(forecast.plan.buffers(), plan.buffers(), "{table:?}");
         let history = trainer.fit_blocking(&data).expect("a run");
         assert_eq!(forecast.device_bytes(), history.device_bytes, "{table:?}");
-        assert_eq!(forecast.dispatches_per_step(), history.dispatches_per_step, "{table:?}");
+        assert_eq!(forecast.launches_per_step(), history.launches_per_step, "{table:?}");
     }
 }
 
-/// Plans of real GPUs, on whatever adapter there is: kernels that read the dataset are measured by themselves, where the
-/// run's state is not ahead of them. The seed of a mask does not decide a choice.
+/// Plans of real GPUs, on whatever adapter there is: kernels that read the dataset are measured by themselves. The seed of
+/// a mask does not decide a choice.
 #[test]
 fn kernels_that_gather_and_drop_are_tuned() {
     let Some(gpu) = common::gpu() else { return };
@@ -330,7 +330,7 @@ fn quick_bounds_contain_the_exact_ones() {
             for values in [Values::Unit, Values::Wide, Values::Whole] {
                 let inputs = common::draw_inputs(&case, values, &mut common::stream(5));
                 let (exact, quick) =
-                    (Bounds::exact(&case, &inputs, &common::STATE), Bounds::quick(&case, &inputs, &common::STATE));
+                    (Bounds::exact(&case, &inputs, &common::CLOCK), Bounds::quick(&case, &inputs, &common::CLOCK));
                 let tensor = if case.inputs.len() == 6 { 0 } else { case.inputs.len() };
                 for i in 0..m * n {
                     let (exact, quick) = (exact.of(tensor, i, 1.0), quick.of(tensor, i, 1.0));

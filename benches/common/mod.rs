@@ -4,6 +4,7 @@
 use anygrad::backend::gpu::{Granted, adapters};
 use anygrad::backend::{Device, Executor};
 use anygrad::graph::ValueId;
+use anygrad::kernel::Clock;
 use anygrad::plan::PhaseId;
 use pollster::block_on;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub fn time(executor: &mut Executor, phase: PhaseId, times: u64, per_submission:
     let mut left = times;
     while left > 0 {
         let now = left.min(per_submission);
-        executor.run(&[(phase, now as u32)]).expect("a run");
+        executor.repeat(phase, &Clock::default(), now as u32).expect("a run");
         left -= now;
     }
     block_on(executor.read(result)).expect("a result");

@@ -1,12 +1,12 @@
 // Rows of a batch where they lie in a dataset of floats: those that stand at batch_start in the epoch's order. A kernel
-// that uses it declares `params` with rows_back, by how many rows the run's state is ahead, and `step_state`.
+// that uses it declares `clock`.
 
 @group(0) @binding(2) var<storage, read> data: array<DataCell>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 
 // The dataset's row for a row of the batch.
 fn row_of_data(row: u32) -> u32 {
-    return order[step_state.batch_start - params.rows_back + row];
+    return order[clock.batch_start + row];
 }
 
 // An element of a row of the dataset, in rows of `length`.

@@ -1,13 +1,13 @@
 // Rows of a batch where they lie in a dataset of bytes, packed four to a word with the first in the lowest bits, as
 // scaled floats: the rows that stand at batch_start in the epoch's order. A kernel that uses it declares `params` with
-// byte_scale and rows_back, by how many rows the run's state is ahead, and `step_state`.
+// byte_scale, and `clock`.
 
 @group(0) @binding(2) var<storage, read> data: array<u32>;
 @group(0) @binding(3) var<storage, read> order: array<u32>;
 
 // The dataset's row for a row of the batch.
 fn row_of_data(row: u32) -> u32 {
-    return order[step_state.batch_start - params.rows_back + row];
+    return order[clock.batch_start + row];
 }
 
 fn scaled(word: u32) -> vec4<f32> {

@@ -1,9 +1,9 @@
 // The step of a layer's weights and biases by SGD with momentum, for products in tiles.
-// A kernel that uses it declares `params`, `step_state`, `weight` and `bias` and their velocities.
+// A kernel that uses it declares `params`, `clock`, `weight` and `bias` and their velocities.
 
 // How far a weight moves against its direction, given gradient with decay and new velocity.
 fn stride(g: f32, v: f32) -> f32 {
-    return step_state.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
+    return clock.learning_rate * select(v, g + params.momentum * v, params.nesterov == 1u);
 }
 
 fn store(row: u32, column: u32, gradient: f32) {

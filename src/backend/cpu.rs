@@ -3,7 +3,7 @@
 use crate::cpu::Aligned;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::kernel::{Access, Bound, TwinCall, Twinned, twin::MAX_BUFFERS};
+use crate::kernel::{Access, Bound, Clock, TwinCall, Twinned, twin::MAX_BUFFERS};
 use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
 use std::cell::{Ref, RefCell, RefMut};
 
@@ -63,28 +63,26 @@ impl<F: Twinned> CpuExecutor<F> {
         self.storage.iter().map(bytes).sum::<usize>() as u64
     }
 
-    /// Runs a phase `times` times.
-    pub fn run(&mut self, phase: PhaseId, times: u32) {
-        for _ in 0..times {
-            for dispatch in &self.plan.phases()[phase.0].dispatches {
-                self.execute(dispatch);
-            }
+    /// Runs a phase once, with the clock at `clock`.
+    pub fn run(&mut self, phase: PhaseId, clock: &Clock) {
+        for dispatch in &self.plan.phases()[phase.0].dispatches {
+            self.execute(dispatch, clock);
         }
     }
 
     /// Runs one dispatch of a phase.
-    pub fn run_dispatch(&mut self, phase: PhaseId, index: usize) {
-        self.execute(&self.plan.phases()[phase.0].dispatches[index]);
+    pub fn run_dispatch(&mut self, phase: PhaseId, index: usize, clock: &Clock) {
+        self.execute(&self.plan.phases()[phase.0].dispatches[index], clock);
     }
 
     /// Runs one launch of a phase. A dispatch in several parts runs with the last of them.
-    pub fn run_launch(&mut self, phase: PhaseId, index: usize) {
+    pub fn run_launch(&mut self, phase: PhaseId, index: usize, clock: &Clock) {
         let phase = &self.plan.phases()[phase.0];
         let parts = phase.launches[index].parts.iter().filter(|part| part.is_last());
-        parts.for_each(|part| self.execute(&phase.dispatches[part.dispatch]));
+        parts.for_each(|part| self.execute(&phase.dispatches[part.dispatch], clock));
     }
 
-    fn execute(&self, dispatch: &Dispatch) {
+    fn execute(&self, dispatch: &Dispatch, clock: &Clock) {
         let mut guards = [const { None }; MAX_BUFFERS];
         for (guard, bound) in guards.iter_mut().zip(&dispatch.buffers) {
             *guard = Some(self.borrow(bound));
@@ -96,6 +94,7 @@ impl<F: Twinned> CpuExecutor<F> {
         let mut call = TwinCall {
             params: &dispatch.params,
             specialization: &dispatch.specialization,
+            clock,
             buffers: &mut buffers[..dispatch.buffers.len()],
         };
         F::of(&dispatch.kernel.twin, self.fast)(&mut call);

@@ -10,11 +10,14 @@ pub use select::{Choice, Request, Work};
 
 use crate::error::Result;
 use crate::graph::{DType, ValueId};
-use crate::kernel::Target;
+use crate::kernel::{Clock, Target};
 use crate::plan::{PhaseId, Plan};
 use cpu::CpuExecutor;
 use gpu::{GpuDevice, GpuExecutor};
 use std::sync::Arc;
+
+/// Runs of phases that fit into one submission to a GPU: a clock of each has its place on the device.
+pub const MOST_RUNS: usize = 130;
 
 /// Where to run: the processor, or an open GPU.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ impl Device {
         }
     }
 
-    /// Bytes that a loaded plan takes: its buffers, and on a GPU the parameters of its kernels.
+    /// Bytes that a loaded plan takes: its buffers, and on a GPU the parameters of its kernels and the clocks.
     pub fn bytes_of(&self, plan: &Plan) -> u64 {
         match self {
             Device::Cpu => plan.memory().total(),
@@ -105,31 +108,45 @@ impl Executor {
         }
     }
 
-    /// Runs each phase the given number of times, in order, as one submission.
+    /// Runs phases in order, each with the clock of its run, as one submission if there are no more than [`MOST_RUNS`].
     ///
     /// # Errors
     /// What the device has reported.
-    pub fn run(&mut self, schedule: &[(PhaseId, u32)]) -> Result<()> {
+    pub fn run(&mut self, runs: &[(PhaseId, Clock)]) -> Result<()> {
         match self {
             Executor::Cpu(executor) => {
-                schedule.iter().for_each(|&(phase, times)| executor.run(phase, times));
+                runs.iter().for_each(|(phase, clock)| executor.run(*phase, clock));
                 Ok(())
             }
-            Executor::Gpu(executor) => executor.submit(schedule),
+            Executor::Gpu(executor) => executor.submit(runs),
         }
     }
 
-    /// Runs one launch of a phase `times` times, as one submission.
+    /// Runs a phase `times` times with one clock, as one submission.
     ///
     /// # Errors
     /// What the device has reported.
-    pub fn run_launch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
+    pub fn repeat(&mut self, phase: PhaseId, clock: &Clock, times: u32) -> Result<()> {
         match self {
             Executor::Cpu(executor) => {
-                (0..times).for_each(|_| executor.run_launch(phase, index));
+                (0..times).for_each(|_| executor.run(phase, clock));
                 Ok(())
             }
-            Executor::Gpu(executor) => executor.submit_launch(phase, index, times),
+            Executor::Gpu(executor) => executor.submit_repeated(phase, clock, times),
+        }
+    }
+
+    /// Runs one launch of a phase `times` times with one clock, as one submission.
+    ///
+    /// # Errors
+    /// What the device has reported.
+    pub fn run_launch(&mut self, phase: PhaseId, index: usize, clock: &Clock, times: u32) -> Result<()> {
+        match self {
+            Executor::Cpu(executor) => {
+                (0..times).for_each(|_| executor.run_launch(phase, index, clock));
+                Ok(())
+            }
+            Executor::Gpu(executor) => executor.submit_launch(phase, index, clock, times),
         }
     }
 

@@ -14,7 +14,7 @@ use crate::backend::Device;
 use crate::backend::cpu::CpuExecutor;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Role, ValueId};
-use crate::kernel::Target;
+use crate::kernel::{Clock, Target};
 use crate::plan::{PhaseId, Plan};
 use crate::random::{Permutation, Purpose, stream_key};
 use crate::train::Step;
@@ -260,7 +260,7 @@ impl Step {
         for (value, data) in &self.words {
             executor.write_words(*value, data)?;
         }
-        executor.run(&[(PhaseId::FIRST, 1)])?;
+        executor.run(&[(PhaseId::FIRST, self.clock)])?;
         let mut gradients = Vec::new();
         for &gradient in &self.gradients {
             gradients.push(executor.read(gradient).await?);
@@ -296,6 +296,7 @@ struct Reference {
     /// Dispatches up to the one that computes the loss.
     forward: usize,
     kinks: Kinks,
+    clock: Clock,
     /// The loss where the step stands.
     base: f64,
 }
@@ -317,19 +318,19 @@ impl Reference {
         for (value, data) in &step.words {
             executor.write_words(*value, data)?;
         }
-        Ok(Reference { executor, loss: step.loss, forward, kinks, base: 0.0 })
+        Ok(Reference { executor, loss: step.loss, forward, kinks, clock: step.clock, base: 0.0 })
     }
 
     /// Runs the whole step.
     fn gradients(&mut self, step: &Step) -> Result<Vec<Vec<f64>>> {
-        self.executor.run(PhaseId::FIRST, 1);
+        self.executor.run(PhaseId::FIRST, &self.clock);
         self.base = self.executor.read(self.loss)?.iter().sum();
         step.gradients.iter().map(|&gradient| self.executor.read(gradient)).collect()
     }
 
     /// The loss, and on which side of each kink the pass ran.
     fn forward(&mut self) -> Result<(f64, Vec<i8>)> {
-        (0..self.forward).for_each(|dispatch| self.executor.run_dispatch(PhaseId::FIRST, dispatch));
+        (0..self.forward).for_each(|dispatch| self.executor.run_dispatch(PhaseId::FIRST, dispatch, &self.clock));
         Ok((self.executor.read(self.loss)?.iter().sum(), self.kinks.sides(&self.executor)?))
     }
 

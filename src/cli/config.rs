@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn errors_get_the_line_they_come_from() {
         let file = config(
-            "device = \"cpu\"\n[optimizer]\nkind = \"sgd\"\nlearning_rate = -0.5\n[loss]\nkind = \"huber\"\n[[layers]]\nlinear = 3\n[[layers]]\ndropout = 2\n",
+            "device = \"cpu\"\n[optimizer]\nkind = \"sgd\"\nlearning_rate = -0.5\n[loss]\nkind = \"huber\"\n[[layers]]\nlinear = 3\n[[layers]]\ndropout = 2\n[[layers]]\nresidual = [\n{ linear = 3 },\n{ dropout = 3 },\n]\n",
         );
         for (error, place) in [
             (Error::option("learning_rate", -0.5f32, "x"), "net.toml:4: "),
@@ -235,6 +235,8 @@ mod tests {
             (Error::option("learning_rate", -1.0f32, "x"), "learning_rate"),
             (Error::shape("loss", "does not fit"), "net.toml:6: "),
             (Error::shape("1.dropout", "does not fit"), "net.toml:9: "),
+            (Error::option("layer 2.1: dropout", 3, "x"), "net.toml:14: "),
+            (Error::shape("2.1.dropout", "does not fit"), "net.toml:11: "),
             (Error::shape("model", "does not fit"), "net.toml:7: "),
         ] {
             let text = file.locate(error).to_string();

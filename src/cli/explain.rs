@@ -85,7 +85,7 @@ fn print_text(steps: &[Explained], layers: &[LayerDescription], full: bool) {
             print_line(heading(step.stage));
         }
         if let (Some(layer), true) = (step.layer, shown != Some((step.stage, step.layer))) {
-            let description = layers.get(layer).map_or(String::new(), |layer| format!(": {}", describe(layer)));
+            let description = layers.get(layer).map_or(String::new(), |layer| format!(": {layer}"));
             print_line("");
             print_line(&format!("  layer {layer}{description}"));
         }
@@ -103,15 +103,6 @@ fn heading(stage: Stage) -> &'static str {
         Stage::Backward => "BACKWARD, from the loss to the input, by the chain rule",
         Stage::Update => "UPDATE of each parameter w",
         Stage::After => "AFTER THE STEP",
-    }
-}
-
-fn describe(layer: &LayerDescription) -> String {
-    match layer {
-        LayerDescription::Linear { outputs, .. } => format!("linear {outputs}"),
-        LayerDescription::Activation(activation) => activation.to_string(),
-        LayerDescription::Dropout { rate, .. } => format!("dropout {rate}"),
-        LayerDescription::Custom(name) => name.clone(),
     }
 }
 

@@ -73,8 +73,7 @@ fn limits(plan: &Plan, device: &Device) -> [LimitLine; 5] {
     ]
 }
 
-/// The value that a dispatch writes, to name in a table: the first one that is neither the ring of results nor the run's
-/// state, if there is one.
+/// The value that a dispatch writes, to name in a table: the first one that is not kept from step to step, if any.
 fn output<'a>(plan: &'a Plan, dispatch: &Dispatch) -> Option<&'a Value> {
     let written = || {
         let bound = dispatch.buffers.iter().filter(|bound| bound.access == Access::Write);
@@ -88,7 +87,6 @@ fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {
     for phase in plan.phases() {
         for (index, dispatch) in phase.dispatches.iter().enumerate() {
             let output = output(plan, dispatch);
-            let storage = dispatch.buffers.iter().filter(|bound| bound.access != Access::Uniform).count();
             let object = json!({
                 "event": "dispatch",
                 "phase": phase.name,
@@ -99,7 +97,7 @@ fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {
                 "variant": dispatch.variant.name,
                 "workgroups": dispatch.workgroups,
                 "workgroup_size": dispatch.variant.workgroup_size,
-                "storage_buffers": storage,
+                "storage_buffers": dispatch.buffers.len(),
                 "output": output.map(|value| &value.name),
                 "shape": output.map(|value| value.shape.dims()),
                 "flops": dispatch.flops,
@@ -130,7 +128,7 @@ fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {
         "fused": !plain,
         "batch_rows": forecast.batch_rows,
         "parameters": parameters(plan).map(|value| value.shape.elements()).sum::<usize>(),
-        "dispatches_per_step": forecast.dispatches_per_step(),
+        "launches_per_step": forecast.launches_per_step(),
         "flops_per_step": step.flops(),
         "bytes_per_step": plan.phase_bytes(step),
         "steps": forecast.steps,
@@ -237,8 +235,8 @@ fn print_totals(forecast: &Forecast) {
     let step = forecast.step();
     let (flops, bytes) = (step.flops() as f64, forecast.plan.phase_bytes(step) as f64);
     print_line("");
-    let dispatches = forecast.dispatches_per_step();
-    print_line(&format!("step      {dispatches} dispatches, {:.3} MFLOP, {:.3} MB", flops / 1e6, bytes / 1e6));
+    let launches = forecast.launches_per_step();
+    print_line(&format!("step      {launches} launches, {:.3} MFLOP, {:.3} MB", flops / 1e6, bytes / 1e6));
     let (steps, submissions) = (forecast.steps, forecast.submissions);
     print_line(&format!(
         "run       {} steps in {} submissions, {:.1} steps each",

@@ -10,7 +10,7 @@ pub use autodiff::Vjp;
 pub use shape::{DType, Shape};
 
 use crate::error::{Error, Result};
-use crate::kernel::{Access, Binding, Element, StepState};
+use crate::kernel::Element;
 use crate::ops::{Op, Operation};
 use std::ops::Range;
 
@@ -89,7 +89,6 @@ pub struct Graph {
     nodes: Vec<Node>,
     phases: Vec<Phase>,
     scope: String,
-    step_state: Option<ValueId>,
 }
 
 impl Graph {
@@ -134,11 +133,6 @@ impl Graph {
         self.scope = scope.into();
     }
 
-    /// The run's state, if any op uses it.
-    pub fn declared_step_state(&self) -> Option<ValueId> {
-        self.step_state
-    }
-
     /// Adds a value that no node computes.
     pub fn declare(&mut self, name: impl Into<String>, shape: impl Into<Shape>, dtype: DType, role: Role) -> ValueId {
         self.values.push(Value { name: name.into(), shape: shape.into(), dtype, role });
@@ -161,25 +155,12 @@ impl Graph {
         self.values[id.index()].role = role;
     }
 
-    /// The run's state ([`StepState`]): step, epoch, place in the epoch, learning rate.
-    pub fn step_state(&mut self) -> ValueId {
-        if let Some(id) = self.step_state {
-            return id;
-        }
-        let id = self.declare("step_state", [StepState::WORDS], DType::U32, Role::State);
-        self.step_state = Some(id);
-        id
-    }
-
     /// Appends `op` to the current phase and returns its outputs.
     ///
     /// # Errors
     /// [`Error::Shape`] if the inputs do not fit the op.
     pub fn apply_all(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let op = op.into();
-        if op.spec().bindings.contains(&Binding::STEP) {
-            self.step_state();
-        }
         let label = if self.scope.is_empty() { op.name().into() } else { format!("{}.{}", self.scope, op.name()) };
         let input_values: Vec<&Value> = inputs.iter().map(|&id| self.value(id)).collect();
         let results = op.infer(&input_values).map_err(|e| relocate(e, &label))?;
@@ -215,7 +196,7 @@ fn relocate(error: Error, label: &str) -> Error {
 
 /// Checks the number and element kind of the inputs against the kernel's bindings.
 fn check_kinds(op: &Op, label: &str, inputs: &[&Value]) -> Result<()> {
-    let mut expected = op.spec().bindings.iter().filter(|b| b.access != Access::Uniform);
+    let mut expected = op.spec().buffers();
     for input in inputs {
         let fits = match expected.next() {
             Some(binding) => match binding.element {

@@ -2,12 +2,12 @@
 //!
 //! Kernels number their workgroups by two arguments, `group` and `groups`, and so do not notice that they are called
 //! from an entry point which runs some of their workgroups beside those of another kernel. What the modules declare is
-//! told apart by a number at the end of each name. They share two uniforms: `launch` with the parameters of all, and the
-//! run's state. (Lavapipe of Mesa 22.3 writes past an array when a shader reads more than three.) And they share the
+//! told apart by a number at the end of each name. They share two uniforms: `launch` with the parameters of all, and
+//! `clock`. (Lavapipe of Mesa 22.3 writes past an array when a shader reads more than three.) And they share the
 //! workgroup memory that products call `scratch`, since a workgroup runs one of them.
 
 use super::source::assemble;
-use super::{Access, Constants, KernelSpec, Shared, Variant};
+use super::{Access, Binding, Constants, Element, KernelSpec, Shared, Variant};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -60,23 +60,50 @@ pub fn workgroup_bytes<'a>(variants: impl Iterator<Item = &'a Variant> + Clone) 
     shared + variants.filter(|variant| !has_scratch(variant)).map(bytes).sum::<u32>()
 }
 
-/// The bindings of the combined module, by number: for each the place among the parts and among the part's bindings, or
-/// `None` for `launch`. The uniforms of a part have gaps in their places, but for the run's state of the first that reads it.
-pub fn bindings(parts: &[Part<'_>]) -> Vec<(u32, Option<(usize, usize)>)> {
+/// What stands at a binding of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// The uniform with the parameters: `params` of a kernel by itself, `launch` of several.
+    Params,
+    /// The uniform `clock`.
+    Clock,
+    /// An operand.
+    Buffer {
+        /// Of which part.
+        part: usize,
+        /// Place among the part's [`KernelSpec::buffers`].
+        at: usize,
+        /// How it is used.
+        access: Access,
+    },
+}
+
+/// What stands at the bindings of a kernel by itself, by number.
+pub fn bindings_of(kernel: &KernelSpec) -> Vec<(u32, Resource)> {
+    let mut at = 0..;
+    let resource = |(number, binding): (u32, &Binding)| match binding.element {
+        Element::Params => (number, Resource::Params),
+        Element::Clock => (number, Resource::Clock),
+        _ => (number, Resource::Buffer { part: 0, at: at.next().unwrap_or_default(), access: binding.access }),
+    };
+    (0..).zip(kernel.bindings).map(resource).collect()
+}
+
+/// What stands at the bindings of the combined module, by number. In the places of the parts' uniforms are gaps; those
+/// of all come last, the clock if a part reads it.
+pub fn bindings(parts: &[Part<'_>]) -> Vec<(u32, Resource)> {
     let mut bindings = Vec::new();
-    let (mut number, mut state) = (0, None);
-    for (part, at) in parts.iter().zip(0..) {
-        for (place, binding) in part.kernel.bindings.iter().enumerate() {
-            match binding.access {
-                Access::Uniform if place > 0 => state = state.or(Some((at, place))),
-                Access::Uniform => {}
-                _ => bindings.push((number, Some((at, place)))),
-            }
-            number += 1;
-        }
+    let mut first = 0;
+    for (part, kernel) in parts.iter().map(|part| part.kernel).enumerate() {
+        let own = bindings_of(kernel).into_iter().filter_map(|(number, bound)| match bound {
+            Resource::Buffer { at, access, .. } => Some((first + number, Resource::Buffer { part, at, access })),
+            _ => None,
+        });
+        bindings.extend(own);
+        first += kernel.bindings.len() as u32;
     }
-    bindings.push((number, None));
-    bindings.extend(state.map(|state| (number + 1, Some(state))));
+    bindings.push((first, Resource::Params));
+    bindings.extend(parts.iter().any(|part| part.kernel.reads_clock()).then_some((first + 1, Resource::Clock)));
     bindings
 }
 
@@ -107,14 +134,14 @@ pub fn combine(parts: &[Part<'_>]) -> String {
         wgsl.push('\n');
         binding += part.kernel.bindings.len();
     }
-    wgsl.push_str(Shared::Step.source());
+    wgsl.push_str(Shared::Clock.source());
     let _ = writeln!(wgsl, "\nstruct Launch {{\n    groups: array<vec4<u32>, {}>,", parts.len());
     for number in 0..parts.len() {
         let _ = writeln!(wgsl, "    @align({ALIGNMENT}) params_{number}: Params_{number},");
     }
     let _ = writeln!(wgsl, "}}\n\n@group(0) @binding({binding}) var<uniform> launch: Launch;");
-    if bindings(parts).iter().any(|(number, _)| *number as usize > binding) {
-        let _ = writeln!(wgsl, "@group(0) @binding({}) var<uniform> step_state: StepState;", binding + 1);
+    if parts.iter().any(|part| part.kernel.reads_clock()) {
+        let _ = writeln!(wgsl, "@group(0) @binding({}) var<uniform> clock: Clock;", binding + 1);
     }
     let scratch = parts.iter().map(|part| part.variant).filter(|variant| has_scratch(variant));
     if let Some(bytes) = scratch.map(|variant| variant.requirements.workgroup_bytes).max() {

@@ -4,13 +4,15 @@
 //! pipeline, to run the same computation on the CPU ([`Twin`]), and to check by reflection that the shader and the
 //! Rust side agree.
 
+mod clock;
 pub mod combine;
 pub mod params;
 mod shared;
 pub mod source;
 pub mod twin;
 
-pub use params::{Field, ParamsLayout, Scalar, StepState};
+pub use clock::Clock;
+pub use params::{Field, ParamsLayout, Scalar};
 pub use shared::Shared;
 pub use twin::{Bound, Float, Twin, TwinCall, Twinned};
 
@@ -19,7 +21,7 @@ pub use twin::{Bound, Float, Twin, TwinCall, Twinned};
 pub struct KernelSpec {
     /// Name of the kernel, as it shows in plans, tests and profiles.
     pub name: &'static str,
-    /// Bindings of group 0 in order. Binding 0 is the uniform `params`, then [`Binding::STEP`] if the kernel needs it,
+    /// Bindings of group 0 in order. Binding 0 is the uniform `params`, then [`Binding::CLOCK`] if the kernel needs it,
     /// then the op's inputs and outputs.
     pub bindings: &'static [Binding],
     /// Layout of the uniform `Params`.
@@ -31,6 +33,18 @@ pub struct KernelSpec {
     pub variants: &'static [Variant],
     /// The definition of the result.
     pub twin: Twin,
+}
+
+impl KernelSpec {
+    /// The bindings of the op's inputs and outputs: all but the uniforms.
+    pub fn buffers(&self) -> impl Iterator<Item = &'static Binding> {
+        self.bindings.iter().filter(|binding| binding.access != Access::Uniform)
+    }
+
+    /// Whether the kernel reads the [`Clock`].
+    pub fn reads_clock(&self) -> bool {
+        self.bindings.contains(&Binding::CLOCK)
+    }
 }
 
 /// One way to compute a kernel: a WGSL file and the numbers it is built with.
@@ -222,10 +236,8 @@ pub struct Binding {
 impl Binding {
     /// The uniform `params` at binding 0 of every kernel.
     pub const PARAMS: Binding = Binding { name: "params", access: Access::Uniform, element: Element::Params };
-    /// The uniform `step_state`: step number, epoch, place in the epoch, learning rate.
-    pub const STEP: Binding = Binding { name: "step_state", access: Access::Uniform, element: Element::StepState };
-    /// The same buffer as a writable binding, for the kernels that move it on.
-    pub const STEP_MUT: Binding = Binding { name: "step_state", access: Access::Write, element: Element::StepState };
+    /// The uniform `clock`: step number, epoch, place in the epoch, learning rate.
+    pub const CLOCK: Binding = Binding { name: "clock", access: Access::Uniform, element: Element::Clock };
 
     /// A buffer of floats that is read.
     pub const fn read(name: &'static str) -> Binding {
@@ -264,8 +276,8 @@ pub enum Access {
 pub enum Element {
     /// The kernel's `Params`.
     Params,
-    /// The shared [`StepState`].
-    StepState,
+    /// The [`Clock`] of the step.
+    Clock,
     /// `array<Elem>` or `array<vec4<Elem>>`.
     Float,
     /// `array<u32>`.

@@ -66,35 +66,3 @@ macro_rules! uniform_struct {
         }
     };
 }
-
-uniform_struct! {
-    /// Where a run stands. It lives on the device; kernels read it and move it on, so that a recorded step can be
-    /// replayed without the host writing anything. Twin of `shaders/shared/step.wgsl`.
-    pub struct StepState {
-        /// Training steps done so far; keys the dropout masks.
-        step: u32,
-        /// Epochs begun so far; keys the row order. The first epoch is 1.
-        epoch: u32,
-        /// Position in the epoch's row order at which the next batch starts, in rows.
-        batch_start: u32,
-        /// Next entry of the ring of results, counted without wrapping.
-        slot: u32,
-        /// Learning rate of the step.
-        learning_rate: f32,
-    }
-}
-
-impl StepState {
-    /// Number of 32-bit words of the state.
-    pub const WORDS: usize = size_of::<StepState>() / 4;
-
-    /// The state as words, for a buffer of words.
-    pub fn words(&self) -> [u32; StepState::WORDS] {
-        bytemuck::cast(*self)
-    }
-
-    /// The state from the words of a buffer (at least [`StepState::WORDS`] of them).
-    pub fn from_words(words: &[u32]) -> StepState {
-        bytemuck::pod_read_unaligned(bytemuck::cast_slice(&words[..StepState::WORDS]))
-    }
-}

@@ -84,8 +84,8 @@ shared_parts! {
     Reduce = "reduce.wgsl",
     /// Such sums where the workgroup is a single subgroup.
     ReduceSubgroup = "reduce_subgroup.wgsl",
-    /// The struct `StepState`.
-    Step = "step.wgsl",
+    /// The struct `Clock`.
+    Clock = "clock.wgsl",
     /// The step of a layer's weights and biases by SGD.
     StepSgd = "step_sgd.wgsl",
     /// The same with momentum.

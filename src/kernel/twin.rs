@@ -1,5 +1,6 @@
 //! The CPU side of a kernel: what a twin is called with, in f32 or f64.
 
+use super::Clock;
 use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -150,7 +151,9 @@ pub struct TwinCall<'a, 'b, F> {
     pub params: &'a [u8],
     /// Constants of the dispatch.
     pub specialization: &'a [(&'static str, u32)],
-    /// The buffers in the order of [`KernelSpec::bindings`](super::KernelSpec::bindings), without `params`.
+    /// Where the run stands; the default for a kernel that does not ask.
+    pub clock: &'a Clock,
+    /// The buffers in the order of [`KernelSpec::buffers`](super::KernelSpec::buffers).
     pub buffers: &'a mut [Bound<'b, F>],
 }
 

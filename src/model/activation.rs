@@ -1,24 +1,24 @@
 //! An activation function as a layer.
 
-use super::{Forward, Layer, LayerDescription};
+use super::{LayerDescription, Module, Pass};
 use crate::error::Result;
-use crate::graph::ValueId;
+use crate::graph::{Shape, ValueId};
 use crate::ops::activation::{Activate, Activation};
 
 /// Applies an activation function to each element.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ActivationLayer(pub Activation);
 
-impl Layer for ActivationLayer {
+impl Module for ActivationLayer {
     fn describe(&self) -> LayerDescription {
         LayerDescription::Activation(self.0)
     }
 
-    fn output_width(&self, input: usize) -> Result<usize> {
-        Ok(input)
+    fn output(&self, input: &Shape) -> Result<Shape> {
+        Ok(input.clone())
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, x: ValueId) -> Result<ValueId> {
+    fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> Result<ValueId> {
         pass.apply(Activate(self.0), &[x])
     }
 }

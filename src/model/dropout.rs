@@ -1,11 +1,10 @@
 //! Dropout as a layer: drops in training, in use either nothing (inverted) or scales (vanilla).
 
-use super::{Forward, Layer, LayerDescription};
+use super::{LayerDescription, Module, Pass};
 use crate::error::Result;
-use crate::graph::ValueId;
+use crate::graph::{Shape, ValueId};
 use crate::ops::dropout::Dropout;
 use crate::ops::scale::Scale;
-use crate::random::{Purpose, stream_key};
 
 /// Zeroes a share `rate` of the elements in training.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,21 +26,21 @@ pub enum DropoutMode {
     Vanilla,
 }
 
-impl Layer for DropoutLayer {
+impl Module for DropoutLayer {
     fn describe(&self) -> LayerDescription {
         LayerDescription::Dropout { rate: self.rate, mode: self.mode }
     }
 
-    fn output_width(&self, input: usize) -> Result<usize> {
+    fn output(&self, input: &Shape) -> Result<Shape> {
         Dropout::inverted(self.rate, [0, 0])?;
-        Ok(input)
+        Ok(input.clone())
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, x: ValueId) -> Result<ValueId> {
+    fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> Result<ValueId> {
         if self.rate == 0.0 {
             return Ok(x);
         }
-        let key = stream_key(pass.seed, Purpose::Dropout, pass.layer as u32);
+        let key = pass.dropout_key();
         match (pass.training, self.mode) {
             (true, DropoutMode::Inverted) => pass.apply(Dropout::inverted(self.rate, key)?, &[x]),
             (true, DropoutMode::Vanilla) => pass.apply(Dropout::vanilla(self.rate, key)?, &[x]),

@@ -1,10 +1,10 @@
 //! The model file: safetensors with PyTorch's names and layout, and one JSON entry with all that `predict` needs.
 
-use super::model::{Model, Target};
+use super::description::in_a_row;
+use super::{ClassWeights, Form, LayerDescription, Loss, Model, Sequential, Target, Tensor, TensorSpec};
 use crate::data::Preprocessing;
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
-use crate::model::{ClassWeights, Form, LayerDescription, Loss, Sequential, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,6 +13,8 @@ use std::path::Path;
 const KEY: &str = "anygrad";
 /// Key of the JSON entry's checksum. The weights have theirs inside.
 const CHECKSUM: &str = "anygrad_checksum";
+/// What errors name in place of a path.
+const IN_MEMORY: &str = "the model's bytes";
 /// Version of the JSON entry. A reader accepts this one and older ones.
 const FORMAT: u32 = 1;
 
@@ -40,10 +42,18 @@ impl Model {
     /// [`Error::Io`] if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        write_whole(path, &self.to_bytes(path)?)
+        write_whole(path, &self.serialize().map_err(|reason| unusable(path, reason))?)
     }
 
-    fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
+    /// The content of the model's file.
+    ///
+    /// # Errors
+    /// [`Error::ModelFile`] if the tensors do not have the sizes that their shapes say.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.serialize().map_err(|reason| unusable(Path::new(IN_MEMORY), reason))
+    }
+
+    fn serialize(&self) -> std::result::Result<Vec<u8>, String> {
         let description = Description {
             format: FORMAT,
             input: self.architecture.input_width(),
@@ -57,8 +67,7 @@ impl Model {
             metrics: self.metrics.clone(),
             weights_hash: self.weights_hash(),
         };
-        let unusable = |reason: String| Error::ModelFile { path: path.into(), reason };
-        let json = serde_json::to_string(&description).map_err(|e| unusable(e.to_string()))?;
+        let json = serde_json::to_string(&description).map_err(|e| e.to_string())?;
         let bytes: Vec<Vec<u8>> =
             self.tensors.iter().map(|t| t.data.iter().flat_map(|x| x.to_le_bytes()).collect()).collect();
         let views = self
@@ -67,25 +76,67 @@ impl Model {
             .zip(&bytes)
             .map(|(t, bytes)| Ok((t.name.as_str(), TensorView::new(Dtype::F32, t.shape.clone(), bytes)?)))
             .collect::<std::result::Result<Vec<_>, safetensors::SafeTensorError>>()
-            .map_err(|e| unusable(e.to_string()))?;
+            .map_err(|e| e.to_string())?;
         let sum = checksum(&json);
         let metadata = HashMap::from([(KEY.to_string(), json), (CHECKSUM.to_string(), sum)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|e| unusable(e.to_string()))
+        safetensors::serialize(views, Some(metadata)).map_err(|e| e.to_string())
     }
 
     /// Reads a model file.
     ///
     /// # Errors
     /// [`Error::Io`] if it cannot be read; [`Error::ModelFile`] if it is damaged, not from anygrad, of a newer format,
-    /// or its tensors do not fit its layers.
+    /// or its tensors do not fit its layers, or has layers that only code can build: see [`Model::load_into`].
     pub fn load(path: impl AsRef<Path>) -> Result<Model> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        parse(&bytes).map_err(|reason| Error::ModelFile { path: path.into(), reason })
+        read(path.as_ref(), None)
+    }
+
+    /// Reads the content of a model file.
+    ///
+    /// ```
+    /// # use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// use anygrad::model::Model;
+    /// # let mut trainer = Trainer::new(Sequential::new(64).linear(10), Loss::cross_entropy(), Sgd::new(0.1)).epochs(0);
+    /// # trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
+    /// # let model = trainer.model()?;
+    /// let bytes = model.to_bytes()?;
+    /// assert_eq!(Model::from_bytes(&bytes)?.weights_hash(), model.weights_hash());
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::load`], but for [`Error::Io`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
+        parse(bytes, None).map_err(|reason| unusable(Path::new(IN_MEMORY), reason))
+    }
+
+    /// Reads a model file into layers that the program builds: the way to load a model with layers of one's own.
+    ///
+    /// # Errors
+    /// As [`Model::load`]; [`Error::ModelFile`] if the file names other layers than `architecture` has.
+    pub fn load_into(path: impl AsRef<Path>, architecture: Sequential) -> Result<Model> {
+        read(path.as_ref(), Some(architecture))
+    }
+
+    /// Reads the content of a model file into layers that the program builds.
+    ///
+    /// # Errors
+    /// As [`Model::load_into`], but for [`Error::Io`].
+    pub fn from_bytes_into(bytes: &[u8], architecture: Sequential) -> Result<Model> {
+        parse(bytes, Some(architecture)).map_err(|reason| unusable(Path::new(IN_MEMORY), reason))
     }
 }
 
-fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
+fn read(path: &Path, architecture: Option<Sequential>) -> Result<Model> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    parse(&bytes, architecture).map_err(|reason| unusable(path, reason))
+}
+
+fn unusable(path: &Path, reason: String) -> Error {
+    Error::ModelFile { path: path.into(), reason }
+}
+
+fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<Model, String> {
     let damaged = |e: safetensors::SafeTensorError| {
         format!("not a whole safetensors file ({e}); use a file that `anygrad train` wrote")
     };
@@ -103,11 +154,14 @@ fn parse(bytes: &[u8]) -> std::result::Result<Model, String> {
         return Err(format!("its format is {found}, this program reads up to {FORMAT}; use a newer anygrad"));
     }
     let description: Description = serde_json::from_str(json).map_err(|e| format!("its description: {e}"))?;
-    let architecture =
-        Sequential::from_description(description.input, &description.layers).map_err(|e| e.to_string())?;
+    let architecture = match architecture {
+        Some(built) => same_layers(built, &description)?,
+        None => Sequential::from_description(description.input, &description.layers).map_err(|e| e.to_string())?,
+    };
 
     let mut tensors = Vec::new();
-    for (name, shape) in parameter_shapes(&architecture)? {
+    for TensorSpec { path: name, shape, .. } in architecture.tensor_specs().map_err(|e| e.to_string())? {
+        let shape = shape.dims().to_vec();
         let view = file.tensor(&name).map_err(|_| format!("the tensor `{name}` is missing"))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
@@ -138,15 +192,13 @@ fn checksum(json: &str) -> String {
     hash.digits()
 }
 
-/// Name and shape of each parameter.
-fn parameter_shapes(architecture: &Sequential) -> std::result::Result<Vec<(String, Vec<usize>)>, String> {
-    let widths = architecture.widths().map_err(|e| e.to_string())?;
-    let layers = architecture.layers().iter().zip(&widths).enumerate();
-    Ok(layers
-        .flat_map(|(i, (layer, &width))| {
-            layer.parameters(width).into_iter().map(move |p| (format!("{i}.{}", p.name), p.shape))
-        })
-        .collect())
+/// The given layers, if the file says the same about its own.
+fn same_layers(built: Sequential, file: &Description) -> std::result::Result<Sequential, String> {
+    if (built.input_width(), built.description()) == (file.input, file.layers.clone()) {
+        return Ok(built);
+    }
+    let layers = in_a_row(&file.layers);
+    Err(format!("its layers are {} → {layers}, those to load it into are {built}", file.input))
 }
 
 fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> {

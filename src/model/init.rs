@@ -1,11 +1,11 @@
 //! Initial values of parameters, drawn from the counter generator.
 //!
-//! Element `i` of a parameter is a function of (seed, layer, parameter, i): a layer starts with the same weights
-//! whatever the other layers are, on every device.
+//! Element `i` of a tensor is a function of (seed, the tensor's path, i): a layer starts with the same weights whatever
+//! the other layers are, on every device.
 
-use super::ParameterSpec;
+use super::TensorSpec;
 use crate::error::{Error, Result};
-use crate::random::{Purpose, stream_key, unit, word};
+use crate::random::{Purpose, stream_key_of, unit, word};
 use std::fmt;
 use std::str::FromStr;
 
@@ -48,17 +48,17 @@ impl Init {
         "constant",
     ];
 
-    /// The initial values of parameter number `index` of layer `layer`.
+    /// The initial values of a tensor, row-major. Its path selects the random numbers.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`] if there is no memory for them.
-    pub fn draw(self, spec: &ParameterSpec, seed: u64, layer: usize, index: usize) -> Result<Vec<f32>> {
-        let key = stream_key(seed, Purpose::Init, (layer * 16 + index) as u32);
-        let count = spec.shape.iter().product::<usize>() as u32;
+    /// [`Error::Shape`] if there are 2³² or more; [`Error::OutOfMemory`] if there is no memory for them.
+    pub fn draw(self, spec: &TensorSpec, seed: u64) -> Result<Vec<f32>> {
+        let key = stream_key_of(seed, Purpose::Init, &spec.path);
+        let count = spec.shape.elements_u32(&spec.path)?;
         let (fan_in, fan_sum) = (spec.fan_in as f64, (spec.fan_in + spec.fan_out) as f64);
         let mut values = Vec::new();
         values.try_reserve_exact(count as usize).map_err(|_| Error::OutOfMemory {
-            context: format!("drawing {count} initial values of `{layer}.{}`", spec.name),
+            context: format!("drawing {count} initial values of `{}`", spec.path),
         })?;
         let uniform = |bound: f64| move |i| (bound * (2.0 * f64::from(unit(word(key, i, 0))) - 1.0)) as f32;
         // Box–Muller: word i of step 0 and of step 1.
@@ -162,15 +162,16 @@ impl From<Init> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::TensorKind;
 
-    fn spec() -> ParameterSpec {
-        ParameterSpec { name: "weight", shape: vec![50, 200], init: Init::Pytorch, fan_in: 200, fan_out: 50 }
+    fn spec(path: &str) -> TensorSpec {
+        TensorSpec::new(path, [50, 200], TensorKind::Weight)
     }
 
     #[test]
     fn draws_have_the_stated_spread() {
         let deviation = |init: Init| {
-            let values = init.draw(&spec(), 1, 0, 0).unwrap();
+            let values = init.draw(&spec("0.weight"), 1).unwrap();
             (values.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
         };
         for (init, expected) in [
@@ -189,12 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn layers_and_parameters_draw_different_numbers() {
-        let draw = |seed, layer, index| Init::Pytorch.draw(&spec(), seed, layer, index).unwrap();
-        assert_eq!(draw(1, 2, 0), draw(1, 2, 0));
-        assert_ne!(draw(1, 2, 0), draw(2, 2, 0));
-        assert_ne!(draw(1, 2, 0), draw(1, 3, 0));
-        assert_ne!(draw(1, 2, 0), draw(1, 2, 1));
+    fn tensors_of_other_paths_and_seeds_draw_other_numbers() {
+        let draw = |seed, path| Init::Pytorch.draw(&spec(path), seed).unwrap();
+        assert_eq!(draw(1, "2.weight"), draw(1, "2.weight"));
+        assert_ne!(draw(1, "2.weight"), draw(2, "2.weight"));
+        let paths = ["2.weight", "3.weight", "2.bias", "2.0.weight", "2.0.1.weight"];
+        let all: Vec<Vec<f32>> = paths.iter().map(|path| draw(1, path)).collect();
+        for (i, values) in all.iter().enumerate() {
+            assert!(!all[..i].contains(values), "{}", paths[i]);
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `y = x · Wᵀ + b` with `weight [out, in]` and `bias [out]`: PyTorch's `nn.Linear`.
 
-use super::{Forward, Init, Layer, LayerDescription, ParameterSpec};
+use super::{Init, LayerDescription, Module, Pass, TensorKind, TensorSpec};
 use crate::error::{Error, Result};
-use crate::graph::ValueId;
+use crate::graph::{Shape, ValueId};
 use crate::ops::{add_bias::AddBias, matmul::Matmul};
 
 /// A fully connected layer.
@@ -23,12 +23,13 @@ impl Linear {
     }
 }
 
-impl Layer for Linear {
+impl Module for Linear {
     fn describe(&self) -> LayerDescription {
         LayerDescription::Linear { outputs: self.outputs, bias: self.bias, init: self.init }
     }
 
-    fn output_width(&self, input: usize) -> Result<usize> {
+    fn output(&self, input: &Shape) -> Result<Shape> {
+        let input = input.vector("linear")?;
         if self.outputs == 0 {
             return Err(Error::option("linear", 0, "a layer needs at least 1 output"));
         }
@@ -39,23 +40,24 @@ impl Layer for Linear {
             let expected = format!("with {input} inputs the weight exceeds 2³² elements; use narrower layers");
             return Err(Error::option("linear", self.outputs, &expected));
         }
-        Ok(self.outputs)
+        Ok([self.outputs].into())
     }
 
-    fn parameters(&self, input: usize) -> Vec<ParameterSpec> {
-        let (fan_in, fan_out) = (input, self.outputs);
-        let weight =
-            ParameterSpec { name: "weight", shape: vec![self.outputs, input], init: self.init, fan_in, fan_out };
+    fn tensors(&self, input: &Shape) -> Result<Vec<TensorSpec>> {
+        let (inputs, outputs) = (input.vector("linear")?, self.outputs);
+        let weight = TensorSpec::new("weight", [outputs, inputs], TensorKind::Weight).init(self.init);
         let bias_init = if self.init == Init::default() { self.init } else { Init::Zeros };
-        let bias = ParameterSpec { name: "bias", shape: vec![self.outputs], init: bias_init, fan_in, fan_out };
-        if self.bias { vec![weight, bias] } else { vec![weight] }
+        let bias = TensorSpec::new("bias", [outputs], TensorKind::Bias).init(bias_init).fans(inputs, outputs);
+        Ok(if self.bias { vec![weight, bias] } else { vec![weight] })
     }
 
-    fn forward(&self, pass: &mut Forward<'_>, x: ValueId) -> Result<ValueId> {
-        let product = pass.apply(Matmul::NT, &[x, pass.parameters[0]])?;
-        match pass.parameters.get(1) {
-            Some(&bias) => pass.apply(AddBias, &[product, bias]),
-            None => Ok(product),
+    fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> Result<ValueId> {
+        let weight = pass.tensor("weight")?;
+        let product = pass.apply(Matmul::NT, &[x, weight])?;
+        if !self.bias {
+            return Ok(product);
         }
+        let bias = pass.tensor("bias")?;
+        pass.apply(AddBias, &[product, bias])
     }
 }

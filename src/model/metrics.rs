@@ -6,7 +6,7 @@ use crate::backend::cpu::CpuExecutor;
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role};
-use crate::kernel::Target as KernelTarget;
+use crate::kernel::{Clock, Target as KernelTarget};
 use crate::model::{ClassWeights, Loss};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
@@ -170,7 +170,7 @@ fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) ->
         Target::Labels(labels) => executor.write_words(expected, labels)?,
         Target::Values(values) => executor.write(expected, values)?,
     }
-    executor.run(PhaseId::FIRST, 1);
+    executor.run(PhaseId::FIRST, &Clock::default());
     let row_losses = executor.read(row_losses)?;
     let weights: Vec<f64> = match (&loss.class_weights, target) {
         (Some(ClassWeights::Given(weights)), Target::Labels(labels)) => {

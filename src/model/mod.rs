@@ -1,29 +1,35 @@
-//! Models: layers in sequence, initial values, losses; the trained model, its file, its metrics. Layers only append ops
+//! Models: modules in sequence, initial values, losses; the trained model, its file, its metrics. Modules only append ops
 //! to a graph; none writes a backward pass.
 
 mod activation;
 mod class_weights;
+mod description;
 mod dropout;
 mod file;
 mod init;
-mod layer;
 mod linear;
 mod loss;
 mod loss_table;
 mod metrics;
 #[allow(clippy::module_inception)]
 mod model;
+mod module;
+mod predictor;
+mod residual;
 mod sequential;
 mod tensor;
 
 pub use activation::ActivationLayer;
 pub use class_weights::ClassWeights;
+pub use description::LayerDescription;
 pub use dropout::{DropoutLayer, DropoutMode};
 pub use init::Init;
-pub use layer::{Forward, Layer, LayerDescription, ParameterSpec};
 pub use linear::Linear;
 pub use loss::{BatchLoss, Form, Loss, Reduction};
 pub use metrics::{ClassMetrics, Evaluation, TOP_K, TopK};
 pub use model::{Model, Target, probabilities};
+pub use module::{Module, Pass};
+pub use predictor::Predictor;
+pub use residual::Residual;
 pub use sequential::Sequential;
-pub use tensor::{Tensor, weights_hash};
+pub use tensor::{ModelTensors, Tensor, TensorKind, TensorSpec, weights_hash};

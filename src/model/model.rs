@@ -1,22 +1,16 @@
 //! A trained model: weights and everything that is needed to use them.
 
-use crate::backend::{Device, Executor};
+use super::{Loss, Predictor, Sequential, Tensor, weights_hash};
+use crate::backend::Device;
 use crate::data::{Features, Preprocessing};
-use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Role, ValueId};
-use crate::model::{Loss, Sequential, Tensor, weights_hash};
-use crate::ops::correct_rows::predicted_class;
-use crate::plan::{PhaseId, Plan};
-
-/// Rows that are predicted at once.
-const ROWS: usize = 512;
+use crate::error::Result;
 
 /// A trained model.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The layers.
     pub architecture: Sequential,
-    /// The parameters, named as PyTorch's `Sequential` names them.
+    /// Its tensors, trained and running, named as PyTorch's `Sequential` names them.
     pub tensors: Vec<Tensor>,
     /// What it was trained for.
     pub loss: Loss,
@@ -58,62 +52,45 @@ impl Model {
         weights_hash(&self.tensors)
     }
 
-    /// Outputs for each row: logits of classes, or values. Row-major, `output_width` numbers for each row.
+    /// The model on a device, ready to predict rows as often as they come.
+    ///
+    /// ```
+    /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let data = data::digits()?.split(0.2, 0)?;
+    /// let model = Sequential::new(64).linear(32).relu().linear(10);
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(2);
+    /// trainer.fit_blocking(&data)?;
+    /// let mut predictor = pollster::block_on(trainer.model()?.predictor(&Device::cpu()))?;
+    /// for row in 0..3 {
+    ///     let classes = predictor.classes_blocking(&data.test.select(&[row]).features)?;
+    ///     assert!(classes[0] < 10);
+    /// }
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Shape`] if the rows have another width than the model's input; what the device reports.
-    pub async fn outputs(&self, features: &Features, device: &Device) -> Result<Vec<f32>> {
-        let width = self.architecture.input_width();
-        if features.width() != width {
-            let detail = format!("rows have {} features, the model takes {width}", features.width());
-            return Err(Error::shape("data", detail));
-        }
-        let inputs = self.preprocessing.inputs(features);
-        let rows = ROWS.min(features.rows().max(1));
-        let (mut executor, x, y) = self.prepare(rows, device).await?;
-        let output_width = self.architecture.output_width()?;
-        let mut outputs = Vec::with_capacity(features.rows() * output_width);
-        let mut batch = vec![0.0; rows * width];
-        for chunk in inputs.chunks(rows * width) {
-            // The last chunk is filled up with zero rows, whose outputs are dropped.
-            batch[..chunk.len()].copy_from_slice(chunk);
-            batch[chunk.len()..].fill(0.0);
-            executor.write(x, &batch)?;
-            executor.run(&[(PhaseId::FIRST, 1)])?;
-            let result = executor.read(y).await?;
-            outputs.extend_from_slice(&result[..chunk.len() / width * output_width]);
-        }
-        self.target_preprocessing.undo(&mut outputs);
-        Ok(outputs)
+    /// What the device reports.
+    pub async fn predictor(&self, device: &Device) -> Result<Predictor> {
+        Predictor::load(self, device, &Predictor::BATCHES).await
     }
 
-    /// The forward pass over `rows` rows, with this model's weights: its executor, input and output.
-    async fn prepare(&self, rows: usize, device: &Device) -> Result<(Executor, ValueId, ValueId)> {
-        let mut graph = Graph::new();
-        let parameters = self.architecture.declare(&mut graph)?;
-        let x = graph.declare("input", [rows, self.architecture.input_width()], DType::F32, Role::State);
-        graph.begin_phase("predict");
-        let y = self.architecture.forward(&mut graph, &parameters, x, false, 0)?;
-        if y != x {
-            graph.set_role(y, Role::Output);
-        }
-        let mut executor = device.load(Plan::new(graph, &device.target())?).await?;
-        for (&value, tensor) in parameters.iter().zip(&self.tensors) {
-            executor.write(value, &tensor.data)?;
-        }
-        Ok((executor, x, y))
+    /// Outputs for each row: logits of classes, or values. Row-major, `output_width` numbers for each row. Loads the model
+    /// on the device for this call alone; see [`Model::predictor`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the rows have another width than the model's input; what the device reports.
+    pub async fn outputs(&self, features: &Features, device: &Device) -> Result<Vec<f32>> {
+        let most = Predictor::BATCHES[0];
+        Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.outputs(features).await
     }
 
     /// Class of each row, for a model of classes.
     ///
     /// # Errors
-    /// As [`Model::outputs`]; [`Error::Shape`] if the model puts out values.
+    /// As [`Model::outputs`]; [`Error::Shape`](crate::Error::Shape) if the model puts out values.
     pub async fn classes(&self, features: &Features, device: &Device) -> Result<Vec<usize>> {
-        if let Target::Values { .. } = self.target {
-            return Err(Error::shape("model", "puts out values, not classes"));
-        }
-        let outputs = self.outputs(features, device).await?;
-        Ok(outputs.chunks_exact(self.architecture.output_width()?).map(predicted_class).collect())
+        let most = Predictor::BATCHES[0];
+        Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.classes(features).await
     }
 }
 

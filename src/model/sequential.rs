@@ -1,13 +1,18 @@
 //! Layers one after the other.
 
-use super::{ActivationLayer, DropoutLayer, DropoutMode, Forward, Layer, LayerDescription, Linear, Tensor};
+use super::description::in_a_row;
+use super::{
+    ActivationLayer, DropoutLayer, DropoutMode, LayerDescription, Linear, ModelTensors, Module, Pass, Residual, Tensor,
+    TensorSpec,
+};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Role, ValueId};
+use crate::graph::{Graph, Shape, ValueId};
 use crate::ops::activation::Activation;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-/// A model: rows of `input` numbers through a sequence of layers.
+/// A model: rows of `input` numbers through a sequence of layers. It is a module, too, and can be a layer of another.
 ///
 /// ```
 /// use anygrad::nn::Sequential;
@@ -19,7 +24,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Sequential {
     input: usize,
-    layers: Vec<Arc<dyn Layer>>,
+    layers: Vec<Arc<dyn Module>>,
 }
 
 impl Sequential {
@@ -28,8 +33,8 @@ impl Sequential {
         Sequential { input, layers: Vec::new() }
     }
 
-    /// Adds any layer, also your own.
-    pub fn layer(mut self, layer: impl Layer + 'static) -> Sequential {
+    /// Adds any module, also your own.
+    pub fn layer(mut self, layer: impl Module + 'static) -> Sequential {
         self.layers.push(Arc::new(layer));
         self
     }
@@ -64,19 +69,36 @@ impl Sequential {
         self.layer(DropoutLayer { rate, mode: DropoutMode::Inverted })
     }
 
+    /// Adds the sum of the rows and of what `block` makes of them; it must keep their width.
+    pub fn residual(self, block: Sequential) -> Sequential {
+        self.layer(Residual(block))
+    }
+
     /// The model that a file describes.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] for a custom layer, which only code can build.
+    /// [`Error::InvalidOption`] for a custom layer, which only code can build; as [`Sequential::widths`] in front of a
+    /// layer that contains others.
     pub fn from_description(input: usize, layers: &[LayerDescription]) -> Result<Sequential> {
         let mut model = Sequential::new(input);
-        for layer in layers {
-            model = match layer.clone() {
-                LayerDescription::Linear { outputs, bias, init } => model.layer(Linear { outputs, bias, init }),
-                LayerDescription::Activation(activation) => model.activation(activation),
-                LayerDescription::Dropout { rate, mode } => model.layer(DropoutLayer { rate, mode }),
+        for (i, layer) in layers.iter().enumerate() {
+            let inner =
+                |layers| Sequential::from_description(model.output_width()?, layers).map_err(|e| in_layer(e, i));
+            model = match layer {
+                &LayerDescription::Linear { outputs, bias, init } => model.layer(Linear { outputs, bias, init }),
+                &LayerDescription::Activation(activation) => model.activation(activation),
+                &LayerDescription::Dropout { rate, mode } => model.layer(DropoutLayer { rate, mode }),
+                LayerDescription::Residual(layers) => {
+                    let block = inner(layers)?;
+                    model.residual(block)
+                }
+                LayerDescription::Sequential(layers) => {
+                    let block = inner(layers)?;
+                    model.layer(block)
+                }
                 LayerDescription::Custom(name) => {
-                    let expected = "a custom layer is known only to the program that defined it: build the model there";
+                    let expected =
+                        "a custom layer is known only to the program that defined it: use Model::load_into there";
                     return Err(Error::option("layer", name, expected));
                 }
             };
@@ -95,8 +117,18 @@ impl Sequential {
     }
 
     /// The layers.
-    pub fn layers(&self) -> &[Arc<dyn Layer>] {
+    pub fn layers(&self) -> &[Arc<dyn Module>] {
         &self.layers
+    }
+
+    /// Shape of the input of each layer, and last that of the output, all of one row.
+    fn shapes(&self) -> Result<Vec<Shape>> {
+        let mut shapes = vec![Shape::from([self.input])];
+        for (i, layer) in self.layers.iter().enumerate() {
+            let output = layer.output(&shapes[i]).map_err(|e| in_layer(e, i))?;
+            shapes.push(output);
+        }
+        Ok(shapes)
     }
 
     /// Width of the input of each layer, and last that of the output.
@@ -104,12 +136,7 @@ impl Sequential {
     /// # Errors
     /// The first layer's that cannot take its input.
     pub fn widths(&self) -> Result<Vec<usize>> {
-        let mut widths = vec![self.input];
-        for (i, layer) in self.layers.iter().enumerate() {
-            let width = layer.output_width(widths[i]).map_err(|e| in_layer(e, i))?;
-            widths.push(width);
-        }
-        Ok(widths)
+        self.shapes()?.iter().map(|shape| shape.vector("model")).collect()
     }
 
     /// Width of the output rows.
@@ -120,80 +147,98 @@ impl Sequential {
         Ok(self.widths()?[self.layers.len()])
     }
 
+    /// The tensors that the model keeps, named as PyTorch's `Sequential` names them.
+    ///
+    /// # Errors
+    /// As [`Sequential::widths`]; [`Error::Shape`] if two tensors have one name.
+    pub fn tensor_specs(&self) -> Result<Vec<TensorSpec>> {
+        let specs = self.tensors(&[self.input].into())?;
+        let mut seen = HashSet::new();
+        match specs.iter().find(|spec| !seen.insert(&spec.path)) {
+            Some(twice) => Err(Error::shape(&twice.path, "the model has two tensors of this name")),
+            None => Ok(specs),
+        }
+    }
+
     /// Number of trained numbers.
     ///
     /// # Errors
-    /// As [`Sequential::widths`].
+    /// As [`Sequential::tensor_specs`].
     pub fn parameter_count(&self) -> Result<usize> {
-        let widths = self.widths()?;
-        let of_layer = |(layer, &width): (&Arc<dyn Layer>, &usize)| -> usize {
-            layer.parameters(width).iter().map(|p| p.shape.iter().product::<usize>()).sum()
-        };
-        Ok(self.layers.iter().zip(&widths).map(of_layer).sum())
+        let specs = self.tensor_specs()?;
+        Ok(specs.iter().filter(|spec| spec.kind.is_trained()).map(|spec| spec.shape.elements()).sum())
     }
 
-    /// The initial values of all parameters for `seed`, named as PyTorch's `Sequential` names them.
+    /// The initial values of all tensors for `seed`, in the order of [`Sequential::tensor_specs`].
     ///
     /// # Errors
-    /// As [`Sequential::widths`].
+    /// As [`Sequential::tensor_specs`] and [`Init::draw`](super::Init::draw).
     pub fn initialize(&self, seed: u64) -> Result<Vec<Tensor>> {
-        let widths = self.widths()?;
-        let mut tensors = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            for (index, spec) in layer.parameters(widths[i]).iter().enumerate() {
-                let data = spec.init.draw(spec, seed, i, index)?;
-                tensors.push(Tensor { name: format!("{i}.{}", spec.name), shape: spec.shape.clone(), data });
-            }
-        }
-        Ok(tensors)
+        self.tensor_specs()?.iter().map(|spec| spec.initialize(seed)).collect()
     }
 
-    /// Declares all parameters in a graph, in the order of [`Sequential::initialize`].
+    /// Declares all tensors in a graph. A [`Pass`] with them takes rows through the model:
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::nn::{Module, Pass, Sequential};
+    /// let model = Sequential::new(64).linear(64).relu().dropout(0.2).linear(10);
+    /// let mut graph = Graph::new();
+    /// let tensors = model.declare(&mut graph)?;
+    /// let x = graph.declare("x", [32, 64], DType::F32, Role::State);
+    /// let y = model.forward(&mut Pass::new(&mut graph, &tensors, true, 0), x)?;
+    /// assert_eq!(graph.shape(y).dims(), [32, 10]);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`Sequential::widths`].
-    pub fn declare(&self, graph: &mut Graph) -> Result<Vec<ValueId>> {
-        let widths = self.widths()?;
-        let mut values = Vec::new();
-        for (i, layer) in self.layers.iter().enumerate() {
-            for spec in layer.parameters(widths[i]) {
-                let name = format!("{i}.{}", spec.name);
-                values.push(graph.declare(name, spec.shape, DType::F32, Role::Parameter));
-            }
-        }
-        Ok(values)
-    }
-
-    /// Appends the model's ops: from rows `x` to its output. `parameters` as [`Sequential::declare`] returned them.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if a layer does not take its input.
-    pub fn forward(
-        &self,
-        graph: &mut Graph,
-        parameters: &[ValueId],
-        x: ValueId,
-        training: bool,
-        seed: u64,
-    ) -> Result<ValueId> {
-        let widths = self.widths()?;
-        let (mut value, mut rest) = (x, parameters);
-        for (i, layer) in self.layers.iter().enumerate() {
-            let (own, others) = rest.split_at(layer.parameters(widths[i]).len());
-            rest = others;
-            graph.set_scope(i.to_string());
-            value = layer.forward(&mut Forward { graph, parameters: own, training, seed, layer: i }, value)?;
-        }
-        graph.set_scope("");
-        Ok(value)
+    /// As [`Sequential::tensor_specs`].
+    pub fn declare(&self, graph: &mut Graph) -> Result<ModelTensors> {
+        Ok(ModelTensors::declare(self.tensor_specs()?, graph))
     }
 }
 
+impl Module for Sequential {
+    fn describe(&self) -> LayerDescription {
+        LayerDescription::Sequential(self.description())
+    }
+
+    fn output(&self, input: &Shape) -> Result<Shape> {
+        if input.dims() != [self.input] {
+            let detail = format!("takes rows of {} numbers, and is given rows of shape {input}", self.input);
+            return Err(Error::shape("sequential", detail));
+        }
+        let mut shapes = self.shapes()?;
+        Ok(shapes.swap_remove(self.layers.len()))
+    }
+
+    fn tensors(&self, _input: &Shape) -> Result<Vec<TensorSpec>> {
+        let shapes = self.shapes()?;
+        let mut specs = Vec::new();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let own = layer.tensors(&shapes[i]).map_err(|e| in_layer(e, i))?;
+            specs.extend(own.into_iter().map(|spec| spec.within(&i.to_string())));
+        }
+        Ok(specs)
+    }
+
+    fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> Result<ValueId> {
+        let mut layers = self.layers.iter().enumerate();
+        layers.try_fold(x, |x, (i, layer)| pass.child(&i.to_string(), layer.as_ref(), x))
+    }
+}
+
+/// Names the layer that an error is about: `layer 2: dropout`, in a layer that contains others `layer 2.0: dropout`.
 fn in_layer(error: Error, layer: usize) -> Error {
     match error {
         Error::InvalidOption { name, value, expected } => {
-            Error::InvalidOption { name: format!("layer {layer}: {name}"), value, expected }
+            let name = match name.strip_prefix("layer ") {
+                Some(inner) => format!("layer {layer}.{inner}"),
+                None => format!("layer {layer}: {name}"),
+            };
+            Error::InvalidOption { name, value, expected }
         }
+        Error::Shape { place, detail } => Error::Shape { place: format!("{layer}.{place}"), detail },
         other => other,
     }
 }
@@ -202,14 +247,9 @@ impl fmt::Display for Sequential {
     /// `64 → linear 64 → relu → linear 10`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.input)?;
-        for layer in self.description() {
-            match layer {
-                LayerDescription::Linear { outputs, .. } => write!(f, " → linear {outputs}")?,
-                LayerDescription::Activation(activation) => write!(f, " → {activation}")?,
-                LayerDescription::Dropout { rate, .. } => write!(f, " → dropout {rate}")?,
-                LayerDescription::Custom(name) => write!(f, " → {name}")?,
-            }
+        if self.layers.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        write!(f, " → {}", in_a_row(&self.description()))
     }
 }

@@ -1,6 +1,134 @@
-//! A named tensor on the host, and the hash that tells two sets of weights apart.
+//! The tensors that a model keeps: what modules declare, the values of a graph that hold them, and copies on the host.
 
+use super::Init;
+use crate::error::Result;
 use crate::files::Fnv;
+use crate::graph::{DType, Graph, Role, Shape, ValueId};
+use std::collections::HashMap;
+
+/// A tensor that a module keeps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorSpec {
+    /// Name within the module: `weight`. Modules around it put theirs in front: `2.0.weight`, as in PyTorch.
+    pub path: String,
+    /// Extents, row-major; PyTorch's layout, so the weight of a linear layer is `[out, in]`.
+    pub shape: Shape,
+    /// Decides whether it is trained and penalized.
+    pub kind: TensorKind,
+    /// Initial values.
+    pub init: Init,
+    /// Number of inputs of one output: scales the initial values.
+    pub fan_in: usize,
+    /// Number of outputs of one input: scales the initial values.
+    pub fan_out: usize,
+}
+
+/// What a tensor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TensorKind {
+    /// Trained; what l1 and l2 penalties are about.
+    Weight,
+    /// Trained, added to something.
+    Bias,
+    /// Trained, a factor on something.
+    Scale,
+    /// Not trained: kept by the module itself, such as a running mean.
+    Running,
+}
+
+impl TensorKind {
+    /// Whether the optimizer changes the tensor.
+    pub fn is_trained(self) -> bool {
+        self != TensorKind::Running
+    }
+
+    /// Whether penalties on weights are about the tensor.
+    pub fn is_penalized(self) -> bool {
+        self == TensorKind::Weight
+    }
+}
+
+impl TensorSpec {
+    /// A tensor with PyTorch's initial values for a linear layer. The fans are those of a shape `[out, in, …]`, of which
+    /// further extents belong to the inputs.
+    pub fn new(name: impl Into<String>, shape: impl Into<Shape>, kind: TensorKind) -> TensorSpec {
+        let shape = shape.into();
+        let (fan_out, fan_in) = match shape.dims() {
+            [] => (1, 1),
+            [length] => (*length, *length),
+            [outputs, inputs @ ..] => (*outputs, inputs.iter().product()),
+        };
+        TensorSpec { path: name.into(), shape, kind, init: Init::default(), fan_in, fan_out }
+    }
+
+    /// With other initial values.
+    pub fn init(self, init: Init) -> TensorSpec {
+        TensorSpec { init, ..self }
+    }
+
+    /// With other numbers of inputs of an output, and outputs of an input, to scale the initial values.
+    pub fn fans(self, fan_in: usize, fan_out: usize) -> TensorSpec {
+        TensorSpec { fan_in, fan_out, ..self }
+    }
+
+    /// As a module declares it that holds, under `name`, the one which declared it.
+    pub fn within(self, name: &str) -> TensorSpec {
+        TensorSpec { path: join(name, &self.path), ..self }
+    }
+}
+
+/// `outer.inner`, or `inner` where there is nothing around it.
+pub(super) fn join(outer: &str, inner: &str) -> String {
+    if outer.is_empty() { inner.into() } else { format!("{outer}.{inner}") }
+}
+
+/// The tensors of a model as values of a graph.
+#[derive(Clone, Debug, Default)]
+pub struct ModelTensors {
+    values: Vec<ValueId>,
+    kinds: Vec<TensorKind>,
+    by_path: HashMap<String, ValueId>,
+}
+
+impl ModelTensors {
+    /// Declares tensors of the given kinds in a graph.
+    pub(super) fn declare(specs: Vec<TensorSpec>, graph: &mut Graph) -> ModelTensors {
+        let mut tensors = ModelTensors::default();
+        for TensorSpec { path, shape, kind, .. } in specs {
+            let role = if kind.is_trained() { Role::Parameter } else { Role::State };
+            let value = graph.declare(path.clone(), shape, DType::F32, role);
+            tensors.values.push(value);
+            tensors.kinds.push(kind);
+            tensors.by_path.insert(path, value);
+        }
+        tensors
+    }
+
+    /// All of them, in the order of [`Sequential::initialize`](super::Sequential::initialize).
+    pub fn values(&self) -> &[ValueId] {
+        &self.values
+    }
+
+    /// Those that are trained, in the same order.
+    pub fn trained(&self) -> Vec<ValueId> {
+        self.of(TensorKind::is_trained)
+    }
+
+    /// Those that penalties are about, in the same order.
+    pub fn penalized(&self) -> Vec<ValueId> {
+        self.of(TensorKind::is_penalized)
+    }
+
+    /// The one of a path such as `2.0.weight`.
+    pub fn get(&self, path: &str) -> Option<ValueId> {
+        self.by_path.get(path).copied()
+    }
+
+    fn of(&self, is_wanted: fn(TensorKind) -> bool) -> Vec<ValueId> {
+        let both = self.values.iter().zip(&self.kinds);
+        both.filter(|(_, kind)| is_wanted(**kind)).map(|(&value, _)| value).collect()
+    }
+}
 
 /// A named f32 tensor on the host.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +139,17 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// Elements.
     pub data: Vec<f32>,
+}
+
+impl TensorSpec {
+    /// The tensor with its initial values for `seed`.
+    ///
+    /// # Errors
+    /// As [`Init::draw`].
+    pub fn initialize(&self, seed: u64) -> Result<Tensor> {
+        let data = self.init.draw(self, seed)?;
+        Ok(Tensor { name: self.path.clone(), shape: self.shape.dims().to_vec(), data })
+    }
 }
 
 /// 64-bit FNV-1a over names, shapes and the bits of all elements, as 16 hexadecimal digits.

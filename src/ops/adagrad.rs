@@ -6,13 +6,13 @@
 //! w ← w − learning_rate / (1 + t · rate_decay) · g / (√s + ε)      at step t = 0, 1, …
 //! ```
 //!
-//! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number come from the run's state.
+//! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number are the clock's.
 
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, `squares` (in place).
@@ -24,9 +24,6 @@ pub struct Adagrad {
     pub epsilon: f32,
     /// Added to the gradient as `weight_decay · w`.
     pub weight_decay: f32,
-    /// How many steps the run's state is ahead of this one: 1 behind a kernel that has moved the state on in the middle of
-    /// a step (`plan/fuse.rs`), else 0.
-    pub steps_back: u32,
 }
 
 uniform_struct! {
@@ -40,8 +37,6 @@ uniform_struct! {
         epsilon: f32,
         /// Factor of `w` in the gradient.
         weight_decay: f32,
-        /// Steps that the run's state is ahead.
-        steps_back: u32,
     }
 }
 
@@ -50,14 +45,14 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "adagrad",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::read("grad"),
         Binding::write("squares"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("adagrad", [Grid, Step], count),
+    variants: element_variants!("adagrad", [Grid, Clock], count),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -81,7 +76,6 @@ impl Operation for Adagrad {
             rate_decay: self.rate_decay,
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
-            steps_back: self.steps_back,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
@@ -93,29 +87,27 @@ impl Operation for Adagrad {
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(squares)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(squares)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    reference(&params, &StepState::from_words(state), weight, grad, squares);
+    reference(&params, call.clock, weight, grad, squares);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(squares)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(squares)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
-    for_each_part([weight, squares], 1, inlined!(|at, [w, s]| reference(&params, &state, w, &grad[at..], s)));
+    let clock = call.clock;
+    for_each_part([weight, squares], 1, inlined!(|at, [w, s]| reference(&params, clock, w, &grad[at..], s)));
 }
 
 /// The definition.
 #[inline(always)]
-pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F], squares: &mut [F]) {
+pub fn reference<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], grad: &[F], squares: &mut [F]) {
     let f = F::from_f32;
-    let done = F::from_f64(f64::from(state.step.wrapping_sub(params.steps_back)));
-    let rate = f(state.learning_rate) / (F::ONE + done * f(params.rate_decay));
+    let done = F::from_f64(f64::from(clock.step));
+    let rate = f(clock.learning_rate) / (F::ONE + done * f(params.rate_decay));
     for ((w, &grad), s) in weight.iter_mut().zip(grad).zip(squares) {
         let g = grad + f(params.weight_decay) * *w;
         *s += g * g;

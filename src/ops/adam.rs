@@ -8,14 +8,14 @@
 //! w ← w − learning_rate · (m / (1 − β1ᵗ)) / (√(v / (1 − β2ᵗ)) + ε)     at step t = 1, 2, …
 //! ```
 //!
-//! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0. The learning rate and the step number come from the
-//! run's state on the device. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
+//! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0. Learning rate and step number are the
+//! clock's. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
 
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, `first` and `second` moment (in place).
@@ -31,9 +31,6 @@ pub struct Adam {
     pub weight_decay: f32,
     /// Whether the decay acts on the weight itself (AdamW) instead of the gradient.
     pub decoupled: bool,
-    /// How many steps the run's state is ahead of this one: 1 behind a kernel that has moved the state on in the middle of
-    /// a step (`plan/fuse.rs`), else 0.
-    pub steps_back: u32,
 }
 
 uniform_struct! {
@@ -59,8 +56,6 @@ uniform_struct! {
         weight_decay: f32,
         /// 1 for AdamW, else 0.
         decoupled: u32,
-        /// Steps that the run's state is ahead.
-        steps_back: u32,
     }
 }
 
@@ -69,7 +64,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "adam",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::read("grad"),
         Binding::write("first"),
@@ -77,7 +72,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("adam", [Grid, Step], count),
+    variants: element_variants!("adam", [Grid, Clock], count),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -108,7 +103,6 @@ impl Operation for Adam {
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
             decoupled: u32::from(self.decoupled),
-            steps_back: self.steps_back,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
@@ -120,36 +114,24 @@ impl Operation for Adam {
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [
-        Bound::Word(state),
-        Bound::FloatMut(weight),
-        Bound::Float(grad),
-        Bound::FloatMut(first),
-        Bound::FloatMut(second),
-    ] = call.buffers
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(first), Bound::FloatMut(second)] = call.buffers
     else {
         panic!("{MISMATCH}")
     };
-    reference(&params, &StepState::from_words(state), weight, grad, first, second);
+    reference(&params, call.clock, weight, grad, first, second);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [
-        Bound::Word(state),
-        Bound::FloatMut(weight),
-        Bound::Float(grad),
-        Bound::FloatMut(first),
-        Bound::FloatMut(second),
-    ] = call.buffers
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(first), Bound::FloatMut(second)] = call.buffers
     else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
+    let clock = call.clock;
     for_each_part(
         [weight, first, second],
         1,
-        inlined!(|at, [w, m, v]| reference(&params, &state, w, &grad[at..], m, v)),
+        inlined!(|at, [w, m, v]| reference(&params, clock, w, &grad[at..], m, v)),
     );
 }
 
@@ -157,15 +139,15 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
 #[inline(always)]
 pub fn reference<F: Float>(
     params: &Params,
-    state: &StepState,
+    clock: &Clock,
     weight: &mut [F],
     grad: &[F],
     first: &mut [F],
     second: &mut [F],
 ) {
     let f = F::from_f32;
-    let t = F::from_f64(f64::from(state.step.wrapping_sub(params.steps_back)) + 1.0);
-    let (rate, decay) = (f(state.learning_rate), f(params.weight_decay));
+    let t = F::from_f64(f64::from(clock.step) + 1.0);
+    let (rate, decay) = (f(clock.learning_rate), f(params.weight_decay));
     // β = 0 has no logarithm, and 1 − 0ᵗ = 1: exp(−∞) = 0 gives just that.
     let correction1 = -(t * f(params.log_beta1)).exp_m1();
     let correction2 = -(t * f(params.log_beta2)).exp_m1();

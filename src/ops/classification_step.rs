@@ -4,13 +4,12 @@
 //! label_b = labels[order[batch_start + b]]
 //! ring[slot mod S] ← (scale · Σ_b cross_entropy_b, number of rows whose largest logit is that of the label)
 //! grad_z[b,c] = scale · (softmax(z[b])_c − q_c)
-//! slot ← slot + 1, batch_start ← batch_start + B, step ← step + 1
 //! ```
 //!
-//! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `scale` is 1/B for the mean over the batch, else 1; q as in
-//! [`softmax_cross_entropy`]. It stands for the gathering of labels, cross-entropy, its
-//! gradient, the count of correct rows and [`end_step`](super::end_step), and is put in their place after
-//! differentiation (`plan/fuse.rs`) where what comes later in the step can do with the state it moves on, or count back.
+//! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `slot` and `batch_start` are the clock's; `scale` is 1/B for
+//! the mean over the batch, else 1; q as in [`softmax_cross_entropy`]. It stands for the gathering of labels,
+//! cross-entropy, its gradient, the count of correct rows and [`record`](super::record), and is put in their place after
+//! differentiation (`plan/fuse.rs`).
 
 use super::correct_rows::predicted_class;
 use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy, expected, exponentials, largest, target};
@@ -19,12 +18,11 @@ use crate::cpu::{FastF32, inlined, widest};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{
-    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
-    twin::MISMATCH,
+    ALWAYS, Binding, Bound, Clock, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
-/// The middle of a step. Inputs: the run's state (in place), logits, labels of all rows, order, ring (in place).
+/// The middle of a step. Inputs: logits, labels of all rows, order, ring (in place).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClassificationStep {
     /// The loss.
@@ -63,7 +61,7 @@ const PLAIN: Variant = Variant {
     file: "classification_step.wgsl",
     source: include_str!("../../shaders/classification_step.wgsl"),
     entry_point: "classification_step",
-    shared: &[Shared::Reduce, Shared::Step],
+    shared: &[Shared::Reduce, Shared::Clock],
     workgroup_size: 64,
     constants: &[],
     requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
@@ -75,7 +73,7 @@ const PLAIN: Variant = Variant {
 /// For drivers on a CPU, which run a workgroup on one core anyway.
 const SUBGROUP: Variant = Variant {
     name: "subgroup",
-    shared: &[Shared::ReduceSubgroup, Shared::Step],
+    shared: &[Shared::ReduceSubgroup, Shared::Clock],
     workgroup_size: product::SUBGROUP,
     requirements: Requirements { subgroup_size: product::SUBGROUP, ..Requirements::NONE },
     suits: Suits::Software,
@@ -87,7 +85,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "classification_step",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP_MUT,
+        Binding::CLOCK,
         Binding::read("logits"),
         Binding::read_words("labels"),
         Binding::read_words("order"),
@@ -106,8 +104,8 @@ impl Operation for ClassificationStep {
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-        let [_state, logits, labels, order, ring] = inputs else {
-            return Err(Error::shape(SPEC.name, "takes the run's state, logits, labels, order and ring"));
+        let [logits, labels, order, ring] = inputs else {
+            return Err(Error::shape(SPEC.name, "takes logits, labels, order and ring"));
         };
         logits.shape.matrix(SPEC.name)?;
         labels.shape.vector(SPEC.name)?;
@@ -119,8 +117,8 @@ impl Operation for ClassificationStep {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        shapes[1].elements_u32(SPEC.name)?;
-        let ((rows, classes), (slots, width)) = (shapes[1].matrix(SPEC.name)?, shapes[4].matrix(SPEC.name)?);
+        shapes[0].elements_u32(SPEC.name)?;
+        let ((rows, classes), (slots, width)) = (shapes[0].matrix(SPEC.name)?, shapes[3].matrix(SPEC.name)?);
         let params = Params {
             rows: extent(SPEC.name, rows)?,
             classes: extent(SPEC.name, classes)?,
@@ -133,7 +131,7 @@ impl Operation for ClassificationStep {
     }
 
     fn flops(&self, shapes: &[&Shape]) -> u64 {
-        shapes[1].elements() as u64
+        shapes[0].elements() as u64
     }
 
     fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {
@@ -144,7 +142,6 @@ impl Operation for ClassificationStep {
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
     let [
-        Bound::WordMut(words),
         Bound::Float(logits),
         Bound::Word(labels),
         Bound::Word(order),
@@ -154,13 +151,12 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     else {
         panic!("{MISMATCH}")
     };
-    reference(&params, words, logits, (labels, order), ring, grad_logits);
+    reference(&params, call.clock, logits, (labels, order), ring, grad_logits);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
     let [
-        Bound::WordMut(words),
         Bound::Float(logits),
         Bound::Word(labels),
         Bound::Word(order),
@@ -171,24 +167,24 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     let (logits, ring, grad_logits) = (FastF32::of(logits), FastF32::of_mut(ring), FastF32::of_mut(grad_logits));
-    widest(inlined!(|| fast(&params, words, logits, (labels, order), ring, grad_logits)));
+    let clock = call.clock;
+    widest(inlined!(|| fast(&params, clock, logits, (labels, order), ring, grad_logits)));
 }
 
 /// The definition.
 fn reference<F: Float>(
     params: &Params,
-    words: &mut [u32],
+    clock: &Clock,
     logits: &[F],
     (labels, order): (&[u32], &[u32]),
     ring: &mut [F],
     grad_logits: &mut [F],
 ) {
-    let state = StepState::from_words(words);
     let (classes, row_params) = (params.classes as usize, params.of_rows(1));
     let scale = F::from_f32(params.scale);
     let (mut loss, mut correct) = (F::ZERO, F::ZERO);
     let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
-    for ((z, grad_z), &row) in rows.zip(&order[state.batch_start as usize..]) {
+    for ((z, grad_z), &row) in rows.zip(&order[clock.batch_start as usize..]) {
         let label = [labels[row as usize]];
         let mut row_loss = [F::ZERO];
         softmax_cross_entropy::reference(&row_params, z, &label, &mut row_loss);
@@ -198,7 +194,7 @@ fn reference<F: Float>(
             correct += F::ONE;
         }
     }
-    file(params, words, [scale * loss, correct], ring);
+    file(params, clock, [scale * loss, correct], ring);
 }
 
 /// Rows that [`side_by_side`] takes at a time, one in each lane of a vector.
@@ -211,19 +207,18 @@ const FEW_CLASSES: usize = 32;
 #[inline(always)]
 fn fast(
     params: &Params,
-    words: &mut [u32],
+    clock: &Clock,
     logits: &[FastF32],
     (labels, order): (&[u32], &[u32]),
     ring: &mut [FastF32],
     grad_logits: &mut [FastF32],
 ) {
-    let state = StepState::from_words(words);
     let (classes, of_rows, scale) = (params.classes as usize, params.of_rows(params.rows), FastF32(params.scale));
     let (mut loss, mut correct) = (FastF32::ZERO, FastF32::ZERO);
     let together = if (2..=FEW_CLASSES).contains(&classes) { LANES } else { 1 };
     let groups = logits.chunks(together * classes).zip(grad_logits.chunks_mut(together * classes));
     // Of the order no more than the batch: behind it may stand rows of other data.
-    let order = &order[state.batch_start as usize..][..params.rows as usize];
+    let order = &order[clock.batch_start as usize..][..params.rows as usize];
     for ((z, grad_z), rows) in groups.zip(order.chunks(together)) {
         let mut own = [0; LANES];
         own.iter_mut().zip(rows).for_each(|(label, &row)| *label = labels[row as usize]);
@@ -239,7 +234,7 @@ fn fast(
             }
         }
     }
-    file(params, words, [scale * loss, correct], ring);
+    file(params, clock, [scale * loss, correct], ring);
 }
 
 /// A row's loss and class, and the gradient of its logits.
@@ -304,13 +299,8 @@ fn side_by_side(
     (losses, predicted)
 }
 
-/// Files loss and number of correct rows, and moves the run's state on.
-fn file<F: Float>(params: &Params, words: &mut [u32], results: [F; 2], ring: &mut [F]) {
-    let mut state = StepState::from_words(words);
-    let entry = (state.slot % params.slots * params.width) as usize;
+/// Files loss and number of correct rows.
+fn file<F: Float>(params: &Params, clock: &Clock, results: [F; 2], ring: &mut [F]) {
+    let entry = (clock.slot % params.slots * params.width) as usize;
     ring[entry..entry + 2].copy_from_slice(&results);
-    state.slot = state.slot.wrapping_add(1);
-    state.batch_start += params.rows;
-    state.step += 1;
-    words.copy_from_slice(&state.words());
 }

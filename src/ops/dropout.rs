@@ -1,14 +1,16 @@
 //! Dropout: `y[i] = x[i] · scale` where the mask keeps element `i`, else 0. In the inverted form `scale = 1/(1 − rate)`
 //! and nothing is left to do in use; in the vanilla form `scale = 1` and in use all elements are multiplied by `1 − rate`.
 //!
-//! The mask is a function of (seed, layer, step, element), see [`crate::random`]: bit-equal on every device, and
-//! nothing is saved. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15 (2014).
+//! The mask is a function of (seed, the dropout's path in the model, step, element), see [`crate::random`]: bit-equal on
+//! every device, and nothing is saved. Elements are numbered within the whole batch, of which `x` may be a share that
+//! begins at the clock's `first_row`. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15
+//! (2014).
 
-use super::{Operation, Workgroups, linear_grid, one_variant};
+use super::{Operation, Workgroups, extent, linear_grid, one_variant};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::random::{Key, drop_threshold, keeps, word, words};
 use crate::{twin, uniform_struct};
 
@@ -19,11 +21,8 @@ pub struct Dropout {
     pub rate: f32,
     /// Factor on the kept elements: `1/(1 − rate)` for inverted dropout, 1 for the vanilla form.
     pub scale: f32,
-    /// Stream of the layer: `stream_key(seed, Purpose::Dropout, layer)`.
+    /// Stream of the mask: `stream_key_of(seed, Purpose::Dropout, path)`.
     pub key: Key,
-    /// How many steps the run's state is ahead of the one whose mask this is: 1 behind a kernel that has moved the state
-    /// on in the middle of a step (`plan/fuse.rs`), else 0.
-    pub steps_back: u32,
 }
 
 impl Dropout {
@@ -43,7 +42,7 @@ impl Dropout {
         if !(0.0..1.0).contains(&rate) {
             return Err(Error::option("dropout", rate, "the probability of dropping must be at least 0 and below 1"));
         }
-        Ok(Dropout { rate, scale: 1.0 / (1.0 - rate), key, steps_back: 0 })
+        Ok(Dropout { rate, scale: 1.0 / (1.0 - rate), key })
     }
 
     /// What the upper 24 bits of an element's word must reach for it to be kept.
@@ -57,26 +56,26 @@ uniform_struct! {
     pub struct Params {
         /// Elements of `x`.
         count: u32,
+        /// Elements of a row of `x`.
+        n: u32,
         /// An element is kept if the upper 24 bits of its word are at least this.
         threshold: u32,
-        /// Low word of the layer's key.
+        /// Low word of the mask's key.
         key_low: u32,
-        /// High word of the layer's key.
+        /// High word of the mask's key.
         key_high: u32,
         /// Factor on the kept elements.
         scale: f32,
-        /// Steps that the run's state is ahead.
-        steps_back: u32,
     }
 }
 
 /// The kernel. One invocation takes two neighbours, because the generator yields two words at a time.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "dropout",
-    bindings: &[Binding::PARAMS, Binding::STEP, Binding::read("x"), Binding::write("y")],
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::write("y")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("dropout", "dropout.wgsl", [Grid, Step, Random, Dropout]),
+    variants: one_variant!("dropout", "dropout.wgsl", [Grid, Clock, Random, Dropout]),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -95,46 +94,48 @@ impl Operation for Dropout {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let (count, rows) = (shapes[0].elements_u32(SPEC.name)?, shapes[0].dims().first().copied().unwrap_or(1));
         let params = Params {
-            count: shapes[0].elements_u32(SPEC.name)?,
+            count,
+            n: count / extent(SPEC.name, rows.max(1))?,
             threshold: self.threshold(),
             key_low: self.key[0],
             key_high: self.key[1],
             scale: self.scale,
-            steps_back: self.steps_back,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
 
     fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let pairs = u64::from(bytemuck::pod_read_unaligned::<Params>(params).count).div_ceil(2);
+        // One more than fill x, because x may begin with the second of a pair.
+        let pairs = u64::from(bytemuck::pod_read_unaligned::<Params>(params).count) / 2 + 1;
         linear_grid(pairs.div_ceil(u64::from(variant.workgroup_size)))
     }
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
-    reference(&params, StepState::from_words(state).step, x, y);
+    let [Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(&params, call.clock, x, y);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
-    let mask = params.mask(StepState::from_words(state).step);
+    let [Bound::Float(x), Bound::FloatMut(y)] = call.buffers else { panic!("{MISMATCH}") };
+    let mask = params.mask(call.clock);
     for_each_part([y], 1, inlined!(|first, [y]| mask.copy(first, &x[first..], y)));
 }
 
 /// The definition.
-pub fn reference<F: Float>(params: &Params, step: u32, x: &[F], y: &mut [F]) {
-    params.mask(step).copy(0, x, y);
+pub fn reference<F: Float>(params: &Params, clock: &Clock, x: &[F], y: &mut [F]) {
+    params.mask(clock).copy(0, x, y);
 }
 
 impl Params {
     /// The mask of a step.
-    fn mask(&self, step: u32) -> Mask {
-        let Params { threshold, key_low, key_high, scale, steps_back, .. } = *self;
-        Mask { threshold, key: [key_low, key_high], scale, step: step.wrapping_sub(steps_back) }
+    fn mask(&self, clock: &Clock) -> Mask {
+        let Params { n, threshold, key_low, key_high, scale, .. } = *self;
+        Mask::new([key_low, key_high], threshold, scale, n, clock)
     }
 }
 
@@ -145,16 +146,24 @@ const PAIRS: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mask {
     /// An element is kept if the upper 24 bits of its word are at least this.
-    pub threshold: u32,
-    /// Stream of the layer.
-    pub key: Key,
+    threshold: u32,
+    /// Stream of random words.
+    key: Key,
     /// Factor on the kept elements.
-    pub scale: f32,
+    scale: f32,
     /// Number of the step.
-    pub step: u32,
+    step: u32,
+    /// Number of the tensor's first element.
+    start: usize,
 }
 
 impl Mask {
+    /// The mask of a step for a tensor with rows of `n` elements.
+    pub fn new(key: Key, threshold: u32, scale: f32, n: u32, clock: &Clock) -> Mask {
+        let start = clock.first_row.wrapping_mul(n) as usize;
+        Mask { threshold, key, scale, step: clock.step, start }
+    }
+
     /// `y ← x` with the mask, for a part of a tensor that begins at its element `first`.
     #[inline(always)]
     pub fn copy<F: Float>(&self, first: usize, x: &[F], y: &mut [F]) {
@@ -167,6 +176,7 @@ impl Mask {
     pub fn apply<F: Float>(&self, first: usize, part: &mut [F]) {
         let scale = F::from_f32(self.scale);
         let masked = |x: F, word: u32| if keeps(word, self.threshold) { x * scale } else { F::ZERO };
+        let first = self.start + first;
         // A part of a row may begin with the second of a pair.
         let (odd, pairs) = part.split_at_mut((first % 2).min(part.len()));
         for x in odd {

@@ -1,6 +1,6 @@
 //! Copies the rows of a batch out of the resident dataset: `y[r] = data[order[batch_start + r]]`.
 //!
-//! `order` is the epoch's row order, `batch_start` stands in the run's state. Three kernels: `f32` features
+//! `order` is the epoch's row order, `batch_start` is the clock's. Three kernels: `f32` features
 //! `[N, I] → [B, I]`, byte features packed four to a word `[N, I] → [B, I]` times `scale`, and labels `[N] → [B]`.
 //! Data has no gradient.
 
@@ -9,7 +9,7 @@ use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
 use crate::kernel::{
-    ALWAYS, Accepts, Binding, Bound, Float, KernelSpec, Requirements, Shared, StepState, Suits, TwinCall, Variant,
+    ALWAYS, Accepts, Binding, Bound, Clock, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant,
     twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
@@ -53,14 +53,14 @@ pub const F32_SPEC: KernelSpec = KernelSpec {
     name: "gather_f32",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::read("data"),
         Binding::read_words("order"),
         Binding::write("batch"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("gather_f32", [Grid, Step], columns),
+    variants: element_variants!("gather_f32", [Grid, Clock], columns),
     twin: twin!(call_f32, fast = call_f32_fast),
 };
 
@@ -69,7 +69,7 @@ pub const U8_SPEC: KernelSpec = KernelSpec {
     name: "gather_u8",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::read_words("data"),
         Binding::read_words("order"),
         Binding::write("batch"),
@@ -95,14 +95,14 @@ pub const LABELS_SPEC: KernelSpec = KernelSpec {
     name: "gather_labels",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::read_words("data"),
         Binding::read_words("order"),
         Binding::write_words("batch"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("gather_labels", "gather_labels.wgsl", [Grid, Step], 64),
+    variants: one_variant!("gather_labels", "gather_labels.wgsl", [Grid, Clock], 64),
     twin: twin!(call_labels),
 };
 
@@ -118,7 +118,7 @@ const fn u8_variant(
         file,
         source,
         entry_point,
-        shared: &[Shared::Grid, Shared::Step],
+        shared: &[Shared::Grid, Shared::Clock],
         workgroup_size: 256,
         constants: &[],
         requirements: Requirements::NONE,
@@ -177,60 +177,52 @@ impl Operation for Gather {
 }
 
 fn call_f32_fast(call: &mut TwinCall<'_, '_, f32>) {
-    let columns = call.params::<Params>().columns as usize;
-    let [Bound::Word(state), Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
+    let (columns, clock) = (call.params::<Params>().columns as usize, call.clock);
+    let [Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else { panic!("{MISMATCH}") };
     for_each_part(
         [batch],
         columns,
-        inlined!(|first, [batch]| gather_f32(columns, state, data, &order[first / columns..], batch)),
+        inlined!(|first, [batch]| gather_f32(columns, clock, data, &order[first / columns..], batch)),
     );
 }
 
 fn call_u8_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
-    let columns = params.columns as usize;
+    let [Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else { panic!("{MISMATCH}") };
+    let (columns, clock) = (params.columns as usize, call.clock);
     for_each_part(
         [batch],
         columns,
-        inlined!(|first, [batch]| gather_u8(&params, state, data, &order[first / columns..], batch)),
+        inlined!(|first, [batch]| gather_u8(&params, clock, data, &order[first / columns..], batch)),
     );
 }
 
 fn call_f32<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
-    gather_f32(params.columns as usize, state, data, order, batch);
+    let [Bound::Float(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else { panic!("{MISMATCH}") };
+    gather_f32(params.columns as usize, call.clock, data, order, batch);
 }
 
 /// The definition for floats.
 #[inline(always)]
-fn gather_f32<F: Float>(columns: usize, state: &[u32], data: &[F], order: &[u32], batch: &mut [F]) {
-    for (row, batch) in batch_rows(state, order).zip(batch.chunks_exact_mut(columns)) {
+fn gather_f32<F: Float>(columns: usize, clock: &Clock, data: &[F], order: &[u32], batch: &mut [F]) {
+    for (row, batch) in batch_rows(clock, order).zip(batch.chunks_exact_mut(columns)) {
         batch.copy_from_slice(&data[row * columns..][..columns]);
     }
 }
 
 fn call_u8<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
-    gather_u8(&params, state, data, order, batch);
+    let [Bound::Word(data), Bound::Word(order), Bound::FloatMut(batch)] = call.buffers else { panic!("{MISMATCH}") };
+    gather_u8(&params, call.clock, data, order, batch);
 }
 
 /// The definition for bytes.
 #[inline(always)]
-fn gather_u8<F: Float>(params: &Params, state: &[u32], data: &[u32], order: &[u32], batch: &mut [F]) {
+fn gather_u8<F: Float>(params: &Params, clock: &Clock, data: &[u32], order: &[u32], batch: &mut [F]) {
     let (columns, scale) = (params.columns as usize, F::from_f32(params.scale));
     let bytes: &[u8] = bytemuck::cast_slice(data);
-    for (row, batch) in batch_rows(state, order).zip(batch.chunks_exact_mut(columns)) {
+    for (row, batch) in batch_rows(clock, order).zip(batch.chunks_exact_mut(columns)) {
         for (&byte, y) in bytes[row * columns..][..columns].iter().zip(batch) {
             *y = F::from_f32(f32::from(byte)) * scale;
         }
@@ -238,27 +230,25 @@ fn gather_u8<F: Float>(params: &Params, state: &[u32], data: &[u32], order: &[u3
 }
 
 fn call_labels<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    let [Bound::Word(state), Bound::Word(data), Bound::Word(order), Bound::WordMut(batch)] = call.buffers else {
-        panic!("{MISMATCH}")
-    };
-    for (row, label) in batch_rows(state, order).zip(batch.iter_mut()) {
+    let [Bound::Word(data), Bound::Word(order), Bound::WordMut(batch)] = call.buffers else { panic!("{MISMATCH}") };
+    for (row, label) in batch_rows(call.clock, order).zip(batch.iter_mut()) {
         *label = data[row];
     }
 }
 
 /// The rows of a batch of floats or bytes, for the definition of kernels that read them where they lie.
-pub(super) fn rows<F: Float>(params: &Params, state: &[u32], data: &Bound<'_, F>, order: &[u32]) -> Vec<F> {
+pub(super) fn rows<F: Float>(params: &Params, clock: &Clock, data: &Bound<'_, F>, order: &[u32]) -> Vec<F> {
     let mut batch = vec![F::ZERO; params.count as usize];
     match data {
-        Bound::Float(data) => gather_f32(params.columns as usize, state, data, order, &mut batch),
-        Bound::Word(data) => gather_u8(params, state, data, order, &mut batch),
+        Bound::Float(data) => gather_f32(params.columns as usize, clock, data, order, &mut batch),
+        Bound::Word(data) => gather_u8(params, clock, data, order, &mut batch),
         _ => panic!("{MISMATCH}"),
     }
     batch
 }
 
 /// The dataset's row for each row of the batch.
-fn batch_rows<'a>(state: &[u32], order: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
-    let start = StepState::from_words(state).batch_start as usize;
+fn batch_rows<'a>(clock: &Clock, order: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
+    let start = clock.batch_start as usize;
     order[start..].iter().map(|&row| row as usize)
 }

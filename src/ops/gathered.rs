@@ -3,7 +3,7 @@
 //!
 //! It stands for [`Gather`](super::gather::Gather) of features and [`Linear`] or [`LinearUpdate`], and is put in their
 //! place after differentiation (`plan/fuse/rows.rs`): the batch never reaches memory. Formulas, constants and variants
-//! are those of the op within; `Params` are its `Params`, then `byte_scale` and `rows_back`.
+//! are those of the op within; `Params` are its `Params`, then `byte_scale`.
 
 use super::linear::{self, Linear};
 use super::linear_update::{self, LinearUpdate};
@@ -12,7 +12,7 @@ use super::{Operation, Workgroups, gather};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Role, Shape, Value};
 use crate::kernel::{
-    Binding, Bound, Field, KernelSpec, ParamsLayout, Scalar, StepState, Twin, TwinCall, Twinned, Variant,
+    Binding, Bound, Field, KernelSpec, ParamsLayout, Scalar, Twin, TwinCall, Twinned, Variant,
     twin::{MAX_BUFFERS, MISMATCH},
 };
 
@@ -25,9 +25,6 @@ pub struct Gathered {
     pub rows: usize,
     /// Factor on each byte, such as 1/255; `None` if the dataset holds floats.
     pub byte_scale: Option<f32>,
-    /// How many rows the run's state is ahead of the batch: B behind a kernel that has moved the state on in the middle
-    /// of a step, else 0.
-    pub rows_back: u32,
 }
 
 /// The op within.
@@ -81,7 +78,7 @@ macro_rules! bindings {
     ($read:ident, $($access:ident $name:ident),*) => {
         &[
             Binding::PARAMS,
-            Binding::STEP,
+            Binding::CLOCK,
             Binding::$read("data"),
             Binding::read_words("order"),
             $(Binding::$access(stringify!($name))),*
@@ -93,9 +90,9 @@ macro_rules! bindings {
 pub const LINEAR_F32_SPEC: KernelSpec = KernelSpec {
     name: "linear_gathered_f32",
     bindings: bindings!(read, read b, read bias, write c),
-    params: ParamsLayout { size: linear::SPEC.params.size + OWN_BYTES, fields: &fields::<6>(&linear::SPEC) },
+    params: ParamsLayout { size: linear::SPEC.params.size + OWN_BYTES, fields: &fields::<5>(&linear::SPEC) },
     specialization: linear::SPEC.specialization,
-    variants: gathered_variants!("linear_gathered", [Activation, Step, RowsF32, GatheredA], FoursB),
+    variants: gathered_variants!("linear_gathered", [Activation, Clock, RowsF32, GatheredA], FoursB),
     twin: twin::<0>(),
 };
 
@@ -103,7 +100,7 @@ pub const LINEAR_F32_SPEC: KernelSpec = KernelSpec {
 pub const LINEAR_U8_SPEC: KernelSpec = KernelSpec {
     name: "linear_gathered_u8",
     bindings: bindings!(read_words, read b, read bias, write c),
-    variants: gathered_variants!("linear_gathered", [Activation, Step, RowsU8, GatheredA], FoursB),
+    variants: gathered_variants!("linear_gathered", [Activation, Clock, RowsU8, GatheredA], FoursB),
     ..LINEAR_F32_SPEC
 };
 
@@ -113,12 +110,12 @@ pub const DROPOUT_F32_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read, read b, read bias, write c, write dropped),
     params: ParamsLayout {
         size: linear::DROPOUT_SPEC.params.size + OWN_BYTES,
-        fields: &fields::<11>(&linear::DROPOUT_SPEC),
+        fields: &fields::<9>(&linear::DROPOUT_SPEC),
     },
     specialization: linear::DROPOUT_SPEC.specialization,
     variants: gathered_variants!(
         "linear_gathered_dropout",
-        [Activation, Step, Random, Dropout, RowsF32, GatheredA],
+        [Activation, Clock, Random, Dropout, RowsF32, GatheredA],
         FoursB,
         workgroup[],
         alone[]
@@ -132,7 +129,7 @@ pub const DROPOUT_U8_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read_words, read b, read bias, write c, write dropped),
     variants: gathered_variants!(
         "linear_gathered_dropout",
-        [Activation, Step, Random, Dropout, RowsU8, GatheredA],
+        [Activation, Clock, Random, Dropout, RowsU8, GatheredA],
         FoursB,
         workgroup[],
         alone[]
@@ -146,12 +143,12 @@ pub const UPDATE_F32_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read, write weight, write bias, read a),
     params: ParamsLayout {
         size: linear_update::SPEC.params.size + OWN_BYTES,
-        fields: &fields::<6>(&linear_update::SPEC),
+        fields: &fields::<5>(&linear_update::SPEC),
     },
     specialization: linear_update::SPEC.specialization,
     variants: gathered_variants!(
         "linear_update_gathered",
-        [Step, StepSgd, RowsF32, GatheredB],
+        [Clock, StepSgd, RowsF32, GatheredB],
         FoursA,
         workgroup[StoreFour, BiasesWorkgroup],
         alone[StoreLoop, Biases]
@@ -165,7 +162,7 @@ pub const UPDATE_U8_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read_words, write weight, write bias, read a),
     variants: gathered_variants!(
         "linear_update_gathered",
-        [Step, StepSgd, RowsU8, GatheredB],
+        [Clock, StepSgd, RowsU8, GatheredB],
         FoursA,
         workgroup[StoreFour, BiasesWorkgroup],
         alone[StoreLoop, Biases]
@@ -179,12 +176,12 @@ pub const MOMENTUM_F32_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read, write weight, write bias, read a, write weight_velocity, write bias_velocity),
     params: ParamsLayout {
         size: linear_update::MOMENTUM_SPEC.params.size + OWN_BYTES,
-        fields: &fields::<8>(&linear_update::MOMENTUM_SPEC),
+        fields: &fields::<7>(&linear_update::MOMENTUM_SPEC),
     },
     specialization: linear_update::MOMENTUM_SPEC.specialization,
     variants: gathered_variants!(
         "linear_update_momentum_gathered",
-        [Step, StepMomentum, RowsF32, GatheredB],
+        [Clock, StepMomentum, RowsF32, GatheredB],
         FoursA,
         workgroup[StoreFour, BiasesWorkgroup],
         alone[StoreLoop, Biases]
@@ -198,7 +195,7 @@ pub const MOMENTUM_U8_SPEC: KernelSpec = KernelSpec {
     bindings: bindings!(read_words, write weight, write bias, read a, write weight_velocity, write bias_velocity),
     variants: gathered_variants!(
         "linear_update_momentum_gathered",
-        [Step, StepMomentum, RowsU8, GatheredB],
+        [Clock, StepMomentum, RowsU8, GatheredB],
         FoursA,
         workgroup[StoreFour, BiasesWorkgroup],
         alone[StoreLoop, Biases]
@@ -206,15 +203,14 @@ pub const MOMENTUM_U8_SPEC: KernelSpec = KernelSpec {
     ..MOMENTUM_F32_SPEC
 };
 
-/// Bytes of `byte_scale` and `rows_back`.
-const OWN_BYTES: usize = 8;
+/// Bytes of `byte_scale`.
+const OWN_BYTES: usize = 4;
 
-/// The members of `Params`: those of the kernel within, then `byte_scale` and `rows_back`.
+/// The members of `Params`: those of the kernel within, then `byte_scale`.
 const fn fields<const COUNT: usize>(within: &KernelSpec) -> [Field; COUNT] {
     let ParamsLayout { size, fields } = within.params;
-    assert!(COUNT == fields.len() + 2);
+    assert!(COUNT == fields.len() + 1);
     let mut all = [Field { name: "byte_scale", offset: size, scalar: Scalar::F32 }; COUNT];
-    all[COUNT - 1] = Field { name: "rows_back", offset: size + 4, scalar: Scalar::U32 };
     let mut i = 0;
     while i < fields.len() {
         all[i] = fields[i];
@@ -259,7 +255,6 @@ impl Operation for Gathered {
         shapes[0].elements_u32(self.spec().name)?;
         let mut params = self.reader.op().params(&within.iter().collect::<Vec<_>>())?;
         params.extend(self.byte_scale.unwrap_or(1.0).to_ne_bytes());
-        params.extend(self.rows_back.to_ne_bytes());
         Ok(params)
     }
 
@@ -279,34 +274,30 @@ const fn twin<const KERNEL: usize>() -> Twin {
 
 /// The definition: the rows, then the twin of the op within.
 fn call<F: Twinned, const KERNEL: usize>(call: &mut TwinCall<'_, '_, F>) {
-    let (params, state, order) = gathering(WITHIN[KERNEL], call);
-    let batch = gather::rows(&params, &state.words(), &call.buffers[1], order);
+    let (params, order) = gathering(WITHIN[KERNEL], call);
+    let batch = gather::rows(&params, call.clock, &call.buffers[0], order);
     call_within(WITHIN[KERNEL], call, Bound::Float(&batch), false);
 }
 
 /// Floats are read where they lie. Plans for the CPU have no bytes here.
 fn call_fast<const KERNEL: usize>(call: &mut TwinCall<'_, '_, f32>) {
-    let (params, state, order) = gathering(WITHIN[KERNEL], call);
-    if let Bound::Float(data) = call.buffers[1] {
-        let picked = &order[state.batch_start as usize..][..(params.count / params.columns) as usize];
+    let (params, order) = gathering(WITHIN[KERNEL], call);
+    if let Bound::Float(data) = call.buffers[0] {
+        let picked = &order[call.clock.batch_start as usize..][..(params.count / params.columns) as usize];
         call_within(WITHIN[KERNEL], call, Bound::Rows(data, picked), true);
     } else {
-        let batch = gather::rows(&params, &state.words(), &call.buffers[1], order);
+        let batch = gather::rows(&params, call.clock, &call.buffers[0], order);
         call_within(WITHIN[KERNEL], call, Bound::Float(&batch), true);
     }
 }
 
-/// What a kernel that gathers the rows would be told: its parameters, the run's state, the order of the rows.
-fn gathering<'b, F>(within: &KernelSpec, call: &TwinCall<'_, 'b, F>) -> (gather::Params, StepState, &'b [u32]) {
-    let [Bound::Word(state), _, Bound::Word(order), ..] = *call.buffers else { panic!("{MISMATCH}") };
-    let own = &call.params[call.params.len() - OWN_BYTES..];
-    let (scale, rows_back): (f32, u32) =
-        (bytemuck::pod_read_unaligned(&own[..4]), bytemuck::pod_read_unaligned(&own[4..]));
+/// What a kernel that gathers the rows would be told: its parameters and the order of the rows.
+fn gathering<'b, F>(within: &KernelSpec, call: &TwinCall<'_, 'b, F>) -> (gather::Params, &'b [u32]) {
+    let [_, Bound::Word(order), ..] = *call.buffers else { panic!("{MISMATCH}") };
+    let scale: f32 = bytemuck::pod_read_unaligned(&call.params[call.params.len() - OWN_BYTES..]);
     let [m, n, k] = product::extents(call.params);
     let (rows, columns) = if x_of(within) == "a" { (m, k) } else { (k, n) };
-    let mut state = StepState::from_words(state);
-    state.batch_start = state.batch_start.wrapping_sub(rows_back);
-    (gather::Params { count: rows * columns, columns, scale }, state, order)
+    (gather::Params { count: rows * columns, columns, scale }, order)
 }
 
 /// The binding of the rows: a layer has them as A, its update as B.
@@ -316,19 +307,15 @@ fn x_of(within: &KernelSpec) -> &'static str {
 
 /// The twin of the op within, with `x` as its rows.
 fn call_within<F: Twinned>(within: &KernelSpec, call: &mut TwinCall<'_, '_, F>, x: Bound<'_, F>, fast: bool) {
-    let [Bound::Word(state), _data, _order, rest @ ..] = &mut *call.buffers else { panic!("{MISMATCH}") };
-    let (mut x, mut rest) = (Some(x), rest.iter_mut());
-    let bindings = &within.bindings[1..];
+    let [_data, _order, rest @ ..] = &mut *call.buffers else { panic!("{MISMATCH}") };
+    let (mut x, mut rest, mut count) = (Some(x), rest.iter_mut(), 0);
     let mut buffers = [const { Bound::Word(&[]) }; MAX_BUFFERS];
-    for (buffer, binding) in buffers.iter_mut().zip(bindings) {
-        let next = match binding.name {
-            _ if *binding == Binding::STEP => Some(Bound::Word(state)),
-            name if name == x_of(within) => x.take(),
-            _ => rest.next().map(Bound::again),
-        };
+    for (buffer, binding) in buffers.iter_mut().zip(within.buffers()) {
+        let next = if binding.name == x_of(within) { x.take() } else { rest.next().map(Bound::again) };
         *buffer = next.unwrap_or_else(|| panic!("{MISMATCH}"));
+        count += 1;
     }
     let params = &call.params[..call.params.len() - OWN_BYTES];
-    let buffers = &mut buffers[..bindings.len()];
-    F::of(&within.twin, fast)(&mut TwinCall { params, specialization: call.specialization, buffers });
+    let (specialization, clock, buffers) = (call.specialization, call.clock, &mut buffers[..count]);
+    F::of(&within.twin, fast)(&mut TwinCall { params, specialization, clock, buffers });
 }

@@ -14,7 +14,7 @@ use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling};
 use crate::cpu::{self, FastF32, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The layer. Inputs: x, weight, bias.
@@ -59,23 +59,20 @@ uniform_struct! {
         key_high: u32,
         /// Factor on the kept elements.
         scale: f32,
-        /// Steps that the run's state is ahead.
-        steps_back: u32,
     }
 }
 
 impl DropoutParams {
     pub(super) fn new([m, n, k]: [u32; 3], parameter: f32, dropout: &Dropout) -> DropoutParams {
-        let Dropout { scale, key: [key_low, key_high], steps_back, .. } = *dropout;
+        let Dropout { scale, key: [key_low, key_high], .. } = *dropout;
         let threshold = dropout.threshold();
-        DropoutParams { m, n, k, parameter, threshold, key_low, key_high, scale, steps_back }
+        DropoutParams { m, n, k, parameter, threshold, key_low, key_high, scale }
     }
 
-    /// The mask, given the run's state.
-    pub(super) fn mask(&self, state: &[u32]) -> Mask {
-        let DropoutParams { threshold, key_low, key_high, scale, steps_back, .. } = *self;
-        let step = StepState::from_words(state).step.wrapping_sub(steps_back);
-        Mask { threshold, key: [key_low, key_high], scale, step }
+    /// The mask of a step.
+    pub(super) fn mask(&self, clock: &Clock) -> Mask {
+        let DropoutParams { n, threshold, key_low, key_high, scale, .. } = *self;
+        Mask::new([key_low, key_high], threshold, scale, n, clock)
     }
 }
 
@@ -94,7 +91,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     name: "linear_dropout",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::read("a"),
         Binding::read("b"),
         Binding::read("bias"),
@@ -103,7 +100,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     ],
     params: DropoutParams::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([subgroup], "linear_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
+    variants: product_variants!([subgroup], "linear_dropout", [Activation, Clock, Random, Dropout], workgroup [], alone []),
     twin: twin!(call_dropout, fast = call_dropout_fast),
 };
 
@@ -158,20 +155,14 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 
 fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
-    let [
-        Bound::Word(state),
-        Bound::Float(x),
-        Bound::Float(weight),
-        Bound::Float(bias),
-        Bound::FloatMut(y),
-        Bound::FloatMut(dropped),
-    ] = call.buffers
+    let [Bound::Float(x), Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y), Bound::FloatMut(dropped)] =
+        call.buffers
     else {
         panic!("{MISMATCH}")
     };
     layer(activation, &params, (x, weight, bias), y);
     dropped.copy_from_slice(y);
-    mask.mask(state).apply(0, dropped);
+    mask.mask(call.clock).apply(0, dropped);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
@@ -183,13 +174,12 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
 /// The mask in a second pass.
 fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
-    let [Bound::Word(state), x, Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y), Bound::FloatMut(dropped)] =
-        call.buffers
+    let [x, Bound::Float(weight), Bound::Float(bias), Bound::FloatMut(y), Bound::FloatMut(dropped)] = call.buffers
     else {
         panic!("{MISMATCH}")
     };
     layer_fast(activation, &params, (Matrix::of(x), weight, bias), y);
-    let mask = mask.mask(state);
+    let mask = mask.mask(call.clock);
     cpu::for_each_part([dropped], 1, inlined!(|first, [dropped]| mask.copy(first, &y[first..], dropped)));
 }
 

@@ -56,7 +56,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     name: "linear_grad_input_dropout",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::read("a"),
         Binding::read("b"),
         Binding::read("saved"),
@@ -64,7 +64,7 @@ pub const DROPOUT_SPEC: KernelSpec = KernelSpec {
     ],
     params: DropoutParams::LAYOUT,
     specialization: &["ACTIVATION", "TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([subgroup], "linear_grad_input_dropout", [Activation, Step, Random, Dropout], workgroup [], alone []),
+    variants: product_variants!([subgroup], "linear_grad_input_dropout", [Activation, Clock, Random, Dropout], workgroup [], alone []),
     twin: twin!(call_dropout, fast = call_dropout_fast),
 };
 
@@ -121,13 +121,11 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 
 fn call_dropout<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
-    let [Bound::Word(state), Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] =
-        call.buffers
-    else {
+    let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
         panic!("{MISMATCH}")
     };
     matmul::reference(Matmul::NN, &params, grad, weight, result);
-    mask.mask(state).apply(0, result);
+    mask.mask(call.clock).apply(0, result);
     finish(activation, saved, result);
 }
 
@@ -141,12 +139,10 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
 
 fn call_dropout_fast(call: &mut TwinCall<'_, '_, f32>) {
     let ((params, activation), mask) = (parameters(call), call.params::<DropoutParams>());
-    let [Bound::Word(state), Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] =
-        call.buffers
-    else {
+    let [Bound::Float(grad), Bound::Float(weight), Bound::Float(saved), Bound::FloatMut(result)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let mask = mask.mask(state);
+    let mask = mask.mask(call.clock);
     gradient_fast(activation, &params, (grad, weight, saved), result, Some(mask));
 }
 

@@ -17,7 +17,7 @@ use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling};
 use crate::cpu::{self, Aligned, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 use std::cell::RefCell;
 
@@ -66,7 +66,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "linear_update",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::write("bias"),
         Binding::read("a"),
@@ -77,7 +77,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     variants: product_variants!(
         [subgroup, outer],
         "linear_update",
-        [Step, StepSgd],
+        [Clock, StepSgd],
         workgroup[StoreFour, BiasesWorkgroup],
         alone[StoreLoop, Biases],
         outer[StoreLoop, BiasesOuter]
@@ -90,7 +90,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     name: "linear_update_momentum",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::write("bias"),
         Binding::read("a"),
@@ -103,7 +103,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     variants: product_variants!(
         [subgroup, outer],
         "linear_update_momentum",
-        [Step, StepMomentum],
+        [Clock, StepMomentum],
         workgroup[StoreFour, BiasesWorkgroup],
         alone[StoreLoop, Biases],
         outer[StoreLoop, BiasesOuter]
@@ -169,25 +169,22 @@ impl Operation for LinearUpdate {
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let Params { m, n, k, weight_decay } = call.params();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] =
-        call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), Bound::Float(x)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
+    let clock = call.clock;
     let mut grad_weight = vec![F::ZERO; weight.len()];
     let mut grad_bias = vec![F::ZERO; bias.len()];
     matmul::reference(Matmul::TN, &matmul::Params { m, n, k }, grad, x, &mut grad_weight);
     sum_columns(grad, &mut grad_bias);
     let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
-    sgd::reference(&rule, &state, weight, &grad_weight);
-    sgd::reference(&rule, &state, bias, &grad_bias);
+    sgd::reference(&rule, clock, weight, &grad_weight);
+    sgd::reference(&rule, clock, bias, &grad_bias);
 }
 
 fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let MomentumParams { m, n, k, weight_decay, momentum, nesterov } = call.params();
     let [
-        Bound::Word(state),
         Bound::FloatMut(weight),
         Bound::FloatMut(bias),
         Bound::Float(grad),
@@ -199,14 +196,14 @@ fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
         panic!("{MISMATCH}")
     };
     // From the second step on the velocity counts, and at the first it is 0.
-    let state = StepState { step: 1, ..StepState::from_words(state) };
+    let clock = &Clock { step: 1, ..*call.clock };
     let mut grad_weight = vec![F::ZERO; weight.len()];
     let mut grad_bias = vec![F::ZERO; bias.len()];
     matmul::reference(Matmul::TN, &matmul::Params { m, n, k }, grad, x, &mut grad_weight);
     sum_columns(grad, &mut grad_bias);
     let rule = sgd::Params { momentum, nesterov, weight_decay, ..sgd::Params::default() };
-    sgd::reference_momentum(&rule, &state, weight, &grad_weight, weight_velocity);
-    sgd::reference_momentum(&rule, &state, bias, &grad_bias, bias_velocity);
+    sgd::reference_momentum(&rule, clock, weight, &grad_weight, weight_velocity);
+    sgd::reference_momentum(&rule, clock, bias, &grad_bias, bias_velocity);
 }
 
 /// Adds the rows of a gradient up.
@@ -232,12 +229,11 @@ fn with_memory(weights: usize, biases: usize, update: impl FnOnce(&mut [f32], &m
 /// The step of the weight is part of the product: `w ← (1 − η·decay) w − η · gᵀ·x`.
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let Params { m, n, k, weight_decay } = call.params();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), x] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::FloatMut(bias), Bound::Float(grad), x] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
-    let rate = state.learning_rate;
+    let clock = call.clock;
+    let rate = clock.learning_rate;
     let onto = Scaling { alpha: -rate, beta: 1.0 - rate * weight_decay };
     cpu_product::multiply(
         Form::TN,
@@ -251,14 +247,13 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
         let rule = sgd::Params { weight_decay, ..sgd::Params::default() };
         grad_bias.fill(0.0);
         cpu::widest(inlined!(|| sum_columns(grad, grad_bias)));
-        sgd::reference(&rule, &state, bias, grad_bias);
+        sgd::reference(&rule, clock, bias, grad_bias);
     });
 }
 
 fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     let MomentumParams { m, n, k, weight_decay, momentum, nesterov } = call.params();
     let [
-        Bound::Word(state),
         Bound::FloatMut(weight),
         Bound::FloatMut(bias),
         Bound::Float(grad),
@@ -270,7 +265,7 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
         panic!("{MISMATCH}")
     };
     // As in the definition.
-    let state = StepState { step: 1, ..StepState::from_words(state) };
+    let clock = &Clock { step: 1, ..*call.clock };
     let rule = sgd::Params { momentum, nesterov, weight_decay, ..sgd::Params::default() };
     with_memory(weight.len(), bias.len(), |grad_weight, grad_bias| {
         let params = matmul::Params { m, n, k };
@@ -288,7 +283,7 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
             cpu::for_each_part(
                 [w, v],
                 1,
-                inlined!(|first, [w, v]| sgd::reference_momentum(&rule, &state, w, &grad[first..], v)),
+                inlined!(|first, [w, v]| sgd::reference_momentum(&rule, clock, w, &grad[first..], v)),
             );
         }
     });

@@ -5,7 +5,6 @@ pub mod activation;
 pub mod adagrad;
 pub mod adam;
 pub mod add_bias;
-pub mod begin_epoch;
 pub mod broadcast_rows;
 pub mod class_weights;
 pub mod classification_step;
@@ -15,7 +14,6 @@ pub mod correct_rows;
 pub mod divide;
 pub mod dropout;
 pub mod elementwise;
-pub mod end_step;
 pub mod gather;
 pub mod gathered;
 pub mod label_values;
@@ -30,7 +28,6 @@ mod product;
 pub mod record;
 pub mod rmsprop;
 pub mod scale;
-pub mod set_learning_rate;
 pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
@@ -236,8 +233,8 @@ ops! {
     PenaltyGrad(penalty::PenaltyGrad) => [penalty::GRAD_SPEC];
     /// Multiplies by a number.
     Scale(scale::Scale) => [scale::SPEC];
-    /// Files one more result of a batch.
-    Record(record::Record) => [record::SPEC];
+    /// Files results of a batch.
+    Record(record::Record) => [record::SPEC, record::PAIR_SPEC];
     /// Labels as numbers.
     LabelValues(label_values::LabelValues) => [label_values::SPEC];
     /// Weight of each row by its class.
@@ -277,14 +274,8 @@ ops! {
     ];
     /// From the logits of a batch to their gradient.
     ClassificationStep(classification_step::ClassificationStep) => [classification_step::SPEC];
-    /// Moves the run's state to the next epoch.
-    BeginEpoch(begin_epoch::BeginEpoch) => [begin_epoch::SPEC];
-    /// Takes the learning rate from a schedule.
-    SetLearningRate(set_learning_rate::SetLearningRate) => [set_learning_rate::SPEC];
     /// Row order of an epoch.
     Shuffle(shuffle::Shuffle) => [shuffle::SPEC];
-    /// Files the results of a batch and moves the run's state on.
-    EndStep(end_step::EndStep) => [end_step::SPEC];
 }
 
 impl Op {

@@ -1,22 +1,30 @@
-//! Files one more result of a batch: `ring[slot mod S, column] ← x`, before [`end_step`](super::end_step) moves on.
+//! Files results of a batch: `ring[slot mod S, column] ← x`, and of a pair `ring[slot mod S, column + 1] ← y`.
 //!
-//! `x: [1]`, `ring: [S, W]`.
+//! `x, y: [1]`, `ring: [S, W]`; `slot` is the clock's. The host reads the ring back once for many steps.
 
 use super::{Operation, Workgroups, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
-/// Files a number. Inputs: the number, ring (in place).
+/// Files one or two numbers. Inputs: the numbers, ring (in place).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Which column of the ring.
-    pub column: usize,
+pub enum Record {
+    /// One number.
+    One {
+        /// Its column of the ring.
+        column: usize,
+    },
+    /// Two numbers in neighbouring columns.
+    Two {
+        /// The column of the first.
+        column: usize,
+    },
 }
 
 uniform_struct! {
-    /// Parameters of the kernel.
+    /// Parameters of both kernels.
     pub struct Params {
         /// S
         slots: u32,
@@ -27,37 +35,55 @@ uniform_struct! {
     }
 }
 
-/// The kernel: one invocation.
+/// The kernel for one number: one invocation.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "record",
-    bindings: &[Binding::PARAMS, Binding::STEP, Binding::read("x"), Binding::write("ring")],
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::write("ring")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("record", "record.wgsl", [Step], 1),
+    variants: one_variant!("record", "record.wgsl", [Clock], 1),
     twin: twin!(call),
+};
+
+/// The kernel for two numbers: one invocation.
+pub const PAIR_SPEC: KernelSpec = KernelSpec {
+    name: "record_pair",
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::read("y"), Binding::write("ring")],
+    variants: one_variant!("record_pair", "record_pair.wgsl", [Clock], 1),
+    twin: twin!(call_pair),
+    ..SPEC
 };
 
 impl Operation for Record {
     fn spec(&self) -> &'static KernelSpec {
-        &SPEC
+        match self {
+            Record::One { .. } => &SPEC,
+            Record::Two { .. } => &PAIR_SPEC,
+        }
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-        let [x, ring] = inputs else { return Err(Error::shape(SPEC.name, "takes a number and the ring")) };
-        let (_, width) = ring.shape.matrix(SPEC.name)?;
-        if x.shape.elements() != 1 || self.column >= width {
-            let detail = format!("x is {}, ring {}, column {}", x.shape, ring.shape, self.column);
-            return Err(Error::shape(SPEC.name, detail));
+        let name = self.spec().name;
+        let (column, numbers) = self.columns();
+        let (Some((ring, given)), true) = (inputs.split_last(), inputs.len() == numbers + 1) else {
+            return Err(Error::shape(name, format!("takes {numbers} of numbers and the ring")));
+        };
+        let (_, width) = ring.shape.matrix(name)?;
+        if given.iter().any(|x| x.shape.elements() != 1) || column.checked_add(numbers).is_none_or(|end| end > width) {
+            let shapes: Vec<String> = given.iter().map(|x| x.shape.to_string()).collect();
+            let detail = format!("numbers are {}, ring {}, column {column}", shapes.join(", "), ring.shape);
+            return Err(Error::shape(name, detail));
         }
         Ok(Vec::new())
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        let (slots, width) = shapes[1].matrix(SPEC.name)?;
+        let (column, numbers) = self.columns();
+        let (slots, width) = shapes[numbers].matrix(SPEC.name)?;
         let params = Params {
             slots: extent(SPEC.name, slots)?,
             width: extent(SPEC.name, width)?,
-            column: extent(SPEC.name, self.column)?,
+            column: extent(SPEC.name, column)?,
         };
         Ok(bytemuck::bytes_of(&params).to_vec())
     }
@@ -67,9 +93,32 @@ impl Operation for Record {
     }
 }
 
+impl Record {
+    /// The first column and how many numbers there are.
+    fn columns(&self) -> (usize, usize) {
+        match *self {
+            Record::One { column } => (column, 1),
+            Record::Two { column } => (column, 2),
+        }
+    }
+}
+
+impl Params {
+    /// Position in the ring.
+    fn entry(&self, clock: &Clock) -> usize {
+        (clock.slot % self.slots * self.width + self.column) as usize
+    }
+}
+
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::Float(x), Bound::FloatMut(ring)] = call.buffers else { panic!("{MISMATCH}") };
-    let slot = StepState::from_words(state).slot % params.slots;
-    ring[(slot * params.width + params.column) as usize] = x[0];
+    let at = call.params::<Params>().entry(call.clock);
+    let [Bound::Float(x), Bound::FloatMut(ring)] = call.buffers else { panic!("{MISMATCH}") };
+    ring[at] = x[0];
+}
+
+fn call_pair<F: Float>(call: &mut TwinCall<'_, '_, F>) {
+    let at = call.params::<Params>().entry(call.clock);
+    let [Bound::Float(x), Bound::Float(y), Bound::FloatMut(ring)] = call.buffers else { panic!("{MISMATCH}") };
+    ring[at] = x[0];
+    ring[at + 1] = y[0];
 }

@@ -8,13 +8,13 @@
 //! w ← w − learning_rate · d
 //! ```
 //!
-//! All tensors have one shape; `v` and `b` start at 0. The learning rate comes from the run's state on the device.
+//! All tensors have one shape; `v` and `b` start at 0. The learning rate is the clock's.
 
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, `second` moment (in place), and `velocity` (in
@@ -54,14 +54,14 @@ pub const SPEC: KernelSpec = KernelSpec {
     name: "rmsprop",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::read("grad"),
         Binding::write("second"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("rmsprop", [Grid, Step], count),
+    variants: element_variants!("rmsprop", [Grid, Clock], count),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -70,7 +70,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     name: "rmsprop_momentum",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::read("grad"),
         Binding::write("second"),
@@ -78,7 +78,7 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("rmsprop_momentum", [Grid, Step], count),
+    variants: element_variants!("rmsprop_momentum", [Grid, Clock], count),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
@@ -117,55 +117,43 @@ impl Operation for RmsProp {
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    reference(&params, &StepState::from_words(state), weight, grad, second, None);
+    reference(&params, call.clock, weight, grad, second, None);
 }
 
 fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [
-        Bound::Word(state),
-        Bound::FloatMut(weight),
-        Bound::Float(grad),
-        Bound::FloatMut(second),
-        Bound::FloatMut(velocity),
-    ] = call.buffers
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second), Bound::FloatMut(velocity)] =
+        call.buffers
     else {
         panic!("{MISMATCH}")
     };
-    reference(&params, &StepState::from_words(state), weight, grad, second, Some(velocity));
+    reference(&params, call.clock, weight, grad, second, Some(velocity));
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
-    for_each_part([weight, second], 1, inlined!(|at, [w, s]| reference(&params, &state, w, &grad[at..], s, None)));
+    let clock = call.clock;
+    for_each_part([weight, second], 1, inlined!(|at, [w, s]| reference(&params, clock, w, &grad[at..], s, None)));
 }
 
 fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [
-        Bound::Word(state),
-        Bound::FloatMut(weight),
-        Bound::Float(grad),
-        Bound::FloatMut(second),
-        Bound::FloatMut(velocity),
-    ] = call.buffers
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second), Bound::FloatMut(velocity)] =
+        call.buffers
     else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
+    let clock = call.clock;
     for_each_part(
         [weight, second, velocity],
         1,
-        inlined!(|at, [w, s, v]| reference(&params, &state, w, &grad[at..], s, Some(v))),
+        inlined!(|at, [w, s, v]| reference(&params, clock, w, &grad[at..], s, Some(v))),
     );
 }
 
@@ -173,7 +161,7 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
 #[inline(always)]
 pub fn reference<F: Float>(
     params: &Params,
-    state: &StepState,
+    clock: &Clock,
     weight: &mut [F],
     grad: &[F],
     second: &mut [F],
@@ -188,6 +176,6 @@ pub fn reference<F: Float>(
             velocity[i] = f(params.momentum) * velocity[i] + direction;
             direction = velocity[i];
         }
-        weight[i] -= f(state.learning_rate) * direction;
+        weight[i] -= f(clock.learning_rate) * direction;
     }
 }

@@ -8,14 +8,14 @@
 //! w ← w − learning_rate · d
 //! ```
 //!
-//! Without momentum, `v` is not kept and `d = g`. The learning rate and the step number come from the run's state on
-//! the device. `w`, `grad` and `v` have one shape.
+//! Without momentum, `v` is not kept and `d = g`. Learning rate and step number are the clock's. `w`, `grad` and
+//! `v` have one shape.
 
 use super::{Operation, Workgroups, cell_grid, element_variants};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, and `velocity` (in place) if `momentum ≠ 0`.
@@ -50,10 +50,10 @@ uniform_struct! {
 /// The kernel without momentum.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "sgd",
-    bindings: &[Binding::PARAMS, Binding::STEP, Binding::write("weight"), Binding::read("grad")],
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::write("weight"), Binding::read("grad")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("sgd", [Grid, Step], count),
+    variants: element_variants!("sgd", [Grid, Clock], count),
     twin: twin!(call, fast = call_fast),
 };
 
@@ -62,14 +62,14 @@ pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
     name: "sgd_momentum",
     bindings: &[
         Binding::PARAMS,
-        Binding::STEP,
+        Binding::CLOCK,
         Binding::write("weight"),
         Binding::read("grad"),
         Binding::write("velocity"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("sgd_momentum", [Grid, Step], count),
+    variants: element_variants!("sgd_momentum", [Grid, Clock], count),
     twin: twin!(call_momentum, fast = call_momentum_fast),
 };
 
@@ -105,46 +105,44 @@ impl Operation for Sgd {
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad)] = call.buffers else { panic!("{MISMATCH}") };
-    reference(&params, &StepState::from_words(state), weight, grad);
+    let [Bound::FloatMut(weight), Bound::Float(grad)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(&params, call.clock, weight, grad);
 }
 
 fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(velocity)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(velocity)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    reference_momentum(&params, &StepState::from_words(state), weight, grad, velocity);
+    reference_momentum(&params, call.clock, weight, grad, velocity);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad)] = call.buffers else { panic!("{MISMATCH}") };
-    let state = StepState::from_words(state);
-    for_each_part([weight], 1, inlined!(|first, [weight]| reference(&params, &state, weight, &grad[first..])));
+    let [Bound::FloatMut(weight), Bound::Float(grad)] = call.buffers else { panic!("{MISMATCH}") };
+    let clock = call.clock;
+    for_each_part([weight], 1, inlined!(|first, [weight]| reference(&params, clock, weight, &grad[first..])));
 }
 
 fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(velocity)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(velocity)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    let state = StepState::from_words(state);
+    let clock = call.clock;
     for_each_part(
         [weight, velocity],
         1,
         inlined!(|first, [weight, velocity]| {
-            reference_momentum(&params, &state, weight, &grad[first..], velocity);
+            reference_momentum(&params, clock, weight, &grad[first..], velocity);
         }),
     );
 }
 
 /// The definition without momentum.
 #[inline(always)]
-pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F], grad: &[F]) {
-    let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(state.learning_rate));
+pub fn reference<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], grad: &[F]) {
+    let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(clock.learning_rate));
     for (w, &grad) in weight.iter_mut().zip(grad) {
         *w -= rate * (grad + decay * *w);
     }
@@ -152,18 +150,12 @@ pub fn reference<F: Float>(params: &Params, state: &StepState, weight: &mut [F],
 
 /// The definition with momentum.
 #[inline(always)]
-pub fn reference_momentum<F: Float>(
-    params: &Params,
-    state: &StepState,
-    weight: &mut [F],
-    grad: &[F],
-    velocity: &mut [F],
-) {
-    let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(state.learning_rate));
+pub fn reference_momentum<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], grad: &[F], velocity: &mut [F]) {
+    let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(clock.learning_rate));
     let (momentum, share) = (F::from_f32(params.momentum), F::from_f32(1.0 - params.dampening));
     for ((w, &grad), v) in weight.iter_mut().zip(grad).zip(velocity) {
         let g = grad + decay * *w;
-        *v = if state.step == 0 { g } else { momentum * *v + share * g };
+        *v = if clock.step == 0 { g } else { momentum * *v + share * g };
         let direction = if params.nesterov == 1 { g + momentum * *v } else { *v };
         *w -= rate * direction;
     }

@@ -6,11 +6,11 @@
 use super::{Operation, Workgroups, element_grid, extent, one_variant};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, StepState, TwinCall, Variant, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::random::{Key, Permutation};
 use crate::{twin, uniform_struct};
 
-/// Writes the order of the epoch that the run's state names. Input: `order`, in place.
+/// Writes the order of the clock's epoch. Input: `order`, in place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shuffle {
     /// N, the rows of the dataset: the first N entries of `order` are written.
@@ -36,10 +36,10 @@ uniform_struct! {
 /// The kernel.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "shuffle",
-    bindings: &[Binding::PARAMS, Binding::STEP, Binding::write_words("order")],
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::write_words("order")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("shuffle", "shuffle.wgsl", [Grid, Random, Step]),
+    variants: one_variant!("shuffle", "shuffle.wgsl", [Grid, Random, Clock]),
     twin: twin!(call),
 };
 
@@ -69,8 +69,8 @@ impl Operation for Shuffle {
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::Word(state), Bound::WordMut(order)] = call.buffers else { panic!("{MISMATCH}") };
-    reference(&params, StepState::from_words(state).epoch, order);
+    let [Bound::WordMut(order)] = call.buffers else { panic!("{MISMATCH}") };
+    reference(&params, call.clock.epoch, order);
 }
 
 /// The definition.

@@ -43,7 +43,7 @@ impl Adam {
 
     fn rule(&self, decoupled: bool) -> adam::Adam {
         let Adam { beta1, beta2, epsilon, weight_decay, .. } = *self;
-        adam::Adam { beta1, beta2, epsilon, weight_decay, decoupled, steps_back: 0 }
+        adam::Adam { beta1, beta2, epsilon, weight_decay, decoupled }
     }
 }
 
@@ -235,6 +235,6 @@ impl Rule for Adagrad {
 
     fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
         let Adagrad { rate_decay, epsilon, weight_decay, .. } = *self;
-        graph.apply_all(adagrad::Adagrad { rate_decay, epsilon, weight_decay, steps_back: 0 }, inputs).map(|_| ())
+        graph.apply_all(adagrad::Adagrad { rate_decay, epsilon, weight_decay }, inputs).map(|_| ())
     }
 }

@@ -9,7 +9,7 @@ mod sgd;
 pub use adaptive::{Adagrad, Adam, AdamW, RmsProp};
 pub use clipping::Clipping;
 pub(crate) use schedule::Plateau;
-pub use schedule::{Per, ReduceOnPlateau, Schedule};
+pub use schedule::{Per, ReduceOnPlateau, Schedule, ScheduleStep};
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};

@@ -94,6 +94,21 @@ pub enum Per {
     Step,
 }
 
+/// Where a run stands when it asks for the learning rate of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScheduleStep {
+    /// Steps done before this one.
+    pub step: u64,
+    /// Epochs done before that of this step.
+    pub epoch: u64,
+    /// Steps of an epoch.
+    pub steps_per_epoch: u64,
+    /// Epochs of the whole run.
+    pub epochs: u64,
+    /// η₀, the optimizer's learning rate, or what [`ReduceOnPlateau`] has left of it.
+    pub initial: f32,
+}
+
 /// Lowers the learning rate when a result stops improving, as PyTorch's `ReduceLROnPlateau`. The result is the
 /// validation loss; without validation rows the test loss, and without test rows the training loss.
 ///
@@ -192,9 +207,22 @@ impl Schedule {
         }
     }
 
-    /// Learning rate after `t` epochs or steps of a run of `total`.
-    fn rate(&self, initial: f64, t: u64, total: u64) -> f64 {
-        match *self {
+    /// The learning rate of a step.
+    ///
+    /// ```
+    /// use anygrad::optim::{Schedule, ScheduleStep};
+    /// let at = ScheduleStep { step: 30, epoch: 3, steps_per_epoch: 10, epochs: 6, initial: 0.2 };
+    /// assert_eq!(Schedule::Constant.rate(at), 0.2);
+    /// // Half of the way down to 0.
+    /// assert_eq!(Schedule::cosine().rate(at), 0.1);
+    /// ```
+    pub fn rate(&self, at: ScheduleStep) -> f32 {
+        let initial = f64::from(at.initial);
+        let (t, total) = match self.per() {
+            Per::Epoch => (at.epoch, at.epochs),
+            Per::Step => (at.step, at.epochs.saturating_mul(at.steps_per_epoch)),
+        };
+        let rate = match *self {
             Schedule::Constant | Schedule::ReduceOnPlateau(_) => initial,
             Schedule::Step { period, gamma, .. } => initial * f64::from(gamma).powf((t / period) as f64),
             Schedule::Exponential { gamma, .. } => initial * f64::from(gamma).powf(t as f64),
@@ -207,37 +235,8 @@ impl Schedule {
                 let (start, end) = (f64::from(start), f64::from(end));
                 initial * (start + (end - start) * t.min(period) as f64 / period as f64)
             }
-        }
-    }
-
-    /// Number of entries of [`Schedule::table`].
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] if there are more than 2²⁵, which is what one buffer holds on every device.
-    pub fn entries(&self, epochs: u64, steps_per_epoch: u64) -> Result<usize> {
-        let total = self.total(epochs, steps_per_epoch).max(1);
-        match usize::try_from(total) {
-            Ok(entries) if entries <= MOST_ENTRIES => Ok(entries),
-            _ => {
-                let expected = format!("needs {total} learning rates: use per = \"epoch\" or fewer epochs");
-                Err(Error::option("schedule", self.name(), &expected))
-            }
-        }
-    }
-
-    /// Epochs or steps of the whole run; 1 if the learning rate changes by results only.
-    fn total(&self, epochs: u64, steps_per_epoch: u64) -> u64 {
-        match (self, self.per()) {
-            (Schedule::Constant | Schedule::ReduceOnPlateau(_), _) => 1,
-            (_, Per::Epoch) => epochs,
-            (_, Per::Step) => epochs.saturating_mul(steps_per_epoch),
-        }
-    }
-
-    /// The learning rates of a run: an entry per epoch or per step, at least one.
-    pub fn table(&self, initial: f32, epochs: u64, steps_per_epoch: u64) -> Vec<f32> {
-        let total = self.total(epochs, steps_per_epoch);
-        (0..total.max(1)).map(|t| self.rate(f64::from(initial), t, total) as f32).collect()
+        };
+        rate as f32
     }
 
     /// Name in files.
@@ -252,9 +251,6 @@ impl Schedule {
         }
     }
 }
-
-/// Most entries of a table: 128 MiB of floats, the least that WebGPU grants a binding.
-const MOST_ENTRIES: usize = 1 << 25;
 
 /// A [`ReduceOnPlateau`] at work.
 #[derive(Clone, Debug)]
@@ -308,20 +304,19 @@ mod tests {
     #[test]
     fn rates_are_those_of_pytorch() {
         let per = Per::Epoch;
-        close(&Schedule::Step { period: 2, gamma: 0.1, per }.table(0.5, 6, 9), &[0.5, 0.5, 0.05, 0.05, 0.005, 0.005]);
-        close(&Schedule::Exponential { gamma: 0.5, per }.table(0.5, 4, 9), &[0.5, 0.25, 0.125, 0.0625]);
+        let rates = |schedule: Schedule, epochs: u64| -> Vec<f32> {
+            let at = |epoch| ScheduleStep { step: 9 * epoch + 4, epoch, steps_per_epoch: 9, epochs, initial: 0.5 };
+            (0..epochs).map(|epoch| schedule.rate(at(epoch))).collect()
+        };
+        close(&rates(Schedule::Step { period: 2, gamma: 0.1, per }, 6), &[0.5, 0.5, 0.05, 0.05, 0.005, 0.005]);
+        close(&rates(Schedule::Exponential { gamma: 0.5, per }, 4), &[0.5, 0.25, 0.125, 0.0625]);
         close(
-            &Schedule::Cosine { period: Some(4), minimum: 0.1, per }.table(0.5, 5, 9),
+            &rates(Schedule::Cosine { period: Some(4), minimum: 0.1, per }, 5),
             &[0.5, 0.441_421_356_237_309_5, 0.3, 0.158_578_643_762_690_5, 0.1],
         );
-        close(
-            &Schedule::Linear { start: 0.25, end: 1.0, period: 3, per }.table(0.5, 5, 9),
-            &[0.125, 0.25, 0.375, 0.5, 0.5],
-        );
-        assert_eq!(Schedule::Exponential { gamma: 0.5, per: Per::Step }.table(0.5, 4, 9).len(), 36);
-        assert_eq!(Schedule::Constant.table(0.5, 0, 0), [0.5]);
-        let error = Schedule::cosine().entries(u64::MAX, 9).unwrap_err().to_string();
-        assert!(error.contains("fewer epochs"), "{error}");
+        close(&rates(Schedule::Linear { start: 0.25, end: 1.0, period: 3, per }, 5), &[0.125, 0.25, 0.375, 0.5, 0.5]);
+        let by_step = rates(Schedule::Exponential { gamma: 0.5, per: Per::Step }, 2);
+        close(&by_step, &[0.5 * 0.5f64.powi(4), 0.5 * 0.5f64.powi(13)]);
     }
 
     /// ReduceLROnPlateau(factor=0.5, patience=1, cooldown=1, min_lr=0.1) of PyTorch on these losses.

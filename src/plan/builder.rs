@@ -100,9 +100,8 @@ impl Plan {
 
         let mut operands = node.inputs.iter().chain(&node.outputs).copied();
         let mut buffers = Vec::new();
-        for binding in &kernel.bindings[1..] {
-            let value = if *binding == Binding::STEP { self.graph.declared_step_state() } else { operands.next() };
-            buffers.push(self.bind(node, binding, value)?);
+        for binding in kernel.buffers() {
+            buffers.push(self.bind(node, binding, operands.next())?);
         }
         check_exclusive(&node.label, &[&buffers])?;
         Ok(Dispatch {

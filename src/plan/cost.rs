@@ -29,7 +29,7 @@ impl Plan {
         let launches = self.phases().iter().flat_map(|phase| phase.launches.iter().map(move |launch| (phase, launch)));
         for (phase, launch) in launches {
             let dispatches = phase.dispatches_of(launch);
-            let storage = dispatches.clone().flat_map(|d| &d.buffers).filter(|bound| bound.access != Access::Uniform);
+            let storage = dispatches.clone().flat_map(|d| &d.buffers);
             let largest = storage.clone().map(|bound| 4 * bound.place.words as u64).max().unwrap_or(0);
             let workgroup_bytes = combine::workgroup_bytes(dispatches.clone().map(|d| d.variant));
             let workgroup_size = dispatches.map(|d| d.variant.workgroup_size).max().unwrap_or(0);
@@ -47,12 +47,10 @@ impl Plan {
     /// changed in place; of the dataset and its row order only the rows of the batch count, of the ring of results one
     /// entry.
     pub fn bytes_moved(&self, dispatch: &Dispatch) -> u64 {
-        let binding_names = || dispatch.kernel.bindings.iter().skip(1).map(|binding| binding.name);
-        let operands = || dispatch.buffers.iter().zip(binding_names());
+        let operands = || dispatch.buffers.iter().zip(dispatch.kernel.buffers().map(|binding| binding.name));
         let batch = operands().find(|(bound, _)| !self.value(bound.value).role.is_persistent());
         let rows = batch.and_then(|(bound, _)| self.value(bound.value).shape.dims().first().copied());
         operands()
-            .filter(|(bound, _)| bound.access != Access::Uniform)
             .map(|(bound, name)| match (name, rows) {
                 ("ring", _) => RING_ENTRY,
                 ("data" | "labels" | "order", Some(rows)) if bound.access == Access::Read => {

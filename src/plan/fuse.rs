@@ -5,19 +5,18 @@
 //! | matmul, add_bias, activation, dropout | [`Linear`] |
 //! | matmul, dropout, activation_grad | [`LinearGradInput`] |
 //! | matmul, column_sum, sgd, sgd | [`LinearUpdate`] |
-//! | gather_labels, cross-entropy, its gradient, correct_rows, end_step | [`ClassificationStep`] |
+//! | gather_labels, cross-entropy, its gradient, correct_rows, record | [`ClassificationStep`] |
 //! | gather_f32 or gather_u8, and every linear and linear_update of the batch | [`Gathered`] of each, if [`Target::gathers_in_products`] |
 //!
 //! A pass over the graph after differentiation: values keep their numbers, and the plain graph stays the oracle of the
-//! tests. A value disappears only if nothing outside the pattern reads it. [`ClassificationStep`] moves the run's state on
-//! in the middle of a step; masks, gathered rows and rules behind it that count steps are told to count back. Where compiling
-//! counts, updates then move behind the gradients (`fuse/updates.rs`).
+//! tests. A value disappears only if nothing outside the pattern reads it. Where compiling counts, updates then move
+//! behind the gradients (`fuse/updates.rs`).
 
 mod rows;
 pub(super) mod updates;
 
 use crate::graph::{Graph, Node, Phase, Role, ValueId};
-use crate::kernel::{Access, Binding, Element, KernelSpec, Target};
+use crate::kernel::{Access, KernelSpec, Target};
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::column_sum::ColumnSum;
 use crate::ops::dropout::Dropout;
@@ -27,6 +26,7 @@ use crate::ops::linear::Linear;
 use crate::ops::linear_grad_input::LinearGradInput;
 use crate::ops::linear_update::LinearUpdate;
 use crate::ops::matmul::Matmul;
+use crate::ops::record::Record;
 use crate::ops::sgd::Sgd;
 use crate::ops::{Op, Operation, classification_step::ClassificationStep};
 
@@ -56,7 +56,7 @@ fn fuse_phase(graph: &Graph, phase: &Phase, target: &Target) -> Vec<Node> {
     }
     let nodes = fusion.nodes.into_iter().zip(fusion.behind);
     let nodes = nodes.flat_map(|(node, behind)| node.into_iter().chain(behind)).collect();
-    updates::updates_last(graph, target, rows::gather_in_products(graph, target, nodes))
+    updates::updates_last(target, rows::gather_in_products(graph, target, nodes))
 }
 
 /// A node in the place of others, if the target has the storage buffers and the shapes come out the same. `label` is that
@@ -133,7 +133,7 @@ impl Fusion<'_> {
     fn remove_unused(&mut self) {
         for at in (0..self.nodes.len()).rev() {
             let Some((op, inputs, outputs)) = self.node(at) else { continue };
-            let in_place = bound(op.spec()).take(inputs.len()).any(|binding| binding.access == Access::Write);
+            let in_place = op.spec().buffers().take(inputs.len()).any(|binding| binding.access == Access::Write);
             let unread = !outputs.is_empty() && outputs.iter().all(|&output| self.is_only_read_by(output, &[]));
             if unread && !in_place {
                 self.nodes[at] = None;
@@ -236,13 +236,11 @@ impl Fusion<'_> {
         if let Some((positions, place, node)) = self.match_classification(at) {
             positions.iter().for_each(|&position| self.nodes[position] = None);
             self.nodes[place] = Some(node);
-            let behind = self.nodes[place + 1..].iter_mut().flatten();
-            behind.filter_map(|node| steps_back(&mut node.op)).for_each(|steps| *steps += 1);
         }
     }
 
     fn match_classification(&self, end: usize) -> Option<(Vec<usize>, usize, Node)> {
-        let (Op::EndStep(end_step), &[state, loss, metric, ring], _) = self.node(end)? else { return None };
+        let (Op::Record(Record::Two { column: 0 }), &[loss, metric, ring], _) = self.node(end)? else { return None };
         let sum = self.producer(loss)?;
         let (&Op::ColumnSum(ColumnSum { scale }), &[rows], _) = self.node(sum)? else { return None };
         let entropy = self.producer(rows)?;
@@ -264,51 +262,17 @@ impl Fusion<'_> {
         let is_small = self.graph.shape(logits).dims()[1] <= MOST_CLASSES;
         let vanish = [loss, rows, metric, correct, labels, row_grads];
         let unread = vanish.iter().all(|&value| self.is_only_read_by(value, &positions));
-        let same = judged == logits && true_labels == labels && end_step.training;
-        let undisturbed = (grad + 1..self.nodes.len()).filter(|at| *at != end).all(|at| self.bears_the_next_step(at));
-        if !(is_mean_or_sum && is_small && unread && same && undisturbed) {
+        let same = judged == logits && true_labels == labels;
+        if !(is_mean_or_sum && is_small && unread && same) {
             return None;
         }
         let op = ClassificationStep { loss: *kind, scale };
-        let inputs = vec![state, logits, all_labels, order, ring];
+        let inputs = vec![logits, all_labels, order, ring];
         Some((positions, grad, self.fused(op, inputs, vec![grad_logits], &self.label(entropy))?))
     }
-
-    /// Whether the node asks for nothing of the run's state but the learning rate, or can be told to count a step back.
-    fn bears_the_next_step(&self, at: usize) -> bool {
-        match self.node(at) {
-            Some((Op::Sgd(sgd), _, _)) => sgd.dampening == 0.0,
-            Some((Op::RmsProp(_), _, _)) => true,
-            Some((op, _, _)) => {
-                let is_free = op.spec().bindings.iter().all(|binding| binding.element != Element::StepState);
-                is_free || steps_back(&mut op.clone()).is_some()
-            }
-            None => true,
-        }
-    }
-}
-
-/// How many steps an op counts back, if it asks for the number of the step and can.
-fn steps_back(op: &mut Op) -> Option<&mut u32> {
-    fn of(dropout: &mut Option<Dropout>) -> Option<&mut u32> {
-        dropout.as_mut().map(|dropout| &mut dropout.steps_back)
-    }
-    match op {
-        Op::Dropout(dropout) => Some(&mut dropout.steps_back),
-        Op::Linear(op) => of(&mut op.dropout),
-        Op::LinearGradInput(op) => of(&mut op.dropout),
-        Op::Adam(op) => Some(&mut op.steps_back),
-        Op::Adagrad(op) => Some(&mut op.steps_back),
-        _ => None,
-    }
-}
-
-/// The bindings of a kernel's inputs and outputs.
-fn bound(spec: &'static KernelSpec) -> impl Iterator<Item = &'static Binding> {
-    spec.bindings.iter().filter(|binding| binding.access != Access::Uniform)
 }
 
 /// How many storage buffers a kernel binds.
 pub fn storage_buffers(spec: &'static KernelSpec) -> u32 {
-    bound(spec).count() as u32
+    spec.buffers().count() as u32
 }

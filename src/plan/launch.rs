@@ -9,7 +9,7 @@ use super::fuse::{storage_buffers, updates};
 use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::error::Result;
 use crate::graph::{Graph, Node, ValueId};
-use crate::kernel::{Access, Binding, KernelSpec, Target, combine};
+use crate::kernel::{Access, KernelSpec, Target, combine};
 use crate::ops::{Operation, Workgroups, linear_grid};
 use std::ops::Range;
 
@@ -119,7 +119,7 @@ pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
         let apart = updates::are_together(target, nodes);
         let joins = |stage: &[Node], node| {
             let mixed = updates::is_update(&stage[0]) != updates::is_update(node);
-            joins(graph, target, stage, node) && !(apart && mixed)
+            joins(target, stage, node) && !(apart && mixed)
         };
         let mut stages: Stages = Vec::new();
         for (at, node) in nodes.iter().enumerate() {
@@ -134,31 +134,27 @@ pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
 }
 
 /// Whether a node can run beside those of a stage.
-fn joins(graph: &Graph, target: &Target, stage: &[Node], node: &Node) -> bool {
+fn joins(target: &Target, stage: &[Node], node: &Node) -> bool {
     let together = || stage.iter().chain([node]);
     let buffers: u32 = together().map(|node| storage_buffers(node.op.spec())).sum();
     stage.len() < target.pace.kernels
         && buffers <= target.storage_buffers
         && together().all(|node| combine::can_combine(node.op.spec()))
-        && !stage.iter().any(|other| clash(graph, node, other))
+        && !stage.iter().any(|other| clash(node, other))
 }
 
 /// Whether one of two nodes writes what the other uses, so that they have an order.
-pub(super) fn clash(graph: &Graph, node: &Node, other: &Node) -> bool {
-    let (own, others) = (operands(graph, node), operands(graph, other));
+pub(super) fn clash(node: &Node, other: &Node) -> bool {
+    let (own, others) = (operands(node), operands(other));
     let clash = |&(value, written): &(ValueId, bool)| others.iter().any(|o| o.0 == value && (o.1 || written));
     own.iter().any(clash)
 }
 
 /// The values that a node binds, and whether it writes them.
-fn operands(graph: &Graph, node: &Node) -> Vec<(ValueId, bool)> {
+fn operands(node: &Node) -> Vec<(ValueId, bool)> {
     let spec: &KernelSpec = node.op.spec();
-    let mut values = node.inputs.iter().chain(&node.outputs).copied();
-    let bound = spec.bindings[1..].iter().filter_map(|binding| {
-        let value = if *binding == Binding::STEP { graph.declared_step_state() } else { values.next() };
-        Some((value?, binding.access == Access::Write))
-    });
-    bound.collect()
+    let values = node.inputs.iter().chain(&node.outputs).copied();
+    values.zip(spec.buffers().map(|binding| binding.access == Access::Write)).collect()
 }
 
 impl Plan {

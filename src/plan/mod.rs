@@ -51,7 +51,7 @@ pub struct Buffer {
     pub label: String,
     /// Size in 32-bit words.
     pub words: usize,
-    /// Whether it holds floats (else words: labels, bytes, state).
+    /// Whether it holds floats (else words: labels, bytes, row order).
     pub is_float: bool,
     /// Value of every element at the start.
     pub fill: f32,
@@ -92,7 +92,7 @@ pub struct Dispatch {
     pub specialization: Vec<(&'static str, u32)>,
     /// The bytes of `Params`.
     pub params: Vec<u8>,
-    /// The buffers, in the order of the kernel's bindings without `params`.
+    /// The buffers, in the order of [`KernelSpec::buffers`].
     pub buffers: Vec<BoundBuffer>,
     /// Number of workgroups.
     pub workgroups: Workgroups,

@@ -6,6 +6,7 @@ use super::notation::{self, symbol};
 use crate::data::{Dataset, Preprocessing, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Role, ValueId};
+use crate::kernel::Clock;
 use crate::model::Form;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
@@ -46,6 +47,7 @@ enum Kind {
     Linear,
     Activation(Activation),
     Dropout(Dropout),
+    Sum,
     Other(&'static str),
 }
 
@@ -53,27 +55,36 @@ enum Kind {
 pub(super) struct Board<'a> {
     spec: &'a ProgramSpec<'a>,
     pub graph: Graph,
+    pub clock: Clock,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
     symbols: HashMap<ValueId, String>,
     gradients: HashMap<ValueId, ValueId>,
-    /// Parameters and what has their shape; of other values the first extent counts rows.
+    /// What the parts that take a value have given to its gradient so far, from the output on.
+    terms: HashMap<ValueId, Vec<String>>,
+    /// The model's tensors and what has their shape; of other values the first extent counts rows.
     parameter_like: HashSet<ValueId>,
+    /// Tensors that the penalty is about.
+    penalized: Vec<ValueId>,
     pub drafts: Vec<Draft>,
 }
 
 impl<'a> Board<'a> {
     /// The board for one row.
     pub fn draw(spec: &'a ProgramSpec<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
-        let Inputs { mut graph, x, target, class_weights, parameters, floats, words } = inputs;
+        let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } = inputs;
+        let parameters = tensors.trained();
         let kept: Vec<Vec<ValueId>> =
             parameters.iter().map(|&parameter| spec.optimizer.declare_state(&mut graph, parameter)).collect();
         graph.begin_phase("step");
-        let objective = Objective::append(&mut graph, spec, &parameters, x, (target, class_weights))?;
-        let (symbols, gradients) = (HashMap::from([(x, "x".to_string())]), HashMap::new());
-        let parameter_like = parameters.iter().chain(kept.iter().flatten()).copied().collect();
+        let objective = Objective::append(&mut graph, spec, &tensors, x, (target, class_weights))?;
+        let symbols = HashMap::from([(x, "x".to_string())]);
+        let (gradients, terms) = (HashMap::new(), HashMap::new());
+        let parameter_like = tensors.values().iter().chain(kept.iter().flatten()).copied().collect();
+        let penalized = tensors.penalized();
         let drafts = Vec::new();
-        let mut board = Board { spec, graph, floats, words, symbols, gradients, parameter_like, drafts };
+        let mut board =
+            Board { spec, graph, clock, floats, words, symbols, gradients, terms, parameter_like, penalized, drafts };
         let links = board.links(objective.forward_nodes);
         board.differentiate(&links, objective.total, &parameters)?;
 
@@ -92,12 +103,12 @@ impl<'a> Board<'a> {
             board.forward(link)?;
         }
         board.loss(&objective, target)?;
-        for link in links.iter().rev() {
-            board.backward(link);
+        for (number, link) in links.iter().enumerate().rev() {
+            board.backward(link, &links[..number]);
         }
         board.update(&parameters, &kept)?;
         board.graph.begin_phase("after");
-        let after = Objective::append(&mut board.graph, spec, &parameters, x, (target, class_weights))?;
+        let after = Objective::append(&mut board.graph, spec, &tensors, x, (target, class_weights))?;
         let mut values = Vec::new();
         for (symbol, before, after) in [("L", objective.loss, after.loss), ("J", objective.total, after.total)] {
             if symbol == board.objective() || symbol == "L" {
@@ -170,6 +181,7 @@ impl<'a> Board<'a> {
                 }
                 Op::Activate(Activate(activation)) => (Kind::Activation(*activation), symbol("a", number)),
                 Op::Dropout(dropout) => (Kind::Dropout(*dropout), symbol("ã", number)),
+                Op::Elementwise(Elementwise::Add) => (Kind::Sum, symbol("h", number)),
                 op => (Kind::Other(op.name()), symbol("h", number)),
             };
             let output = node.outputs[0];
@@ -242,6 +254,14 @@ impl<'a> Board<'a> {
                 self.write(stage, link.layer, format!("{y} = {name} ⊙ {x},  {chance}"), values);
                 self.write(stage, link.layer, format!("∂{y}/∂{x} = {name}"), Vec::new());
             }
+            Kind::Sum => {
+                let (other, mut derivatives) = (self.symbol(link.inputs[1]), format!("∂{y}/∂{x} = 1"));
+                if other != x {
+                    derivatives.push_str(&format!(",  ∂{y}/∂{other} = 1"));
+                }
+                self.write(stage, link.layer, format!("{y} = {x} + {other}"), vec![(y, link.output)]);
+                self.write(stage, link.layer, derivatives, Vec::new());
+            }
             Kind::Other(op) => {
                 let inputs: Vec<String> = link.inputs.iter().map(|&input| self.symbol(input)).collect();
                 let formula = format!("{y} = {op}({})", inputs.join(", "));
@@ -293,15 +313,22 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    fn backward(&mut self, link: &Link) {
+    /// The gradients of what a part takes, as far as no part in front of it takes the same: a sum over all that do.
+    fn backward(&mut self, link: &Link, in_front: &[Link]) {
         if !self.gradients.contains_key(&link.output) {
             return;
         }
-        let (y, incoming) = (self.symbol(link.output), self.gradient_symbol(link.output));
         // The parameters first: the gradient of the input leads on to the next layer.
-        for i in (1..link.inputs.len()).chain([0]) {
+        let order: Vec<usize> = (1..link.inputs.len()).chain([0]).collect();
+        for (position, &i) in order.iter().enumerate() {
             let input = link.inputs[i];
             let Some(&gradient) = self.gradients.get(&input) else { continue };
+            let term = self.term(link, i);
+            self.terms.entry(input).or_default().push(term);
+            let here = order[position + 1..].iter().any(|&later| link.inputs[later] == input);
+            if here || in_front.iter().any(|other| other.inputs.contains(&input)) {
+                continue;
+            }
             let x = self.symbol(input);
             let of = if self.is_parameter(input) {
                 format!("∂{}/∂{x}", self.objective())
@@ -309,17 +336,27 @@ impl<'a> Board<'a> {
                 self.gradient_symbol(input)
             };
             let written_out = if of.starts_with('δ') { format!("{of} = ∂L/∂{x}") } else { of.clone() };
-            let rule = match (&link.kind, i) {
-                (Kind::Linear, 0) => format!("{}ᵀ·{incoming}", self.symbol(link.inputs[1])),
-                (Kind::Linear, 1) => format!("{incoming}·{}ᵀ", self.symbol(link.inputs[0])),
-                (Kind::Linear, _) => incoming.clone(),
-                (Kind::Activation(_), _) => format!("{incoming} ⊙ ∂{y}/∂{x}"),
-                (Kind::Dropout(_), _) => format!("{incoming} ⊙ {}", y.replace('ã', "m")),
-                (Kind::Other(_), _) => format!("{incoming}·∂{y}/∂{x}"),
+            let rule = self.terms.remove(&input).unwrap_or_default().join(" + ");
+            let penalty = if self.penalized.contains(&input) {
+                notation::penalty(self.spec.penalty, &x).1
+            } else {
+                String::new()
             };
-            let is_weight = self.is_parameter(input) && self.graph.shape(input).dims().len() >= 2;
-            let penalty = if is_weight { notation::penalty(self.spec.penalty, &x).1 } else { String::new() };
             self.write(Stage::Backward, link.layer, format!("{written_out} = {rule}{penalty}"), vec![(of, gradient)]);
+        }
+    }
+
+    /// What a part gives to the gradient of its input number `i`.
+    fn term(&self, link: &Link, i: usize) -> String {
+        let (x, y) = (self.symbol(link.inputs[i]), self.symbol(link.output));
+        let incoming = self.gradient_symbol(link.output);
+        match (&link.kind, i) {
+            (Kind::Linear, 0) => format!("{}ᵀ·{incoming}", self.symbol(link.inputs[1])),
+            (Kind::Linear, 1) => format!("{incoming}·{}ᵀ", self.symbol(link.inputs[0])),
+            (Kind::Linear, _) | (Kind::Sum, _) => incoming,
+            (Kind::Activation(_), _) => format!("{incoming} ⊙ ∂{y}/∂{x}"),
+            (Kind::Dropout(_), _) => format!("{incoming} ⊙ {}", y.replace('ã', "m")),
+            (Kind::Other(_), _) => format!("{incoming}·∂{y}/∂{x}"),
         }
     }
 

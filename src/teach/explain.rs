@@ -110,9 +110,9 @@ impl Board<'_> {
             let (stage, layer, formula) = (draft.stage, draft.layer, draft.formula.clone());
             steps.push(Explained { stage, layer, formula, values: Vec::new() });
         }
-        executor.run(&[(PhaseId::FIRST, 1)])?;
+        executor.run(&[(PhaseId::FIRST, self.clock)])?;
         let before = self.read(&mut executor, Moment::Before).await?;
-        executor.run(&[(PhaseId(1), 1), (PhaseId(2), 1)])?;
+        executor.run(&[(PhaseId(1), self.clock), (PhaseId(2), self.clock)])?;
         let after = self.read(&mut executor, Moment::After).await?;
         // Both lists are in the order of the drafts; within a draft what comes before stands first.
         for (step, quantity) in before.into_iter().chain(after) {

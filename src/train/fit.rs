@@ -3,16 +3,15 @@
 use super::early_stopping::Best;
 use super::program::Program;
 use super::report::{Event, Flow, History};
-use super::run::{Kind, Rates, Run};
+use super::run::{Kind, Run};
 use super::trainer::Trainer;
 use crate::backend::Executor;
 use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
-use crate::kernel::StepState;
 use crate::model::{ClassWeights, Tensor};
 use crate::model::{Model, Target};
 use crate::ops::penalty::Penalty;
-use crate::optim::{Per, Plateau, Schedule};
+use crate::optim::{Plateau, Schedule};
 
 impl Trainer {
     /// Trains on `data.train` and evaluates after each epoch: on `data.validation` if there is one, else on
@@ -54,7 +53,7 @@ impl Trainer {
         let mut executor = self.device.load(self.lower(&program)?).await?;
         // Drawn after loading: what does not fit the device has failed by now.
         let initial = self.initial_values()?;
-        let rates = self.upload(&mut executor, &program, train, held_out, &initial)?;
+        self.upload(&mut executor, &program, train, held_out, &initial)?;
 
         (self.observer)(&Event::Start { steps: self.epochs.saturating_mul(program.train_batches.count() as u64) });
         let kind = Kind {
@@ -63,8 +62,8 @@ impl Trainer {
             has_weights: self.loss.has_weighted_mean(),
             validates,
         };
-        let waits = self.waits_for_epochs();
-        let mut run = Run::new(&mut executor, &program, kind, rates, &mut self.observer)?;
+        let (waits, rate) = (self.waits_for_epochs(), self.rate(&program));
+        let mut run = Run::new(&mut executor, &program, kind, rate, &mut self.observer)?;
         let mut tensors = initial;
         let mut best = self.early_stopping.map(Best::new);
         let mut plateau = match self.schedule {
@@ -72,7 +71,7 @@ impl Trainer {
             _ => None,
         };
         for epoch in 1..=self.epochs {
-            run.epoch(epoch).await?;
+            run.epoch().await?;
             if !waits {
                 continue;
             }
@@ -92,11 +91,7 @@ impl Trainer {
                 break;
             }
             if let Some(plateau) = &mut plateau {
-                let rate = run.learning_rate();
-                let next = plateau.next(report.held_out_loss(), rate);
-                if next != rate {
-                    run.set_learning_rate(next)?;
-                }
+                run.rate.initial = plateau.next(report.held_out_loss(), run.rate.initial);
             }
         }
         run.finish().await?;
@@ -118,7 +113,7 @@ impl Trainer {
         Ok(history)
     }
 
-    /// Writes everything that a run starts from to the device; returns its learning rates.
+    /// Writes everything that a run starts from to the device.
     fn upload(
         &self,
         executor: &mut Executor,
@@ -126,8 +121,8 @@ impl Trainer {
         train: &Dataset,
         held_out: Option<&Dataset>,
         initial: &[Tensor],
-    ) -> Result<Rates> {
-        for (&value, tensor) in program.parameters.iter().zip(initial) {
+    ) -> Result<()> {
+        for (&value, tensor) in program.tensors.values().iter().zip(initial) {
             executor.write(value, &tensor.data)?;
         }
         program.train.upload(executor, train)?;
@@ -137,15 +132,7 @@ impl Trainer {
         if let (Some(value), Some(weights)) = (program.class_weights, &self.loss.class_weights) {
             executor.write(value, &weights.resolve(&train.targets)?)?;
         }
-        let steps_per_epoch = program.train_batches.count() as u64;
-        let table = self.schedule.table(self.optimizer.learning_rate(), self.epochs, steps_per_epoch);
-        let state = StepState { learning_rate: table[0], ..StepState::default() };
-        executor.write_words(program.step_state, &state.words())?;
-        if let Some(value) = program.rates {
-            executor.write(value, &table)?;
-        }
-        let entries_per_epoch = if self.schedule.per() == Per::Step { steps_per_epoch } else { 1 };
-        Ok(Rates { table, entries_per_epoch })
+        Ok(())
     }
 
     pub(crate) fn initial_values(&self) -> Result<Vec<Tensor>> {
@@ -185,7 +172,7 @@ impl Trainer {
                 "l2": as_json(&self.penalty.l2),
                 "max_grad_norm": as_json(&self.clipping.max_grad_norm),
                 "max_grad_value": as_json(&self.clipping.max_grad_value),
-                "schedule": as_json(&self.schedule),
+                "schedule": if self.rate_function.is_some() { "function".into() } else { as_json(&self.schedule) },
                 "batch_size": self.batch_size,
                 "epochs": self.epochs,
                 "seed": self.seed,

@@ -1,8 +1,9 @@
 //! What a run will take, known before it starts: its plan, its steps, its submissions, its memory.
 
+use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
-use super::queue::{Phases, Queue};
-use super::run::IN_FLIGHT;
+use super::queue::{Epoch, Position, Queue};
+use super::run::{IN_FLIGHT, launches_of_a_step};
 use super::trainer::Trainer;
 use crate::backend::Device;
 use crate::data::Dataset;
@@ -35,9 +36,9 @@ impl Forecast {
         &self.plan.phases()[step]
     }
 
-    /// Launches of a full training step: what the device counts as dispatches.
-    pub fn dispatches_per_step(&self) -> usize {
-        self.step().launches.len()
+    /// Launches of a full training step.
+    pub fn launches_per_step(&self) -> usize {
+        launches_of_a_step(&self.plan)
     }
 
     /// Training steps of a submission in the mean; 0 for a run without epochs.
@@ -93,15 +94,16 @@ impl Trainer {
 
     /// Submissions of a run, and how many of them are under way at once.
     fn count_submissions(&self, program: &Program, plan: &Plan) -> Result<(u64, usize)> {
-        let phases = Phases::find(plan)?;
-        let mut queue = Queue::default();
+        let (passes, rate) = (Epoch::find(plan, program)?, LearningRate { function: None, ..self.rate(program) });
+        let (mut queue, mut position) = (Queue::default(), Position::START);
         // Where an epoch starts as an earlier one did, all between repeats itself.
         let mut seen = HashMap::new();
         let (mut submissions, mut epoch, mut in_a_row, mut at_once) = (0, 0, 0, 0);
         while epoch < self.epochs {
             epoch += 1;
-            for mut pass in phases.passes(epoch, program.train_batches, program.test_batches) {
-                while !queue.fill(&mut pass, plan) {
+            let done = position.epochs_done();
+            while position.epochs_done() == done {
+                if !queue.push(&passes, &mut position, &rate, plan)? {
                     queue.clear();
                     submissions += 1;
                     in_a_row += 1;
@@ -122,7 +124,7 @@ impl Trainer {
                 seen.clear();
             }
         }
-        if !queue.schedule.is_empty() {
+        if !queue.runs.is_empty() {
             submissions += 1;
             at_once = at_once.max(in_a_row.saturating_add(1));
         }
@@ -130,11 +132,11 @@ impl Trainer {
     }
 }
 
-/// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of parameter.
+/// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of tensor.
 fn staging_bytes(program: &Program, at_once: usize) -> u64 {
     let ring = RING_SLOTS * RING_WIDTH;
     let sizes: BTreeSet<usize> =
-        program.parameters.iter().map(|&value| program.graph.shape(value).elements()).collect();
+        program.tensors.values().iter().map(|&value| program.graph.shape(value).elements()).collect();
     let parameters: usize = sizes.iter().filter(|&&words| words != ring || at_once == 0).sum();
     4 * (at_once * ring + parameters) as u64
 }

@@ -3,6 +3,7 @@
 mod early_stopping;
 mod fit;
 mod forecast;
+mod learning_rate;
 mod program;
 mod queue;
 mod report;
@@ -14,7 +15,7 @@ mod trainer;
 
 pub use early_stopping::{EarlyStopping, Monitor};
 pub use forecast::Forecast;
-pub use program::{BatchSize, Batches, Program, ProgramSpec, RatesSpec};
+pub use program::{BatchSize, Batches, Program, ProgramSpec};
 pub use report::{EpochReport, Event, Flow, History};
 pub use resident::{ResidentRows, RowsSpec, TargetSpec};
 pub use run_folder::RunFolder;

@@ -7,13 +7,12 @@
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::model::{BatchLoss, Form, Loss, Sequential};
+use crate::model::{BatchLoss, Form, Loss, ModelTensors, Module, Pass, Sequential};
 use crate::ops::{
-    begin_epoch::BeginEpoch, column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise,
-    end_step::EndStep, gather::Gather, penalty::Penalty, record::Record, set_learning_rate::SetLearningRate,
-    shuffle::Shuffle,
+    column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise, gather::Gather, penalty::Penalty,
+    record::Record, shuffle::Shuffle,
 };
-use crate::optim::{Clipping, Optimizer, Per, check_range};
+use crate::optim::{Clipping, Optimizer, check_range};
 use crate::random::{Purpose, stream_key};
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +22,7 @@ pub(super) const RING_SLOTS: usize = 256;
 
 /// Numbers of an entry: loss, number of correct rows, penalty, weight.
 pub(super) const RING_WIDTH: usize = 4;
+const LOSS_COLUMN: usize = 0;
 const PENALTY_COLUMN: usize = 2;
 const WEIGHT_COLUMN: usize = 3;
 
@@ -110,8 +110,6 @@ pub struct ProgramSpec<'a> {
     pub optimizer: &'a Optimizer,
     /// Limits on gradients.
     pub clipping: Clipping,
-    /// The table of learning rates, if they change.
-    pub rates: Option<RatesSpec>,
     /// Rows of a step.
     pub batch_size: BatchSize,
     /// Whether the last, smaller batch of an epoch is left out.
@@ -124,15 +122,6 @@ pub struct ProgramSpec<'a> {
     pub train: RowsSpec,
     /// Test rows, if any.
     pub test: Option<RowsSpec>,
-}
-
-/// The kind of a table of learning rates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RatesSpec {
-    /// Number of entries.
-    pub entries: usize,
-    /// One per epoch, or one per step.
-    pub per: Per,
 }
 
 /// How many batches a pass over rows takes.
@@ -162,7 +151,9 @@ impl Batches {
 pub struct Program {
     /// The graph.
     pub graph: Graph,
-    /// The model's parameters, in the order of [`Sequential::initialize`].
+    /// The model's tensors, in the order of [`Sequential::initialize`].
+    pub tensors: ModelTensors,
+    /// Those of them that are trained.
     pub parameters: Vec<ValueId>,
     /// What the optimizer keeps for each parameter.
     pub optimizer_state: Vec<Vec<ValueId>>,
@@ -172,12 +163,8 @@ pub struct Program {
     pub test: Option<ResidentRows>,
     /// Weights of the classes, if the loss has any.
     pub class_weights: Option<ValueId>,
-    /// Table of learning rates, if they change.
-    pub rates: Option<ValueId>,
     /// Results of recent batches, `[slots, 4]`: loss, number of correct rows, penalty, weight of the rows.
     pub ring: ValueId,
-    /// The run's state.
-    pub step_state: ValueId,
     /// Batches of a training epoch.
     pub train_batches: Batches,
     /// Batches of an evaluation.
@@ -192,15 +179,14 @@ impl Program {
     pub fn build(spec: &ProgramSpec<'_>) -> Result<Program> {
         check(spec)?;
         let mut graph = Graph::new();
-        let step_state = graph.step_state();
-        let parameters = spec.model.declare(&mut graph)?;
+        let tensors = spec.model.declare(&mut graph)?;
+        let parameters = tensors.trained();
         let optimizer_state =
             parameters.iter().map(|&p| spec.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
         let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
         let order = graph.declare("order", [most_rows], DType::U32, Role::State);
         let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::State);
         let class_weights = spec.loss.declare_weights(&mut graph, spec.train.classes());
-        let rates = spec.rates.map(|r| graph.declare("rates", [r.entries], DType::F32, Role::State));
         let train = ResidentRows::declare(&mut graph, "train", &spec.train);
         let test = spec.test.map(|rows| ResidentRows::declare(&mut graph, "test", &rows));
         let train_batches = Batches::new(spec.train.rows, spec.batch_size.rows(spec.train.rows), spec.drop_last);
@@ -208,26 +194,24 @@ impl Program {
 
         let mut program = Program {
             graph,
+            tensors,
             parameters,
             optimizer_state,
             train,
             test,
             class_weights,
-            rates,
             ring,
-            step_state,
             train_batches,
             test_batches,
         };
         let key = spec.shuffle.then(|| stream_key(spec.seed, Purpose::Shuffle, 0));
-        program.begin("begin_epoch", true, order, spec.train.rows, key)?;
-        program.set_learning_rate(spec, Per::Epoch)?;
+        program.begin("begin_epoch", order, spec.train.rows, key)?;
         program.batch("train", spec, &spec.train, train, order, train_batches.rows, true)?;
         if train_batches.tail > 0 {
             program.batch("train_tail", spec, &spec.train, train, order, train_batches.tail, true)?;
         }
         if let (Some(rows), Some(test), Some(batches)) = (&spec.test, test, test_batches) {
-            program.begin("begin_eval", false, order, rows.rows, None)?;
+            program.begin("begin_eval", order, rows.rows, None)?;
             program.batch("eval", spec, rows, test, order, batches.rows, false)?;
             if batches.tail > 0 {
                 program.batch("eval_tail", spec, rows, test, order, batches.tail, false)?;
@@ -236,28 +220,10 @@ impl Program {
         Ok(program)
     }
 
-    /// A phase that starts a pass over the data.
-    fn begin(
-        &mut self,
-        name: &str,
-        training: bool,
-        order: ValueId,
-        rows: usize,
-        key: Option<crate::random::Key>,
-    ) -> Result<()> {
+    /// A phase that starts a pass over the data: the order of its rows.
+    fn begin(&mut self, name: &str, order: ValueId, rows: usize, key: Option<crate::random::Key>) -> Result<()> {
         self.graph.begin_phase(name);
-        self.graph.apply_all(BeginEpoch { training }, &[self.step_state])?;
         self.graph.apply_all(Shuffle { rows, key }, &[order])?;
-        Ok(())
-    }
-
-    /// Takes the learning rate from the table, if its entries are those of `per`.
-    fn set_learning_rate(&mut self, spec: &ProgramSpec<'_>, per: Per) -> Result<()> {
-        if let (Some(rates), Some(kind)) = (self.rates, spec.rates)
-            && kind.per == per
-        {
-            self.graph.apply_all(SetLearningRate { per_step: per == Per::Step }, &[self.step_state, rates])?;
-        }
         Ok(())
     }
 
@@ -274,9 +240,6 @@ impl Program {
         training: bool,
     ) -> Result<()> {
         self.graph.begin_phase(name);
-        if training {
-            self.set_learning_rate(spec, Per::Step)?;
-        }
         let graph = &mut self.graph;
         graph.set_scope("batch");
         let gather_features = match kind.byte_scale {
@@ -289,11 +252,11 @@ impl Program {
         };
         let x = graph.apply(gather_features, &[resident.features, order])?;
         let target = graph.apply(gather_targets, &[resident.targets, order])?;
-        let output = spec.model.forward(graph, &self.parameters, x, training, spec.seed)?;
+        let output = spec.model.forward(&mut Pass::new(graph, &self.tensors, training, spec.seed), x)?;
         graph.set_scope("loss");
         let BatchLoss { loss, weight } = spec.loss.batch(graph, output, target, self.class_weights)?;
         if let Some(weight) = weight {
-            graph.apply_all(Record { column: WEIGHT_COLUMN }, &[weight, self.ring])?;
+            graph.apply_all(Record::One { column: WEIGHT_COLUMN }, &[weight, self.ring])?;
         }
         let metric = if matches!(kind.target, TargetSpec::Labels(_)) {
             let correct = graph.apply(CorrectRows, &[output, target])?;
@@ -302,9 +265,9 @@ impl Program {
             loss
         };
         if training {
-            let total = match penalty(graph, spec.penalty, &self.parameters)? {
+            let total = match penalty(graph, spec.penalty, &self.tensors.penalized())? {
                 Some(penalty) => {
-                    graph.apply_all(Record { column: PENALTY_COLUMN }, &[penalty, self.ring])?;
+                    graph.apply_all(Record::One { column: PENALTY_COLUMN }, &[penalty, self.ring])?;
                     graph.apply(Elementwise::Add, &[loss, penalty])?
                 }
                 None => loss,
@@ -317,20 +280,19 @@ impl Program {
             }
         }
         graph.set_scope("");
-        graph.apply_all(EndStep { rows, training }, &[self.step_state, loss, metric, self.ring])?;
+        graph.apply_all(Record::Two { column: LOSS_COLUMN }, &[loss, metric, self.ring])?;
         Ok(())
     }
 }
 
-/// The penalty on all weights: parameters of at least two extents.
-pub(super) fn penalty(graph: &mut Graph, penalty: Penalty, parameters: &[ValueId]) -> Result<Option<ValueId>> {
+/// The penalty on all `weights`.
+pub(super) fn penalty(graph: &mut Graph, penalty: Penalty, weights: &[ValueId]) -> Result<Option<ValueId>> {
     if penalty == Penalty::NONE {
         return Ok(None);
     }
     let mut total = None;
-    let weights: Vec<ValueId> = parameters.iter().copied().filter(|&p| graph.shape(p).dims().len() >= 2).collect();
-    for parameter in weights {
-        let own = graph.apply(penalty, &[parameter])?;
+    for &weight in weights {
+        let own = graph.apply(penalty, &[weight])?;
         total = Some(match total {
             Some(others) => graph.apply(Elementwise::Add, &[others, own])?,
             None => own,

@@ -1,11 +1,14 @@
-//! What goes into one submission: steps of a run, queued until it is full. The loop submits it, a forecast counts it.
+//! What goes into one submission: the batches of a run, queued until it is full. The clock moves on here, and nowhere
+//! else. The loop submits the queue, a forecast counts it.
 
-use super::program::Batches;
+use super::learning_rate::LearningRate;
+use super::program::{Batches, Program};
 use crate::error::{Error, Result};
+use crate::kernel::Clock;
 use crate::plan::{PhaseId, Plan};
 
-/// Most steps in one submission.
-const MOST_STEPS: usize = 64;
+/// Most batches in one submission.
+const MOST_BATCHES: usize = 64;
 /// Arithmetic operations after which a submission is closed: about a second of work, so that a slow device still
 /// answers in time and progress shows.
 const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
@@ -13,117 +16,133 @@ const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
 /// One filed batch that the host still has to read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub epoch: u64,
+    pub epoch: u32,
+    /// Its entry of the ring, counted without wrapping.
+    pub slot: u32,
     pub rows: usize,
     pub training: bool,
     pub ends_epoch: bool,
 }
 
-/// Phase numbers of the program in its plan.
+/// The phases of a pass over rows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Phases {
-    pub begin_epoch: PhaseId,
-    pub train: PhaseId,
-    pub train_tail: Option<PhaseId>,
-    pub begin_eval: Option<PhaseId>,
-    pub eval: Option<PhaseId>,
-    pub eval_tail: Option<PhaseId>,
-}
-
-impl Phases {
-    pub fn find(plan: &Plan) -> Result<Phases> {
-        let required =
-            |name: &str| plan.phase(name).ok_or_else(|| Error::shape("plan", format!("has no phase `{name}`")));
-        Ok(Phases {
-            begin_epoch: required("begin_epoch")?,
-            train: required("train")?,
-            train_tail: plan.phase("train_tail"),
-            begin_eval: plan.phase("begin_eval"),
-            eval: plan.phase("eval"),
-            eval_tail: plan.phase("eval_tail"),
-        })
-    }
-
-    /// The passes of an epoch: over the training rows, then over the rows that are only evaluated.
-    pub fn passes(&self, epoch: u64, train: Batches, test: Option<Batches>) -> Vec<Pass> {
-        let pass = |training, begin, full, tail, batches: Batches, ends_epoch| Pass {
-            epoch,
-            training,
-            begin: Some(begin),
-            full,
-            left: batches.full,
-            tail,
-            batches,
-            ends_epoch,
-        };
-        let mut passes = vec![pass(true, self.begin_epoch, self.train, self.train_tail, train, self.eval.is_none())];
-        if let (Some(begin), Some(eval), Some(test)) = (self.begin_eval, self.eval, test) {
-            passes.push(pass(false, begin, eval, self.eval_tail, test, true));
-        }
-        passes
-    }
-}
-
-/// A pass over rows, as far as it is not queued yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pass {
-    epoch: u64,
-    training: bool,
-    begin: Option<PhaseId>,
-    full: PhaseId,
-    left: usize,
+struct Pass {
+    begin: PhaseId,
+    full: Option<PhaseId>,
     tail: Option<PhaseId>,
     batches: Batches,
-    ends_epoch: bool,
+}
+
+impl Pass {
+    fn find(plan: &Plan, begin: &str, full: &str, tail: &str, batches: Batches) -> Result<Pass> {
+        let required =
+            |name: &str| plan.phase(name).ok_or_else(|| Error::shape("plan", format!("has no phase `{name}`")));
+        Ok(Pass { begin: required(begin)?, full: plan.phase(full), tail: plan.phase(tail), batches })
+    }
+
+    /// The phase and the rows of the batch at a position of the pass.
+    fn batch(&self, at: usize) -> Option<(PhaseId, usize)> {
+        if at < self.batches.full {
+            Some((self.full?, self.batches.rows))
+        } else {
+            Some((self.tail?, self.batches.tail))
+        }
+    }
+}
+
+/// The passes of an epoch: over the training rows, then over the rows that are only evaluated, if there are any.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Epoch {
+    train: Pass,
+    eval: Option<Pass>,
+}
+
+impl Epoch {
+    /// The passes of a program in its plan.
+    pub fn find(plan: &Plan, program: &Program) -> Result<Epoch> {
+        let train = Pass::find(plan, "begin_epoch", "train", "train_tail", program.train_batches)?;
+        let eval = program.test_batches.map(|batches| Pass::find(plan, "begin_eval", "eval", "eval_tail", batches));
+        Ok(Epoch { train, eval: eval.transpose()? })
+    }
+
+    fn pass(&self, training: bool) -> Pass {
+        if training { self.train } else { self.eval.unwrap_or(self.train) }
+    }
+}
+
+/// Where a run stands: the batch that is queued next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Position {
+    /// Whether the batch is one of the training rows.
+    pub training: bool,
+    /// Batches of its pass before it.
+    pub batch: usize,
+    /// The clock as the batch before it left it.
+    pub clock: Clock,
+}
+
+impl Position {
+    /// At the beginning of a run.
+    pub const START: Position = Position {
+        training: true,
+        batch: 0,
+        clock: Clock { step: 0, epoch: 0, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.0 },
+    };
+
+    /// Epochs that are done.
+    pub fn epochs_done(&self) -> u64 {
+        let is_within = !self.training || self.batch > 0;
+        u64::from(self.clock.epoch) - u64::from(is_within)
+    }
 }
 
 /// The submission that is being put together.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    pub schedule: Vec<(PhaseId, u32)>,
+    pub runs: Vec<(PhaseId, Clock)>,
     pub entries: Vec<Entry>,
     flops: u64,
 }
 
 impl Queue {
-    /// Queues of a pass as much as the submission holds. Returns whether all of it is queued; if not, the submission is
-    /// full.
-    pub fn fill(&mut self, pass: &mut Pass, plan: &Plan) -> bool {
-        if let Some(begin) = pass.begin.take() {
-            self.schedule.push((begin, 1));
+    /// Queues the next batch and moves the position behind it. Returns whether it did; if not, the submission is full.
+    pub fn push(&mut self, epoch: &Epoch, position: &mut Position, rate: &LearningRate, plan: &Plan) -> Result<bool> {
+        let pass = epoch.pass(position.training);
+        let missing = || Error::shape("plan", "has no phase for a batch");
+        let (phase, rows) = pass.batch(position.batch).ok_or_else(missing)?;
+        let flops = plan.phases()[phase.index()].flops().max(1);
+        // The last, smaller batch goes with the others.
+        if position.batch < pass.batches.full && !self.has_room(flops) {
+            return Ok(false);
         }
-        while pass.left > 0 {
-            let room = self.room(pass.full, plan);
-            if room == 0 {
-                return false;
+        let clock = &mut position.clock;
+        if position.batch == 0 {
+            if position.training {
+                clock.begin_epoch()
+            } else {
+                clock.begin_pass()
             }
-            let now = pass.left.min(room);
-            pass.left -= now;
-            self.flops += now as u64 * flops(plan, pass.full);
-            self.schedule.push((pass.full, now as u32));
-            for i in 0..now {
-                let last = pass.ends_epoch && pass.tail.is_none() && pass.left == 0 && i + 1 == now;
-                self.file(pass, pass.batches.rows, last);
-            }
+            self.runs.push((pass.begin, *clock));
         }
-        if let Some(tail) = pass.tail.take() {
-            self.flops += flops(plan, tail);
-            self.schedule.push((tail, 1));
-            self.file(pass, pass.batches.tail, pass.ends_epoch);
+        if position.training {
+            clock.learning_rate = rate.of_step(clock)?;
         }
-        true
+        self.runs.push((phase, *clock));
+        self.flops += flops;
+        let ends_pass = position.batch + 1 == pass.batches.count();
+        let ends_epoch = ends_pass && (!position.training || epoch.eval.is_none());
+        let (epoch, slot, training) = (clock.epoch, clock.slot, position.training);
+        self.entries.push(Entry { epoch, slot, rows, training, ends_epoch });
+        clock.end_batch(rows as u32, training);
+        position.batch = if ends_pass { 0 } else { position.batch + 1 };
+        position.training = if ends_pass { ends_epoch } else { training };
+        Ok(true)
     }
 
-    fn file(&mut self, pass: &Pass, rows: usize, ends_epoch: bool) {
-        self.entries.push(Entry { epoch: pass.epoch, rows, training: pass.training, ends_epoch });
-    }
-
-    /// How many more batches of a phase go into the submission: at least one into an empty one.
-    fn room(&self, phase: PhaseId, plan: &Plan) -> usize {
-        let by_count = MOST_STEPS.saturating_sub(self.entries.len());
-        let by_work = FLOPS_PER_SUBMISSION.saturating_sub(self.flops) / flops(plan, phase);
-        let room = by_count.min(usize::try_from(by_work).unwrap_or(usize::MAX));
-        if self.entries.is_empty() { room.max(1) } else { room }
+    /// Whether one more batch of so many operations goes into the submission; into an empty one it does.
+    fn has_room(&self, flops: u64) -> bool {
+        let fits = FLOPS_PER_SUBMISSION.saturating_sub(self.flops) >= flops;
+        self.entries.is_empty() || (self.entries.len() < MOST_BATCHES && fits)
     }
 
     /// How full the submission is.
@@ -133,12 +152,8 @@ impl Queue {
 
     /// Forgets what has been submitted and returns what it files.
     pub fn clear(&mut self) -> Vec<Entry> {
-        self.schedule.clear();
+        self.runs.clear();
         self.flops = 0;
         std::mem::take(&mut self.entries)
     }
-}
-
-fn flops(plan: &Plan, phase: PhaseId) -> u64 {
-    plan.phases()[phase.index()].flops().max(1)
 }

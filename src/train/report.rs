@@ -74,8 +74,8 @@ pub struct History {
     pub model_epoch: u64,
     /// Loss of each step before its update.
     pub step_losses: Vec<f32>,
-    /// Dispatches of one full training step, of one or several kernels each.
-    pub dispatches_per_step: usize,
+    /// Launches of one full training step, of one or several kernels each.
+    pub launches_per_step: usize,
     /// Submissions to the device.
     pub submissions: u64,
     /// Most bytes allocated on the device at one time.

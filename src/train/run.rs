@@ -1,11 +1,13 @@
 //! The loop: queues phases, submits many at once, reads the ring back behind the device, adds up results.
 
+use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
-use super::queue::{Entry, Phases, Queue};
+use super::queue::{Entry, Epoch, Position, Queue};
 use super::report::{EpochReport, Event, History};
 use crate::backend::{Executor, Reading};
 use crate::error::{Error, Result};
 use crate::model::Tensor;
+use crate::plan::Plan;
 use std::collections::VecDeque;
 
 /// Submissions whose results are still on their way while the next is recorded.
@@ -38,12 +40,13 @@ pub(super) struct Kind {
 pub(super) struct Run<'a> {
     executor: &'a mut Executor,
     program: &'a Program,
-    phases: Phases,
+    passes: Epoch,
     kind: Kind,
-    rates: Rates,
+    /// The learning rate of each step.
+    pub rate: LearningRate,
+    position: Position,
     queue: Queue,
     in_flight: VecDeque<(Vec<Entry>, Reading)>,
-    slot: usize,
     train: Sums,
     test: Sums,
     rows_done: u64,
@@ -57,32 +60,34 @@ impl<'a> Run<'a> {
         executor: &'a mut Executor,
         program: &'a Program,
         kind: Kind,
-        rates: Rates,
+        rate: LearningRate,
         observer: &'a mut dyn FnMut(&Event),
     ) -> Result<Run<'a>> {
-        let phases = Phases::find(executor.plan())?;
-        let dispatches_per_step = executor.plan().phases()[phases.train.index()].launches.len();
+        let passes = Epoch::find(executor.plan(), program)?;
+        let launches_per_step = launches_of_a_step(executor.plan());
         Ok(Run {
             executor,
             program,
-            phases,
+            passes,
             kind,
-            rates,
+            rate,
+            position: Position::START,
             queue: Queue::default(),
             in_flight: VecDeque::new(),
-            slot: 0,
             train: Sums::default(),
             test: Sums::default(),
             rows_done: 0,
             observer,
-            history: History { dispatches_per_step, ..History::default() },
+            history: History { launches_per_step, ..History::default() },
         })
     }
 
     /// Queues a whole epoch; submits whenever enough is queued.
-    pub async fn epoch(&mut self, epoch: u64) -> Result<()> {
-        for mut pass in self.phases.passes(epoch, self.program.train_batches, self.program.test_batches) {
-            while !self.queue.fill(&mut pass, self.executor.plan()) {
+    pub async fn epoch(&mut self) -> Result<()> {
+        let done = self.position.epochs_done();
+        while self.position.epochs_done() == done {
+            let plan = self.executor.plan();
+            if !self.queue.push(&self.passes, &mut self.position, &self.rate, plan)? {
                 self.submit().await?;
             }
         }
@@ -91,10 +96,10 @@ impl<'a> Run<'a> {
 
     /// Submits what is queued, and takes in results that are due.
     async fn submit(&mut self) -> Result<()> {
-        if self.queue.schedule.is_empty() {
+        if self.queue.runs.is_empty() {
             return Ok(());
         }
-        self.executor.run(&self.queue.schedule)?;
+        self.executor.run(&self.queue.runs)?;
         self.history.submissions += 1;
         let reading = self.executor.start_read(self.program.ring).await?;
         self.in_flight.push_back((self.queue.clear(), reading));
@@ -107,9 +112,9 @@ impl<'a> Run<'a> {
         self.drain(0).await
     }
 
-    /// Reads the parameters as they are after everything submitted so far.
+    /// Reads the model's tensors as they are after everything submitted so far.
     pub async fn read_weights(&mut self, tensors: &mut [Tensor]) -> Result<()> {
-        for (&value, tensor) in self.program.parameters.iter().zip(tensors) {
+        for (&value, tensor) in self.program.tensors.values().iter().zip(tensors) {
             tensor.data = self.executor.read(value).await?;
         }
         Ok(())
@@ -126,8 +131,7 @@ impl<'a> Run<'a> {
             let Some((entries, reading)) = self.in_flight.pop_front() else { break };
             let ring = self.executor.finish(reading).await?;
             for entry in entries {
-                let at = RING_WIDTH * (self.slot % RING_SLOTS);
-                self.slot += 1;
+                let at = RING_WIDTH * (entry.slot as usize % RING_SLOTS);
                 self.take_in(entry, &ring[at..at + RING_WIDTH])?;
             }
             self.tell_steps();
@@ -152,7 +156,7 @@ impl<'a> Run<'a> {
             } else {
                 "loss"
             };
-            return Err(Error::Diverged { what: what.into(), step, epoch: entry.epoch, value: loss });
+            return Err(Error::Diverged { what: what.into(), step, epoch: entry.epoch.into(), value: loss });
         }
         let weight = if self.kind.has_weights { f64::from(filed[3]) } else { entry.rows as f64 };
         let sums = if entry.training { &mut self.train } else { &mut self.test };
@@ -168,7 +172,7 @@ impl<'a> Run<'a> {
         if entry.ends_epoch {
             self.tell_steps();
             let (train, test) = (std::mem::take(&mut self.train), std::mem::take(&mut self.test));
-            let report = self.report(entry.epoch, train, test);
+            let report = self.report(entry.epoch.into(), train, test);
             (self.observer)(&Event::Epoch(report.clone()));
             self.history.epochs.push(report);
         }
@@ -191,39 +195,12 @@ impl<'a> Run<'a> {
             validation_accuracy: of(validates, accuracy(held_out)),
             test_loss: of(!validates, loss),
             test_accuracy: of(!validates, accuracy(held_out)),
-            learning_rate: self.rates.of_epoch(epoch),
+            learning_rate: self.rate.of_epoch(epoch),
         }
-    }
-
-    /// Replaces the learning rate of the epochs to come; for a schedule that goes by results.
-    pub fn set_learning_rate(&mut self, rate: f32) -> Result<()> {
-        self.rates.table = vec![rate];
-        match self.program.rates {
-            Some(table) => self.executor.write(table, &self.rates.table),
-            None => Err(Error::shape("schedule", "the program has no table of learning rates")),
-        }
-    }
-
-    /// The learning rate of the epoch that was queued last.
-    pub fn learning_rate(&self) -> f32 {
-        self.rates.of_epoch(u64::MAX)
     }
 }
 
-/// The learning rates of a run.
-#[derive(Clone, Debug)]
-pub(super) struct Rates {
-    /// An entry per epoch or step; later ones are as the last.
-    pub table: Vec<f32>,
-    /// Steps of an epoch, if there is an entry per step; else 1.
-    pub entries_per_epoch: u64,
-}
-
-impl Rates {
-    /// At the end of an epoch, counted from 1.
-    fn of_epoch(&self, epoch: u64) -> f32 {
-        let last = epoch.saturating_mul(self.entries_per_epoch).saturating_sub(1);
-        let at = usize::try_from(last).unwrap_or(usize::MAX);
-        self.table[at.min(self.table.len() - 1)]
-    }
+/// Launches of a full training step.
+pub(super) fn launches_of_a_step(plan: &Plan) -> usize {
+    plan.phase("train").map_or(0, |phase| plan.phases()[phase.index()].launches.len())
 }

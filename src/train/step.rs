@@ -5,8 +5,8 @@ use super::trainer::Trainer;
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
-use crate::kernel::StepState;
-use crate::model::Tensor;
+use crate::kernel::Clock;
+use crate::model::{ModelTensors, Module, Pass, Tensor};
 use crate::ops::elementwise::Elementwise;
 
 /// A differentiated graph of one phase, with the contents of its inputs.
@@ -19,14 +19,16 @@ pub struct Step {
     pub graph: Graph,
     /// The number that is differentiated.
     pub loss: ValueId,
-    /// By what: values of role [`Role::Parameter`].
+    /// By what: the trained tensors, of role [`Role::Parameter`].
     pub parameters: Vec<ValueId>,
     /// The gradient of each parameter, of its shape.
     pub gradients: Vec<ValueId>,
-    /// Contents of parameters, inputs and float targets.
+    /// Contents of the model's tensors, inputs and float targets.
     pub floats: Vec<(ValueId, Vec<f32>)>,
-    /// Contents of labels and of the run's state.
+    /// Contents of labels.
     pub words: Vec<(ValueId, Vec<u32>)>,
+    /// Where the run stands; it decides what dropout drops.
+    pub clock: Clock,
 }
 
 impl Trainer {
@@ -36,16 +38,17 @@ impl Trainer {
     /// If model, loss and data do not fit together.
     pub fn step(&self, batch: &Dataset) -> Result<Step> {
         let spec = self.spec(batch, None)?;
-        let Inputs { mut graph, x, target, class_weights, parameters, floats, words } =
+        let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } =
             Inputs::declare(&spec, batch, self.initial_values()?, self.first_learning_rate())?;
         graph.begin_phase("step");
-        let loss = Objective::append(&mut graph, &spec, &parameters, x, (target, class_weights))?.total;
+        let loss = Objective::append(&mut graph, &spec, &tensors, x, (target, class_weights))?.total;
+        let parameters = tensors.trained();
         let gradients = graph.gradients(loss, &parameters)?;
-        Ok(Step { graph, loss, parameters, gradients, floats, words })
+        Ok(Step { graph, loss, parameters, gradients, floats, words, clock })
     }
 }
 
-/// A graph that holds a model's parameters and one batch, and what to write into it.
+/// A graph that holds a model's tensors and one batch, and what to write into it.
 #[derive(Debug)]
 pub(crate) struct Inputs {
     pub graph: Graph,
@@ -55,9 +58,11 @@ pub(crate) struct Inputs {
     pub target: ValueId,
     /// Weights of the classes, if the loss has any.
     pub class_weights: Option<ValueId>,
-    pub parameters: Vec<ValueId>,
+    pub tensors: ModelTensors,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
+    /// The first step of a run.
+    pub clock: Clock,
 }
 
 impl Inputs {
@@ -69,11 +74,10 @@ impl Inputs {
     ) -> Result<Inputs> {
         check(spec)?;
         let mut graph = Graph::new();
-        let state = StepState { learning_rate, ..StepState::default() };
-        let mut words = vec![(graph.step_state(), state.words().to_vec())];
-        let parameters = spec.model.declare(&mut graph)?;
+        let mut words = Vec::new();
+        let tensors = spec.model.declare(&mut graph)?;
         let mut floats: Vec<(ValueId, Vec<f32>)> =
-            parameters.iter().copied().zip(initial.into_iter().map(|tensor| tensor.data)).collect();
+            tensors.values().iter().copied().zip(initial.into_iter().map(|tensor| tensor.data)).collect();
         let rows = batch.rows();
         let x = graph.declare("x", [rows, batch.features.width()], DType::F32, Role::State);
         floats.push((x, batch.preprocessing.inputs(&batch.features)));
@@ -96,7 +100,8 @@ impl Inputs {
         if let (Some(value), Some(weights)) = (class_weights, &spec.loss.class_weights) {
             floats.push((value, weights.resolve(&batch.targets)?));
         }
-        Ok(Inputs { graph, x, target, class_weights, parameters, floats, words })
+        let clock = Clock { learning_rate, ..Clock::default() };
+        Ok(Inputs { graph, x, target, class_weights, tensors, floats, words, clock })
     }
 }
 
@@ -119,15 +124,15 @@ impl Objective {
     pub fn append(
         graph: &mut Graph,
         spec: &ProgramSpec<'_>,
-        parameters: &[ValueId],
+        tensors: &ModelTensors,
         x: ValueId,
         (target, class_weights): (ValueId, Option<ValueId>),
     ) -> Result<Objective> {
-        let output = spec.model.forward(graph, parameters, x, true, spec.seed)?;
+        let output = spec.model.forward(&mut Pass::new(graph, tensors, true, spec.seed), x)?;
         let forward_nodes = graph.nodes().len();
         graph.set_scope("loss");
         let loss = spec.loss.batch(graph, output, target, class_weights)?.loss;
-        let penalty = penalty(graph, spec.penalty, parameters)?;
+        let penalty = penalty(graph, spec.penalty, &tensors.penalized())?;
         let total = match penalty {
             Some(penalty) => graph.apply(Elementwise::Add, &[loss, penalty])?,
             None => loss,

@@ -1,7 +1,8 @@
 //! The trainer: a model, a loss, an optimizer and a device, fitted to data.
 
 use super::early_stopping::EarlyStopping;
-use super::program::{BatchSize, Batches, Program, ProgramSpec, RatesSpec};
+use super::learning_rate::{LearningRate, RateFunction};
+use super::program::{BatchSize, Program, ProgramSpec};
 use super::report::{Event, Flow};
 use super::resident::RowsSpec;
 use crate::backend::{Device, Work};
@@ -11,9 +12,10 @@ use crate::kernel::Target as KernelTarget;
 use crate::model::{Evaluation, Model};
 use crate::model::{Form, Loss, Sequential, Tensor};
 use crate::ops::penalty::Penalty;
-use crate::optim::{Clipping, Optimizer, Schedule};
+use crate::optim::{Clipping, Optimizer, Schedule, ScheduleStep};
 use crate::plan::Plan;
 use crate::tune::Variants;
+use std::sync::Arc;
 
 /// Trains a model.
 ///
@@ -33,6 +35,7 @@ pub struct Trainer {
     pub(super) penalty: Penalty,
     pub(super) clipping: Clipping,
     pub(super) schedule: Schedule,
+    pub(super) rate_function: Option<RateFunction>,
     pub(super) batch_size: BatchSize,
     pub(super) epochs: u64,
     pub(super) seed: u64,
@@ -61,6 +64,7 @@ impl Trainer {
             penalty: Penalty::NONE,
             clipping: Clipping::default(),
             schedule: Schedule::Constant,
+            rate_function: None,
             batch_size: BatchSize::Rows(64),
             epochs: 10,
             seed: 0,
@@ -114,6 +118,28 @@ impl Trainer {
     /// ```
     pub fn schedule(mut self, schedule: Schedule) -> Trainer {
         self.schedule = schedule;
+        self
+    }
+
+    /// The learning rate of each step by a function of one's own, in the place of a schedule's formula. It must give a
+    /// number of at least 0.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::{ScheduleStep, Sgd}, train::Trainer};
+    /// let model = Sequential::new(64).linear(32).relu().linear(10);
+    /// // Ten steps of warm-up, then the inverse square root of the step.
+    /// let rate = |at: ScheduleStep| {
+    ///     let step = (at.step + 1) as f32;
+    ///     at.initial * (step / 10.0).min((10.0 / step).sqrt())
+    /// };
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.2)).epochs(2).learning_rate(rate);
+    /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
+    /// // 23 steps of 64 rows an epoch.
+    /// assert_eq!(history.last().unwrap().learning_rate, 0.2 * (10f32 / 46.0).sqrt());
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn learning_rate(mut self, rate: impl Fn(ScheduleStep) -> f32 + Send + Sync + 'static) -> Trainer {
+        self.rate_function = Some(Arc::new(rate));
         self
     }
 
@@ -249,11 +275,6 @@ impl Trainer {
         self.schedule.validate()?;
         let batch = self.batch_size.rows(train.rows()).max(1);
         let drop_last = self.drop_last && train.rows() >= batch;
-        let steps = Batches::new(train.rows(), batch, drop_last).count() as u64;
-        let rates = match self.schedule {
-            Schedule::Constant => None,
-            schedule => Some(RatesSpec { entries: schedule.entries(self.epochs, steps)?, per: schedule.per() }),
-        };
         if let Some(weights) = &self.loss.class_weights {
             weights.resolve(&train.targets)?;
         }
@@ -263,7 +284,6 @@ impl Trainer {
             penalty: self.penalty,
             optimizer: &self.optimizer,
             clipping: self.clipping,
-            rates,
             batch_size: self.batch_size,
             drop_last,
             shuffle: self.shuffle,
@@ -273,9 +293,22 @@ impl Trainer {
         })
     }
 
-    /// The learning rate at the start of the schedule.
+    /// The learning rates of a run.
+    pub(super) fn rate(&self, program: &Program) -> LearningRate {
+        LearningRate {
+            schedule: self.schedule,
+            function: self.rate_function.clone(),
+            initial: self.optimizer.learning_rate(),
+            steps_per_epoch: program.train_batches.count() as u64,
+            epochs: self.epochs,
+        }
+    }
+
+    /// The learning rate of the first step.
     pub(crate) fn first_learning_rate(&self) -> f32 {
-        self.schedule.table(self.optimizer.learning_rate(), 1, 1)[0]
+        let initial = self.optimizer.learning_rate();
+        let at = ScheduleStep { step: 0, epoch: 0, steps_per_epoch: 1, epochs: self.epochs, initial };
+        self.rate_function.as_ref().map_or_else(|| self.schedule.rate(at), |function| function(at))
     }
 
     /// Targets of binary cross-entropy are probabilities.

@@ -11,7 +11,7 @@
 use super::case::{Case, Data};
 use crate::cpu::product::{self as cpu_product, Matrix, Scaling};
 use crate::graph::DType;
-use crate::kernel::StepState;
+use crate::kernel::Clock;
 use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::gathered::{Gathered, Reader};
@@ -84,11 +84,11 @@ fn heart(op: &Op) -> Option<Heart> {
 }
 
 impl<'a> Bounds<'a> {
-    /// For results that are compared with the twin in f64. The run's state says which rows of the dataset are the batch.
-    pub fn exact(case: &'a Case, inputs: &'a [Data], state: &StepState) -> Bounds<'a> {
+    /// For results that are compared with the twin in f64. The clock says which rows of the dataset are the batch.
+    pub fn exact(case: &'a Case, inputs: &'a [Data], clock: &Clock) -> Bounds<'a> {
         match &case.op {
             Op::Gathered(op) => {
-                let (case, inputs) = within(op, case, inputs, state);
+                let (case, inputs) = within(op, case, inputs, clock);
                 Bounds { case: Cow::Owned(case), inputs: Cow::Owned(inputs), x: Some(op.reader.x()), quick: None }
             }
             _ => Bounds { case: Cow::Borrowed(case), inputs: Cow::Borrowed(inputs), x: None, quick: None },
@@ -97,8 +97,8 @@ impl<'a> Bounds<'a> {
 
     /// For results that are compared with the twin's fast form in f32, if the op is a product, else as
     /// [`Bounds::exact`].
-    pub fn quick(case: &'a Case, inputs: &'a [Data], state: &StepState) -> Bounds<'a> {
-        let exact = Bounds::exact(case, inputs, state);
+    pub fn quick(case: &'a Case, inputs: &'a [Data], clock: &Clock) -> Bounds<'a> {
+        let exact = Bounds::exact(case, inputs, clock);
         let quick = heart(&exact.case.op).map(|heart| Product::new(&exact.case, &exact.inputs, heart));
         Bounds { quick, ..exact }
     }
@@ -179,17 +179,17 @@ impl<'a> Bounds<'a> {
                 cross_entropy_grad_bound(z, i % columns, magnitude(2, i / columns))
             }
             Op::ClassificationStep(op) => {
-                let classes = case.inputs[1].0.dims()[1];
-                let rows = float(inputs, 1).chunks_exact(classes);
+                let classes = case.inputs[0].0.dims()[1];
+                let rows = float(inputs, 0).chunks_exact(classes);
                 match tensor {
                     // Slots of loss, count and two columns that the kernel leaves.
-                    4 if i.is_multiple_of(4) => {
+                    3 if i.is_multiple_of(4) => {
                         let (count, sum) = (rows.len(), rows.map(|z| cross_entropy_bound(z, op.loss.label_smoothing)));
                         f64::from(op.scale) * sum.sum::<f64>() + gamma(count + 2) * expected.abs()
                     }
-                    4 => 0.0,
+                    3 => 0.0,
                     _ => {
-                        let z = &float(inputs, 1)[i / classes * classes..][..classes];
+                        let z = &float(inputs, 0)[i / classes * classes..][..classes];
                         cross_entropy_grad_bound(z, i % classes, f64::from(op.scale))
                     }
                 }
@@ -283,19 +283,16 @@ impl<'a> Bounds<'a> {
             | Op::CorrectRows(_)
             | Op::ClassWeights(_)
             | Op::ClipValue(_)
-            | Op::SetLearningRate(_)
             | Op::Record(_)
             | Op::LabelValues(_)
-            | Op::BeginEpoch(_)
-            | Op::Shuffle(_)
-            | Op::EndStep(_) => 0.0,
+            | Op::Shuffle(_) => 0.0,
         }
     }
 }
 
 /// The op within, with the rows of the batch as an input.
-fn within(op: &Gathered, case: &Case, inputs: &[Data], state: &StepState) -> (Case, Vec<Data>) {
-    let (columns, start) = (case.inputs[0].0.dims()[1], state.batch_start.wrapping_sub(op.rows_back) as usize);
+fn within(op: &Gathered, case: &Case, inputs: &[Data], clock: &Clock) -> (Case, Vec<Data>) {
+    let (columns, start) = (case.inputs[0].0.dims()[1], clock.batch_start as usize);
     let order = inputs[1].words()[start..][..op.rows].iter().map(|&row| row as usize);
     let batch = order.flat_map(|row| match (&inputs[0], op.byte_scale) {
         (Data::Float(data), _) => data[row * columns..][..columns].to_vec(),

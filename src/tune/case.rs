@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::graph::{DType, Graph, Node, Role, Shape, ValueId};
-use crate::kernel::{Access, Binding, Element, StepState, Variant};
+use crate::kernel::{Access, Binding, Variant};
 use crate::ops::{Op, Operation};
 use crate::plan::Plan;
 use crate::random::Stream;
@@ -30,14 +30,9 @@ impl Case {
     pub fn of(graph: &Graph, node: &Node) -> Case {
         let values = node.inputs.iter().map(|&id| graph.value(id));
         let mut inputs: Vec<(Shape, DType)> = values.map(|value| (value.shape.clone(), value.dtype)).collect();
-        let mut op = node.op.clone();
-        let batch = match &mut op {
+        let batch = match &node.op {
             Op::Gather(_) => node.outputs.first().and_then(|&id| graph.shape(id).dims().first().copied()),
-            Op::Gathered(op) => {
-                // By itself it starts where the run's state is.
-                op.rows_back = 0;
-                Some(op.rows)
-            }
+            Op::Gathered(op) => Some(op.rows),
             _ => None,
         };
         if let Some(batch) = batch {
@@ -50,49 +45,40 @@ impl Case {
                 };
             }
         }
-        Case { op, inputs }
-    }
-
-    /// The position of the run's state among the inputs, if the op moves it on.
-    fn state_input(&self) -> Option<usize> {
-        self.op.spec().bindings.contains(&Binding::STEP_MUT).then_some(0)
+        Case { op: node.op.clone(), inputs }
     }
 
     /// Declares the inputs in a graph.
     pub(super) fn declare(&self, graph: &mut Graph) -> Vec<ValueId> {
-        let mut declare = |(i, (shape, dtype)): (usize, &(Shape, DType))| {
-            if self.state_input() == Some(i) {
-                return graph.step_state();
-            }
+        let declare = |(i, (shape, dtype)): (usize, &(Shape, DType))| {
             graph.declare(format!("input {i}"), shape.clone(), *dtype, Role::State)
         };
-        self.inputs.iter().enumerate().map(&mut declare).collect()
+        self.inputs.iter().enumerate().map(declare).collect()
     }
 
     /// Inputs that suit the op: labels below the number of classes, row numbers below the number of rows.
-    pub fn draw(&self, values: Values, state: &StepState, stream: &mut Stream) -> Vec<Data> {
-        let bindings: Vec<&Binding> = self.op.spec().bindings.iter().filter(|b| b.access != Access::Uniform).collect();
+    pub fn draw(&self, values: Values, stream: &mut Stream) -> Vec<Data> {
+        let bindings: Vec<&Binding> = self.op.spec().buffers().collect();
         let rows = self.inputs[0].0.dims()[0];
-        let logits = if matches!(self.op, Op::ClassificationStep(_)) { 1 } else { 0 };
-        let classes = self.inputs[logits].0.dims().get(1).copied().unwrap_or(10);
+        let of_labels = matches!(self.op, Op::ClassificationStep(_));
+        let classes = self.inputs[0].0.dims().get(1).copied().unwrap_or(10);
         let below = |stream: &mut Stream, n: usize| (stream.next_unit() * n as f32) as u32;
         self.inputs
             .iter()
             .zip(bindings)
-            .map(|((shape, dtype), binding)| match (dtype, binding.element, binding.name) {
+            .map(|((shape, dtype), binding)| match (dtype, binding.name) {
                 // Sums of squares are not negative; away from 0, so that a quotient by their root has a bounded error.
-                (DType::F32, _, "second" | "squares" | "divisor") => {
+                (DType::F32, "second" | "squares" | "divisor") => {
                     Data::Float(values.draw(stream, shape.elements()).iter().map(|x| x.abs() + 0.01).collect())
                 }
-                (DType::F32, _, _) => Data::Float(values.draw(stream, shape.elements())),
-                (_, Element::StepState, _) => Data::Word(state.words().to_vec()),
-                (DType::U8, _, _) => {
+                (DType::F32, _) => Data::Float(values.draw(stream, shape.elements())),
+                (DType::U8, _) => {
                     Data::Word((0..DType::U8.words(shape.elements())).map(|_| below(stream, 1 << 24) * 251).collect())
                 }
-                (_, _, "order") if logits == 1 => {
+                (_, "order") if of_labels => {
                     Data::Word((0..shape.elements()).map(|_| below(stream, shape.elements())).collect())
                 }
-                (_, _, "order") => Data::Word((0..shape.elements()).map(|_| below(stream, rows)).collect()),
+                (_, "order") => Data::Word((0..shape.elements()).map(|_| below(stream, rows)).collect()),
                 _ => Data::Word((0..shape.elements()).map(|_| below(stream, classes)).collect()),
             })
             .collect()
@@ -160,8 +146,6 @@ pub struct OpPlan {
     pub inputs: Vec<ValueId>,
     /// The outputs.
     pub outputs: Vec<ValueId>,
-    /// The run's state, if the op asks for it.
-    pub step_state: Option<ValueId>,
 }
 
 impl OpPlan {
@@ -174,9 +158,8 @@ impl OpPlan {
         let inputs = case.declare(&mut graph);
         let outputs = graph.apply_all(case.op.clone(), &inputs)?;
         outputs.iter().for_each(|&id| graph.set_role(id, Role::Output));
-        let step_state = graph.declared_step_state();
         let plan = Plan::with_variants(graph, |_, _, _| variant)?;
-        Ok(OpPlan { plan, inputs, outputs, step_state })
+        Ok(OpPlan { plan, inputs, outputs })
     }
 
     /// Which of the inputs the op changes in place.
@@ -186,12 +169,10 @@ impl OpPlan {
         written.filter(|id| self.inputs.contains(id)).collect()
     }
 
-    /// What the buffers hold before a run: the inputs, the run's state, and outputs in which an element that the kernel
-    /// forgets shows.
-    pub fn contents(&self, inputs: &[Data], state: &StepState) -> Vec<(ValueId, Vec<u32>)> {
+    /// What the buffers hold before a run: the inputs, and outputs in which an element that the kernel forgets shows.
+    pub fn contents(&self, inputs: &[Data]) -> Vec<(ValueId, Vec<u32>)> {
         let mut contents: Vec<_> =
             self.inputs.iter().copied().zip(inputs.iter().map(|data| data.words().to_vec())).collect();
-        contents.extend(self.step_state.map(|id| (id, state.words().to_vec())));
         let poison = |id| self.plan.place(id).map(|place| (id, vec![POISON; place.words]));
         contents.extend(self.outputs.iter().filter_map(|&id| poison(id)));
         contents

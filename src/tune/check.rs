@@ -7,14 +7,14 @@ use crate::backend::cpu::CpuExecutor;
 use crate::backend::gpu::{GpuDevice, GpuExecutor};
 use crate::error::Result;
 use crate::graph::{DType, ValueId};
-use crate::kernel::{StepState, Twinned, Variant};
+use crate::kernel::{Clock, Twinned, Variant};
 use crate::ops::Operation;
 use crate::plan::PhaseId;
 use crate::random::{Purpose, Stream, stream_key};
 use std::sync::Arc;
 
-/// The run's state during a check: in mid-run, at the start of the rows.
-pub(super) const STATE: StepState = StepState { step: 3, epoch: 2, batch_start: 0, slot: 0, learning_rate: 0.05 };
+/// The clock during a check: in mid-run, at the start of the rows.
+pub(super) const CLOCK: Clock = Clock { step: 3, epoch: 2, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.05 };
 
 /// What a case must come to on one draw of inputs.
 #[derive(Debug)]
@@ -42,9 +42,9 @@ impl Expected {
     /// Draws inputs and asks the twin.
     pub fn new(case: &Case, values: Values) -> Result<Expected> {
         let mut stream = Stream::new(stream_key(0, Purpose::Synthetic, values as u32));
-        let inputs = case.draw(values, &STATE, &mut stream);
+        let inputs = case.draw(values, &mut stream);
         let built = OpPlan::new(case, &case.op.spec().variants[0])?;
-        let bounds = Bounds::quick(case, &inputs, &STATE);
+        let bounds = Bounds::quick(case, &inputs, &CLOCK);
         let twin = if bounds.takes_fast_twin() {
             twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, &inputs)?
         } else {
@@ -79,13 +79,13 @@ impl Expected {
         variant: &'static Variant,
     ) -> Result<Option<String>> {
         let built = OpPlan::new(case, variant)?;
-        let contents = built.contents(&self.inputs, &STATE);
+        let contents = built.contents(&self.inputs);
         let plan = built.plan.paced(device.target().pace)?;
         let mut gpu = GpuExecutor::load(device.clone(), plan).await?;
         for (id, words) in contents {
             gpu.write_words(id, &words)?;
         }
-        gpu.submit(&[(PhaseId::FIRST, 1)])?;
+        gpu.submit(&[(PhaseId::FIRST, CLOCK)])?;
         for tensor in &self.tensors {
             let read = gpu.start_read(tensor.id).await?;
             if let Some(deviation) = tensor.deviation(&gpu.finish_read(read).await?) {
@@ -130,10 +130,7 @@ fn twin<F: Twinned>(mut twin: CpuExecutor<F>, built: &OpPlan, inputs: &[Data]) -
             Data::Word(data) => twin.write_words(id, data)?,
         }
     }
-    if let Some(state) = built.step_state {
-        twin.write_words(state, &STATE.words())?;
-    }
-    twin.run(PhaseId::FIRST, 1);
+    twin.run(PhaseId::FIRST, &CLOCK);
     let read = |&id: &ValueId| {
         Ok(match built.plan.value(id).dtype {
             DType::F32 => (id, Twin::Floats(twin.read(id)?.into_iter().map(F::to_f64).collect())),

@@ -22,7 +22,7 @@ mod variants;
 
 pub use choice::{Candidate, Choice};
 pub use store::{Place, Store};
-pub use time::{Clock, median};
+pub use time::{Stopwatch, median};
 pub use variants::{Variants, key};
 
 use crate::backend::Device;
@@ -125,7 +125,7 @@ pub async fn tune(
     plan: &Plan,
     store: &mut Store,
     effort: Effort,
-    clock: Clock<'_>,
+    stopwatch: Stopwatch<'_>,
     mut report: impl FnMut(Finding<'_>),
 ) -> Result<Variants> {
     let mut table = Variants::default();
@@ -137,7 +137,7 @@ pub async fn tune(
         let stored = known.is_some();
         let choice = match known {
             Some(choice) => choice,
-            None => measure(gpu, case, candidates, dispatch.variant, effort.seconds, clock).await?,
+            None => measure(gpu, case, candidates, dispatch.variant, effort.seconds, stopwatch).await?,
         };
         table.insert(&place.key, &choice.variant);
         report(Finding { tunable, choice: &choice, stored });
@@ -158,7 +158,7 @@ pub async fn measure(
     candidates: &[&'static Variant],
     default: &'static Variant,
     seconds: f64,
-    clock: Clock<'_>,
+    stopwatch: Stopwatch<'_>,
 ) -> Result<Choice> {
     let draws = [Expected::new(case, Values::Whole)?, Expected::new(case, Values::Unit)?];
     let mut found = Vec::new();
@@ -181,7 +181,7 @@ pub async fn measure(
         return Err(Error::NoVariant { kernel, struck_off: reasons.collect::<Vec<_>>().join(", ") });
     }
 
-    let mut timer = Timer::load(device, case, &sound, inputs, clock).await?;
+    let mut timer = Timer::load(device, case, &sound, inputs, stopwatch).await?;
     let mut first = timer.first_look().await?;
     let position_of_default = sound.iter().position(|variant| variant.name == default.name);
     timer.take_turns(&mut first, position_of_default.as_slice(), seconds).await?;

@@ -11,16 +11,16 @@
 //! means approach a limit, where otherwise numbers would grow from one repeat to the next. The arithmetic is the same.
 
 use super::case::{Case, Data};
-use super::check::STATE;
+use super::check::CLOCK;
 use crate::backend::gpu::{GpuDevice, GpuExecutor};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::kernel::{StepState, Variant};
+use crate::kernel::{Clock, Variant};
 use crate::plan::{PhaseId, Plan};
 use std::sync::Arc;
 
-/// A clock: seconds since an arbitrary moment.
-pub type Clock<'a> = &'a dyn Fn() -> f64;
+/// A stopwatch: seconds since an arbitrary moment.
+pub type Stopwatch<'a> = &'a dyn Fn() -> f64;
 
 /// Turns that each variant gets at least in each half of the time.
 const TURNS: u32 = 15;
@@ -49,7 +49,7 @@ const FEW: u32 = 6;
 pub(super) struct Timer<'a> {
     executor: GpuExecutor,
     mark: ValueId,
-    clock: Clock<'a>,
+    stopwatch: Stopwatch<'a>,
     empty: f64,
 }
 
@@ -105,7 +105,7 @@ impl<'a> Timer<'a> {
         case: &Case,
         variants: &[&'static Variant],
         inputs: &[Data],
-        clock: Clock<'a>,
+        stopwatch: Stopwatch<'a>,
     ) -> Result<Timer<'a>> {
         let mut graph = Graph::new();
         let declared = case.declare(&mut graph);
@@ -115,7 +115,6 @@ impl<'a> Timer<'a> {
             graph.begin_phase(variant.name);
             graph.apply_all(case.op.clone(), &declared)?;
         }
-        let state = graph.declared_step_state();
         let plan = Plan::with_variants(graph, |kernel, _, _| &kernel.variants[0])?;
         let plan = plan.choose_again(|phase, dispatch| {
             Ok(variants.iter().find(|variant| variant.name == phase).copied().unwrap_or(dispatch.variant))
@@ -125,10 +124,7 @@ impl<'a> Timer<'a> {
         for (&id, data) in declared.iter().zip(inputs) {
             executor.write_words(id, data.words())?;
         }
-        if let Some(state) = state {
-            executor.write_words(state, &StepState { learning_rate: 0.0, ..STATE }.words())?;
-        }
-        let mut timer = Timer { executor, mark, clock, empty: f64::INFINITY };
+        let mut timer = Timer { executor, mark, stopwatch, empty: f64::INFINITY };
         for _ in 0..20 {
             timer.empty = timer.empty.min(timer.submission(PhaseId::FIRST, 0).await?);
         }
@@ -137,11 +133,11 @@ impl<'a> Timer<'a> {
 
     /// Seconds of a submission that runs a phase this many times.
     async fn submission(&mut self, phase: PhaseId, times: u32) -> Result<f64> {
-        let start = (self.clock)();
-        self.executor.submit(&[(phase, times)])?;
+        let start = (self.stopwatch)();
+        self.executor.submit_repeated(phase, &Clock { learning_rate: 0.0, ..CLOCK }, times)?;
         let read = self.executor.start_read(self.mark).await?;
         self.executor.finish_read(read).await?;
-        Ok((self.clock)() - start)
+        Ok((self.stopwatch)() - start)
     }
 
     /// Seconds of one dispatch, from a submission that is long enough to tell: of `times` dispatches, or of as many
@@ -190,7 +186,7 @@ impl<'a> Timer<'a> {
 
     /// Gives every live variant turns until `enough`, by their number and the seconds spent.
     async fn turns(&mut self, timed: &mut [Timed], half: usize, enough: impl Fn(u32, f64) -> bool) -> Result<()> {
-        let start = (self.clock)();
+        let start = (self.stopwatch)();
         let mut known: Vec<f64> = timed.iter().map(Timed::seconds).collect();
         timed.iter_mut().filter(|timed| timed.live).for_each(|timed| timed.halves[half].clear());
         for number in 1..=MOST_TURNS {
@@ -201,7 +197,7 @@ impl<'a> Timer<'a> {
                 *known = known.min(seconds);
                 timed.halves[half].push(seconds);
             }
-            if enough(number, (self.clock)() - start) {
+            if enough(number, (self.stopwatch)() - start) {
                 break;
             }
         }

@@ -12,7 +12,7 @@ import numpy
 import torch
 from torch import nn
 
-from numpy_net import threefry
+from numpy_net import stream_key_of, threefry
 
 torch.manual_seed(20)
 torch.set_default_dtype(torch.float64)
@@ -114,11 +114,11 @@ class Step(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Drops what anygrad drops at seed 0: by (layer, step, element)."""
+    """Drops what anygrad drops at seed 0: by (path of the dropout, step, element)."""
 
     def __init__(self, layer, rate, vanilla):
         super().__init__()
-        self.key = [int(word[0]) for word in threefry([0, 0], [[DROPOUT], [layer]])]
+        self.key = stream_key_of(0, DROPOUT, f"{layer}.dropout")
         self.rate, self.vanilla, self.step = rate, vanilla, 0
 
     def forward(self, x):

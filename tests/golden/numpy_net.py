@@ -29,6 +29,16 @@ def threefry(key, counter):
     return x, y
 
 
+def stream_key_of(seed, purpose, path):
+    """The stream of a path: its 64-bit FNV-1a hash, mapped by the key of seed and purpose."""
+    hash_of_path = 0xCBF29CE484222325
+    for byte in path.encode():
+        hash_of_path = (hash_of_path ^ byte) * 0x100000001B3 % 2**64
+    low_and_high = [[hash_of_path % 2**32], [hash_of_path >> 32]]
+    key = [int(word[0]) for word in threefry([seed % 2**32, seed >> 32], [[purpose], [0]])]
+    return [int(word[0]) for word in threefry(key, low_and_high)]
+
+
 def normals(seed, stream, shape):
     """What `Stream::new(stream_key(seed, Purpose::Synthetic, stream)).next_normal()` yields, as f32 holds it."""
     key = [int(word[0]) for word in threefry([seed, 0], [[SYNTHETIC], [stream]])]

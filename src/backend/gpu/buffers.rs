@@ -1,8 +1,10 @@
-//! Device memory of a plan: one buffer for each of the plan's, one for all uniforms.
+//! Device memory of a plan: one buffer for each of the plan's, one for the parameters of all launches, one for the clocks
+//! of a submission.
 
 use super::device::GpuDevice;
+use crate::backend::MOST_RUNS;
 use crate::error::{Error, Result};
-use crate::kernel::Access;
+use crate::kernel::Clock;
 use crate::plan::{BoundBuffer, Plan};
 use std::borrow::Cow;
 use wgpu::{BufferBinding, BufferSize, BufferUsages};
@@ -16,6 +18,13 @@ pub(super) struct Buffers {
     uniforms: wgpu::Buffer,
     /// Distance from one to the next, in bytes.
     uniform_stride: u64,
+    /// The clocks of a submission, each at a multiple of the offset alignment. Writing takes effect between the
+    /// submission before and the next, so that both may be under way.
+    clocks: wgpu::Buffer,
+    /// Distance from one to the next, in bytes.
+    clock_stride: u64,
+    /// The bytes of the clocks, kept so that a submission allocates nothing for them.
+    packed_clocks: Vec<u8>,
 }
 
 impl Buffers {
@@ -23,11 +32,11 @@ impl Buffers {
     pub async fn create(device: &GpuDevice, plan: &Plan) -> Result<Buffers> {
         check_limits(device, plan)?;
         let mut data = Vec::with_capacity(plan.buffers().len());
-        for (index, buffer) in plan.buffers().iter().enumerate() {
+        for buffer in plan.buffers() {
             let descriptor = wgpu::BufferDescriptor {
                 label: Some(&buffer.label),
                 size: bytes(buffer.words),
-                usage: usage(plan, index),
+                usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             };
             // wgpu clears new buffers to zero.
@@ -47,7 +56,32 @@ impl Buffers {
         };
         let uniforms = device.scoped("params", || device.device.create_buffer(&descriptor)).await?;
         device.queue.write_buffer(&uniforms, 0, &packed);
-        Ok(Buffers { data, uniforms, uniform_stride })
+        let clock_stride = clock_stride(device);
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some("clocks"), size: clock_stride * MOST_RUNS as u64, ..descriptor };
+        let clocks = device.scoped("clocks", || device.device.create_buffer(&descriptor)).await?;
+        let packed_clocks = vec![0; clocks.size() as usize];
+        Ok(Buffers { data, uniforms, uniform_stride, clocks, clock_stride, packed_clocks })
+    }
+
+    /// Writes the clocks of the next submission, at most [`MOST_RUNS`].
+    pub fn write_clocks<'a>(&mut self, device: &GpuDevice, clocks: impl Iterator<Item = &'a Clock>) {
+        let (stride, mut end) = (self.clock_stride as usize, 0);
+        for (place, clock) in self.packed_clocks.chunks_exact_mut(stride).zip(clocks) {
+            place[..size_of::<Clock>()].copy_from_slice(bytemuck::bytes_of(clock));
+            end += stride;
+        }
+        device.queue.write_buffer(&self.clocks, 0, &self.packed_clocks[..end]);
+    }
+
+    /// The distance from one clock to the next, in bytes.
+    pub fn clock_stride(&self) -> u32 {
+        self.clock_stride as u32
+    }
+
+    /// The first clock, from which dynamic offsets lead to the others.
+    pub fn clock(&self) -> BufferBinding<'_> {
+        BufferBinding { buffer: &self.clocks, offset: 0, size: BufferSize::new(self.clock_stride) }
     }
 
     /// The uniform of a launch: number of the launch in the plan.
@@ -58,38 +92,30 @@ impl Buffers {
 
     /// A buffer as a dispatch uses it.
     pub fn bound(&self, bound: &BoundBuffer) -> BufferBinding<'_> {
-        let size = BufferSize::new(bound_bytes(bound.place.words));
+        let size = BufferSize::new(bytes(bound.place.words));
         BufferBinding { buffer: &self.data[bound.place.buffer.index()], offset: 0, size }
     }
 
     /// Bytes allocated.
     pub fn size(&self) -> u64 {
-        self.data.iter().chain([&self.uniforms]).map(wgpu::Buffer::size).sum()
+        self.data.iter().chain([&self.uniforms, &self.clocks]).map(wgpu::Buffer::size).sum()
     }
 }
 
 /// Bytes that [`Buffers::create`] will allocate for a plan.
 pub(super) fn bytes_of(device: &GpuDevice, plan: &Plan) -> u64 {
     let data: u64 = plan.buffers().iter().map(|buffer| bytes(buffer.words)).sum();
-    data + uniform_layout(device, plan).1
+    data + uniform_layout(device, plan).1 + clock_stride(device) * MOST_RUNS as u64
 }
 
-/// Size of a buffer in bytes: whole vec4, and at least 32, so that a small one can also be bound as a uniform struct.
+/// The distance from one clock to the next, in bytes.
+fn clock_stride(device: &GpuDevice) -> u64 {
+    (size_of::<Clock>() as u64).next_multiple_of(device.limits().min_uniform_buffer_offset_alignment.into())
+}
+
+/// Bytes of a value: whole vec4, because kernels read as such also where the last is not full.
 fn bytes(words: usize) -> u64 {
-    bound_bytes(words).max(32)
-}
-
-/// Bytes of a value as kernels see it: whole vec4, because they read as such also where the last is not full.
-fn bound_bytes(words: usize) -> u64 {
-    (4 * words as u64).next_multiple_of(16)
-}
-
-fn usage(plan: &Plan, index: usize) -> BufferUsages {
-    let dispatches = plan.phases().iter().flat_map(|p| &p.dispatches);
-    let mut bindings = dispatches.flat_map(|d| &d.buffers).filter(|b| b.place.buffer.index() == index);
-    let uniform = bindings.any(|b| b.access == Access::Uniform);
-    let base = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
-    if uniform { base | BufferUsages::UNIFORM } else { base }
+    (4 * words.max(1) as u64).next_multiple_of(16)
 }
 
 /// The uniforms of a plan, one for each launch.
@@ -136,8 +162,7 @@ fn check_limits(device: &GpuDevice, plan: &Plan) -> Result<()> {
     let most = u64::from(limits.max_storage_buffers_per_shader_stage);
     for phase in plan.phases() {
         for launch in &phase.launches {
-            let bound = phase.dispatches_of(launch).flat_map(|dispatch| &dispatch.buffers);
-            let needed = bound.filter(|b| b.access != Access::Uniform).count() as u64;
+            let needed = phase.dispatches_of(launch).map(|dispatch| dispatch.buffers.len() as u64).sum();
             if needed > most {
                 return Err(Error::Limit {
                     what: format!("kernel {} in storage buffers", phase.kernels_of(launch)),

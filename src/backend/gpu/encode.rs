@@ -4,8 +4,10 @@ use super::buffers::Buffers;
 use super::device::GpuDevice;
 use super::pipelines::{self, Recorded};
 use super::readback::PendingRead;
+use crate::backend::MOST_RUNS;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
+use crate::kernel::Clock;
 use crate::plan::{PhaseId, Place, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -52,20 +54,56 @@ impl GpuExecutor {
         self.allocated
     }
 
-    /// Records each phase the given number of times, in order, and submits everything at once. Does not wait.
+    /// Records phases in order, each with the clock of its run, and submits everything at once, or in parts of
+    /// [`MOST_RUNS`]. Does not wait.
     ///
     /// # Errors
     /// What the driver has reported since the last call.
-    pub fn submit(&mut self, schedule: &[(PhaseId, u32)]) -> Result<()> {
-        self.device.check()?;
+    pub fn submit(&mut self, runs: &[(PhaseId, Clock)]) -> Result<()> {
+        for runs in runs.chunks(MOST_RUNS) {
+            self.device.check()?;
+            self.buffers.write_clocks(&self.device, runs.iter().map(|(_, clock)| clock));
+            let clocks = (0..).step_by(self.buffers.clock_stride() as usize);
+            let launches = runs
+                .iter()
+                .zip(clocks)
+                .flat_map(|((phase, _), clock)| self.phases[phase.0].iter().map(move |launch| (launch, clock)));
+            self.submit_launches(launches)?;
+        }
+        Ok(())
+    }
+
+    /// Runs a phase `times` times with one clock, in one submission.
+    ///
+    /// # Errors
+    /// As [`GpuExecutor::submit`].
+    pub fn submit_repeated(&mut self, phase: PhaseId, clock: &Clock, times: u32) -> Result<()> {
+        self.write_clock(clock);
+        let launches = (0..times).flat_map(|_| self.phases[phase.0].iter().map(|launch| (launch, 0)));
+        self.submit_launches(launches)
+    }
+
+    /// Runs one launch of a phase `times` times with one clock, in one submission.
+    ///
+    /// # Errors
+    /// As [`GpuExecutor::submit`].
+    pub fn submit_launch(&mut self, phase: PhaseId, index: usize, clock: &Clock, times: u32) -> Result<()> {
+        self.write_clock(clock);
+        let launches = (0..times).map(|_| (&self.phases[phase.0][index], 0));
+        self.submit_launches(launches)
+    }
+
+    /// Makes `clock` the first, at offset 0, of the submission to come.
+    pub(super) fn write_clock(&mut self, clock: &Clock) {
+        self.buffers.write_clocks(&self.device, std::iter::once(clock));
+    }
+
+    /// Submits launches in order, each with the offset of its clock.
+    fn submit_launches<'a>(&self, launches: impl Iterator<Item = (&'a Recorded, u32)>) -> Result<()> {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            for &(phase, times) in schedule {
-                for _ in 0..times {
-                    self.phases[phase.0].iter().for_each(|recorded| record(&mut pass, recorded));
-                }
-            }
+            launches.for_each(|(launch, clock)| record(&mut pass, launch, clock));
         }
         self.device.queue.submit([encoder.finish()]);
         self.device.check()
@@ -74,20 +112,6 @@ impl GpuExecutor {
     /// The launches of a phase as they are recorded.
     pub(super) fn recorded(&self, phase: PhaseId) -> &[Recorded] {
         &self.phases[phase.0]
-    }
-
-    /// Runs one launch of a phase `times` times, in one submission.
-    ///
-    /// # Errors
-    /// As [`GpuExecutor::submit`].
-    pub fn submit_launch(&mut self, phase: PhaseId, index: usize, times: u32) -> Result<()> {
-        let mut encoder = self.device.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            (0..times).for_each(|_| record(&mut pass, &self.phases[phase.0][index]));
-        }
-        self.device.queue.submit([encoder.finish()]);
-        self.device.check()
     }
 
     fn place(&self, value: ValueId) -> Result<Place> {
@@ -152,9 +176,10 @@ impl GpuExecutor {
     }
 }
 
-pub(super) fn record(pass: &mut wgpu::ComputePass<'_>, recorded: &Recorded) {
-    let [x, y, z] = recorded.workgroups;
+/// Records a launch; its clock, if it reads one, stands at the offset `clock`.
+pub(super) fn record(pass: &mut wgpu::ComputePass<'_>, recorded: &Recorded, clock: u32) {
+    let ([x, y, z], offsets) = (recorded.workgroups, [clock]);
     pass.set_pipeline(&recorded.pipeline);
-    pass.set_bind_group(0, &recorded.bind_group, &[]);
+    pass.set_bind_group(0, &recorded.bind_group, &offsets[..usize::from(recorded.reads_clock)]);
     pass.dispatch_workgroups(x, y, z);
 }

@@ -3,6 +3,7 @@
 use super::device::{Adapter, GpuDevice, Granted, instance, offered_by};
 use super::encode::GpuExecutor;
 use crate::data::digits;
+use crate::kernel::Clock;
 use crate::model::{Loss, Sequential};
 use crate::optim::Sgd;
 use crate::plan::Plan;
@@ -62,7 +63,8 @@ fn a_warm_executor_creates_no_object_on_the_device() {
     // As a run does: the results of a submission are fetched while the next one is under way.
     let mut reads = std::collections::VecDeque::new();
     let mut submission = |executor: &mut GpuExecutor| {
-        executor.submit(&[(begin, 1), (train, 64)]).expect("submitted");
+        let runs = [begin].into_iter().chain([train; 64]).map(|phase| (phase, Clock::default()));
+        executor.submit(&runs.collect::<Vec<_>>()).expect("submitted");
         reads.push_back(block_on(executor.start_read(ring)).expect("on its way"));
         if reads.len() > 1 {
             let read = reads.pop_front().expect("one");

@@ -4,7 +4,8 @@ use super::buffers::Buffers;
 use super::device::GpuDevice;
 use super::warm_up::warm_up;
 use crate::error::Result;
-use crate::kernel::{Access, combine, source};
+use crate::kernel::combine::{self, Resource};
+use crate::kernel::{Access, source};
 use crate::ops::Workgroups;
 use crate::plan::{Dispatch, Launch, Plan};
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,8 @@ pub(super) struct Recorded {
     pub pipeline: wgpu::ComputePipeline,
     pub bind_group: wgpu::BindGroup,
     pub workgroups: Workgroups,
+    /// Whether the bind group takes the offset of a clock.
+    pub reads_clock: bool,
 }
 
 /// Compiles what the plan needs and binds its buffers: for each phase the list of launches.
@@ -30,10 +33,11 @@ pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -
             let dispatches: Vec<&Dispatch> = phase.dispatches_of(launch).collect();
             let module = Module::new(&dispatches, launch);
             let Compiled { layout, pipeline } = compiled(device, &module).await?;
-            let entry = |(binding, source): (u32, Option<(usize, usize)>)| {
-                let buffer = match source {
-                    Some((part, place)) => buffers.bound(&dispatches[part].buffers[place - 1]),
-                    None => buffers.uniform(number),
+            let entry = |(binding, resource): (u32, Resource)| {
+                let buffer = match resource {
+                    Resource::Buffer { part, at, .. } => buffers.bound(&dispatches[part].buffers[at]),
+                    Resource::Params => buffers.uniform(number),
+                    Resource::Clock => buffers.clock(),
                 };
                 wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) }
             };
@@ -41,7 +45,8 @@ pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -
             let label = phase.labels_of(launch);
             let descriptor = wgpu::BindGroupDescriptor { label: Some(&label), layout: &layout, entries: &entries };
             let bind_group = device.scoped(&label, || device.device.create_bind_group(&descriptor)).await?;
-            recorded.push(Recorded { pipeline, bind_group, workgroups: phase.workgroups_of(launch) });
+            let (workgroups, reads_clock) = (phase.workgroups_of(launch), module.reads_clock());
+            recorded.push(Recorded { pipeline, bind_group, workgroups, reads_clock });
             number += 1;
         }
         phases.push(recorded);
@@ -84,19 +89,17 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// The bindings by number: for each the place among the parts and among the part's bindings, or `None` for the
-    /// uniform that belongs to the launch.
-    pub fn bindings(&self) -> Vec<(u32, Option<(usize, usize)>)> {
+    /// What stands at each binding, by number.
+    pub fn bindings(&self) -> Vec<(u32, Resource)> {
         match &self.parts[..] {
-            [part] if !self.combined => {
-                (0..part.kernel.bindings.len()).map(|at| (at as u32, (at > 0).then_some((0, at)))).collect()
-            }
+            [part] if !self.combined => combine::bindings_of(part.kernel),
             parts => combine::bindings(parts),
         }
     }
 
-    fn access(&self, source: Option<(usize, usize)>) -> Access {
-        source.map_or(Access::Uniform, |(part, place)| self.parts[part].kernel.bindings[place].access)
+    /// Whether one of the bindings is the clock.
+    pub fn reads_clock(&self) -> bool {
+        self.parts.iter().any(|part| part.kernel.reads_clock())
     }
 }
 
@@ -172,16 +175,17 @@ pub(super) fn in_parallel<T: Sync, S>(
 }
 
 fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
-    let entry = |(binding, source)| wgpu::BindGroupLayoutEntry {
+    let entry = |(binding, resource)| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer {
-            ty: match module.access(source) {
-                Access::Uniform => wgpu::BufferBindingType::Uniform,
-                Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
-                Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+            ty: match resource {
+                Resource::Params | Resource::Clock => wgpu::BufferBindingType::Uniform,
+                Resource::Buffer { access, .. } => {
+                    wgpu::BufferBindingType::Storage { read_only: access != Access::Write }
+                }
             },
-            has_dynamic_offset: false,
+            has_dynamic_offset: resource == Resource::Clock,
             min_binding_size: None,
         },
         count: None,

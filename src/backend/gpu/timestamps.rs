@@ -3,23 +3,23 @@
 use super::encode::{GpuExecutor, record};
 use super::readback::PendingRead;
 use crate::error::Result;
+use crate::kernel::Clock;
 use crate::plan::PhaseId;
 
 /// Launches that one query set holds, two timestamps each: WebGPU allows 4096 queries.
 const MOST_LAUNCHES: usize = 2048;
 
 impl GpuExecutor {
-    /// Runs a phase once and returns the nanoseconds of each of its launches; of a device opened without timestamps,
+    /// Runs a phase once, with the clock at `clock`, and returns the nanoseconds of each of its launches; of a device opened without timestamps,
     /// or a phase of more than 2048 launches, `None`, and runs nothing.
     ///
     /// # Errors
     /// What the driver reports; [`Error::Timeout`](crate::Error::Timeout) or
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
-    pub async fn time_launches(&mut self, phase: PhaseId) -> Result<Option<Vec<f64>>> {
+    pub async fn time_launches(&mut self, phase: PhaseId, clock: &Clock) -> Result<Option<Vec<f64>>> {
         let device = self.device().clone();
         let gpu = &device.device;
-        let launches = self.recorded(phase);
-        let count = launches.len();
+        let count = self.recorded(phase).len();
         if !gpu.features().contains(wgpu::Features::TIMESTAMP_QUERY) || count == 0 || count > MOST_LAUNCHES {
             return Ok(None);
         }
@@ -36,15 +36,16 @@ impl GpuExecutor {
             (gpu.create_query_set(&descriptor), gpu.create_buffer(&resolved), gpu.create_buffer(&staging))
         };
         let (set, resolved, staging) = device.scoped("timestamps", create).await?;
+        self.write_clock(clock);
         let mut encoder = gpu.create_command_encoder(&Default::default());
-        for (i, launch) in launches.iter().enumerate() {
+        for (i, launch) in self.recorded(phase).iter().enumerate() {
             let writes = wgpu::ComputePassTimestampWrites {
                 query_set: &set,
                 beginning_of_pass_write_index: Some(2 * i as u32),
                 end_of_pass_write_index: Some(2 * i as u32 + 1),
             };
             let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes: Some(writes) };
-            record(&mut encoder.begin_compute_pass(&descriptor), launch);
+            record(&mut encoder.begin_compute_pass(&descriptor), launch, 0);
         }
         encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes);

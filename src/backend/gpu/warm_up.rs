@@ -8,6 +8,7 @@ use super::buffers;
 use super::device::GpuDevice;
 use super::pipelines::{self, Module};
 use crate::error::Result;
+use crate::kernel::combine::Resource;
 use crate::plan::Plan;
 use std::cmp::Reverse;
 
@@ -48,12 +49,12 @@ async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]
     let compiled = pipelines::compiled(device, module).await?;
     let bindings = module.bindings();
     let create = || {
-        let stand_in = |&(_, source): &(u32, Option<_>)| {
+        let stand_in = |&(_, resource): &(u32, Resource)| {
             let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
             let (label, size) = (Some("stand-in"), BYTES.max(params.len()) as u64);
             let descriptor = wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
             let buffer = device.device.create_buffer(&descriptor);
-            if source.is_none() {
+            if resource == Resource::Params {
                 device.queue.write_buffer(&buffer, 0, params);
             }
             buffer
@@ -72,7 +73,7 @@ async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]
     {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&compiled.pipeline);
-        pass.set_bind_group(0, &bind_group, &[]);
+        pass.set_bind_group(0, &bind_group, &[0][..usize::from(module.reads_clock())]);
         pass.dispatch_workgroups(0, 1, 1);
     }
     device.wait(device.queue.submit([encoder.finish()]), "compiling kernels")

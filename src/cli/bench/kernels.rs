@@ -7,7 +7,7 @@ use anygrad::backend::gpu::Granted;
 use anygrad::backend::{Device, Executor};
 use anygrad::data::{Dataset, Features, Targets};
 use anygrad::graph::{DType, Graph, Role, ValueId};
-use anygrad::kernel::StepState;
+use anygrad::kernel::Clock;
 use anygrad::ops::{Op, column_sum::ColumnSum, elementwise::Elementwise, matmul::Matmul};
 use anygrad::optim::{Clipping, Optimizer, Sgd};
 use anygrad::plan::{PhaseId, Plan};
@@ -17,6 +17,9 @@ use anygrad::{Error, nn::Loss, ops::penalty::Penalty};
 use pollster::block_on;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// The clock before the first step of what is measured.
+pub const CLOCK: Clock = Clock { step: 0, epoch: 0, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.01 };
 
 /// The best rates that a device reaches with kernels of this program.
 #[derive(Clone, Copy, Debug)]
@@ -93,13 +96,14 @@ pub fn kernel_times(
     let (begin, train) = (phase("begin_epoch")?, phase("train")?);
     let count = executor.plan().phases()[train.index()].launches.len();
     let mut samples = vec![Vec::new(); count];
-    let (start, mut step, mut method) = (Instant::now(), 0, Method::Clock);
+    let (start, mut step, mut method, mut clock) = (Instant::now(), 0, Method::Clock, CLOCK);
     while step < 3 || start.elapsed().as_secs_f64() < seconds {
         if step % net.batches() == 0 {
-            executor.run(&[(begin, 1)])?;
+            clock.begin_epoch();
+            executor.run(&[(begin, clock)])?;
         }
-        let Some((times, how)) = one_step(&mut executor, train, count)? else {
-            let times = repeated(&mut executor, &program, train, count, seconds)?;
+        let Some((times, how)) = one_step(&mut executor, train, &clock, count)? else {
+            let times = repeated(&mut executor, &program, train, &clock, seconds)?;
             samples.iter_mut().zip(times).for_each(|(samples, time)| *samples = vec![time]);
             method = Method::Repeated;
             break;
@@ -110,6 +114,7 @@ pub fn kernel_times(
             samples.iter_mut().zip(times).for_each(|(samples, time)| samples.push(time));
         }
         step += 1;
+        clock.end_batch(net.batch as u32, true);
     }
     let plan = executor.plan();
     let phase = &plan.phases()[train.index()];
@@ -124,13 +129,18 @@ pub fn kernel_times(
 }
 
 /// Nanoseconds of each kernel in one step; `None` if the device cannot tell.
-fn one_step(executor: &mut Executor, train: PhaseId, count: usize) -> Result<Option<(Vec<f64>, Method)>> {
+fn one_step(
+    executor: &mut Executor,
+    train: PhaseId,
+    clock: &Clock,
+    count: usize,
+) -> Result<Option<(Vec<f64>, Method)>> {
     match executor {
-        Executor::Gpu(gpu) => Ok(block_on(gpu.time_launches(train))?.map(|times| (times, Method::Timestamps))),
+        Executor::Gpu(gpu) => Ok(block_on(gpu.time_launches(train, clock))?.map(|times| (times, Method::Timestamps))),
         Executor::Cpu(cpu) => {
             let time = |index| {
                 let start = Instant::now();
-                cpu.run_launch(train, index);
+                cpu.run_launch(train, index, clock);
                 start.elapsed().as_secs_f64() * 1e9
             };
             Ok(Some(((0..count).map(time).collect(), Method::Clock)))
@@ -143,20 +153,17 @@ fn repeated(
     executor: &mut Executor,
     program: &Program,
     train: PhaseId,
-    count: usize,
+    clock: &Clock,
     seconds: f64,
 ) -> Result<Vec<f64>> {
+    let count = executor.plan().phases()[train.index()].launches.len();
     let mut times = Vec::new();
-    // Behind a first step, so that a kernel which counts back finds the rows of that.
-    let batch_start = program.train_batches.rows as u32;
     for index in 0..count {
-        let state = StepState { learning_rate: 0.01, epoch: 1, step: 1, batch_start, ..StepState::default() };
-        executor.write_words(program.step_state, &state.words())?;
         let once = |executor: &mut Executor, repeats: u32| -> Result<f64> {
-            block_on(executor.read_words(program.step_state))?;
+            block_on(executor.read(program.ring))?;
             let start = Instant::now();
-            executor.run_launch(train, index, repeats)?;
-            block_on(executor.read_words(program.step_state))?;
+            executor.run_launch(train, index, clock, repeats)?;
+            block_on(executor.read(program.ring))?;
             Ok(start.elapsed().as_secs_f64() * 1e9)
         };
         let single = once(executor, 1)?;
@@ -184,7 +191,6 @@ pub fn load(
         penalty: Penalty::NONE,
         optimizer: &optimizer,
         clipping: Clipping::default(),
-        rates: None,
         batch_size: BatchSize::Rows(net.batch),
         drop_last: true,
         shuffle: true,
@@ -202,8 +208,6 @@ pub fn load(
         executor.write(program.train.features, rows)?;
         executor.write_words(program.train.targets, labels)?;
     }
-    let state = StepState { learning_rate: 0.01, ..StepState::default() };
-    executor.write_words(program.step_state, &state.words())?;
     Ok((program, executor))
 }
 
@@ -250,7 +254,7 @@ pub fn best_seconds(device: &Device, op: &Op, shape: [usize; 2], seconds: f64) -
     let mut run = |times: u32| -> Result<f64> {
         block_on(executor.read(result))?;
         let start = Instant::now();
-        executor.run(&[(PhaseId::FIRST, times)])?;
+        executor.repeat(PhaseId::FIRST, &CLOCK, times)?;
         block_on(executor.read(result))?;
         Ok(start.elapsed().as_secs_f64())
     };

@@ -33,7 +33,7 @@ pub struct Measured {
     pub steps: u64,
     /// Milliseconds of a training step, the median over submissions.
     pub ms_per_step: f64,
-    pub dispatches_per_step: usize,
+    pub launches_per_step: usize,
     pub steps_per_submit: f64,
     /// Seconds from opening the device until the first step is done. Pipelines that an earlier run kept are not used, but
     /// the driver may have a cache of its own.
@@ -113,7 +113,7 @@ pub fn steady(
         is_software: matches!(device, Device::Gpu(gpu) if gpu.adapter().is_software()),
         steps,
         ms_per_step: milliseconds_per_step(&marks),
-        dispatches_per_step: history.dispatches_per_step,
+        launches_per_step: history.launches_per_step,
         steps_per_submit: steps as f64 / history.submissions.max(1) as f64,
         first_step_seconds,
         recording_us_per_step: None,

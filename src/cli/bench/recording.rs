@@ -1,9 +1,12 @@
 //! What a step costs the host: recording its dispatches and handing them to the driver.
 
-use super::kernels::load;
+use super::kernels::{CLOCK, load};
 use super::measure::{Budget, median};
 use super::nets::Net;
 use anygrad::backend::{Device, Executor};
+use anygrad::kernel::Clock;
+use anygrad::plan::PhaseId;
+use anygrad::train::{Batches, Program};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
 use pollster::block_on;
@@ -26,24 +29,33 @@ pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, varian
     let trainer = net.trainer().fuse(budget.fuse).variants(variants.clone()).epochs(EPOCHS).on(device.clone());
     let steps = trainer.forecast(&data, None)?.steps_per_submission().round().max(1.0) as usize;
     let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
-    let schedule = schedule(&executor, steps, net.batches())?;
+    let runs = runs(&executor, &program, steps)?;
     let (start, mut samples) = (Instant::now(), Vec::new());
     // The first one warms up.
     while samples.len() <= FEWEST_SUBMISSIONS
         || samples.len() <= MOST_SUBMISSIONS && start.elapsed().as_secs_f64() < budget.seconds / 4.0
     {
-        block_on(executor.read_words(program.step_state))?;
+        block_on(executor.read(program.ring))?;
         let start = Instant::now();
-        executor.run(&schedule)?;
+        executor.run(&runs)?;
         samples.push(start.elapsed().as_secs_f64() * 1e6 / steps as f64);
     }
     Ok(Some(median(samples.split_off(1))))
 }
 
 /// The phases of `steps` training steps, with the phase that begins an epoch before every `batches` of them.
-fn schedule(executor: &Executor, steps: usize, batches: usize) -> Result<Vec<(anygrad::plan::PhaseId, u32)>> {
+fn runs(executor: &Executor, program: &Program, steps: usize) -> Result<Vec<(PhaseId, Clock)>> {
     let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
     let (begin, train) = (phase("begin_epoch")?, phase("train")?);
-    let epochs = (0..steps).step_by(batches).map(|done| batches.min(steps - done));
-    Ok(epochs.flat_map(|steps| [(begin, 1), (train, steps as u32)]).collect())
+    let Batches { rows, full, .. } = program.train_batches;
+    let (mut runs, mut clock) = (Vec::new(), CLOCK);
+    for step in 0..steps {
+        if step % full == 0 {
+            clock.begin_epoch();
+            runs.push((begin, clock));
+        }
+        runs.push((train, clock));
+        clock.end_batch(rows as u32, true);
+    }
+    Ok(runs)
 }

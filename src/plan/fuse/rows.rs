@@ -3,10 +3,10 @@
 
 use super::fused;
 use crate::graph::{Graph, Node, Role, ValueId};
-use crate::kernel::{Binding, Target};
+use crate::kernel::Target;
+use crate::ops::Op;
 use crate::ops::gather::Gather;
 use crate::ops::gathered::{Gathered, Reader};
-use crate::ops::{Op, Operation};
 
 /// Replaces each gathering of features that only layers and their updates read.
 pub(super) fn gather_in_products(graph: &Graph, target: &Target, mut nodes: Vec<Node>) -> Vec<Node> {
@@ -34,8 +34,7 @@ fn readers(graph: &Graph, target: &Target, nodes: &[Node], at: usize) -> Option<
     let readers = (at + 1..nodes.len()).filter(|&reader| nodes[reader].inputs.contains(&batch));
     let fused = readers.map(|reader| {
         let Node { inputs, outputs, label, .. } = &nodes[reader];
-        let rows_back = moved_on(graph, &nodes[at + 1..reader])?;
-        let op = Gathered { reader: reader_of(&nodes[reader], batch)?, rows, byte_scale, rows_back };
+        let op = Gathered { reader: reader_of(&nodes[reader], batch)?, rows, byte_scale };
         let rest = inputs.iter().copied().filter(|&input| input != batch);
         let inputs = [data, order].into_iter().chain(rest).collect();
         Some((reader, fused(graph, target, op, (inputs, outputs.clone()), label)?))
@@ -52,15 +51,4 @@ fn reader_of(node: &Node, batch: ValueId) -> Option<Reader> {
     };
     let is_x = |(at, &input): (usize, &ValueId)| (input == batch) == (at == reader.x());
     node.inputs.iter().enumerate().all(is_x).then_some(reader)
-}
-
-/// By how many rows these nodes move the run's place in the epoch on; `None` if that cannot be told.
-fn moved_on(graph: &Graph, nodes: &[Node]) -> Option<u32> {
-    let moves = nodes.iter().filter(|node| node.op.spec().bindings.contains(&Binding::STEP_MUT));
-    let rows = moves.map(|node| match &node.op {
-        Op::ClassificationStep(_) => graph.shape(*node.outputs.first()?).dims().first().copied(),
-        Op::EndStep(op) => Some(op.rows),
-        _ => None,
-    });
-    u32::try_from(rows.sum::<Option<usize>>()?).ok()
 }

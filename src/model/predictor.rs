@@ -1,0 +1,158 @@
+//! A model on a device, ready to predict: planned, compiled and uploaded once.
+
+use super::{Model, Module, Pass, Target};
+use crate::backend::{Device, Executor};
+use crate::data::{Features, Preprocessing};
+use crate::error::{Error, Result};
+use crate::graph::{DType, Graph, Role, ValueId};
+use crate::kernel::Clock;
+use crate::ops::correct_rows::predicted_class;
+use crate::plan::{PhaseId, Plan};
+use std::fmt;
+
+/// A model on a device; [`Model::predictor`] makes one.
+///
+/// It holds forward passes for several numbers of rows, over one copy of the weights, and splits the rows that it is given
+/// among them. The passes are of fused kernels: outputs differ by rounding from those of one kernel for each op, and those
+/// of a row may differ by rounding with the number of rows that come with it.
+pub struct Predictor {
+    executor: Executor,
+    /// From the most rows to the fewest.
+    batches: Vec<Batch>,
+    preprocessing: Preprocessing,
+    target_preprocessing: Preprocessing,
+    takes_values: bool,
+    input_width: usize,
+    output_width: usize,
+}
+
+/// A pass over a fixed number of rows.
+#[derive(Clone, Copy, Debug)]
+struct Batch {
+    rows: usize,
+    phase: PhaseId,
+    x: ValueId,
+    y: ValueId,
+}
+
+impl Predictor {
+    /// Numbers of rows that a predictor for general use has a pass for.
+    pub(super) const BATCHES: [usize; 3] = [512, 32, 1];
+
+    /// Loads a model with passes over these numbers of rows, from the most to the fewest.
+    pub(super) async fn load(model: &Model, device: &Device, sizes: &[usize]) -> Result<Predictor> {
+        let architecture = &model.architecture;
+        let (input_width, output_width) = (architecture.input_width(), architecture.output_width()?);
+        let mut graph = Graph::new();
+        let tensors = architecture.declare(&mut graph)?;
+        let mut passes = Vec::new();
+        for &rows in sizes {
+            let name = format!("predict {rows}");
+            let x = graph.declare(format!("input {rows}"), [rows, input_width], DType::F32, Role::State);
+            graph.begin_phase(&name);
+            let y = architecture.forward(&mut Pass::new(&mut graph, &tensors, false, 0), x)?;
+            if y != x {
+                graph.set_role(y, Role::Output);
+            }
+            passes.push((rows, name, x, y));
+        }
+        let plan = Plan::fused(&graph, &device.target())?;
+        let phase = |name: &str| plan.phase(name).ok_or_else(|| Error::shape(name, "the plan has no such phase"));
+        let batches = passes
+            .iter()
+            .map(|(rows, name, x, y)| Ok(Batch { rows: *rows, phase: phase(name)?, x: *x, y: *y }))
+            .collect::<Result<_>>()?;
+        let mut executor = device.load(plan).await?;
+        for (&value, tensor) in tensors.values().iter().zip(&model.tensors) {
+            executor.write(value, &tensor.data)?;
+        }
+        Ok(Predictor {
+            executor,
+            batches,
+            preprocessing: model.preprocessing.clone(),
+            target_preprocessing: model.target_preprocessing.clone(),
+            takes_values: matches!(model.target, Target::Values { .. }),
+            input_width,
+            output_width,
+        })
+    }
+
+    /// Outputs for each row: logits of classes, or values. Row-major.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the rows have another width than the model's input; what the device reports.
+    pub async fn outputs(&mut self, features: &Features) -> Result<Vec<f32>> {
+        let width = self.input_width;
+        if features.width() != width {
+            let detail = format!("rows have {} features, the model takes {width}", features.width());
+            return Err(Error::shape("data", detail));
+        }
+        let inputs = self.preprocessing.inputs(features);
+        let mut outputs = Vec::with_capacity(features.rows() * self.output_width);
+        let mut rest = &inputs[..];
+        while !rest.is_empty() {
+            let batch = self.batch_for(rest.len() / width);
+            let (rows, others) = rest.split_at(rest.len().min(batch.rows * width));
+            rest = others;
+            // A batch that is not full is filled up with zero rows, whose outputs are dropped.
+            let mut x = rows.to_vec();
+            x.resize(batch.rows * width, 0.0);
+            self.executor.write(batch.x, &x)?;
+            self.executor.run(&[(batch.phase, Clock::default())])?;
+            let y = self.executor.read(batch.y).await?;
+            outputs.extend_from_slice(&y[..rows.len() / width * self.output_width]);
+        }
+        self.target_preprocessing.undo(&mut outputs);
+        Ok(outputs)
+    }
+
+    /// The largest batch that `rows` rows fill, or the smallest that holds them.
+    fn batch_for(&self, rows: usize) -> Batch {
+        let filled = self.batches.iter().position(|batch| batch.rows <= rows).unwrap_or(self.batches.len());
+        let holds_all = filled.checked_sub(1).map(|larger| self.batches[larger]);
+        match (self.batches.get(filled), holds_all) {
+            // Where many small batches would be needed, one larger that is not full is faster.
+            (Some(small), Some(larger)) if rows > 4 * small.rows => larger,
+            (Some(&small), _) => small,
+            (None, larger) => larger.unwrap_or(self.batches[0]),
+        }
+    }
+
+    /// Class of each row, for a model of classes.
+    ///
+    /// # Errors
+    /// As [`Predictor::outputs`]; [`Error::Shape`] if the model puts out values.
+    pub async fn classes(&mut self, features: &Features) -> Result<Vec<usize>> {
+        if self.takes_values {
+            return Err(Error::shape("model", "puts out values, not classes"));
+        }
+        let outputs = self.outputs(features).await?;
+        Ok(outputs.chunks_exact(self.output_width).map(predicted_class).collect())
+    }
+}
+
+/// For programs without an async runtime.
+#[cfg(not(target_arch = "wasm32"))]
+impl Predictor {
+    /// [`Predictor::outputs`], blocking.
+    ///
+    /// # Errors
+    /// As [`Predictor::outputs`].
+    pub fn outputs_blocking(&mut self, features: &Features) -> Result<Vec<f32>> {
+        pollster::block_on(self.outputs(features))
+    }
+
+    /// [`Predictor::classes`], blocking.
+    ///
+    /// # Errors
+    /// As [`Predictor::classes`].
+    pub fn classes_blocking(&mut self, features: &Features) -> Result<Vec<usize>> {
+        pollster::block_on(self.classes(features))
+    }
+}
+
+impl fmt::Debug for Predictor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predictor").field("batches", &self.batches).finish_non_exhaustive()
+    }
+}

@@ -16,11 +16,11 @@ use pollster::block_on;
 /// A loaded plan of one op, and the value to wait for.
 fn load(device: &Device, op: &Op, inputs: &[Shape], variant: &'static Variant) -> (Executor, ValueId) {
     let mut graph = Graph::new();
-    let ids: Vec<ValueId> = inputs.iter().map(|s| graph.declare("input", s, DType::F32, Role::State)).collect();
+    let ids: Vec<ValueId> = inputs.iter().map(|s| graph.declare("input", s, DType::F32, Role::Input)).collect();
     let outputs = graph.apply_all(op.clone(), &ids).expect("valid shapes");
     outputs.iter().for_each(|&id| graph.set_role(id, Role::Output));
     // A single number, so that waiting for it costs nothing.
-    let small = graph.declare("small", [1, 1], DType::F32, Role::State);
+    let small = graph.declare("small", [1, 1], DType::F32, Role::Input);
     graph.begin_phase("wait");
     let sum = graph.apply(ColumnSum::SUM, &[small]).expect("valid");
     graph.set_role(sum, Role::Output);
@@ -39,7 +39,7 @@ fn bench(c: &mut Criterion, device: &Device, name: &str, op: &Op, inputs: &[Shap
             name: String::new(),
             shape: shape.clone(),
             dtype: DType::F32,
-            role: Role::State,
+            role: Role::Input,
         })
         .collect();
     let outputs = op.infer(&values.iter().collect::<Vec<_>>()).expect("valid shapes");

@@ -78,11 +78,11 @@ impl Candidate {
             Matmul::TN => ([k, m].into(), [k, n].into()),
         };
         let mut graph = Graph::new();
-        let a = graph.declare("a", a, DType::F32, Role::State);
-        let b = graph.declare("b", b, DType::F32, Role::State);
+        let a = graph.declare("a", a, DType::F32, Role::Input);
+        let b = graph.declare("b", b, DType::F32, Role::Input);
         let product = graph.apply(form, &[a, b]).expect("valid shapes");
         graph.set_role(product, Role::Output);
-        let small = graph.declare("small", [1, 1], DType::F32, Role::State);
+        let small = graph.declare("small", [1, 1], DType::F32, Role::Input);
         graph.begin_phase("wait");
         let wait = graph.apply(ColumnSum::SUM, &[small]).expect("valid");
         graph.set_role(wait, Role::Output);

@@ -85,7 +85,7 @@ fn main() -> anygrad::Result<()> {
 fn thinned_outputs(model: &Model, rows: &Dataset, device: &Device) -> anygrad::Result<Vec<Vec<f32>>> {
     let mut graph = Graph::new();
     let tensors = model.architecture.declare(&mut graph)?;
-    let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::State);
+    let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::Input);
     graph.begin_phase("thinned");
     let y = model.architecture.forward(&mut Pass::new(&mut graph, &tensors, true, 1), x)?;
     graph.set_role(y, Role::Output);

@@ -67,8 +67,8 @@ fn gradient_norms(net: &Sequential, rows: &Dataset, device: &Device) -> anygrad:
     let Targets::Labels { data: labels, .. } = &rows.targets else { unreachable!("digits have labels") };
     let mut graph = Graph::new();
     let tensors = net.declare(&mut graph)?;
-    let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::State);
-    let target = graph.declare("target", [rows.rows()], DType::U32, Role::State);
+    let x = graph.declare("input", [rows.rows(), 64], DType::F32, Role::Input);
+    let target = graph.declare("target", [rows.rows()], DType::U32, Role::Input);
     graph.begin_phase("gradients");
     let output = net.forward(&mut Pass::new(&mut graph, &tensors, true, 0), x)?;
     let loss = Loss::cross_entropy().batch(&mut graph, output, target, None)?.loss;

@@ -93,6 +93,12 @@ pub enum Error {
         /// What is wrong and what would be right.
         reason: String,
     },
+    /// A snapshot that this run cannot go on from.
+    #[error("not a usable snapshot: {reason}")]
+    Snapshot {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No adapter fits what was asked for.
     #[error("no usable device for `{asked}`: {reason}")]
     NoDevice {

@@ -30,7 +30,7 @@ fn weighted_total(graph: &mut Graph, x: ValueId, constants: &mut Vec<(ValueId, V
 }
 
 fn constant(graph: &mut Graph, dims: &[usize], constants: &mut Vec<(ValueId, Vec<f32>)>) -> ValueId {
-    let id = graph.declare("constant", dims.to_vec(), DType::F32, Role::State);
+    let id = graph.declare("constant", dims.to_vec(), DType::F32, Role::Input);
     let count = dims.iter().product();
     let mut stream = common::stream(1000 + constants.len() as u32);
     constants.push((id, (0..count).map(|_| 0.5 + stream.next_unit()).collect()));
@@ -89,7 +89,7 @@ fn check_case(case: &Case, seed: u32) -> usize {
     for (((shape, dtype), data), binding) in case.inputs.iter().zip(data).zip(bindings) {
         // A target is data, not something to differentiate by.
         let is_data = *dtype != DType::F32 || binding.name == "expected";
-        let role = if is_data { Role::State } else { Role::Parameter };
+        let role = if is_data { Role::Input } else { Role::Parameter };
         let id = graph.declare(binding.name, shape, *dtype, role);
         match data {
             Data::Float(data) => floats.push((id, data)),
@@ -152,7 +152,7 @@ fn a_target_that_depends_on_a_parameter_is_an_error() {
 fn ops_without_a_derivative_say_so() {
     let mut graph = Graph::new();
     let x = graph.declare("x", [2, 2], DType::F32, Role::Parameter);
-    let labels = graph.declare("labels", [2], DType::U32, Role::State);
+    let labels = graph.declare("labels", [2], DType::U32, Role::Input);
     let correct = graph.apply(anygrad::ops::correct_rows::CorrectRows, &[x, labels]).expect("valid");
     let loss = graph.apply(ColumnSum::SUM, &[correct]).expect("a total");
     let error = graph.gradients(loss, &[x]).expect_err("no derivative").to_string();

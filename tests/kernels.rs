@@ -144,7 +144,7 @@ fn params(case: &Case, shapes: &[Shape]) -> (Vec<u8>, Vec<(&'static str, u32)>) 
             name: String::new(),
             shape: shape.clone(),
             dtype,
-            role: anygrad::graph::Role::State,
+            role: anygrad::graph::Role::Input,
         })
         .collect();
     let outputs = case.op.infer(&values.iter().collect::<Vec<_>>()).expect("valid");

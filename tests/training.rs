@@ -78,7 +78,7 @@ fn in_expectation(mode: DropoutMode) -> (Vec<f64>, Vec<f64>) {
     let input: Vec<f64> = (1..=8).map(f64::from).collect();
     let forward = |training: bool| {
         let mut graph = Graph::new();
-        let x = graph.declare("x", [1, 8], DType::F32, Role::State);
+        let x = graph.declare("x", [1, 8], DType::F32, Role::Input);
         graph.begin_phase("run");
         let y = layer.forward(&mut Pass::new(&mut graph, &ModelTensors::default(), training, 1), x).expect("a layer");
         if y != x {

@@ -13,11 +13,11 @@ use crate::graph::{DType, ValueId};
 use crate::kernel::{Clock, Target};
 use crate::plan::{PhaseId, Plan};
 use cpu::CpuExecutor;
-use gpu::{GpuDevice, GpuExecutor};
+use gpu::{DeviceState, GpuDevice, GpuExecutor};
 use std::sync::Arc;
 
 /// Runs of phases that fit into one submission to a GPU: a clock of each has its place on the device.
-pub const MOST_RUNS: usize = 130;
+pub const MOST_RUNS: usize = 128;
 
 /// Where to run: the processor, or an open GPU.
 #[derive(Clone, Debug)]
@@ -50,6 +50,14 @@ impl Device {
         match self {
             Device::Cpu => "CPU".into(),
             Device::Gpu(device) => device.adapter().name(),
+        }
+    }
+
+    /// Whether the device is there. The processor always is.
+    pub fn state(&self) -> DeviceState {
+        match self {
+            Device::Cpu => DeviceState::Live,
+            Device::Gpu(device) => device.state(),
         }
     }
 

@@ -79,7 +79,7 @@ fn output<'a>(plan: &'a Plan, dispatch: &Dispatch) -> Option<&'a Value> {
         let bound = dispatch.buffers.iter().filter(|bound| bound.access == Access::Write);
         bound.map(|bound| plan.value(bound.value))
     };
-    written().find(|value| value.role != Role::State).or(written().next())
+    written().find(|value| !matches!(value.role, Role::Results | Role::Optimizer)).or(written().next())
 }
 
 fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {

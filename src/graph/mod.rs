@@ -25,13 +25,35 @@ impl ValueId {
     }
 }
 
-/// How long a value lives and who writes it.
+/// What a value is to a run: how long it lives, who writes it, and whether it outlives the run's end.
+///
+/// | role | written by | memory | survives |
+/// |---|---|---|---|
+/// | `Parameter` | the host at the start, then the optimizer | own | yes |
+/// | `Optimizer` | the optimizer, from 0 on | own | yes |
+/// | `Running` | the host at the start, then training steps | own | yes |
+/// | `Dataset`, `Input` | the host | own | no |
+/// | `Order` | the phase that begins a pass | own | no |
+/// | `Results` | each batch | own | no |
+/// | `Constant` | nobody | own | no |
+/// | `Output` | its phase | own | no |
+/// | `Intermediate` | its phase | shared | no |
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Role {
-    /// Trained by the optimizer; lives as long as the plan.
+    /// Trained by the optimizer.
     Parameter,
-    /// Lives as long as the plan: dataset, row order, momentum, results.
-    State,
+    /// What the optimizer keeps for a parameter, such as its velocity.
+    Optimizer,
+    /// What training keeps up without gradients, such as a running mean.
+    Running,
+    /// Rows that stay for a whole run, and what is computed from them before it.
+    Dataset,
+    /// Row order of a pass over the dataset: a function of the clock.
+    Order,
+    /// The ring in which batches file their results, for the host to read.
+    Results,
+    /// What the host writes before a phase runs, such as a batch of its own.
+    Input,
     /// Every element has this value, always.
     Constant(f32),
     /// Lives within one phase, between its producer and its last reader; its memory is shared.
@@ -41,6 +63,16 @@ pub enum Role {
 }
 
 impl Role {
+    /// Whether the rest of a run depends on the value, and nothing else gives it again: what a snapshot must hold.
+    pub fn survives(&self) -> bool {
+        matches!(self, Role::Parameter | Role::Optimizer | Role::Running)
+    }
+
+    /// Whether a phase produces the value anew, whole.
+    pub fn is_produced(&self) -> bool {
+        matches!(self, Role::Intermediate | Role::Output)
+    }
+
     /// Whether the value keeps its memory for the whole life of a plan.
     pub fn is_persistent(self) -> bool {
         !matches!(self, Role::Intermediate)

@@ -269,7 +269,7 @@ impl Loss {
 
     /// Declares the weights of `classes` classes in a graph, if the loss has any; the caller writes them.
     pub fn declare_weights(&self, graph: &mut Graph, classes: usize) -> Option<ValueId> {
-        self.class_weights.is_some().then(|| graph.declare("class_weights", [classes], DType::F32, Role::State))
+        self.class_weights.is_some().then(|| graph.declare("class_weights", [classes], DType::F32, Role::Dataset))
     }
 
     /// Appends the loss of the batch, `[1]`: the mean or the sum of the row losses, weighted by `class_weights` (of

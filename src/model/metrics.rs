@@ -157,10 +157,10 @@ enum Target<'a> {
 fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<f64> {
     let rows = outputs.len() / width;
     let mut graph = Graph::new();
-    let output = graph.declare("output", [rows, width], DType::F32, Role::State);
+    let output = graph.declare("output", [rows, width], DType::F32, Role::Input);
     let expected = match target {
-        Target::Labels(_) => graph.declare("labels", [rows], DType::U32, Role::State),
-        Target::Values(_) => graph.declare("values", [rows, width], DType::F32, Role::State),
+        Target::Labels(_) => graph.declare("labels", [rows], DType::U32, Role::Input),
+        Target::Values(_) => graph.declare("values", [rows, width], DType::F32, Role::Input),
     };
     let row_losses = loss.rows(&mut graph, output, expected)?;
     graph.set_role(row_losses, Role::Output);

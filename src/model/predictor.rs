@@ -48,7 +48,7 @@ impl Predictor {
         let mut passes = Vec::new();
         for &rows in sizes {
             let name = format!("predict {rows}");
-            let x = graph.declare(format!("input {rows}"), [rows, input_width], DType::F32, Role::State);
+            let x = graph.declare(format!("input {rows}"), [rows, input_width], DType::F32, Role::Input);
             graph.begin_phase(&name);
             let y = architecture.forward(&mut Pass::new(&mut graph, &tensors, false, 0), x)?;
             if y != x {

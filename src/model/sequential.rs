@@ -185,7 +185,7 @@ impl Sequential {
     /// let model = Sequential::new(64).linear(64).relu().dropout(0.2).linear(10);
     /// let mut graph = Graph::new();
     /// let tensors = model.declare(&mut graph)?;
-    /// let x = graph.declare("x", [32, 64], DType::F32, Role::State);
+    /// let x = graph.declare("x", [32, 64], DType::F32, Role::Input);
     /// let y = model.forward(&mut Pass::new(&mut graph, &tensors, true, 0), x)?;
     /// assert_eq!(graph.shape(y).dims(), [32, 10]);
     /// # Ok::<(), anygrad::Error>(())

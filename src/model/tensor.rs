@@ -95,7 +95,7 @@ impl ModelTensors {
     pub(super) fn declare(specs: Vec<TensorSpec>, graph: &mut Graph) -> ModelTensors {
         let mut tensors = ModelTensors::default();
         for TensorSpec { path, shape, kind, .. } in specs {
-            let role = if kind.is_trained() { Role::Parameter } else { Role::State };
+            let role = if kind.is_trained() { Role::Parameter } else { Role::Running };
             let value = graph.declare(path.clone(), shape, DType::F32, role);
             tensors.values.push(value);
             tensors.kinds.push(kind);

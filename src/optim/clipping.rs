@@ -46,7 +46,7 @@ impl Clipping {
     /// use anygrad::optim::Clipping;
     /// let mut graph = Graph::new();
     /// graph.begin_phase("train");
-    /// let gradient = graph.declare("gradient", [4], DType::F32, Role::State);
+    /// let gradient = graph.declare("gradient", [4], DType::F32, Role::Input);
     /// let clipping = Clipping { max_grad_value: Some(0.5), max_grad_norm: None };
     /// let clipped = clipping.apply(&mut graph, vec![gradient])?;
     /// assert_ne!(clipped, [gradient]);

@@ -157,7 +157,7 @@ impl Optimizer {
     pub fn declare_state(&self, graph: &mut Graph, parameter: ValueId) -> Vec<ValueId> {
         let value = graph.value(parameter);
         let (name, shape) = (value.name.clone(), value.shape.clone());
-        let declare = |kept: &&str| graph.declare(format!("{name}.{kept}"), &shape, DType::F32, Role::State);
+        let declare = |kept: &&str| graph.declare(format!("{name}.{kept}"), &shape, DType::F32, Role::Optimizer);
         self.rule().state().iter().map(declare).collect()
     }
 

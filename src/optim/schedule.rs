@@ -252,23 +252,24 @@ impl Schedule {
     }
 }
 
-/// A [`ReduceOnPlateau`] at work.
+/// What a [`ReduceOnPlateau`] remembers of the epochs so far.
 #[derive(Clone, Debug)]
 pub(crate) struct Plateau {
-    rule: ReduceOnPlateau,
-    best: f64,
-    bad_epochs: u64,
-    cooldown: u64,
+    pub best: f64,
+    pub bad_epochs: u64,
+    pub cooldown: u64,
+}
+
+impl Default for Plateau {
+    fn default() -> Plateau {
+        Plateau { best: f64::INFINITY, bad_epochs: 0, cooldown: 0 }
+    }
 }
 
 impl Plateau {
-    pub fn new(rule: ReduceOnPlateau) -> Plateau {
-        Plateau { rule, best: f64::INFINITY, bad_epochs: 0, cooldown: 0 }
-    }
-
     /// The learning rate after an epoch with this result, where lower is better.
-    pub fn next(&mut self, result: f64, rate: f32) -> f32 {
-        if result < self.best - self.best.abs().min(f64::MAX) * self.rule.threshold {
+    pub fn next(&mut self, rule: &ReduceOnPlateau, result: f64, rate: f32) -> f32 {
+        if result < self.best - self.best.abs().min(f64::MAX) * rule.threshold {
             self.best = result;
             self.bad_epochs = 0;
         } else {
@@ -278,12 +279,12 @@ impl Plateau {
             self.cooldown -= 1;
             self.bad_epochs = 0;
         }
-        if self.bad_epochs <= self.rule.patience {
+        if self.bad_epochs <= rule.patience {
             return rate;
         }
-        self.cooldown = self.rule.cooldown;
+        self.cooldown = rule.cooldown;
         self.bad_epochs = 0;
-        let lower = ((f64::from(rate) * f64::from(self.rule.factor)) as f32).max(self.rule.minimum);
+        let lower = ((f64::from(rate) * f64::from(rule.factor)) as f32).max(rule.minimum);
         // PyTorch ignores changes below 1e-8.
         if f64::from(rate) - f64::from(lower) > 1e-8 { lower } else { rate }
     }
@@ -323,12 +324,12 @@ mod tests {
     #[test]
     fn a_plateau_lowers_the_rate_as_in_pytorch() {
         let rule = ReduceOnPlateau { factor: 0.5, patience: 1, cooldown: 1, minimum: 0.1, ..Default::default() };
-        let mut plateau = Plateau::new(rule);
+        let mut plateau = Plateau::default();
         let mut rate = 1.0;
         let rates: Vec<f32> = [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.49999, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6]
             .iter()
             .map(|&loss| {
-                rate = plateau.next(loss, rate);
+                rate = plateau.next(&rule, loss, rate);
                 rate
             })
             .collect();

@@ -1,7 +1,6 @@
 //! What a plan costs beside arithmetic: bytes moved, and the limits of a device that it uses.
 
 use super::{BoundBuffer, Dispatch, Phase, Plan};
-use crate::graph::Role;
 use crate::kernel::{Access, combine};
 
 /// Bytes of one entry in the ring of results.
@@ -62,8 +61,7 @@ impl Plan {
     }
 
     fn bytes_of(&self, bound: &BoundBuffer) -> u64 {
-        let in_place =
-            bound.access == Access::Write && matches!(self.value(bound.value).role, Role::Parameter | Role::State);
+        let in_place = bound.access == Access::Write && !self.value(bound.value).role.is_produced();
         4 * bound.place.words as u64 * if in_place { 2 } else { 1 }
     }
 

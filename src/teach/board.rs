@@ -282,7 +282,7 @@ impl<'a> Board<'a> {
                 let label = self.words.iter().find(|(id, _)| *id == target).and_then(|(_, labels)| labels.first());
                 let one_hot = (0..outputs).map(|class| f32::from(u8::from(Some(class as u32) == label.copied())));
                 let one_hot = one_hot.collect();
-                let y = self.graph.declare("one_hot", [1, outputs], DType::F32, Role::State);
+                let y = self.graph.declare("one_hot", [1, outputs], DType::F32, Role::Input);
                 self.floats.push((y, one_hot));
                 let one = self.graph.declare("one", [1, 1], DType::F32, Role::Constant(1.0));
                 let gradient = SoftmaxCrossEntropyGrad(SoftmaxCrossEntropy::PLAIN);

@@ -94,25 +94,26 @@ impl EarlyStopping {
     }
 }
 
-/// The best epoch so far.
-#[derive(Debug)]
+/// The best epoch so far, by a rule.
+#[derive(Clone, Debug)]
 pub(super) struct Best {
-    rule: EarlyStopping,
-    result: f64,
-    epochs_since: u64,
+    pub result: f64,
+    pub epochs_since: u64,
     /// The weights of that epoch, if they are to be restored.
     pub weights: Option<Vec<Tensor>>,
 }
 
-impl Best {
-    pub fn new(rule: EarlyStopping) -> Best {
-        Best { rule, result: f64::INFINITY, epochs_since: 0, weights: None }
+impl Default for Best {
+    fn default() -> Best {
+        Best { result: f64::INFINITY, epochs_since: 0, weights: None }
     }
+}
 
-    /// Whether the epoch is the best so far; its weights should then be kept if `keeps_weights`.
-    pub fn improves(&mut self, report: &EpochReport) -> bool {
-        let result = self.rule.result(report);
-        let better = result < self.result - self.rule.min_delta;
+impl Best {
+    /// Whether the epoch is the best so far; its weights should then be kept if the rule restores them.
+    pub fn improves(&mut self, rule: &EarlyStopping, report: &EpochReport) -> bool {
+        let result = rule.result(report);
+        let better = result < self.result - rule.min_delta;
         if better {
             self.result = result;
             self.epochs_since = 0;
@@ -122,12 +123,8 @@ impl Best {
         better
     }
 
-    pub fn keeps_weights(&self) -> bool {
-        self.rule.restore_best
-    }
-
-    pub fn is_out_of_patience(&self) -> bool {
-        self.epochs_since >= self.rule.patience
+    pub fn is_out_of_patience(&self, rule: &EarlyStopping) -> bool {
+        self.epochs_since >= rule.patience
     }
 }
 
@@ -151,8 +148,9 @@ mod tests {
 
     #[test]
     fn patience_counts_epochs_without_enough_improvement() {
-        let mut best = Best::new(EarlyStopping { patience: 2, min_delta: 0.1, ..EarlyStopping::default() });
-        let mut feed = |loss| (best.improves(&report(loss, 0.0)), best.is_out_of_patience());
+        let rule = EarlyStopping { patience: 2, min_delta: 0.1, ..EarlyStopping::default() };
+        let mut best = Best::default();
+        let mut feed = |loss| (best.improves(&rule, &report(loss, 0.0)), best.is_out_of_patience(&rule));
         assert_eq!(feed(1.0), (true, false));
         assert_eq!(feed(0.95), (false, false));
         assert_eq!(feed(0.8), (true, false));
@@ -162,9 +160,10 @@ mod tests {
 
     #[test]
     fn accuracy_is_better_when_higher() {
-        let mut best = Best::new(EarlyStopping { monitor: Monitor::TestAccuracy, ..EarlyStopping::default() });
-        assert!(best.improves(&report(1.0, 0.5)));
-        assert!(!best.improves(&report(0.5, 0.4)));
-        assert!(best.improves(&report(2.0, 0.6)));
+        let rule = EarlyStopping { monitor: Monitor::TestAccuracy, ..EarlyStopping::default() };
+        let mut best = Best::default();
+        assert!(best.improves(&rule, &report(1.0, 0.5)));
+        assert!(!best.improves(&rule, &report(0.5, 0.4)));
+        assert!(best.improves(&rule, &report(2.0, 0.6)));
     }
 }

@@ -1,17 +1,14 @@
-//! Fitting: loads the plan and the rows on the device, runs the epochs, and makes the trained model.
+//! Fitting: opens a session, runs it to the end, and makes the trained model.
 
-use super::early_stopping::Best;
-use super::program::Program;
-use super::report::{Event, Flow, History};
-use super::run::{Kind, Run};
+use super::progress::Kind;
+use super::report::{Flow, History};
+use super::session::{Session, Setup};
 use super::trainer::Trainer;
-use crate::backend::Executor;
 use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
 use crate::model::{ClassWeights, Tensor};
 use crate::model::{Model, Target};
 use crate::ops::penalty::Penalty;
-use crate::optim::{Plateau, Schedule};
 
 impl Trainer {
     /// Trains on `data.train` and evaluates after each epoch: on `data.validation` if there is one, else on
@@ -45,64 +42,90 @@ impl Trainer {
     }
 
     async fn fit_held_out(&mut self, train: &Dataset, held_out: Option<&Dataset>, validates: bool) -> Result<History> {
+        let mut session = self.open(train, held_out, validates).await?;
+        session.observer = std::mem::replace(&mut self.observer, Box::new(|_| {}));
+        let outcome = self.drive(&mut session).await;
+        self.observer = std::mem::replace(&mut session.observer, Box::new(|_| {}));
+        outcome?;
+        self.conclude(session).await
+    }
+
+    /// Runs a session to the end; a callback is asked after each epoch.
+    async fn drive(&mut self, session: &mut Session<'_>) -> Result<()> {
+        session.tell_start();
+        let Some(callback) = &mut self.callback else { return session.run().await };
+        while !session.is_done() {
+            session.run_epoch().await?;
+            let asks = session.history().last().filter(|_| !session.has_ended());
+            if asks.is_some_and(|report| callback(report) == Flow::Stop) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A run of this trainer on its device, before the first step: on `data.train`, evaluated as by [`Trainer::fit`].
+    /// Observer and callback of the trainer belong to `fit`; a session has its own [`observer`](Session::observe).
+    ///
+    /// # Errors
+    /// If model, loss, optimizer and data do not fit together; what the device reports.
+    pub async fn session<'d>(&self, data: &'d Split) -> Result<Session<'d>> {
+        match &data.validation {
+            Some(validation) => self.open(&data.train, Some(validation), true).await,
+            None => self.open(&data.train, Some(&data.test), false).await,
+        }
+    }
+
+    /// Like [`Trainer::session`], with or without test rows.
+    ///
+    /// # Errors
+    /// As [`Trainer::session`].
+    pub async fn session_rows<'d>(&self, train: &'d Dataset, test: Option<&'d Dataset>) -> Result<Session<'d>> {
+        self.open(train, test, false).await
+    }
+
+    async fn open<'d>(
+        &self,
+        train: &'d Dataset,
+        held_out: Option<&'d Dataset>,
+        validates: bool,
+    ) -> Result<Session<'d>> {
         if let Some(rule) = self.early_stopping {
             rule.validate()?;
             rule.check_run(held_out.map(|_| validates), matches!(train.targets, Targets::Labels { .. }))?;
         }
         let program = self.program(train, held_out)?;
-        let mut executor = self.device.load(self.lower(&program)?).await?;
+        let weights = self.loss.class_weights.as_ref();
+        let setup = Setup {
+            rate: self.rate(&program),
+            program,
+            train,
+            held_out,
+            class_weights: weights.map(|weights| weights.resolve(&train.targets)).transpose()?,
+            fuse: self.fuse,
+            variants: self.variants.clone(),
+            kind: Kind {
+                takes_labels: matches!(train.targets, Targets::Labels { .. }),
+                has_penalty: self.penalty != Penalty::NONE,
+                has_weights: self.loss.has_weighted_mean(),
+                validates,
+            },
+            early_stopping: self.early_stopping,
+            recipe: self.recipe().to_string(),
+        };
+        let mut session = Session::open(self.device.clone(), setup).await?;
         // Drawn after loading: what does not fit the device has failed by now.
-        let initial = self.initial_values()?;
-        self.upload(&mut executor, &program, train, held_out, &initial)?;
+        session.write_parameters(&self.initial_values()?)?;
+        Ok(session)
+    }
 
-        (self.observer)(&Event::Start { steps: self.epochs.saturating_mul(program.train_batches.count() as u64) });
-        let kind = Kind {
-            takes_labels: matches!(train.targets, Targets::Labels { .. }),
-            has_penalty: self.penalty != Penalty::NONE,
-            has_weights: self.loss.has_weighted_mean(),
-            validates,
-        };
-        let (waits, rate) = (self.waits_for_epochs(), self.rate(&program));
-        let mut run = Run::new(&mut executor, &program, kind, rate, &mut self.observer)?;
-        let mut tensors = initial;
-        let mut best = self.early_stopping.map(Best::new);
-        let mut plateau = match self.schedule {
-            Schedule::ReduceOnPlateau(rule) => Some(Plateau::new(rule)),
-            _ => None,
-        };
-        for epoch in 1..=self.epochs {
-            run.epoch().await?;
-            if !waits {
-                continue;
-            }
-            run.finish().await?;
-            let Some(report) = run.history.last().cloned() else { continue };
-            if let Some(best) = &mut best {
-                if best.improves(&report) && best.keeps_weights() {
-                    run.read_weights(&mut tensors).await?;
-                    best.weights = Some(tensors.clone());
-                    run.history.model_epoch = epoch;
-                }
-                if best.is_out_of_patience() {
-                    break;
-                }
-            }
-            if self.callback.as_mut().is_some_and(|callback| callback(&report) == Flow::Stop) {
-                break;
-            }
-            if let Some(plateau) = &mut plateau {
-                run.rate.initial = plateau.next(report.held_out_loss(), run.rate.initial);
-            }
-        }
-        run.finish().await?;
-        match best.and_then(|best| best.weights) {
-            Some(weights) => tensors = weights,
-            None => {
-                run.read_weights(&mut tensors).await?;
-                run.history.model_epoch = run.history.epochs.len() as u64;
-            }
-        }
-        let history = run.take_history();
+    /// Takes the model out of a session of this trainer, wherever it stands, and returns what happened.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if a weight is NaN or infinite; what the device reports.
+    pub async fn conclude(&mut self, mut session: Session<'_>) -> Result<History> {
+        let (tensors, train) = (session.weights().await?, session.train());
+        let history = session.into_history();
         for tensor in &tensors {
             if let Some(&value) = tensor.data.iter().find(|x| !x.is_finite()) {
                 let (step, epoch) = (history.step_losses.len() as u64, history.epochs.len() as u64);
@@ -113,26 +136,31 @@ impl Trainer {
         Ok(history)
     }
 
-    /// Writes everything that a run starts from to the device.
-    fn upload(
-        &self,
-        executor: &mut Executor,
-        program: &Program,
-        train: &Dataset,
-        held_out: Option<&Dataset>,
-        initial: &[Tensor],
-    ) -> Result<()> {
-        for (&value, tensor) in program.tensors.values().iter().zip(initial) {
-            executor.write(value, &tensor.data)?;
-        }
-        program.train.upload(executor, train)?;
-        if let (Some(resident), Some(rows)) = (program.test, held_out) {
-            resident.upload(executor, rows)?;
-        }
-        if let (Some(value), Some(weights)) = (program.class_weights, &self.loss.class_weights) {
-            executor.write(value, &weights.resolve(&train.targets)?)?;
-        }
-        Ok(())
+    /// What decides a run beside the data and the number of epochs.
+    fn recipe(&self) -> serde_json::Value {
+        serde_json::json!({
+            "input": self.model.input_width(),
+            "layers": as_json(&self.model.description()),
+            "loss": as_json(&self.loss),
+            "early_stopping": as_json(&self.early_stopping),
+            "rules": self.rules(),
+        })
+    }
+
+    /// How the weights come about from the data.
+    fn rules(&self) -> serde_json::Value {
+        serde_json::json!({
+            "optimizer": as_json(&self.optimizer),
+            "l1": as_json(&self.penalty.l1),
+            "l2": as_json(&self.penalty.l2),
+            "max_grad_norm": as_json(&self.clipping.max_grad_norm),
+            "max_grad_value": as_json(&self.clipping.max_grad_value),
+            "schedule": if self.rate_function.is_some() { "function".into() } else { as_json(&self.schedule) },
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+        })
     }
 
     pub(crate) fn initial_values(&self) -> Result<Vec<Tensor>> {
@@ -156,6 +184,10 @@ impl Trainer {
         if let Some(weights) = &loss.class_weights {
             loss.class_weights = Some(ClassWeights::Given(weights.resolve(&train.targets)?));
         }
+        let mut recipe = self.rules();
+        recipe["data"] = train.name.clone().into();
+        recipe["data_hash"] = train.hash().into();
+        recipe["epochs"] = self.epochs.into();
         Ok(Model {
             architecture: self.model.clone(),
             tensors,
@@ -164,21 +196,7 @@ impl Trainer {
             target_preprocessing: train.target_preprocessing.clone(),
             feature_names: train.feature_names.clone(),
             target,
-            recipe: serde_json::json!({
-                "data": train.name,
-                "data_hash": train.hash(),
-                "optimizer": as_json(&self.optimizer),
-                "l1": as_json(&self.penalty.l1),
-                "l2": as_json(&self.penalty.l2),
-                "max_grad_norm": as_json(&self.clipping.max_grad_norm),
-                "max_grad_value": as_json(&self.clipping.max_grad_value),
-                "schedule": if self.rate_function.is_some() { "function".into() } else { as_json(&self.schedule) },
-                "batch_size": self.batch_size,
-                "epochs": self.epochs,
-                "seed": self.seed,
-                "shuffle": self.shuffle,
-                "drop_last": self.drop_last,
-            }),
+            recipe,
             metrics: as_json(&history.of_model()),
         })
     }

@@ -3,7 +3,7 @@
 use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
 use super::queue::{Epoch, Position, Queue};
-use super::run::{IN_FLIGHT, launches_of_a_step};
+use super::session::{IN_FLIGHT, launches_of_a_step};
 use super::trainer::Trainer;
 use crate::backend::Device;
 use crate::data::Dataset;

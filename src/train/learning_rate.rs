@@ -56,3 +56,30 @@ impl fmt::Debug for LearningRate {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_asked_for_each_step_and_must_give_a_number() {
+        let function = |at: ScheduleStep| at.initial / (at.step as f32 - 3.0) + at.epoch as f32;
+        let mut rate = LearningRate {
+            schedule: Schedule::Constant,
+            function: Some(Arc::new(function)),
+            initial: 0.5,
+            steps_per_epoch: 10,
+            epochs: 2,
+        };
+        let at = |step, epoch| Clock { step, epoch, ..Clock::default() };
+        assert_eq!(rate.of_step(&at(8, 1)).unwrap(), 0.1);
+        // Lowered by results.
+        rate.initial = 0.25;
+        assert_eq!(rate.of_step(&at(13, 2)).unwrap(), 1.025);
+        assert_eq!(rate.of_epoch(2), 1.0 + 0.25 / 16.0);
+        for step in [1, 3] {
+            let error = rate.of_step(&at(step, 1)).unwrap_err().to_string();
+            assert!(error.contains("learning_rate") && error.contains(&format!("step {step}")), "{error}");
+        }
+    }
+}

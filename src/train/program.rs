@@ -184,8 +184,8 @@ impl Program {
         let optimizer_state =
             parameters.iter().map(|&p| spec.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
         let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
-        let order = graph.declare("order", [most_rows], DType::U32, Role::State);
-        let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::State);
+        let order = graph.declare("order", [most_rows], DType::U32, Role::Order);
+        let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::Results);
         let class_weights = spec.loss.declare_weights(&mut graph, spec.train.classes());
         let train = ResidentRows::declare(&mut graph, "train", &spec.train);
         let test = spec.test.map(|rows| ResidentRows::declare(&mut graph, "test", &rows));

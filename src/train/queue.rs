@@ -65,6 +65,11 @@ impl Epoch {
         Ok(Epoch { train, eval: eval.transpose()? })
     }
 
+    /// What a run must do again before it goes on within a pass: the order of the rows is a function of the clock.
+    pub fn begin_again(&self, position: &Position) -> Option<(PhaseId, Clock)> {
+        (position.batch > 0).then(|| (self.pass(position.training).begin, position.clock))
+    }
+
     fn pass(&self, training: bool) -> Pass {
         if training { self.train } else { self.eval.unwrap_or(self.train) }
     }
@@ -89,10 +94,14 @@ impl Position {
         clock: Clock { step: 0, epoch: 0, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.0 },
     };
 
+    /// Whether the batch is the first of an epoch.
+    pub fn is_between_epochs(&self) -> bool {
+        self.training && self.batch == 0
+    }
+
     /// Epochs that are done.
     pub fn epochs_done(&self) -> u64 {
-        let is_within = !self.training || self.batch > 0;
-        u64::from(self.clock.epoch) - u64::from(is_within)
+        u64::from(self.clock.epoch).saturating_sub(u64::from(!self.is_between_epochs()))
     }
 }
 
@@ -155,5 +164,37 @@ impl Queue {
         self.runs.clear();
         self.flops = 0;
         std::mem::take(&mut self.entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::MOST_RUNS;
+    use crate::data;
+    use crate::model::{Loss, Sequential};
+    use crate::optim::Sgd;
+    use crate::train::Trainer;
+
+    /// Epochs of one batch begin as often as they step; a last, smaller batch goes along however full the submission is.
+    #[test]
+    fn a_submission_has_no_more_runs_than_a_device_has_clocks() {
+        let data = data::xor(40, 0).unwrap().split(0.25, 0).unwrap();
+        let mut most = 0;
+        for batch in [30, 29, 16, 15, 1] {
+            let trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1));
+            let trainer = trainer.batch_size(batch).epochs(500);
+            let program = trainer.program(&data.train, Some(&data.test)).unwrap();
+            let plan = trainer.lower(&program).unwrap();
+            let (epoch, rate) = (Epoch::find(&plan, &program).unwrap(), trainer.rate(&program));
+            let (mut queue, mut position) = (Queue::default(), Position::START);
+            while position.epochs_done() < 500 {
+                if !queue.push(&epoch, &mut position, &rate, &plan).unwrap() {
+                    most = queue.runs.len().max(most);
+                    queue.clear();
+                }
+            }
+        }
+        assert!((2 * MOST_BATCHES..=MOST_RUNS).contains(&most), "{most} runs");
     }
 }

@@ -1,7 +1,7 @@
 //! What a run tells while it runs and afterwards.
 
 /// Results of one epoch.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct EpochReport {
     /// Counted from 1.
     pub epoch: u64,

@@ -60,12 +60,12 @@ impl ResidentRows {
     /// Declares room for rows of a kind in a graph.
     pub(super) fn declare(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows {
         let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
-        let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::State);
+        let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::Dataset);
         let (shape, dtype): (Shape, DType) = match kind.target {
             TargetSpec::Labels(_) => ([kind.rows].into(), DType::U32),
             TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
         };
-        let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::State);
+        let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::Dataset);
         ResidentRows { features, targets }
     }
 

@@ -79,9 +79,9 @@ impl Inputs {
         let mut floats: Vec<(ValueId, Vec<f32>)> =
             tensors.values().iter().copied().zip(initial.into_iter().map(|tensor| tensor.data)).collect();
         let rows = batch.rows();
-        let x = graph.declare("x", [rows, batch.features.width()], DType::F32, Role::State);
+        let x = graph.declare("x", [rows, batch.features.width()], DType::F32, Role::Input);
         floats.push((x, batch.preprocessing.inputs(&batch.features)));
-        let mut declare = |shape: Shape, dtype| graph.declare("y", shape, dtype, Role::State);
+        let mut declare = |shape: Shape, dtype| graph.declare("y", shape, dtype, Role::Input);
         let target = match &batch.targets {
             Targets::Labels { data: labels, .. } => {
                 let target = declare([rows].into(), DType::U32);

@@ -5,6 +5,7 @@ use super::learning_rate::{LearningRate, RateFunction};
 use super::program::{BatchSize, Program, ProgramSpec};
 use super::report::{Event, Flow};
 use super::resident::RowsSpec;
+use super::session::lower;
 use crate::backend::{Device, Work};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
@@ -244,10 +245,7 @@ impl Trainer {
 
     /// The plan of a program for this trainer's device.
     pub(super) fn lower(&self, program: &Program) -> Result<Plan> {
-        let target = self.device.target();
-        let plan =
-            if self.fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
-        self.variants.apply(plan?, &target)
+        lower(program, &self.device, self.fuse, &self.variants)
     }
 
     /// What one training step on `data` costs.

@@ -51,7 +51,7 @@ impl Case {
     /// Declares the inputs in a graph.
     pub(super) fn declare(&self, graph: &mut Graph) -> Vec<ValueId> {
         let declare = |(i, (shape, dtype)): (usize, &(Shape, DType))| {
-            graph.declare(format!("input {i}"), shape.clone(), *dtype, Role::State)
+            graph.declare(format!("input {i}"), shape.clone(), *dtype, Role::Input)
         };
         self.inputs.iter().enumerate().map(declare).collect()
     }

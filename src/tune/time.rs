@@ -110,7 +110,7 @@ impl<'a> Timer<'a> {
         let mut graph = Graph::new();
         let declared = case.declare(&mut graph);
         // A single number, so that waiting for it costs little.
-        let mark = graph.declare("mark", [1], DType::F32, Role::State);
+        let mark = graph.declare("mark", [1], DType::F32, Role::Input);
         for variant in variants {
             graph.begin_phase(variant.name);
             graph.apply_all(case.op.clone(), &declared)?;

@@ -1,5 +1,6 @@
-//! Adapters, devices, and what goes wrong with them.
+//! An open device: what it holds, what the driver reports, whether it is still there.
 
+use super::adapter::{Adapter, Granted};
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
@@ -8,220 +9,8 @@ use crate::plan::Plan;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// More storage buffers are not asked for: with uniforms and sizes they fit the 31 buffers of a kernel on Metal.
-const MOST_STORAGE_BUFFERS: u32 = 28;
-
 /// How long a submission may take before the device counts as hung.
 const TIMEOUT: Duration = Duration::from_secs(120);
-
-/// A GPU, or a driver that imitates one, as the system offers it.
-#[derive(Clone, Debug)]
-pub struct Adapter {
-    inner: wgpu::Adapter,
-}
-
-/// The adapters that can run compute shaders, in the order in which `--device INDEX` counts them.
-///
-/// OpenGL is asked only if Vulkan, Metal, DX12 and WebGPU offer nothing: it would list the same hardware again, and
-/// its libraries print to stderr on machines without a display.
-pub async fn adapters() -> Vec<Adapter> {
-    let first_rate = adapters_of(wgpu::Backends::PRIMARY).await;
-    if first_rate.is_empty() { gl_adapters().await } else { first_rate }
-}
-
-/// The adapters that OpenGL offers.
-pub async fn gl_adapters() -> Vec<Adapter> {
-    adapters_of(wgpu::Backends::GL).await
-}
-
-async fn adapters_of(backends: wgpu::Backends) -> Vec<Adapter> {
-    offered_by(&instance(backends), backends).await
-}
-
-pub(super) fn instance(backends: wgpu::Backends) -> wgpu::Instance {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.backends = backends;
-    // Validation layers print to stderr and cost time; the tests that want them set them up by the loader.
-    descriptor.flags = wgpu::InstanceFlags::empty();
-    wgpu::Instance::new(descriptor)
-}
-
-pub(super) async fn offered_by(instance: &wgpu::Instance, backends: wgpu::Backends) -> Vec<Adapter> {
-    let found = instance.enumerate_adapters(backends).await;
-    let computes = |a: &wgpu::Adapter| {
-        a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-            && a.limits().max_compute_invocations_per_workgroup >= 256
-            && a.limits().max_storage_buffers_per_shader_stage >= 4
-    };
-    found.into_iter().filter(computes).map(|inner| Adapter { inner }).collect()
-}
-
-impl Adapter {
-    /// The adapter's name, such as `NVIDIA H200`.
-    pub fn name(&self) -> String {
-        self.inner.get_info().name
-    }
-
-    /// What a file of compiled pipelines is named after; `None` where the API has no such files.
-    pub(super) fn pipeline_cache_key(&self) -> Option<String> {
-        wgpu::util::pipeline_cache_key(&self.inner.get_info())
-    }
-
-    /// The API: `vulkan`, `metal`, `dx12`, `gl` or `webgpu`.
-    pub fn backend(&self) -> &'static str {
-        match self.inner.get_info().backend {
-            wgpu::Backend::Vulkan => "vulkan",
-            wgpu::Backend::Metal => "metal",
-            wgpu::Backend::Dx12 => "dx12",
-            wgpu::Backend::Gl => "gl",
-            wgpu::Backend::BrowserWebGpu => "webgpu",
-            wgpu::Backend::Noop => "noop",
-        }
-    }
-
-    /// Driver name and version.
-    pub fn driver(&self) -> String {
-        let info = self.inner.get_info();
-        format!("{} {}", info.driver, info.driver_info).trim().to_string()
-    }
-
-    /// `discrete GPU`, `integrated GPU`, `virtual GPU`, `software` or `unknown`.
-    pub fn kind(&self) -> &'static str {
-        match self.inner.get_info().device_type {
-            wgpu::DeviceType::DiscreteGpu => "discrete GPU",
-            wgpu::DeviceType::IntegratedGpu => "integrated GPU",
-            wgpu::DeviceType::VirtualGpu => "virtual GPU",
-            wgpu::DeviceType::Cpu => "software",
-            wgpu::DeviceType::Other => "unknown",
-        }
-    }
-
-    /// Whether it is a driver that runs on the CPU: lavapipe, SwiftShader, WARP.
-    pub fn is_software(&self) -> bool {
-        self.inner.get_info().device_type == wgpu::DeviceType::Cpu
-    }
-
-    /// Whether the driver compiles a kernel when it first runs, rather than when its pipeline is made: lavapipe.
-    pub(super) fn compiles_at_first_run(&self) -> bool {
-        let info = self.inner.get_info();
-        info.backend == wgpu::Backend::Vulkan && info.driver == "llvmpipe"
-    }
-
-    /// Largest buffer that one kernel can bind, in bytes.
-    pub fn max_binding_bytes(&self) -> u64 {
-        self.inner.limits().max_storage_buffer_binding_size
-    }
-
-    /// Most invocations in a workgroup.
-    pub fn max_workgroup_size(&self) -> u32 {
-        self.inner.limits().max_compute_invocations_per_workgroup
-    }
-
-    /// Bytes of workgroup memory.
-    pub fn workgroup_bytes(&self) -> u32 {
-        self.inner.limits().max_compute_workgroup_storage_size
-    }
-
-    /// Names of the optional features that matter for compute.
-    pub fn features(&self) -> Vec<&'static str> {
-        let has = |feature| self.inner.features().contains(feature);
-        let known = [
-            (wgpu::Features::SHADER_F16, "f16"),
-            (wgpu::Features::SUBGROUP, "subgroup"),
-            (wgpu::Features::SHADER_INT64, "64-bit integers"),
-            (wgpu::Features::TIMESTAMP_QUERY, "timestamps"),
-            (wgpu::Features::PIPELINE_CACHE, "pipeline cache"),
-        ];
-        known.into_iter().filter(|(feature, _)| has(*feature)).map(|(_, name)| name).collect()
-    }
-
-    /// Opens the adapter.
-    ///
-    /// # Errors
-    /// [`Error::NoDevice`] if the driver refuses.
-    pub async fn open(&self, granted: Granted) -> Result<GpuDevice> {
-        let limits = granted.limits(&self.inner.limits());
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("anygrad"),
-            required_features: granted.features(self.inner.features()),
-            required_limits: limits.clone(),
-            ..Default::default()
-        };
-        let refused = |e: wgpu::RequestDeviceError| Error::NoDevice {
-            asked: self.name(),
-            reason: format!("the driver says: {e}"),
-        };
-        let (device, queue) = self.inner.request_device(&descriptor).await.map_err(refused)?;
-        let faults = Arc::new(Faults::default());
-        let noted = faults.clone();
-        device.on_uncaptured_error(Arc::new(move |error| noted.note(fault(error, "a kernel or buffer"))));
-        let noted = faults.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed || !message.is_empty() {
-                noted.note(Error::DeviceLost { reason: format!("{reason:?}: {message}") });
-            }
-        });
-        Ok(GpuDevice {
-            adapter: self.clone(),
-            granted,
-            device,
-            queue,
-            limits,
-            faults,
-            pipelines: Pipelines::default(),
-            pipeline_cache: OnceLock::new(),
-        })
-    }
-}
-
-/// Which limits a device is opened with. All but the downlevel ones come with subgroups and integers of 64 bits, where the
-/// adapter has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Granted {
-    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and up to 28 in one
-    /// kernel, as the adapter allows; files of compiled pipelines where the adapter has them.
-    Large,
-    /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
-    Timed,
-    /// WebGPU's defaults exactly: what every conforming browser grants. Tests use it.
-    Default,
-    /// WebGPU's downlevel defaults exactly.
-    Downlevel,
-}
-
-impl Granted {
-    fn features(self, adapter: wgpu::Features) -> wgpu::Features {
-        let kernels = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
-        let large = kernels | wgpu::Features::PIPELINE_CACHE;
-        adapter
-            & match self {
-                Granted::Downlevel => wgpu::Features::empty(),
-                Granted::Default => kernels,
-                Granted::Large => large,
-                Granted::Timed => large | wgpu::Features::TIMESTAMP_QUERY,
-            }
-    }
-
-    fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
-        match self {
-            Granted::Default => wgpu::Limits::default(),
-            Granted::Downlevel => wgpu::Limits::downlevel_defaults(),
-            Granted::Large | Granted::Timed => {
-                let fits = wgpu::Limits::default().check_limits(adapter);
-                let base = if fits { wgpu::Limits::default() } else { wgpu::Limits::downlevel_defaults() };
-                wgpu::Limits {
-                    max_buffer_size: adapter.max_buffer_size,
-                    max_storage_buffer_binding_size: adapter.max_storage_buffer_binding_size,
-                    // Kernels that run side by side bind the buffers of each.
-                    max_storage_buffers_per_shader_stage: adapter
-                        .max_storage_buffers_per_shader_stage
-                        .min(MOST_STORAGE_BUFFERS),
-                    ..base.or_worse_values_from(adapter)
-                }
-            }
-        }
-    }
-}
 
 /// Limits of an open device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,27 +35,112 @@ pub struct GpuDevice {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     limits: wgpu::Limits,
-    faults: Arc<Faults>,
+    faults: Faults,
     pub(super) pipelines: Pipelines,
     pub(super) pipeline_cache: OnceLock<PipelineCache>,
 }
 
-/// The first error that the driver reported outside a call.
+/// Whether a device is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceState {
+    /// It works.
+    #[default]
+    Live,
+    /// It is gone for good, for this reason: reset by the driver, unplugged, destroyed. Every call reports it from then on.
+    Lost(String),
+}
+
+/// What the driver reported outside a call.
 #[derive(Debug, Default)]
-struct Faults(Mutex<Option<Error>>);
+struct Reports {
+    /// The first error that no call has passed on yet.
+    fault: Option<Error>,
+    state: DeviceState,
+}
+
+/// The reports of a device, shared with the driver's callbacks.
+#[derive(Clone, Debug, Default)]
+struct Faults(Arc<Mutex<Reports>>);
 
 impl Faults {
-    fn note(&self, error: Error) {
-        log::error!("{error}");
-        self.lock().get_or_insert(error);
+    fn lock(&self) -> MutexGuard<'_, Reports> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Error>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn note(&self, error: Error) {
+        log::error!("{error}");
+        self.lock().fault.get_or_insert(error);
+    }
+
+    fn lose(&self, reason: wgpu::DeviceLostReason, message: String) {
+        let reason = match (reason, message.is_empty()) {
+            (wgpu::DeviceLostReason::Destroyed, true) => "it was destroyed".into(),
+            (reason, true) => format!("{reason:?}"),
+            (reason, false) => format!("{reason:?}: {message}"),
+        };
+        self.lock().state = DeviceState::Lost(reason);
     }
 }
 
 impl GpuDevice {
+    pub(super) fn new(adapter: Adapter, granted: Granted, device: wgpu::Device, queue: wgpu::Queue) -> GpuDevice {
+        let faults = Faults::default();
+        let noted = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error| noted.note(fault(error, "a kernel or buffer"))));
+        let noted = faults.clone();
+        device.set_device_lost_callback(move |reason, message| noted.lose(reason, message));
+        GpuDevice {
+            limits: device.limits(),
+            adapter,
+            granted,
+            device,
+            queue,
+            faults,
+            pipelines: Pipelines::default(),
+            pipeline_cache: OnceLock::new(),
+        }
+    }
+
+    /// A device that the application has opened itself, to share with what else it does there.
+    ///
+    /// It needs WebGPU's downlevel limits and compute shaders. It uses the features `SUBGROUP`, `SHADER_INT64`,
+    /// `PIPELINE_CACHE` and `TIMESTAMP_QUERY` where the device was opened with them, and more than eight
+    /// `max_storage_buffers_per_shader_stage` to run kernels side by side. The device's handlers of uncaptured errors and
+    /// of its loss become those of the returned device: what goes wrong is reported by the calls of this crate.
+    ///
+    /// ```no_run
+    /// use anygrad::backend::{Device, gpu::GpuDevice};
+    /// use std::sync::Arc;
+    /// # async fn open(instance: wgpu::Instance) -> Result<(), Box<dyn std::error::Error>> {
+    /// let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default()).await?;
+    /// let (device, queue) = adapter.request_device(&wgpu::DeviceDescriptor::default()).await?;
+    /// let shared = Device::Gpu(Arc::new(GpuDevice::from_wgpu(adapter, device, queue)?));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the device grants less than the downlevel limits.
+    pub fn from_wgpu(adapter: wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Result<GpuDevice> {
+        let mut lacking = None;
+        let found = |name: &'static str, needed, granted| lacking = lacking.or(Some((name, needed, granted)));
+        wgpu::Limits::downlevel_defaults().check_limits_with_fail_fn(&device.limits(), false, found);
+        match lacking {
+            Some((name, needed, granted)) => Err(Error::Limit {
+                what: name.replace('_', " "),
+                needed,
+                granted,
+                remedy: "open the device with the adapter's limits".into(),
+            }),
+            None => Ok(GpuDevice::new(Adapter { inner: adapter }, Granted::Large, device, queue)),
+        }
+    }
+
+    /// Whether the device is there.
+    pub fn state(&self) -> DeviceState {
+        self.faults.lock().state.clone()
+    }
+
     /// The adapter behind it.
     pub fn adapter(&self) -> &Adapter {
         &self.adapter
@@ -323,11 +197,28 @@ impl GpuDevice {
         &self.limits
     }
 
-    /// Fails if the driver has reported an error since the last call, or the device is gone.
+    /// Fails if the device is gone, or the driver has reported an error since the last call.
     pub(super) fn check(&self) -> Result<()> {
-        match self.faults.lock().take() {
-            Some(error) => Err(error),
-            None => Ok(()),
+        let fault = self.faults.lock().fault.take();
+        match fault {
+            Some(error) => Err(self.unless_lost(error)),
+            None => self.faults.lock().state.check(),
+        }
+    }
+
+    /// The device's loss where that is why something failed, else the error itself. A destroyed device complains of what it
+    /// is given before it says that it is gone, which it does once nothing is under way.
+    fn unless_lost(&self, error: Error) -> Error {
+        let idle = wgpu::PollType::Wait { submission_index: None, timeout: Some(TIMEOUT) };
+        // Only what it brings to light counts.
+        let _ = self.device.poll(idle);
+        let mut reports = self.faults.lock();
+        match reports.state.check() {
+            Err(lost) => {
+                reports.fault = None;
+                lost
+            }
+            Ok(()) => error,
         }
     }
 
@@ -340,7 +231,7 @@ impl GpuDevice {
         // Scopes close in reverse order.
         let (internal, memory, validation) = (internal.pop(), memory.pop(), validation.pop());
         if let Some(error) = internal.await.or(memory.await).or(validation.await) {
-            return Err(fault(error, context));
+            return Err(self.unless_lost(fault(error, context)));
         }
         self.check()?;
         Ok(created)
@@ -356,7 +247,17 @@ impl GpuDevice {
             Err(wgpu::PollError::Timeout) => {
                 Err(Error::Timeout { context: context.into(), seconds: TIMEOUT.as_secs() })
             }
-            Err(error) => Err(Error::Gpu { context: context.into(), message: error.to_string() }),
+            Err(error) => Err(self.unless_lost(Error::Gpu { context: context.into(), message: error.to_string() })),
+        }
+    }
+}
+
+impl DeviceState {
+    /// Fails if the device is gone.
+    fn check(&self) -> Result<()> {
+        match self {
+            DeviceState::Live => Ok(()),
+            DeviceState::Lost(reason) => Err(Error::DeviceLost { reason: reason.clone() }),
         }
     }
 }

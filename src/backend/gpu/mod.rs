@@ -3,6 +3,7 @@
 //! [`GpuExecutor::load`] creates every buffer, pipeline and bind group of a plan; [`GpuExecutor::submit`] records the
 //! dispatches of many steps into one command buffer; results come back through [`GpuExecutor::start_read`].
 
+mod adapter;
 mod buffers;
 mod device;
 mod encode;
@@ -14,6 +15,7 @@ mod readback;
 mod timestamps;
 mod warm_up;
 
-pub use device::{Adapter, GpuDevice, Granted, Held, adapters, gl_adapters};
+pub use adapter::{Adapter, Granted, adapters, gl_adapters};
+pub use device::{DeviceState, GpuDevice, Held};
 pub use encode::GpuExecutor;
 pub use readback::PendingRead;

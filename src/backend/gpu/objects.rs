@@ -1,6 +1,7 @@
 //! Test: a warm executor creates nothing on the device. wgpu itself counts the objects.
 
-use super::device::{Adapter, GpuDevice, Granted, instance, offered_by};
+use super::adapter::{Adapter, Granted, instance, offered_by};
+use super::device::GpuDevice;
 use super::encode::GpuExecutor;
 use crate::data::digits;
 use crate::kernel::Clock;

@@ -45,7 +45,7 @@ impl PendingRead {
             Some(Ok(())) => {}
             Some(Err(error)) => {
                 self.device.check()?;
-                return Err(Error::DeviceLost { reason: format!("mapping failed: {error}") });
+                return Err(Error::Gpu { context: "a read-back".into(), message: format!("mapping failed: {error}") });
             }
             None => return Err(Error::DeviceLost { reason: "the mapping never ended".into() }),
         }

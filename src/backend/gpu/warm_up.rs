@@ -81,7 +81,7 @@ async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]
 
 #[cfg(test)]
 mod tests {
-    use super::super::device::{Granted, instance};
+    use super::super::adapter::{Granted, instance};
     use super::super::objects;
     use super::*;
     use std::sync::Arc;

@@ -238,12 +238,12 @@ pub fn roofline(device: &Device, seconds: f64) -> Result<Roofline> {
 pub fn best_seconds(device: &Device, op: &Op, shape: [usize; 2], seconds: f64) -> Result<f64> {
     let mut graph = Graph::new();
     let inputs: Vec<ValueId> =
-        (0..2).map(|i| graph.declare(format!("input {i}"), shape, DType::F32, Role::State)).collect();
+        (0..2).map(|i| graph.declare(format!("input {i}"), shape, DType::F32, Role::Input)).collect();
     for output in graph.apply_all(op.clone(), &inputs)? {
         graph.set_role(output, Role::Output);
     }
     // A single number, so that waiting for it costs nothing.
-    let small = graph.declare("small", [1, 1], DType::F32, Role::State);
+    let small = graph.declare("small", [1, 1], DType::F32, Role::Input);
     graph.begin_phase("wait");
     let result = graph.apply(ColumnSum::SUM, &[small])?;
     graph.set_role(result, Role::Output);

@@ -303,8 +303,7 @@ fn bench_object(m: &Measured) -> Value {
         "recording_us_per_step": m.recording_us_per_step.map(rounded),
         "gflops": rounded(m.gflops()),
         "launches_per_step": m.launches_per_step,
-        "backend": m.backend,
-        "steps": m.steps,
+        "backend": m.backend, "steps": m.steps,
     });
     if !m.variants.is_empty() {
         object["variants"] = m.variants.iter().map(|(key, name)| (key.to_string(), Value::from(name))).collect();

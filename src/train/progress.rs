@@ -1,0 +1,117 @@
+//! What the host knows of a run: the sums of the epoch under way, what happened so far, and what an epoch's results
+//! decide.
+
+use super::early_stopping::Best;
+use super::program::RING_WIDTH;
+use super::queue::Entry;
+use super::report::{EpochReport, Event, History};
+use crate::error::{Error, Result};
+use crate::optim::Plateau;
+
+/// Sums over the batches of a pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Sums {
+    pub rows: u64,
+    pub weight: f64,
+    pub loss: f64,
+    pub correct: f64,
+    pub penalty: f64,
+}
+
+/// What the rows of a run are, and what of the ring is filled.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    /// Whether the target is class labels, so that there is an accuracy.
+    pub takes_labels: bool,
+    /// Whether a penalty is filed.
+    pub has_penalty: bool,
+    /// Whether the weight of each batch is filed.
+    pub has_weights: bool,
+    /// Whether the rows that are only evaluated are validation rows (else test rows).
+    pub validates: bool,
+}
+
+/// The results of a run so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    pub train: Sums,
+    pub held_out: Sums,
+    pub rows_done: u64,
+    pub history: History,
+    /// For early stopping.
+    pub best: Best,
+    /// For a schedule by results.
+    pub plateau: Plateau,
+    /// Whether early stopping has ended the run.
+    pub has_ended: bool,
+}
+
+impl Progress {
+    /// Tells of the steps so far.
+    pub fn tell_steps(&self, observer: &mut dyn FnMut(&Event)) {
+        if let Some(&loss) = self.history.step_losses.last() {
+            let done = self.history.step_losses.len() as u64;
+            observer(&Event::Steps { done, rows: self.rows_done, loss });
+        }
+    }
+
+    /// Adds up one entry of the ring: loss, number of correct rows, penalty, weight of the rows. `rate` is the learning
+    /// rate of an epoch.
+    pub fn take_in(
+        &mut self,
+        entry: Entry,
+        filed: &[f32],
+        kind: Kind,
+        rate: impl Fn(u64) -> f32,
+        observer: &mut dyn FnMut(&Event),
+    ) -> Result<()> {
+        debug_assert_eq!(filed.len(), RING_WIDTH);
+        let (loss, correct, epoch) = (filed[0], filed[1], u64::from(entry.epoch));
+        if !loss.is_finite() {
+            let step = self.history.step_losses.len() as u64;
+            let what = match (entry.training, kind.validates) {
+                (true, _) => "loss",
+                (false, true) => "validation loss",
+                (false, false) => "test loss",
+            };
+            return Err(Error::Diverged { what: what.into(), step, epoch, value: loss });
+        }
+        let weight = if kind.has_weights { f64::from(filed[3]) } else { entry.rows as f64 };
+        let sums = if entry.training { &mut self.train } else { &mut self.held_out };
+        sums.rows += entry.rows as u64;
+        sums.weight += weight;
+        sums.loss += f64::from(loss) * weight;
+        sums.correct += f64::from(correct);
+        if entry.training {
+            sums.penalty += f64::from(filed[2]) * entry.rows as f64;
+            self.history.step_losses.push(loss);
+            self.rows_done += entry.rows as u64;
+        }
+        if entry.ends_epoch {
+            self.tell_steps(observer);
+            let (train, held_out) = (std::mem::take(&mut self.train), std::mem::take(&mut self.held_out));
+            let report = report(epoch, train, held_out, kind, rate(epoch));
+            observer(&Event::Epoch(report.clone()));
+            self.history.epochs.push(report);
+        }
+        Ok(())
+    }
+}
+
+fn report(epoch: u64, train: Sums, held_out: Sums, kind: Kind, learning_rate: f32) -> EpochReport {
+    let over = |sum: f64, whole: f64| (whole > 0.0).then(|| sum / whole);
+    let accuracy = |sums: Sums| if kind.takes_labels { over(sums.correct, sums.rows as f64) } else { None };
+    let of = |is_asked_for: bool, value: Option<f64>| if is_asked_for { value } else { None };
+    let (loss, validates) = (over(held_out.loss, held_out.weight), kind.validates);
+    EpochReport {
+        epoch,
+        train_loss: over(train.loss, train.weight).unwrap_or(0.0),
+        train_penalty: of(kind.has_penalty, over(train.penalty, train.rows as f64)),
+        train_accuracy: accuracy(train),
+        validation_loss: of(validates, loss),
+        validation_accuracy: of(validates, accuracy(held_out)),
+        test_loss: of(!validates, loss),
+        test_accuracy: of(!validates, accuracy(held_out)),
+        learning_rate,
+    }
+}

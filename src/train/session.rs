@@ -1,0 +1,388 @@
+//! A run on a device, that can be stopped between any two steps, taken down as a [`Snapshot`], and gone on with.
+
+use super::early_stopping::EarlyStopping;
+use super::learning_rate::LearningRate;
+use super::program::{Program, RING_SLOTS, RING_WIDTH};
+use super::progress::{Kind, Progress};
+use super::queue::{Entry, Epoch, Position, Queue};
+use super::report::{Event, History};
+use super::snapshot::Snapshot;
+use crate::backend::{Device, Executor, Reading};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::graph::ValueId;
+use crate::model::Tensor;
+use crate::optim::Schedule;
+use crate::plan::Plan;
+use crate::tune::Variants;
+use std::collections::VecDeque;
+
+/// Submissions whose results are still on their way while the next is recorded.
+pub(super) const IN_FLIGHT: usize = 1;
+
+/// What a run is told while it goes on.
+pub(super) type Observer = Box<dyn FnMut(&Event) + Send>;
+
+/// What a session is made of, but for the device.
+pub(super) struct Setup<'d> {
+    pub program: Program,
+    pub train: &'d Dataset,
+    pub held_out: Option<&'d Dataset>,
+    pub class_weights: Option<Vec<f32>>,
+    pub fuse: bool,
+    pub variants: Variants,
+    pub kind: Kind,
+    pub rate: LearningRate,
+    pub early_stopping: Option<EarlyStopping>,
+    /// What decides the run beside the data and the number of epochs.
+    pub recipe: String,
+}
+
+impl Setup<'_> {
+    /// Whether something waits for the results of each epoch.
+    fn decides(&self) -> bool {
+        self.early_stopping.is_some() || matches!(self.rate.schedule, Schedule::ReduceOnPlateau(_))
+    }
+}
+
+/// A run on a device.
+///
+/// ```
+/// use anygrad::{data, nn::{Loss, Sequential}, optim::Adam, train::{Snapshot, Trainer}};
+/// # pollster::block_on(async {
+/// let data = data::digits()?.split(0.2, 0)?;
+/// let model = Sequential::new(64).linear(16).relu().dropout(0.1).linear(10);
+/// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Adam::new(0.01)).epochs(2);
+/// let mut session = trainer.session(&data).await?;
+/// session.run_steps(30).await?;
+/// let bytes = session.snapshot().await?.to_bytes();
+///
+/// // In another process, or after the device was lost.
+/// let mut again = trainer.session(&data).await?;
+/// again.restore(&Snapshot::from_bytes(&bytes)?).await?;
+/// assert_eq!(again.step(), 30);
+/// again.run().await?;
+/// session.run().await?;
+/// assert_eq!(again.weights().await?, session.weights().await?);
+/// let history = trainer.conclude(again).await?;
+/// assert_eq!(history.epochs.len(), 2);
+/// # Ok::<(), anygrad::Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Session<'d> {
+    device: Device,
+    executor: Executor,
+    setup: Setup<'d>,
+    passes: Epoch,
+    position: Position,
+    progress: Progress,
+    queue: Queue,
+    in_flight: VecDeque<(Vec<Entry>, Reading)>,
+    data_hash: Option<u64>,
+    pub(super) observer: Observer,
+}
+
+impl<'d> Session<'d> {
+    /// Loads a run on a device, at its first step.
+    pub(super) async fn open(device: Device, setup: Setup<'d>) -> Result<Session<'d>> {
+        let executor = load(&device, &setup).await?;
+        let mut session = Session {
+            passes: Epoch::find(executor.plan(), &setup.program)?,
+            device,
+            executor,
+            setup,
+            position: Position::START,
+            progress: Progress::default(),
+            queue: Queue::default(),
+            in_flight: VecDeque::new(),
+            data_hash: None,
+            observer: Box::new(|_| {}),
+        };
+        session.progress.history.launches_per_step = launches_of_a_step(session.executor.plan());
+        Ok(session)
+    }
+
+    /// Sets the parameters, in the order of the model's.
+    pub(super) fn write_parameters(&mut self, tensors: &[Tensor]) -> Result<()> {
+        let parameters = self.setup.program.tensors.values().iter().zip(tensors);
+        parameters.into_iter().try_for_each(|(&value, tensor)| self.executor.write(value, &tensor.data))
+    }
+
+    /// Tells `observer` about steps and epochs, a little late, because the device runs ahead.
+    pub fn observe(mut self, observer: impl FnMut(&Event) + Send + 'static) -> Session<'d> {
+        self.observer = Box::new(observer);
+        self
+    }
+
+    /// The device that the run is on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Training steps that are done.
+    pub fn step(&self) -> u64 {
+        self.position.clock.step.into()
+    }
+
+    /// Epochs that are done, evaluation included.
+    pub fn epochs_done(&self) -> u64 {
+        self.position.epochs_done()
+    }
+
+    /// Whether the run is over: after its last epoch, or where early stopping has ended it.
+    pub fn is_done(&self) -> bool {
+        self.progress.has_ended || self.epochs_done() >= self.setup.rate.epochs
+    }
+
+    /// Whether early stopping has ended the run.
+    pub(super) fn has_ended(&self) -> bool {
+        self.progress.has_ended
+    }
+
+    /// The training rows.
+    pub(super) fn train(&self) -> &'d Dataset {
+        self.setup.train
+    }
+
+    /// Tells the observer that training starts.
+    pub(super) fn tell_start(&mut self) {
+        let LearningRate { steps_per_epoch, epochs, .. } = self.setup.rate;
+        (self.observer)(&Event::Start { steps: epochs.saturating_mul(steps_per_epoch) });
+    }
+
+    /// What happened so far.
+    pub fn history(&self) -> &History {
+        &self.progress.history
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss becomes NaN or infinite; what the device reports.
+    pub async fn run(&mut self) -> Result<()> {
+        self.queue_while(|_| true).await?;
+        self.finish().await
+    }
+
+    /// Runs as many steps, or to the end if there are fewer. Stops right behind the last of them, also within an epoch.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn run_steps(&mut self, steps: u64) -> Result<()> {
+        let end = self.step().saturating_add(steps);
+        self.queue_while(|position| u64::from(position.clock.step) < end).await?;
+        self.finish().await
+    }
+
+    /// Runs to the end of the epoch.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn run_epoch(&mut self) -> Result<()> {
+        let done = self.epochs_done();
+        self.queue_while(|position| position.epochs_done() == done).await?;
+        self.finish().await
+    }
+
+    /// Queues batches while the run goes on and `wanted`; submits whenever enough is queued.
+    pub(super) async fn queue_while(&mut self, wanted: impl Fn(&Position) -> bool) -> Result<()> {
+        while !self.is_done() && wanted(&self.position) {
+            let plan = self.executor.plan();
+            if !self.queue.push(&self.passes, &mut self.position, &self.setup.rate, plan)? {
+                self.submit().await?;
+            } else if self.position.is_between_epochs() && self.setup.decides() {
+                self.finish().await?;
+                self.decide().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the results of an epoch decide: whether its weights are kept, whether the run ends, the learning rate.
+    async fn decide(&mut self) -> Result<()> {
+        let Progress { history, best, plateau, has_ended, .. } = &mut self.progress;
+        let Some(report) = history.last().cloned() else { return Ok(()) };
+        if let Some(rule) = &self.setup.early_stopping {
+            if best.improves(rule, &report) && rule.restore_best {
+                best.weights = Some(read(&mut self.executor, self.setup.program.tensors.values()).await?);
+                history.model_epoch = report.epoch;
+            }
+            *has_ended = best.is_out_of_patience(rule);
+        }
+        let rate = &mut self.setup.rate;
+        if let Schedule::ReduceOnPlateau(rule) = &rate.schedule {
+            rate.initial = plateau.next(rule, report.held_out_loss(), rate.initial);
+        }
+        Ok(())
+    }
+
+    /// Submits what is queued, and takes in results that are due.
+    async fn submit(&mut self) -> Result<()> {
+        if self.queue.runs.is_empty() {
+            return Ok(());
+        }
+        self.executor.run(&self.queue.runs)?;
+        self.progress.history.submissions += 1;
+        let reading = self.executor.start_read(self.setup.program.ring).await?;
+        self.in_flight.push_back((self.queue.clear(), reading));
+        self.drain(IN_FLIGHT).await
+    }
+
+    /// Submits everything and waits for all results.
+    pub(super) async fn finish(&mut self) -> Result<()> {
+        self.submit().await?;
+        self.drain(0).await
+    }
+
+    async fn drain(&mut self, keep: usize) -> Result<()> {
+        while self.in_flight.len() > keep {
+            let Some((entries, reading)) = self.in_flight.pop_front() else { break };
+            let ring = self.executor.finish(reading).await?;
+            let (kind, rate) = (self.setup.kind, &self.setup.rate);
+            for entry in entries {
+                let at = RING_WIDTH * (entry.slot as usize % RING_SLOTS);
+                let filed = &ring[at..at + RING_WIDTH];
+                self.progress.take_in(entry, filed, kind, |epoch| rate.of_epoch(epoch), &mut *self.observer)?;
+            }
+            self.progress.tell_steps(&mut *self.observer);
+        }
+        Ok(())
+    }
+
+    /// The weights that a model of this run gets: of the best epoch if early stopping keeps them, else as they are.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn weights(&mut self) -> Result<Vec<Tensor>> {
+        self.finish().await?;
+        if let Some(weights) = &self.progress.best.weights {
+            return Ok(weights.clone());
+        }
+        self.progress.history.model_epoch = self.progress.history.epochs.len() as u64;
+        read(&mut self.executor, self.setup.program.tensors.values()).await
+    }
+
+    /// Everything that the rest of the run depends on.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn snapshot(&mut self) -> Result<Snapshot> {
+        self.finish().await?;
+        let survivors = self.survivors();
+        Ok(Snapshot {
+            recipe: self.setup.recipe.clone(),
+            data_hash: self.data_hash(),
+            position: self.position,
+            initial_rate: self.setup.rate.initial,
+            progress: self.progress.clone(),
+            tensors: read(&mut self.executor, &survivors).await?,
+        })
+    }
+
+    /// Goes on from a snapshot of the same run, whatever this session has done before.
+    ///
+    /// # Errors
+    /// [`Error::Snapshot`] if it is one of another run or of other data; what the device reports.
+    pub async fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let survivors = self.survivors();
+        let graph = &self.setup.program.graph;
+        let fits = |(&value, tensor): (&ValueId, &Tensor)| {
+            let value = graph.value(value);
+            value.name == tensor.name && value.shape.dims() == tensor.shape
+        };
+        let all_fit = survivors.len() == snapshot.tensors.len() && survivors.iter().zip(&snapshot.tensors).all(fits);
+        if !all_fit || self.setup.recipe != snapshot.recipe {
+            return Err(Error::Snapshot { reason: "it is of a run with another model or other settings".into() });
+        }
+        if self.data_hash() != snapshot.data_hash {
+            return Err(Error::Snapshot { reason: "it is of a run on other data".into() });
+        }
+        self.queue.clear();
+        self.in_flight.clear();
+        for (&value, tensor) in survivors.iter().zip(&snapshot.tensors) {
+            self.executor.write(value, &tensor.data)?;
+        }
+        let launches_per_step = self.progress.history.launches_per_step;
+        self.position = snapshot.position;
+        self.progress = snapshot.progress.clone();
+        self.progress.history.launches_per_step = launches_per_step;
+        self.setup.rate.initial = snapshot.initial_rate;
+        self.executor.run(self.passes.begin_again(&self.position).as_slice())
+    }
+
+    /// Goes on from a snapshot on another device, or on a new one in the place of one that was lost.
+    ///
+    /// # Errors
+    /// As [`Session::restore`]; if the run does not fit the device.
+    pub async fn reopen(&mut self, device: Device, snapshot: &Snapshot) -> Result<()> {
+        self.executor = load(&device, &self.setup).await?;
+        self.passes = Epoch::find(self.executor.plan(), &self.setup.program)?;
+        self.progress.history.launches_per_step = launches_of_a_step(self.executor.plan());
+        self.device = device;
+        self.restore(snapshot).await
+    }
+
+    /// What happened, with the memory that it took.
+    pub(super) fn into_history(mut self) -> History {
+        self.progress.history.device_bytes = self.executor.allocated_bytes();
+        self.progress.history
+    }
+
+    /// The values that the rest of a run depends on.
+    fn survivors(&self) -> Vec<ValueId> {
+        let plan = self.executor.plan();
+        let all = (0..plan.graph().values().len()).map(|index| plan.value_id(index));
+        all.filter(|&id| plan.value(id).role.survives() && plan.place(id).is_some()).collect()
+    }
+
+    fn data_hash(&mut self) -> u64 {
+        let Setup { train, held_out, .. } = self.setup;
+        *self.data_hash.get_or_insert_with(|| super::snapshot::data_hash(train, held_out))
+    }
+}
+
+impl std::fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("device", &self.device.device_name())
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Launches of a full training step.
+pub(super) fn launches_of_a_step(plan: &Plan) -> usize {
+    plan.phase("train").map_or(0, |phase| plan.phases()[phase.index()].launches.len())
+}
+
+/// The plan of a program for a device.
+pub(super) fn lower(program: &Program, device: &Device, fuse: bool, variants: &Variants) -> Result<Plan> {
+    let target = device.target();
+    let plan = if fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
+    variants.apply(plan?, &target)
+}
+
+/// Loads a run on a device with everything that stays as it is: the rows and what belongs to them.
+async fn load(device: &Device, setup: &Setup<'_>) -> Result<Executor> {
+    let Setup { program, train, held_out, class_weights, .. } = setup;
+    let mut executor = device.load(lower(program, device, setup.fuse, &setup.variants)?).await?;
+    program.train.upload(&mut executor, train)?;
+    if let (Some(resident), Some(rows)) = (program.test, held_out) {
+        resident.upload(&mut executor, rows)?;
+    }
+    if let (Some(value), Some(weights)) = (program.class_weights, class_weights) {
+        executor.write(value, weights)?;
+    }
+    Ok(executor)
+}
+
+/// Values as they are after everything submitted so far.
+async fn read(executor: &mut Executor, values: &[ValueId]) -> Result<Vec<Tensor>> {
+    let mut tensors = Vec::with_capacity(values.len());
+    for &id in values {
+        let data = executor.read(id).await?;
+        let value = executor.plan().value(id);
+        tensors.push(Tensor { name: value.name.clone(), shape: value.shape.dims().to_vec(), data });
+    }
+    Ok(tensors)
+}

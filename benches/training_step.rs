@@ -8,10 +8,10 @@ mod common;
 use anygrad::backend::Device;
 use anygrad::kernel::Clock;
 use anygrad::nn::{Loss, Sequential};
-use anygrad::optim::{Clipping, Optimizer, Sgd};
+use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
-use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec, TargetSpec};
+use anygrad::train::{BatchSize, Program, Recipe, RowsSpec, TargetSpec};
 use criterion::{Criterion, criterion_group, criterion_main};
 use pollster::block_on;
 
@@ -40,23 +40,11 @@ fn step(c: &mut Criterion) {
                 continue;
             }
             let model = model(widths);
-            let optimizer: Optimizer = Sgd::new(0.01).into();
             let rows = 8 * batch;
             let train = RowsSpec { rows, width: widths[0], byte_scale: None, target: TargetSpec::Labels(10) };
-            let program = Program::build(&ProgramSpec {
-                model: &model,
-                loss: &Loss::cross_entropy(),
-                penalty: anygrad::ops::penalty::Penalty { l1: 0.0, l2: 0.0 },
-                optimizer: &optimizer,
-                clipping: Clipping::default(),
-                batch_size: BatchSize::Rows(batch),
-                drop_last: true,
-                shuffle: true,
-                seed: 0,
-                train,
-                test: None,
-            })
-            .expect("a program");
+            let mut recipe = Recipe::new(Loss::cross_entropy(), Sgd::new(0.01));
+            recipe.train.batch_size = BatchSize::Rows(batch);
+            let program = Program::build(&model, &recipe, train, None).expect("a program");
             let plan = Plan::fused(&program.graph, &device.target()).expect("a plan");
             let (begin, train_phase) =
                 (plan.phase("begin_epoch").expect("a phase"), plan.phase("train").expect("a phase"));

@@ -8,10 +8,9 @@ use anygrad::backend::gpu::Granted;
 use anygrad::data::{Dataset, Features, Preprocessing, Split, Targets, digits};
 use anygrad::kernel::{Clock, Target};
 use anygrad::nn::{DropoutLayer, DropoutMode, Loss, Sequential};
-use anygrad::ops::penalty::Penalty;
-use anygrad::optim::{Adagrad, Adam, Clipping, Optimizer, RmsProp, Sgd};
+use anygrad::optim::{Adagrad, Adam, Optimizer, RmsProp, Sgd};
 use anygrad::plan::Plan;
-use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec, Trainer};
+use anygrad::train::{Program, Trainer};
 use common::Data;
 use pollster::block_on;
 
@@ -58,20 +57,8 @@ fn data() -> Split {
 }
 
 fn program(model: &Sequential, loss: &Loss, optimizer: &Optimizer, data: &Split) -> Program {
-    Program::build(&ProgramSpec {
-        model,
-        loss,
-        penalty: Penalty::NONE,
-        optimizer,
-        clipping: Clipping::default(),
-        batch_size: BatchSize::Rows(64),
-        drop_last: false,
-        shuffle: true,
-        seed: 0,
-        train: RowsSpec::of(&data.train),
-        test: Some(RowsSpec::of(&data.test)),
-    })
-    .expect("a program")
+    let trainer = Trainer::new(model.clone(), loss.clone(), *optimizer);
+    trainer.program(&data.train, Some(&data.test)).expect("a program")
 }
 
 /// Weights after an epoch and a half in f64, and the results of all batches and of an evaluation, where plain and fused

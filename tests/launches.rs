@@ -8,10 +8,9 @@ use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::kernel::{Clock, Pace, Target, Variant};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::ops::Operation;
-use anygrad::ops::penalty::Penalty;
-use anygrad::optim::{Adam, Clipping, Optimizer, Sgd};
+use anygrad::optim::{Adam, Optimizer, Sgd};
 use anygrad::plan::{PhaseId, Plan};
-use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use anygrad::train::{Program, Trainer};
 use common::{Case, OpPlan, Values};
 use pollster::block_on;
 use std::collections::BTreeSet;
@@ -90,20 +89,8 @@ fn plan_on(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimiz
 }
 
 fn program(rows: &Dataset, batch: usize, model: &Sequential, optimizer: &Optimizer) -> Program {
-    Program::build(&ProgramSpec {
-        model,
-        loss: &Loss::cross_entropy(),
-        penalty: Penalty::NONE,
-        optimizer,
-        clipping: Clipping::default(),
-        batch_size: BatchSize::Rows(batch),
-        drop_last: true,
-        shuffle: true,
-        seed: 0,
-        train: RowsSpec::of(rows),
-        test: None,
-    })
-    .expect("a program")
+    let trainer = Trainer::new(model.clone(), Loss::cross_entropy(), *optimizer).batch_size(batch).drop_last(true);
+    trainer.program(rows, None).expect("a program")
 }
 
 /// Parameters, momenta and losses after 20 steps, as bits.

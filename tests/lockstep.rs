@@ -11,10 +11,10 @@ use anygrad::data::{Split, digits};
 use anygrad::graph::DType;
 use anygrad::kernel::{Access, Clock, Element, Target};
 use anygrad::nn::{ClassWeights, Loss, Sequential};
-use anygrad::optim::{Clipping, Optimizer, Sgd};
+use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
 use anygrad::random::{Purpose, Stream, stream_key};
-use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use anygrad::train::Trainer;
 use pollster::block_on;
 
 /// Sets every persistent value of both executors to the same random content.
@@ -61,21 +61,14 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
     // As a run opens it: kernels side by side need more buffers than the defaults.
     let Some(gpu) = common::gpu_with(Granted::Large) else { return 0 };
     let gpu = Device::Gpu(gpu);
-    let optimizer: Optimizer = Sgd::new(0.1).momentum(0.9).weight_decay(0.01).into();
-    let program = Program::build(&ProgramSpec {
-        model,
-        loss: &Loss::cross_entropy().class_weights(ClassWeights::Balanced),
-        penalty: anygrad::ops::penalty::Penalty { l1: 0.001, l2: 0.01 },
-        optimizer: &optimizer,
-        clipping: Clipping { max_grad_value: Some(0.01), max_grad_norm: Some(0.05) },
-        batch_size: BatchSize::Rows(64),
-        drop_last: false,
-        shuffle: true,
-        seed: 4,
-        train: RowsSpec::of(&data.train),
-        test: Some(RowsSpec::of(&data.test)),
-    })
-    .expect("a program");
+    let loss = Loss::cross_entropy().class_weights(ClassWeights::Balanced);
+    let trainer = Trainer::new(model.clone(), loss, Sgd::new(0.1).momentum(0.9).weight_decay(0.01))
+        .l1(0.001)
+        .l2(0.01)
+        .max_grad_value(0.01)
+        .max_grad_norm(0.05)
+        .seed(4);
+    let program = trainer.program(&data.train, Some(&data.test)).expect("a program");
     // The plans for this adapter, and those that an adapter of the other kind gets, real or software.
     let own = gpu.target();
     let other = Target { software: !own.software, ..own };

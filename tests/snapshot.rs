@@ -147,6 +147,12 @@ fn a_snapshot_of_another_run_or_of_other_data_is_refused() {
     assert!(refusal(block_on(session.restore(&other))).contains("other settings"));
     let reseeded = trainers().swap_remove(0).1.seed(6);
     assert!(refusal(block_on(session.restore(&snapshot(&reseeded)))).contains("other settings"));
+    let own_rate = trainers().swap_remove(0).1.learning_rate(|at| at.initial);
+    assert!(refusal(block_on(session.restore(&snapshot(&own_rate)))).contains("other settings"));
+    // More epochs are no other run.
+    let longer = trainers().swap_remove(0).1.epochs(30);
+    block_on(session.restore(&snapshot(&longer))).expect("the same run");
+    assert_eq!(Snapshot::from_bytes(&own.to_bytes()).expect("whole").recipe(), trainer.recipe());
     let fewer = Split { test: data.test.select(&[0, 1, 2]), ..data.clone() };
     let mut elsewhere = block_on(trainer.session(&fewer)).expect("a session");
     assert!(refusal(block_on(elsewhere.restore(&own))).contains("other data"));

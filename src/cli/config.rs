@@ -1,6 +1,6 @@
 //! The text of a config file: read, changed by `--set`, and searched for the line that an error comes from.
 
-use super::recipe::Recipe;
+use anygrad::train::Recipe;
 use anygrad::{Error, Result};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};

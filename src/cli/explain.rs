@@ -3,7 +3,6 @@
 use super::options::{Format, Hidden, TrainOptions};
 use super::output::{note, print_line};
 use super::task::Task;
-use super::train::trainer;
 use anygrad::backend::{Device, Work};
 use anygrad::data::Source;
 use anygrad::nn::LayerDescription;
@@ -33,13 +32,13 @@ pub struct ExplainOptions {
 /// Explains one step on one row.
 pub fn run(options: &mut ExplainOptions) -> Result<()> {
     make_small(&mut options.train);
-    let Task { recipe, data, model, loss } = Task::new(&options.train)?;
+    let Task { trainer, data } = Task::new(&options.train)?;
+    let (recipe, model) = (trainer.recipe(), trainer.architecture());
     let choice = pollster::block_on(Device::choose(&recipe.device, Work::default()))?;
     note(&format!("data    {}, training row {} of {}", recipe.data.source, options.row, data.train.rows()));
-    note(&format!("model   {model}, {} parameters, {loss}", model.parameter_count()?));
+    note(&format!("model   {model}, {} parameters, {}", model.parameter_count()?, recipe.loss()?));
     note(&format!("device  {}", choice.device.device_name()));
-    let explanation =
-        trainer(&recipe, model.clone(), &loss).explain_blocking(&data.train, options.row, &choice.device)?;
+    let explanation = trainer.explain_blocking(&data.train, options.row, &choice.device)?;
     match options.train.format {
         Format::Json => explanation.steps.iter().try_for_each(print_json),
         Format::Text => {

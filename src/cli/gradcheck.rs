@@ -3,7 +3,6 @@
 use super::options::{Format, TrainOptions};
 use super::output::{note, print_line};
 use super::task::Task;
-use super::train::trainer;
 use anygrad::Result;
 use anygrad::backend::{Choice, Device, Request, Work};
 use anygrad::check::{CheckOptions, Deviation, GradCheck, TensorCheck};
@@ -29,15 +28,16 @@ fn parse_elements(text: &str) -> Result<usize, String> {
 
 /// Checks the gradients of the first training step.
 pub fn run(options: &GradcheckOptions) -> Result<()> {
-    let Task { recipe, data, model, loss } = Task::new(&options.train)?;
+    let Task { trainer, data } = Task::new(&options.train)?;
+    let (recipe, model) = (trainer.recipe(), trainer.architecture());
     let rows = options.train.batch_size.map_or(ROWS, |size| size.rows(data.train.rows())).min(data.train.rows());
     let batch = data.train.select(&(0..rows).collect::<Vec<_>>());
     let choice = pollster::block_on(choose(&recipe.device))?;
     note(&format!("data    {}, the first {rows} training rows", recipe.data.source));
-    note(&format!("model   {model}, {} parameters, {loss}", model.parameter_count()?));
+    note(&format!("model   {model}, {} parameters, {}", model.parameter_count()?, recipe.loss()?));
     note(&format!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason));
 
-    let step = trainer(&recipe, model, &loss).step(&batch)?;
+    let step = trainer.step(&batch)?;
     let device = matches!(choice.device, Device::Gpu(_)).then(|| choice.device.clone());
     let check =
         step.check_gradients_blocking(&CheckOptions { elements: options.elements, seed: recipe.seed, device })?;

@@ -3,7 +3,6 @@
 use super::options::{Format, TrainOptions};
 use super::output::{print_line, thousands};
 use super::task::Task;
-use super::train::{choose, trainer};
 use super::tuning::VariantOptions;
 use anygrad::Result;
 use anygrad::backend::{Choice, Device};
@@ -31,17 +30,18 @@ pub struct PlanOptions {
 
 /// Shows what a run would do.
 pub fn run(options: &PlanOptions) -> Result<()> {
-    let Task { recipe, data, model, loss } = Task::new(&options.train)?;
-    let choice = choose(&recipe, &model, &loss, &data)?;
-    let held_out = data.validation.as_ref().unwrap_or(&data.test);
-    let trainer = trainer(&recipe, model.clone(), &loss).on(choice.device.clone()).fuse(!options.no_fusion);
-    let variants = options.variants.choose(&choice.device, || trainer.plan(&data.train, Some(held_out)))?;
+    let task = Task::new(&options.train)?;
+    let choice = task.choose()?;
+    let Task { trainer, data } = task;
+    let trainer = trainer.on(choice.device.clone()).fuse(!options.no_fusion);
+    let variants = options.variants.choose(&choice.device, || trainer.plan(&data.train, Some(data.held_out())))?;
     let trainer = trainer.variants(variants);
-    let forecast = trainer.forecast(&data.train, Some(held_out))?;
+    let forecast = trainer.forecast(&data.train, Some(data.held_out()))?;
     match options.train.format {
         Format::Json => print_json(&forecast, &choice, options.no_fusion),
         Format::Text => {
-            print_line(&format!("data    {}, {} training rows", recipe.data.source, data.train.rows()));
+            print_line(&format!("data    {}, {} training rows", trainer.recipe().data.source, data.train.rows()));
+            let model = trainer.architecture();
             print_line(&format!("model   {model}, {} parameters", thousands(model.parameter_count()? as f64)));
             print_line(&format!(
                 "device  {} ({}): {}",

@@ -2,6 +2,7 @@
 
 use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, cifar10, digits, generated, mnist};
 use anygrad::model::{Model, Target};
+use anygrad::train::{DataTable, Recipe};
 use anygrad::{Error, Result};
 use clap::ValueEnum;
 
@@ -32,24 +33,31 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
             };
         }
         Source::Digits => digits()?,
-        Source::Generated(name) => {
-            generated(name, recorded(model, "seed").ok().and_then(|seed| seed.as_u64()).unwrap_or(0))?
-        }
+        Source::Generated(name) => generated(name, model.recipe.seed)?,
+        Source::Memory => return Err(Source::unknown_rows()),
         Source::Csv(path) => csv(&Table::read(path)?, target, model)?,
     };
     if matches!(part, Part::Auto | Part::All) {
         return Ok(data);
     }
-    let seed = recorded(model, "seed")?.as_u64().unwrap_or(0);
-    let fraction = recorded(model, "data")?["test_fraction"].as_f64().unwrap_or(0.2) as f32;
-    let mut split = data.split(fraction, seed)?;
-    let validation = recorded(model, "data")?["validation_fraction"].as_f64().unwrap_or(0.0) as f32;
-    if validation != 0.0 {
-        split = split.with_validation(validation, seed)?;
+    held_back(&data, part, model)
+}
+
+/// The part that the model was tested with, or trained on, if `data` is what it came from.
+fn held_back(data: &Dataset, part: Part, model: &Model) -> Result<Dataset> {
+    let name = if part == Part::Test { "test" } else { "train" };
+    let unknown =
+        |why: &str| Err(Error::option("part", name, &format!("{why}, so its split is unknown: use --part all")));
+    let Recipe { seed, data: DataTable { source, test_fraction, validation_fraction, .. }, .. } = &model.recipe;
+    if *source == Source::Memory {
+        return unknown("the model was trained on rows that a program made");
     }
-    if model.recipe["data_hash"] != split.train.hash() {
-        let expected = "the data differs from what the model was trained on, so its split is unknown: use --part all";
-        return Err(Error::option("part", if part == Part::Test { "test" } else { "train" }, expected));
+    let mut split = data.split(*test_fraction, *seed)?;
+    if *validation_fraction != 0.0 {
+        split = split.with_validation(*validation_fraction, *seed)?;
+    }
+    if model.data_hash.as_ref() != Some(&split.train.hash()) {
+        return unknown("the data differs from what the model was trained on");
     }
     Ok(if part == Part::Test { split.test } else { split.train })
 }
@@ -59,14 +67,6 @@ pub fn features(source: &Source, model: &Model) -> Result<Features> {
     match source {
         Source::Csv(path) => Table::read(path)?.floats(model.feature_names.iter().map(String::as_str)),
         source => Ok(labelled(source, None, Part::Auto, model)?.features),
-    }
-}
-
-/// A key of the configuration that the model was trained with.
-fn recorded(model: &Model, key: &str) -> Result<serde_json::Value> {
-    match model.recipe.get("config").and_then(|config| config.get(key)) {
-        Some(value) => Ok(value.clone()),
-        None => Err(Error::option("part", key, "the model does not say how its data was split: use --part all")),
     }
 }
 

@@ -3,14 +3,11 @@
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
-use super::recipe::Recipe;
 use super::task::Task;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split, Targets};
 use anygrad::model::Model;
-use anygrad::nn::{Loss, Sequential};
-use anygrad::optim::Sgd;
 use anygrad::train::{History, RunFolder, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
@@ -32,12 +29,12 @@ pub struct TrainVerbOptions {
 
 /// Trains, evaluates, writes the run folder.
 pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptions) -> Result<()> {
-    let Task { recipe, data, model, loss } = Task::new(options)?;
-    let choice = choose(&recipe, &model, &loss, &data)?;
-    announce(&recipe, &model, &data, &choice);
-    let trainer = trainer(&recipe, model.clone(), &loss).on(choice.device.clone());
-    let held_out = data.validation.as_ref().unwrap_or(&data.test);
-    let plan = |trainer: &Trainer| trainer.plan(&data.train, Some(held_out));
+    let task = Task::new(options)?;
+    let choice = task.choose()?;
+    announce(&task, &choice);
+    let Task { trainer, data } = task;
+    let trainer = trainer.on(choice.device.clone());
+    let plan = |trainer: &Trainer| trainer.plan(&data.train, Some(data.held_out()));
     let chosen = variants.choose(&choice.device, || plan(&trainer))?;
     // Of the variants that tuning tries, only the chosen ones are worth keeping.
     cache.apply(&choice.device);
@@ -46,8 +43,8 @@ pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptio
     let records = variants.any() && matches!(choice.device, Device::Gpu(_));
     let used = if records { Some(Variants::of(&plan(&trainer)?)) } else { None };
 
-    let mut folder = RunFolder::create(options.out.as_deref(), &run_name(&recipe.data.source))?;
-    let config = toml::to_string(&recipe).map_err(|e| Error::option("config", "", &e.to_string()))?;
+    let mut folder = RunFolder::create(options.out.as_deref(), &run_name(&trainer.recipe().data.source))?;
+    let config = toml::to_string(trainer.recipe()).map_err(|e| Error::option("config", "", &e.to_string()))?;
     folder.write("config.toml", &config)?;
     folder.write("environment.json", &format!("{:#}\n", environment(&choice)))?;
     if let Some(used) = used {
@@ -61,7 +58,7 @@ pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptio
     }
 
     let sink = Arc::new(Mutex::new(Sink {
-        progress: Progress::new(options.format, recipe.train.epochs),
+        progress: Progress::new(options.format, trainer.recipe().train.epochs),
         folder,
         failure: None,
     }));
@@ -76,50 +73,16 @@ pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptio
     if let Some(failure) = sink.failure.take() {
         return Err(failure);
     }
-    let mut trained = trainer.model()?.clone();
-    // By way of text, so that an f32 of 0.05 stays 0.05.
-    let text = serde_json::to_string(&recipe).unwrap_or_default();
-    trained.recipe["config"] = serde_json::from_str(&text).unwrap_or_default();
-    sink.folder.save_model(&trained)?;
-    finish(options.format, &trained, &history, &choice, seconds, &data, &mut sink)
+    let trained = trainer.model()?;
+    sink.folder.save_model(trained)?;
+    finish(options.format, trained, &history, &choice, seconds, &data, &mut sink)
 }
 
-/// The trainer that a recipe describes, on the CPU.
-pub(super) fn trainer(recipe: &Recipe, model: Sequential, loss: &Loss) -> Trainer {
-    let optimizer = recipe.optimizer.unwrap_or_else(|| Sgd::new(0.1).momentum(0.9).into());
-    let trainer = Trainer::new(model, loss.clone(), optimizer)
-        .epochs(recipe.train.epochs)
-        .seed(recipe.seed)
-        .schedule(recipe.schedule)
-        .l1(recipe.regularization.l1)
-        .l2(recipe.regularization.l2);
-    let trainer = match recipe.regularization.max_grad_norm {
-        Some(limit) => trainer.max_grad_norm(limit),
-        None => trainer,
-    };
-    let trainer = match recipe.regularization.max_grad_value {
-        Some(limit) => trainer.max_grad_value(limit),
-        None => trainer,
-    };
-    let trainer = match recipe.train.early_stopping {
-        Some(rule) => trainer.early_stopping(rule),
-        None => trainer,
-    };
-    match recipe.train.batch_size {
-        anygrad::train::BatchSize::Rows(rows) => trainer.batch_size(rows),
-        anygrad::train::BatchSize::Full => trainer.full_batch(),
-    }
-}
-
-pub(super) fn choose(recipe: &Recipe, model: &Sequential, loss: &Loss, data: &Split) -> Result<Choice> {
-    let work = trainer(recipe, model.clone(), loss).work(&data.train)?;
-    pollster::block_on(Device::choose(&recipe.device, work))
-}
-
-fn announce(recipe: &Recipe, model: &Sequential, data: &Split, choice: &Choice) {
+fn announce(task: &Task, choice: &Choice) {
+    let (data, model) = (&task.data, task.trainer.architecture());
     let parameters = model.parameter_count().unwrap_or(0);
     let validation = data.validation.as_ref().map_or(String::new(), |v| format!(", {} validation", v.rows()));
-    let (source, train, test) = (&recipe.data.source, data.train.rows(), data.test.rows());
+    let (source, train, test) = (&task.trainer.recipe().data.source, data.train.rows(), data.test.rows());
     note(&format!("data    {source}, {train} training{validation} and {test} test rows"));
     let target = match &data.train.targets {
         Targets::Labels { name, classes, .. } => format!("{name}, {} classes", classes.len()),
@@ -135,6 +98,7 @@ fn run_name(source: &Source) -> String {
     match source {
         Source::Mnist(_) => "mnist".into(),
         Source::Cifar10(_) => "cifar10".into(),
+        Source::Memory => "memory".into(),
         Source::Csv(path) => path.file_stem().map_or("csv".into(), |stem| stem.to_string_lossy().into_owned()),
         other => other.to_string(),
     }

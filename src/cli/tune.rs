@@ -5,7 +5,6 @@ use super::bench::{parse_seconds, rounded};
 use super::options::{Format, TrainOptions};
 use super::output::{note, print_line};
 use super::task::Task;
-use super::train::trainer;
 use super::tuning::{Kept, TuningFile, struck_off};
 use anygrad::backend::{Device, Request, Work};
 use anygrad::plan::Plan;
@@ -77,10 +76,9 @@ pub fn run(options: &TuneVerbOptions) -> Result<()> {
 /// Name and plan of each run that is tuned.
 fn plans(options: &TuneVerbOptions, device: &Device) -> Result<Vec<(String, Plan)>> {
     if let Some(config) = &options.config {
-        let Task { recipe, data, model, loss } =
+        let Task { trainer, data } =
             Task::new(&TrainOptions { config: Some(config.clone()), ..TrainOptions::default() })?;
-        let held_out = data.validation.as_ref().unwrap_or(&data.test);
-        let plan = trainer(&recipe, model, &loss).on(device.clone()).plan(&data.train, Some(held_out))?;
+        let plan = trainer.on(device.clone()).plan(&data.train, Some(data.held_out()))?;
         return Ok(vec![(config.display().to_string(), plan)]);
     }
     let chosen = options.nets.clone().unwrap_or_else(|| nets::defaults()[..3].to_vec());

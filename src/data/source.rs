@@ -30,6 +30,8 @@ pub enum Source {
     Generated(String),
     /// A CSV file with a header line.
     Csv(PathBuf),
+    /// Rows that a program made, and no file tells where from.
+    Memory,
 }
 
 impl FromStr for Source {
@@ -38,6 +40,9 @@ impl FromStr for Source {
     fn from_str(text: &str) -> Result<Source> {
         if text == "digits" {
             return Ok(Source::Digits);
+        }
+        if text == "memory" {
+            return Ok(Source::Memory);
         }
         if text == "mnist" {
             return Ok(Source::Mnist("mnist".into()));
@@ -62,6 +67,15 @@ impl FromStr for Source {
     }
 }
 
+impl Source {
+    /// The error of asking for the rows of [`Source::Memory`].
+    pub fn unknown_rows() -> Error {
+        let expected =
+            "the rows were made by a program, and only that has them: name a source such as digits or FILE.csv";
+        Error::option("source", Source::Memory, expected)
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,6 +84,7 @@ impl fmt::Display for Source {
             Source::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
             Source::Generated(name) => f.write_str(name),
             Source::Csv(path) => write!(f, "{}", path.display()),
+            Source::Memory => f.write_str("memory"),
         }
     }
 }
@@ -121,6 +136,7 @@ pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, fractions: 
         Source::Cifar10(folder) => cifar10(folder)?,
         Source::Generated(name) => generated(name, seed)?.split(fractions.test, seed)?,
         Source::Csv(path) => Table::read(path)?.dataset(target, kind)?.split(fractions.test, seed)?,
+        Source::Memory => return Err(Source::unknown_rows()),
     };
     let split = if fractions.validation == 0.0 { split } else { split.with_validation(fractions.validation, seed)? };
     Ok(if let Source::Csv(_) = source { split.standardized() } else { split })

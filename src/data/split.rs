@@ -86,6 +86,11 @@ impl Dataset {
 }
 
 impl Split {
+    /// The rows that training watches: for validation if there are any, else for testing.
+    pub fn held_out(&self) -> &Dataset {
+        self.validation.as_ref().unwrap_or(&self.test)
+    }
+
     /// Moves a random `fraction` of the training rows, at least one, into a validation set. Each class gives its share
     /// of the rows (a stratified split).
     ///

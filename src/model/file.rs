@@ -2,9 +2,10 @@
 
 use super::description::in_a_row;
 use super::{ClassWeights, Form, LayerDescription, Loss, Model, Sequential, Target, Tensor, TensorSpec};
-use crate::data::Preprocessing;
+use crate::data::{Preprocessing, Source};
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
+use crate::train::{DataTable, Recipe, Regularization, TrainTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,9 +31,64 @@ struct Description {
     target_preprocessing: Preprocessing,
     feature_names: Vec<String>,
     target: Target,
-    recipe: serde_json::Value,
+    recipe: Recorded,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    data_hash: Option<String>,
     metrics: serde_json::Value,
     weights_hash: String,
+}
+
+/// How a model was trained.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+enum Recorded {
+    /// As a whole.
+    Recipe(Box<Recipe>),
+    /// As files said it before there was a type for it.
+    Parts(serde_json::Value),
+}
+
+impl Recorded {
+    /// The recipe as far as it is known, and the hash of the data that only the older form has.
+    fn resolve(self) -> (Recipe, Option<String>) {
+        let parts = match self {
+            Recorded::Recipe(recipe) => return (*recipe, None),
+            Recorded::Parts(parts) => parts,
+        };
+        let hash = part(&parts, "data_hash");
+        if let Some(recipe) = part(&parts, "config") {
+            return (recipe, hash);
+        }
+        let whole = Recipe::default();
+        let regularization = Regularization {
+            l1: part(&parts, "l1").unwrap_or_default(),
+            l2: part(&parts, "l2").unwrap_or_default(),
+            max_grad_norm: part(&parts, "max_grad_norm"),
+            max_grad_value: part(&parts, "max_grad_value"),
+        };
+        let train = TrainTable {
+            epochs: part(&parts, "epochs").unwrap_or(whole.train.epochs),
+            batch_size: part(&parts, "batch_size").unwrap_or(whole.train.batch_size),
+            shuffle: part(&parts, "shuffle").unwrap_or(whole.train.shuffle),
+            drop_last: part(&parts, "drop_last").unwrap_or(whole.train.drop_last),
+            early_stopping: None,
+        };
+        let recipe = Recipe {
+            seed: part(&parts, "seed").unwrap_or_default(),
+            data: DataTable { source: Source::Memory, ..DataTable::default() },
+            optimizer: part(&parts, "optimizer").unwrap_or_default(),
+            schedule: part(&parts, "schedule").unwrap_or_default(),
+            regularization,
+            train,
+            ..whole
+        };
+        (recipe, hash)
+    }
+}
+
+/// An entry of an object, if it is there and of this type.
+fn part<T: serde::de::DeserializeOwned>(parts: &serde_json::Value, key: &str) -> Option<T> {
+    serde_json::from_value(parts.get(key)?.clone()).ok()
 }
 
 impl Model {
@@ -63,7 +119,8 @@ impl Model {
             target_preprocessing: self.target_preprocessing.clone(),
             feature_names: self.feature_names.clone(),
             target: self.target.clone(),
-            recipe: self.recipe.clone(),
+            recipe: Recorded::Recipe(Box::new(self.recipe.clone())),
+            data_hash: self.data_hash.clone(),
             metrics: self.metrics.clone(),
             weights_hash: self.weights_hash(),
         };
@@ -171,6 +228,11 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
             view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
         tensors.push(Tensor { name, shape, data });
     }
+    let (mut recipe, hash) = description.recipe.resolve();
+    if recipe.layers.is_empty() {
+        recipe.layers = architecture.description();
+    }
+    recipe.loss.get_or_insert_with(|| description.loss.clone());
     let model = Model {
         architecture,
         tensors,
@@ -179,7 +241,8 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
         target_preprocessing: description.target_preprocessing,
         feature_names: description.feature_names,
         target: description.target,
-        recipe: description.recipe,
+        recipe,
+        data_hash: description.data_hash.or(hash),
         metrics: description.metrics,
     };
     check(&model, &description.weights_hash)?;
@@ -227,4 +290,49 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
         return Err(format!("its features do not fit its input of {width}"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::BatchSize;
+    use serde_json::json;
+
+    fn resolve(recipe: serde_json::Value) -> (Recipe, Option<String>) {
+        serde_json::from_value::<Recorded>(recipe).unwrap().resolve()
+    }
+
+    #[test]
+    fn recipes_of_earlier_files_are_read_as_far_as_they_say() {
+        let parts = json!({
+            "data": "digits", "data_hash": "12ab", "optimizer": { "kind": "adam", "learning_rate": 0.05 },
+            "l1": 0.0, "l2": 0.01, "max_grad_norm": null, "max_grad_value": 0.5, "schedule": { "kind": "cosine" },
+            "batch_size": "full", "epochs": 7, "seed": 3, "shuffle": true, "drop_last": true,
+        });
+        let (recipe, hash) = resolve(parts.clone());
+        assert_eq!(hash.as_deref(), Some("12ab"));
+        assert_eq!((recipe.seed, recipe.data.source, recipe.optimizer.name()), (3, Source::Memory, "adam"));
+        assert_eq!((recipe.regularization.l2, recipe.regularization.max_grad_value), (0.01, Some(0.5)));
+        assert_eq!(recipe.schedule, crate::optim::Schedule::cosine());
+        assert_eq!((recipe.train.epochs, recipe.train.batch_size), (7, BatchSize::Full));
+        assert!(recipe.train.drop_last);
+
+        let mut parts = parts;
+        parts["config"] =
+            json!({ "seed": 5, "data": { "source": "xor", "test_fraction": 0.25 }, "train": { "epochs": 2 } });
+        let (recipe, hash) = resolve(parts);
+        assert_eq!(hash.as_deref(), Some("12ab"));
+        assert_eq!((recipe.seed, recipe.data.test_fraction, recipe.train.epochs), (5, 0.25, 2));
+        assert_eq!(recipe.data.source, Source::Generated("xor".into()));
+        assert_eq!(resolve(json!(null)).0.data.source, Source::Memory);
+    }
+
+    #[test]
+    fn a_recipe_is_read_as_it_was_written() {
+        let mut recipe = Recipe::new(Loss::cross_entropy(), crate::optim::Adam::new(0.05));
+        recipe.train.shuffle = false;
+        recipe.regularization.l2 = 0.1;
+        let text = serde_json::to_string(&Recorded::Recipe(Box::new(recipe.clone()))).unwrap();
+        assert_eq!(serde_json::from_str::<Recorded>(&text).unwrap().resolve(), (recipe, None));
+    }
 }

@@ -4,6 +4,7 @@ use super::{Loss, Predictor, Sequential, Tensor, weights_hash};
 use crate::backend::Device;
 use crate::data::{Features, Preprocessing};
 use crate::error::Result;
+use crate::train::Recipe;
 
 /// A trained model.
 #[derive(Clone, Debug)]
@@ -23,8 +24,10 @@ pub struct Model {
     /// What the outputs mean.
     pub target: Target,
     /// How it was trained.
-    pub recipe: serde_json::Value,
-    /// The last epoch's results.
+    pub recipe: Recipe,
+    /// Hash of the training rows ([`Dataset::hash`](crate::data::Dataset::hash)), if the file says it.
+    pub data_hash: Option<String>,
+    /// The results of the epoch whose weights it has.
     pub metrics: serde_json::Value,
 }
 

@@ -86,6 +86,13 @@ macro_rules! conversions {
 }
 conversions!(Sgd, Adam, AdamW, RmsProp, Adagrad);
 
+impl Default for Optimizer {
+    /// Descent with a learning rate of 0.1 and momentum 0.9.
+    fn default() -> Optimizer {
+        Sgd::new(0.1).momentum(0.9).into()
+    }
+}
+
 impl Optimizer {
     /// Names of all optimizers, as flags and files give them.
     pub const NAMES: [&str; 5] = ["sgd", "adam", "adamw", "rmsprop", "adagrad"];
@@ -104,7 +111,7 @@ impl Optimizer {
     /// [`Error::UnknownName`] if there is none.
     pub fn named(name: &str) -> Result<Optimizer> {
         Ok(match name {
-            "sgd" => Sgd::new(0.1).momentum(0.9).into(),
+            "sgd" => Optimizer::default(),
             "adam" => Adam::default().into(),
             "adamw" => AdamW::default().into(),
             "rmsprop" => RmsProp::default().into(),

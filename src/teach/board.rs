@@ -16,7 +16,7 @@ use crate::ops::label_values::LabelValues;
 use crate::ops::matmul::Matmul;
 use crate::ops::penalty::Penalty;
 use crate::ops::softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
-use crate::train::{Inputs, Objective, ProgramSpec};
+use crate::train::{Inputs, Objective, Terms};
 use std::collections::{HashMap, HashSet};
 
 /// When a value is read: after forward and backward pass, or after update and second pass.
@@ -53,7 +53,7 @@ enum Kind {
 
 /// The graph of the step with everything that is shown, and the steps as far as they are known before it runs.
 pub(super) struct Board<'a> {
-    spec: &'a ProgramSpec<'a>,
+    spec: Objective<'a>,
     pub graph: Graph,
     pub clock: Clock,
     pub floats: Vec<(ValueId, Vec<f32>)>,
@@ -71,13 +71,13 @@ pub(super) struct Board<'a> {
 
 impl<'a> Board<'a> {
     /// The board for one row.
-    pub fn draw(spec: &'a ProgramSpec<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
+    pub fn draw(spec: Objective<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
         let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } = inputs;
         let parameters = tensors.trained();
         let kept: Vec<Vec<ValueId>> =
-            parameters.iter().map(|&parameter| spec.optimizer.declare_state(&mut graph, parameter)).collect();
+            parameters.iter().map(|&parameter| spec.recipe.optimizer.declare_state(&mut graph, parameter)).collect();
         graph.begin_phase("step");
-        let objective = Objective::append(&mut graph, spec, &tensors, x, (target, class_weights))?;
+        let objective = spec.append(&mut graph, &tensors, x, (target, class_weights), true)?;
         let symbols = HashMap::from([(x, "x".to_string())]);
         let (gradients, terms) = (HashMap::new(), HashMap::new());
         let parameter_like = tensors.values().iter().chain(kept.iter().flatten()).copied().collect();
@@ -108,7 +108,7 @@ impl<'a> Board<'a> {
         }
         board.update(&parameters, &kept)?;
         board.graph.begin_phase("after");
-        let after = Objective::append(&mut board.graph, spec, &tensors, x, (target, class_weights))?;
+        let after = spec.append(&mut board.graph, &tensors, x, (target, class_weights), true)?;
         let mut values = Vec::new();
         for (symbol, before, after) in [("L", objective.loss, after.loss), ("J", objective.total, after.total)] {
             if symbol == board.objective() || symbol == "L" {
@@ -129,7 +129,7 @@ impl<'a> Board<'a> {
 
     /// What is minimized: the loss L, or with a penalty R their sum J.
     fn objective(&self) -> &'static str {
-        if self.spec.penalty == Penalty::NONE { "L" } else { "J" }
+        if self.spec.recipe.regularization.penalty() == Penalty::NONE { "L" } else { "J" }
     }
 
     fn symbol(&self, value: ValueId) -> String {
@@ -271,11 +271,11 @@ impl<'a> Board<'a> {
         Ok(())
     }
 
-    fn loss(&mut self, objective: &Objective, target: ValueId) -> Result<()> {
+    fn loss(&mut self, objective: &Terms, target: ValueId) -> Result<()> {
         let output = objective.output;
         let z = self.symbol(output);
         let outputs = self.graph.shape(output).elements();
-        let (formula, derivative) = notation::loss(self.spec, &z, outputs);
+        let (formula, derivative) = notation::loss(self.spec.loss, &z, outputs);
         let mut values = Vec::new();
         match self.spec.loss.form {
             Form::CrossEntropy { .. } => {
@@ -301,7 +301,7 @@ impl<'a> Board<'a> {
         values.push(("L".into(), objective.loss));
         self.write(Stage::Loss, None, formula, values);
         if let Some(penalty) = objective.penalty {
-            let (formula, _) = notation::penalty(self.spec.penalty, "w");
+            let (formula, _) = notation::penalty(self.spec.recipe.regularization.penalty(), "w");
             self.write(Stage::Loss, None, formula, vec![("R".into(), penalty)]);
             self.write(Stage::Loss, None, "J = L + R".into(), vec![("J".into(), objective.total)]);
         }
@@ -338,7 +338,7 @@ impl<'a> Board<'a> {
             let written_out = if of.starts_with('δ') { format!("{of} = ∂L/∂{x}") } else { of.clone() };
             let rule = self.terms.remove(&input).unwrap_or_default().join(" + ");
             let penalty = if self.penalized.contains(&input) {
-                notation::penalty(self.spec.penalty, &x).1
+                notation::penalty(self.spec.recipe.regularization.penalty(), &x).1
             } else {
                 String::new()
             };
@@ -361,24 +361,24 @@ impl<'a> Board<'a> {
     }
 
     fn update(&mut self, parameters: &[ValueId], kept: &[Vec<ValueId>]) -> Result<()> {
-        for rule in notation::update(self.spec.optimizer, self.objective()) {
+        for rule in notation::update(&self.spec.recipe.optimizer, self.objective()) {
             self.write(Stage::Update, None, rule, Vec::new());
         }
         self.graph.begin_phase("update");
         let gradients = parameters.iter().filter_map(|parameter| self.gradients.get(parameter).copied()).collect();
-        let gradients = self.spec.clipping.apply(&mut self.graph, gradients)?;
-        for limit in notation::clipping(self.spec.clipping) {
+        let gradients = self.spec.recipe.regularization.clipping().apply(&mut self.graph, gradients)?;
+        for limit in notation::clipping(self.spec.recipe.regularization.clipping()) {
             self.write(Stage::Update, None, limit, Vec::new());
         }
         let updated = parameters.iter().zip(kept).filter(|(parameter, _)| self.gradients.contains_key(parameter));
         let updated: Vec<(ValueId, &Vec<ValueId>)> = updated.map(|(&parameter, kept)| (parameter, kept)).collect();
         for ((parameter, kept), gradient) in updated.into_iter().zip(gradients) {
-            self.spec.optimizer.update(&mut self.graph, parameter, gradient, kept)?;
+            self.spec.recipe.optimizer.update(&mut self.graph, parameter, gradient, kept)?;
             let (name, w) = (self.graph.value(parameter).name.clone(), self.symbol(parameter));
             let layer = name.split('.').next().and_then(|layer| layer.parse().ok());
             let mut values = vec![(format!("{w} before"), parameter, Moment::Before)];
             for &state in kept {
-                let letter = notation::kept(self.spec.optimizer, &self.graph.value(state).name);
+                let letter = notation::kept(&self.spec.recipe.optimizer, &self.graph.value(state).name);
                 values.push((letter, state, Moment::After));
             }
             values.push((format!("{w} after"), parameter, Moment::After));

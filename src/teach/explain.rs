@@ -80,9 +80,9 @@ impl Trainer {
             return Err(Error::option("row", row, &expected));
         }
         let batch = data.select(&[row]);
-        let spec = self.spec(&batch, None)?;
-        let inputs = Inputs::declare(&spec, &batch, self.initial_values()?, self.first_learning_rate())?;
-        Board::draw(&spec, &batch, inputs, row)?.run(device).await
+        let objective = self.objective([&batch])?;
+        let inputs = Inputs::declare(&objective, &batch, self.initial_values()?, self.first_learning_rate())?;
+        Board::draw(objective, &batch, inputs, row)?.run(device).await
     }
 
     /// [`Trainer::explain`], blocking.

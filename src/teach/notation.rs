@@ -1,10 +1,9 @@
 //! The lectures' notation: names of values, formulas of activations, losses and update rules, with their derivatives.
 
-use crate::model::{Form, Reduction};
+use crate::model::{Form, Loss, Reduction};
 use crate::ops::activation::Activation;
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer};
-use crate::train::ProgramSpec;
 
 /// `z⁽¹²⁾`: a name with the number of its layer.
 pub(super) fn symbol(name: &str, number: usize) -> String {
@@ -45,9 +44,8 @@ pub(super) fn activation(function: Activation, z: &str, a: &str) -> (String, Str
 }
 
 /// L of one row whose output is `z`, and ∂L/∂z, given the number of outputs.
-pub(super) fn loss(spec: &ProgramSpec<'_>, z: &str, outputs: usize) -> (String, String) {
-    let mean =
-        if spec.loss.reduction == Reduction::Mean && outputs > 1 { format!("1/{outputs}·") } else { String::new() };
+pub(super) fn loss(loss: &Loss, z: &str, outputs: usize) -> (String, String) {
+    let mean = if loss.reduction == Reduction::Mean && outputs > 1 { format!("1/{outputs}·") } else { String::new() };
     let sum = if outputs > 1 { "Σ " } else { "" };
     let pointwise = |loss: &str, derivative: &str| (format!("L = {mean}{sum}{loss}"), format!("{mean}{derivative}"));
     let difference = |a: &str| if mean.is_empty() { format!("{a} − y") } else { format!("({a} − y)") };
@@ -58,7 +56,7 @@ pub(super) fn loss(spec: &ProgramSpec<'_>, z: &str, outputs: usize) -> (String, 
             format!("1 where {z}ⱼ − {z}ᵧ{margin} {counts} 0, and −(their number) at y"),
         )
     };
-    match spec.loss.form {
+    match loss.form {
         Form::CrossEntropy { label_smoothing, .. } if label_smoothing > 0.0 => (
             format!("L = −Σ q·log p, p = softmax({z}), q = {}·y + {label_smoothing}/{outputs}", 1.0 - label_smoothing),
             "p − q".into(),

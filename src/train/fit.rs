@@ -90,12 +90,13 @@ impl Trainer {
         held_out: Option<&'d Dataset>,
         validates: bool,
     ) -> Result<Session<'d>> {
-        if let Some(rule) = self.early_stopping {
+        if let Some(rule) = self.recipe.train.early_stopping {
             rule.validate()?;
             rule.check_run(held_out.map(|_| validates), matches!(train.targets, Targets::Labels { .. }))?;
         }
         let program = self.program(train, held_out)?;
-        let weights = self.loss.class_weights.as_ref();
+        let loss = self.recipe.loss()?;
+        let weights = loss.class_weights.as_ref();
         let setup = Setup {
             rate: self.rate(&program),
             program,
@@ -106,12 +107,11 @@ impl Trainer {
             variants: self.variants.clone(),
             kind: Kind {
                 takes_labels: matches!(train.targets, Targets::Labels { .. }),
-                has_penalty: self.penalty != Penalty::NONE,
-                has_weights: self.loss.has_weighted_mean(),
+                has_penalty: self.recipe.regularization.penalty() != Penalty::NONE,
+                has_weights: loss.has_weighted_mean(),
                 validates,
             },
-            early_stopping: self.early_stopping,
-            recipe: self.recipe().to_string(),
+            recipe: self.recipe.clone(),
         };
         let mut session = Session::open(self.device.clone(), setup).await?;
         // Drawn after loading: what does not fit the device has failed by now.
@@ -136,35 +136,8 @@ impl Trainer {
         Ok(history)
     }
 
-    /// What decides a run beside the data and the number of epochs.
-    fn recipe(&self) -> serde_json::Value {
-        serde_json::json!({
-            "input": self.model.input_width(),
-            "layers": as_json(&self.model.description()),
-            "loss": as_json(&self.loss),
-            "early_stopping": as_json(&self.early_stopping),
-            "rules": self.rules(),
-        })
-    }
-
-    /// How the weights come about from the data.
-    fn rules(&self) -> serde_json::Value {
-        serde_json::json!({
-            "optimizer": as_json(&self.optimizer),
-            "l1": as_json(&self.penalty.l1),
-            "l2": as_json(&self.penalty.l2),
-            "max_grad_norm": as_json(&self.clipping.max_grad_norm),
-            "max_grad_value": as_json(&self.clipping.max_grad_value),
-            "schedule": if self.rate_function.is_some() { "function".into() } else { as_json(&self.schedule) },
-            "batch_size": self.batch_size,
-            "seed": self.seed,
-            "shuffle": self.shuffle,
-            "drop_last": self.drop_last,
-        })
-    }
-
     pub(crate) fn initial_values(&self) -> Result<Vec<Tensor>> {
-        let drawn = self.model.initialize(self.seed)?;
+        let drawn = self.architecture.initialize(self.recipe.seed)?;
         let Some(given) = &self.initial else { return Ok(drawn) };
         let shapes = |tensors: &[Tensor]| tensors.iter().map(|t| (t.name.clone(), t.shape.clone())).collect::<Vec<_>>();
         let sizes_match = given.iter().all(|t| t.data.len() == t.shape.iter().product::<usize>());
@@ -180,23 +153,20 @@ impl Trainer {
             Targets::Labels { name, classes, .. } => Target::Classes { name: name.clone(), classes: classes.clone() },
             Targets::Values { names, .. } => Target::Values { names: names.clone() },
         };
-        let mut loss = self.loss.clone();
+        let mut loss = self.recipe.loss()?.clone();
         if let Some(weights) = &loss.class_weights {
             loss.class_weights = Some(ClassWeights::Given(weights.resolve(&train.targets)?));
         }
-        let mut recipe = self.rules();
-        recipe["data"] = train.name.clone().into();
-        recipe["data_hash"] = train.hash().into();
-        recipe["epochs"] = self.epochs.into();
         Ok(Model {
-            architecture: self.model.clone(),
+            architecture: self.architecture.clone(),
             tensors,
             loss,
             preprocessing: train.preprocessing.clone(),
             target_preprocessing: train.target_preprocessing.clone(),
             feature_names: train.feature_names.clone(),
             target,
-            recipe,
+            recipe: self.recipe.clone(),
+            data_hash: Some(train.hash()),
             metrics: as_json(&history.of_model()),
         })
     }

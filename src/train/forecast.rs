@@ -75,7 +75,7 @@ impl Trainer {
         let (submissions, at_once) = self.count_submissions(&program, &plan)?;
         Ok(Forecast {
             batch_rows: program.train_batches.rows,
-            steps: self.epochs.saturating_mul(program.train_batches.count() as u64),
+            steps: self.recipe.train.epochs.saturating_mul(program.train_batches.count() as u64),
             submissions,
             plan_bytes: self.device.bytes_of(&plan),
             staging_bytes: match self.device {
@@ -88,8 +88,8 @@ impl Trainer {
 
     /// Whether something decides after each epoch how to go on, so that its results must have arrived.
     pub(super) fn waits_for_epochs(&self) -> bool {
-        let plateau = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
-        self.callback.is_some() || self.early_stopping.is_some() || plateau
+        let plateau = matches!(self.recipe.schedule, Schedule::ReduceOnPlateau(_));
+        self.callback.is_some() || self.recipe.train.early_stopping.is_some() || plateau
     }
 
     /// Submissions of a run, and how many of them are under way at once.
@@ -99,7 +99,7 @@ impl Trainer {
         // Where an epoch starts as an earlier one did, all between repeats itself.
         let mut seen = HashMap::new();
         let (mut submissions, mut epoch, mut in_a_row, mut at_once) = (0, 0, 0, 0);
-        while epoch < self.epochs {
+        while epoch < self.recipe.train.epochs {
             epoch += 1;
             let done = position.epochs_done();
             while position.epochs_done() == done {
@@ -117,7 +117,7 @@ impl Trainer {
                 in_a_row = 0;
             }
             if let Some((first, by_then)) = seen.insert(queue.level(), (epoch, submissions)) {
-                let rounds = (self.epochs - epoch) / (epoch - first);
+                let rounds = (self.recipe.train.epochs - epoch) / (epoch - first);
                 submissions += rounds * (submissions - by_then);
                 epoch += rounds * (epoch - first);
                 at_once = if rounds > 0 && in_a_row > 0 { usize::MAX } else { at_once };

@@ -4,18 +4,14 @@
 //! `begin_eval`, `eval` and `eval_tail` (the test rows). Every batch ends by filing its loss and its number of
 //! correct rows in the ring.
 
+use super::objective::Objective;
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
-use crate::error::{Error, Result};
+use super::{Recipe, TrainTable};
+use crate::error::Result;
 use crate::graph::{DType, Graph, Role, ValueId};
-use crate::model::{BatchLoss, Form, Loss, ModelTensors, Module, Pass, Sequential};
-use crate::ops::{
-    column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise, gather::Gather, penalty::Penalty,
-    record::Record, shuffle::Shuffle,
-};
-use crate::optim::{Clipping, Optimizer, check_range};
-use crate::random::{Purpose, stream_key};
-use std::fmt;
-use std::str::FromStr;
+use crate::model::{ModelTensors, Sequential};
+use crate::ops::{column_sum::ColumnSum, correct_rows::CorrectRows, gather::Gather, record::Record, shuffle::Shuffle};
+use crate::random::{Key, Purpose, stream_key};
 
 /// Entries of the ring of results; more than any one submission files.
 pub(super) const RING_SLOTS: usize = 256;
@@ -28,101 +24,6 @@ const WEIGHT_COLUMN: usize = 3;
 
 /// Rows of an evaluation batch, at most.
 const EVAL_ROWS: usize = 1024;
-
-/// Rows of a training step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(try_from = "BatchSizeValue", into = "BatchSizeValue")]
-pub enum BatchSize {
-    /// This many; 1 is stochastic descent.
-    Rows(usize),
-    /// All: batch descent.
-    Full,
-}
-
-impl BatchSize {
-    /// Rows of a step over a dataset of `rows`.
-    pub fn rows(self, rows: usize) -> usize {
-        match self {
-            BatchSize::Rows(n) => n.min(rows),
-            BatchSize::Full => rows,
-        }
-    }
-}
-
-impl fmt::Display for BatchSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            BatchSize::Rows(n) => write!(f, "{n}"),
-            BatchSize::Full => f.write_str("full"),
-        }
-    }
-}
-
-impl FromStr for BatchSize {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<BatchSize> {
-        if text == "full" {
-            return Ok(BatchSize::Full);
-        }
-        let rows = text.parse().ok().filter(|&n| n > 0);
-        rows.map(BatchSize::Rows).ok_or_else(|| Error::option("batch_size", text, "must be a number from 1, or full"))
-    }
-}
-
-/// The form in files: `64` or `"full"`.
-#[derive(serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
-enum BatchSizeValue {
-    Rows(usize),
-    Word(String),
-}
-
-impl TryFrom<BatchSizeValue> for BatchSize {
-    type Error = Error;
-    fn try_from(value: BatchSizeValue) -> Result<BatchSize> {
-        match value {
-            BatchSizeValue::Rows(n) => n.to_string().parse(),
-            BatchSizeValue::Word(text) => text.parse(),
-        }
-    }
-}
-
-impl From<BatchSize> for BatchSizeValue {
-    fn from(size: BatchSize) -> BatchSizeValue {
-        match size {
-            BatchSize::Rows(n) => BatchSizeValue::Rows(n),
-            BatchSize::Full => BatchSizeValue::Word("full".into()),
-        }
-    }
-}
-
-/// Everything that decides the graph of a run.
-#[derive(Clone, Debug)]
-pub struct ProgramSpec<'a> {
-    /// The model.
-    pub model: &'a Sequential,
-    /// What is minimized.
-    pub loss: &'a Loss,
-    /// Penalty on weights (not on biases), added to the loss.
-    pub penalty: Penalty,
-    /// By what rule.
-    pub optimizer: &'a Optimizer,
-    /// Limits on gradients.
-    pub clipping: Clipping,
-    /// Rows of a step.
-    pub batch_size: BatchSize,
-    /// Whether the last, smaller batch of an epoch is left out.
-    pub drop_last: bool,
-    /// Whether rows come in a new random order each epoch.
-    pub shuffle: bool,
-    /// Seed of order and dropout.
-    pub seed: u64,
-    /// Training rows.
-    pub train: RowsSpec,
-    /// Test rows, if any.
-    pub test: Option<RowsSpec>,
-}
 
 /// How many batches a pass over rows takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +64,8 @@ pub struct Program {
     pub test: Option<ResidentRows>,
     /// Weights of the classes, if the loss has any.
     pub class_weights: Option<ValueId>,
+    /// Numbers of the rows of a pass, in their order.
+    pub order: ValueId,
     /// Results of recent batches, `[slots, 4]`: loss, number of correct rows, penalty, weight of the rows.
     pub ring: ValueId,
     /// Batches of a training epoch.
@@ -172,25 +75,28 @@ pub struct Program {
 }
 
 impl Program {
-    /// Lowers a run to a graph.
+    /// Lowers a run of a model to a graph: on rows of one kind, evaluated on rows of another, if any. Of the recipe it
+    /// takes what decides the steps.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::InvalidOption`] if model, loss and data do not fit together.
-    pub fn build(spec: &ProgramSpec<'_>) -> Result<Program> {
-        check(spec)?;
+    /// [`Error::Shape`](crate::Error::Shape) or [`Error::InvalidOption`](crate::Error::InvalidOption) if model, loss and data do not fit together.
+    pub fn build(model: &Sequential, recipe: &Recipe, train: RowsSpec, test: Option<RowsSpec>) -> Result<Program> {
+        let objective = Objective::of(model, recipe)?;
+        objective.check([Some(&train), test.as_ref()].into_iter().flatten())?;
         let mut graph = Graph::new();
-        let tensors = spec.model.declare(&mut graph)?;
+        let tensors = model.declare(&mut graph)?;
         let parameters = tensors.trained();
         let optimizer_state =
-            parameters.iter().map(|&p| spec.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
-        let most_rows = spec.train.rows.max(spec.test.map_or(0, |t| t.rows));
+            parameters.iter().map(|&p| recipe.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
+        let most_rows = train.rows.max(test.map_or(0, |rows| rows.rows));
         let order = graph.declare("order", [most_rows], DType::U32, Role::Order);
         let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::Results);
-        let class_weights = spec.loss.declare_weights(&mut graph, spec.train.classes());
-        let train = ResidentRows::declare(&mut graph, "train", &spec.train);
-        let test = spec.test.map(|rows| ResidentRows::declare(&mut graph, "test", &rows));
-        let train_batches = Batches::new(spec.train.rows, spec.batch_size.rows(spec.train.rows), spec.drop_last);
-        let test_batches = spec.test.map(|t| Batches::new(t.rows, t.rows.min(EVAL_ROWS), false));
+        let class_weights = objective.loss.declare_weights(&mut graph, train.classes());
+        let train = ResidentRows::declare(&mut graph, "train", train);
+        let test = test.map(|rows| ResidentRows::declare(&mut graph, "test", rows));
+        let TrainTable { batch_size, shuffle, drop_last, .. } = recipe.train;
+        let train_batches = Batches::new(train.kind.rows, batch_size.rows(train.kind.rows), drop_last);
+        let test_batches = test.map(|rows| Batches::new(rows.kind.rows, rows.kind.rows.min(EVAL_ROWS), false));
 
         let mut program = Program {
             graph,
@@ -200,139 +106,83 @@ impl Program {
             train,
             test,
             class_weights,
+            order,
             ring,
             train_batches,
             test_batches,
         };
-        let key = spec.shuffle.then(|| stream_key(spec.seed, Purpose::Shuffle, 0));
-        program.begin("begin_epoch", order, spec.train.rows, key)?;
-        program.batch("train", spec, &spec.train, train, order, train_batches.rows, true)?;
+        let key = shuffle.then(|| stream_key(recipe.seed, Purpose::Shuffle, 0));
+        program.begin("begin_epoch", train, key)?;
+        program.batch("train", &objective, train, train_batches.rows, true)?;
         if train_batches.tail > 0 {
-            program.batch("train_tail", spec, &spec.train, train, order, train_batches.tail, true)?;
+            program.batch("train_tail", &objective, train, train_batches.tail, true)?;
         }
-        if let (Some(rows), Some(test), Some(batches)) = (&spec.test, test, test_batches) {
-            program.begin("begin_eval", order, rows.rows, None)?;
-            program.batch("eval", spec, rows, test, order, batches.rows, false)?;
+        if let (Some(test), Some(batches)) = (test, test_batches) {
+            program.begin("begin_eval", test, None)?;
+            program.batch("eval", &objective, test, batches.rows, false)?;
             if batches.tail > 0 {
-                program.batch("eval_tail", spec, rows, test, order, batches.tail, false)?;
+                program.batch("eval_tail", &objective, test, batches.tail, false)?;
             }
         }
         Ok(program)
     }
 
     /// A phase that starts a pass over the data: the order of its rows.
-    fn begin(&mut self, name: &str, order: ValueId, rows: usize, key: Option<crate::random::Key>) -> Result<()> {
+    fn begin(&mut self, name: &str, rows: ResidentRows, key: Option<Key>) -> Result<()> {
         self.graph.begin_phase(name);
-        self.graph.apply_all(Shuffle { rows, key }, &[order])?;
+        self.graph.apply_all(Shuffle { rows: rows.kind.rows, key }, &[self.order])?;
         Ok(())
     }
 
-    /// A phase for one batch: gather, forward, loss; in training also backward and update; results into the ring.
-    #[allow(clippy::too_many_arguments)]
+    /// A phase for one batch of `rows`: gather, forward, loss; in training also backward and update; results into the ring.
     fn batch(
         &mut self,
         name: &str,
-        spec: &ProgramSpec<'_>,
-        kind: &RowsSpec,
+        objective: &Objective<'_>,
         resident: ResidentRows,
-        order: ValueId,
         rows: usize,
         training: bool,
     ) -> Result<()> {
         self.graph.begin_phase(name);
         let graph = &mut self.graph;
         graph.set_scope("batch");
-        let gather_features = match kind.byte_scale {
+        let gather_features = match resident.kind.byte_scale {
             Some(scale) => Gather::U8 { rows, scale },
             None => Gather::F32 { rows },
         };
-        let gather_targets = match kind.target {
-            TargetSpec::Labels(_) => Gather::Labels { rows },
-            TargetSpec::Values(_) => Gather::F32 { rows },
-        };
-        let x = graph.apply(gather_features, &[resident.features, order])?;
-        let target = graph.apply(gather_targets, &[resident.targets, order])?;
-        let output = spec.model.forward(&mut Pass::new(graph, &self.tensors, training, spec.seed), x)?;
-        graph.set_scope("loss");
-        let BatchLoss { loss, weight } = spec.loss.batch(graph, output, target, self.class_weights)?;
-        if let Some(weight) = weight {
-            graph.apply_all(Record::One { column: WEIGHT_COLUMN }, &[weight, self.ring])?;
+        let takes_labels = matches!(resident.kind.target, TargetSpec::Labels(_));
+        let gather_targets = if takes_labels { Gather::Labels { rows } } else { Gather::F32 { rows } };
+        let x = graph.apply(gather_features, &[resident.features, self.order])?;
+        let target = graph.apply(gather_targets, &[resident.targets, self.order])?;
+        let terms = objective.append(graph, &self.tensors, x, (target, self.class_weights), training)?;
+        for (column, value) in [(WEIGHT_COLUMN, terms.weight), (PENALTY_COLUMN, terms.penalty)] {
+            if let Some(value) = value {
+                graph.apply_all(Record::One { column }, &[value, self.ring])?;
+            }
         }
-        let metric = if matches!(kind.target, TargetSpec::Labels(_)) {
-            let correct = graph.apply(CorrectRows, &[output, target])?;
+        let metric = if takes_labels {
+            let correct = graph.apply(CorrectRows, &[terms.output, target])?;
             graph.apply(ColumnSum::SUM, &[correct])?
         } else {
-            loss
+            terms.loss
         };
         if training {
-            let total = match penalty(graph, spec.penalty, &self.tensors.penalized())? {
-                Some(penalty) => {
-                    graph.apply_all(Record::One { column: PENALTY_COLUMN }, &[penalty, self.ring])?;
-                    graph.apply(Elementwise::Add, &[loss, penalty])?
-                }
-                None => loss,
-            };
-            let gradients = graph.gradients(total, &self.parameters)?;
-            graph.set_scope("update");
-            let gradients = spec.clipping.apply(graph, gradients)?;
-            for ((&parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.optimizer_state) {
-                spec.optimizer.update(graph, parameter, gradient, state)?;
-            }
+            self.update(objective.recipe, terms.total)?;
         }
-        graph.set_scope("");
-        graph.apply_all(Record::Two { column: LOSS_COLUMN }, &[loss, metric, self.ring])?;
+        self.graph.set_scope("");
+        self.graph.apply_all(Record::Two { column: LOSS_COLUMN }, &[terms.loss, metric, self.ring])?;
         Ok(())
     }
-}
 
-/// The penalty on all `weights`.
-pub(super) fn penalty(graph: &mut Graph, penalty: Penalty, weights: &[ValueId]) -> Result<Option<ValueId>> {
-    if penalty == Penalty::NONE {
-        return Ok(None);
-    }
-    let mut total = None;
-    for &weight in weights {
-        let own = graph.apply(penalty, &[weight])?;
-        total = Some(match total {
-            Some(others) => graph.apply(Elementwise::Add, &[others, own])?,
-            None => own,
-        });
-    }
-    Ok(total)
-}
-
-pub(super) fn check(spec: &ProgramSpec<'_>) -> Result<()> {
-    spec.optimizer.validate()?;
-    spec.loss.validate()?;
-    spec.clipping.validate()?;
-    check_range("l1", spec.penalty.l1, 0.0, f32::INFINITY)?;
-    check_range("l2", spec.penalty.l2, 0.0, f32::INFINITY)?;
-    let output = spec.model.output_width()?;
-    if spec.batch_size == BatchSize::Rows(0) {
-        return Err(Error::option("batch_size", 0, "must be at least 1, or full"));
-    }
-    for rows in [Some(&spec.train), spec.test.as_ref()].into_iter().flatten() {
-        if rows.rows == 0 {
-            return Err(Error::shape("data", "there are no rows"));
+    /// Gradients of `total`, limited, and a step of the optimizer.
+    fn update(&mut self, recipe: &Recipe, total: ValueId) -> Result<()> {
+        let graph = &mut self.graph;
+        let gradients = graph.gradients(total, &self.parameters)?;
+        graph.set_scope("update");
+        let gradients = recipe.regularization.clipping().apply(graph, gradients)?;
+        for ((&parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.optimizer_state) {
+            recipe.optimizer.update(graph, parameter, gradient, state)?;
         }
-        if rows.width != spec.model.input_width() {
-            let detail = format!("rows have {} features, the model takes {}", rows.width, spec.model.input_width());
-            return Err(Error::shape("data", detail));
-        }
-        let fits = match rows.target {
-            TargetSpec::Labels(_) => {
-                spec.loss.takes_labels() && (output == 1) == (spec.loss.form == Form::BinaryCrossEntropy)
-            }
-            TargetSpec::Values(width) => spec.loss.takes_values() && width == output,
-        };
-        if !fits {
-            let target = match rows.target {
-                TargetSpec::Labels(_) => "class labels".to_string(),
-                TargetSpec::Values(width) => format!("{width} values per row"),
-            };
-            let detail = format!("the loss {} over {output} outputs does not fit a target of {target}", spec.loss);
-            return Err(Error::shape("loss", detail));
-        }
+        Ok(())
     }
-    Ok(())
 }

@@ -50,6 +50,8 @@ impl RowsSpec {
 /// Resident rows.
 #[derive(Clone, Copy, Debug)]
 pub struct ResidentRows {
+    /// What they are.
+    pub kind: RowsSpec,
     /// `[N, I]`, floats or bytes.
     pub features: ValueId,
     /// `[N]` labels or `[N, O]` values.
@@ -58,7 +60,7 @@ pub struct ResidentRows {
 
 impl ResidentRows {
     /// Declares room for rows of a kind in a graph.
-    pub(super) fn declare(graph: &mut Graph, name: &str, kind: &RowsSpec) -> ResidentRows {
+    pub(super) fn declare(graph: &mut Graph, name: &str, kind: RowsSpec) -> ResidentRows {
         let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
         let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::Dataset);
         let (shape, dtype): (Shape, DType) = match kind.target {
@@ -66,7 +68,7 @@ impl ResidentRows {
             TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
         };
         let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::Dataset);
-        ResidentRows { features, targets }
+        ResidentRows { kind, features, targets }
     }
 
     /// Copies the rows of `data`, of the declared kind, to the device.

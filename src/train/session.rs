@@ -1,6 +1,6 @@
 //! A run on a device, that can be stopped between any two steps, taken down as a [`Snapshot`], and gone on with.
 
-use super::early_stopping::EarlyStopping;
+use super::Recipe;
 use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
 use super::progress::{Kind, Progress};
@@ -33,15 +33,13 @@ pub(super) struct Setup<'d> {
     pub variants: Variants,
     pub kind: Kind,
     pub rate: LearningRate,
-    pub early_stopping: Option<EarlyStopping>,
-    /// What decides the run beside the data and the number of epochs.
-    pub recipe: String,
+    pub recipe: Recipe,
 }
 
 impl Setup<'_> {
     /// Whether something waits for the results of each epoch.
     fn decides(&self) -> bool {
-        self.early_stopping.is_some() || matches!(self.rate.schedule, Schedule::ReduceOnPlateau(_))
+        self.recipe.train.early_stopping.is_some() || matches!(self.recipe.schedule, Schedule::ReduceOnPlateau(_))
     }
 }
 
@@ -202,7 +200,7 @@ impl<'d> Session<'d> {
     async fn decide(&mut self) -> Result<()> {
         let Progress { history, best, plateau, has_ended, .. } = &mut self.progress;
         let Some(report) = history.last().cloned() else { return Ok(()) };
-        if let Some(rule) = &self.setup.early_stopping {
+        if let Some(rule) = &self.setup.recipe.train.early_stopping {
             if best.improves(rule, &report) && rule.restore_best {
                 best.weights = Some(read(&mut self.executor, self.setup.program.tensors.values()).await?);
                 history.model_epoch = report.epoch;
@@ -271,6 +269,7 @@ impl<'d> Session<'d> {
         let survivors = self.survivors();
         Ok(Snapshot {
             recipe: self.setup.recipe.clone(),
+            has_rate_function: self.setup.rate.function.is_some(),
             data_hash: self.data_hash(),
             position: self.position,
             initial_rate: self.setup.rate.initial,
@@ -291,7 +290,8 @@ impl<'d> Session<'d> {
             value.name == tensor.name && value.shape.dims() == tensor.shape
         };
         let all_fit = survivors.len() == snapshot.tensors.len() && survivors.iter().zip(&snapshot.tensors).all(fits);
-        if !all_fit || self.setup.recipe != snapshot.recipe {
+        let one_rate = self.setup.rate.function.is_some() == snapshot.has_rate_function;
+        if !(all_fit && one_rate && self.setup.recipe.is_of_one_run_with(&snapshot.recipe)) {
             return Err(Error::Snapshot { reason: "it is of a run with another model or other settings".into() });
         }
         if self.data_hash() != snapshot.data_hash {

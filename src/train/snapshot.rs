@@ -1,12 +1,13 @@
 //! Everything that the rest of a run depends on, as a value and as bytes.
 //!
 //! ```text
-//! magic · version · recipe · hash of the data · position · learning rate · progress · tensors · checksum
+//! magic · version · recipe · whether a function gave the learning rate · hash of the data · position · learning rate · progress · tensors · checksum
 //! ```
 //!
-//! Numbers are little-endian, so that the bytes mean the same on every machine. What a run is made of (model, loss,
-//! optimizer, data) is not in it, but told apart by it.
+//! Numbers are little-endian, so that the bytes mean the same on every machine. Of what a run is made of, the recipe is
+//! in it; layers of one's own and the data are not, but told apart by it.
 
+use super::Recipe;
 use super::bytes::{Bytes, Outcome};
 use super::early_stopping::Best;
 use super::progress::{Progress, Sums};
@@ -29,8 +30,9 @@ const VERSION: u32 = 1;
 /// parameters and what the optimizer keeps for them.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// What decides the run beside the data and the number of epochs, as JSON.
-    pub(super) recipe: String,
+    pub(super) recipe: Recipe,
+    /// Whether a function of the program's own gave the learning rate.
+    pub(super) has_rate_function: bool,
     pub(super) data_hash: u64,
     pub(super) position: Position,
     /// η₀, as results have left it.
@@ -49,6 +51,11 @@ impl Snapshot {
     /// Epochs that were done, evaluation included.
     pub fn epochs_done(&self) -> u64 {
         self.position.epochs_done()
+    }
+
+    /// The recipe of the run.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
     }
 
     /// Parameters and what the optimizer kept for them, by name.
@@ -82,7 +89,10 @@ impl Snapshot {
         if magic != MAGIC || version != VERSION {
             return Err(format!("its version is {version}, this program reads {VERSION}"));
         }
-        io.text(&mut self.recipe)?;
+        let mut recipe = serde_json::to_string(&self.recipe).map_err(|e| e.to_string())?;
+        io.text(&mut recipe)?;
+        self.recipe = serde_json::from_str(&recipe).map_err(|e| format!("its recipe: {e}"))?;
+        io.bool(&mut self.has_rate_function)?;
         io.u64(&mut self.data_hash)?;
         visit_position(&mut self.position, io)?;
         io.f32(&mut self.initial_rate)?;
@@ -100,7 +110,8 @@ fn parse(bytes: &[u8]) -> std::result::Result<Snapshot, String> {
         return Err("it differs from its checksum: it is damaged or cut short".into());
     }
     let mut snapshot = Snapshot {
-        recipe: String::new(),
+        recipe: Recipe::default(),
+        has_rate_function: false,
         data_hash: 0,
         position: Position::START,
         initial_rate: 0.0,

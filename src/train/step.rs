@@ -1,13 +1,13 @@
 //! One training step as a graph of its own, with the contents of its inputs: what gradients are checked on.
 
-use super::program::{ProgramSpec, check, penalty};
+use super::RowsSpec;
+use super::objective::Objective;
 use super::trainer::Trainer;
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 use crate::kernel::Clock;
-use crate::model::{ModelTensors, Module, Pass, Tensor};
-use crate::ops::elementwise::Elementwise;
+use crate::model::{ModelTensors, Tensor};
 
 /// A differentiated graph of one phase, with the contents of its inputs.
 ///
@@ -37,11 +37,11 @@ impl Trainer {
     /// # Errors
     /// If model, loss and data do not fit together.
     pub fn step(&self, batch: &Dataset) -> Result<Step> {
-        let spec = self.spec(batch, None)?;
+        let objective = self.objective([batch])?;
         let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } =
-            Inputs::declare(&spec, batch, self.initial_values()?, self.first_learning_rate())?;
+            Inputs::declare(&objective, batch, self.initial_values()?, self.first_learning_rate())?;
         graph.begin_phase("step");
-        let loss = Objective::append(&mut graph, &spec, &tensors, x, (target, class_weights))?.total;
+        let loss = objective.append(&mut graph, &tensors, x, (target, class_weights), true)?.total;
         let parameters = tensors.trained();
         let gradients = graph.gradients(loss, &parameters)?;
         Ok(Step { graph, loss, parameters, gradients, floats, words, clock })
@@ -67,15 +67,15 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     pub fn declare(
-        spec: &ProgramSpec<'_>,
+        objective: &Objective<'_>,
         batch: &Dataset,
         initial: Vec<Tensor>,
         learning_rate: f32,
     ) -> Result<Inputs> {
-        check(spec)?;
+        objective.check([&RowsSpec::of(batch)])?;
         let mut graph = Graph::new();
         let mut words = Vec::new();
-        let tensors = spec.model.declare(&mut graph)?;
+        let tensors = objective.model.declare(&mut graph)?;
         let mut floats: Vec<(ValueId, Vec<f32>)> =
             tensors.values().iter().copied().zip(initial.into_iter().map(|tensor| tensor.data)).collect();
         let rows = batch.rows();
@@ -96,47 +96,11 @@ impl Inputs {
                 target
             }
         };
-        let class_weights = spec.loss.declare_weights(&mut graph, spec.train.classes());
-        if let (Some(value), Some(weights)) = (class_weights, &spec.loss.class_weights) {
+        let class_weights = objective.loss.declare_weights(&mut graph, RowsSpec::of(batch).classes());
+        if let (Some(value), Some(weights)) = (class_weights, &objective.loss.class_weights) {
             floats.push((value, weights.resolve(&batch.targets)?));
         }
         let clock = Clock { learning_rate, ..Clock::default() };
         Ok(Inputs { graph, x, target, class_weights, tensors, floats, words, clock })
-    }
-}
-
-/// What training minimizes over a batch, and its parts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Objective {
-    /// `[B, O]`, what the model puts out.
-    pub output: ValueId,
-    /// Number of nodes in the graph after the forward pass.
-    pub forward_nodes: usize,
-    /// The loss of the batch.
-    pub loss: ValueId,
-    /// The penalty on weights, if any.
-    pub penalty: Option<ValueId>,
-    /// Their sum.
-    pub total: ValueId,
-}
-
-impl Objective {
-    pub fn append(
-        graph: &mut Graph,
-        spec: &ProgramSpec<'_>,
-        tensors: &ModelTensors,
-        x: ValueId,
-        (target, class_weights): (ValueId, Option<ValueId>),
-    ) -> Result<Objective> {
-        let output = spec.model.forward(&mut Pass::new(graph, tensors, true, spec.seed), x)?;
-        let forward_nodes = graph.nodes().len();
-        graph.set_scope("loss");
-        let loss = spec.loss.batch(graph, output, target, class_weights)?.loss;
-        let penalty = penalty(graph, spec.penalty, &tensors.penalized())?;
-        let total = match penalty {
-            Some(penalty) => graph.apply(Elementwise::Add, &[loss, penalty])?,
-            None => loss,
-        };
-        Ok(Objective { output, forward_nodes, loss, penalty, total })
     }
 }

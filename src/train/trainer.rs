@@ -2,18 +2,18 @@
 
 use super::early_stopping::EarlyStopping;
 use super::learning_rate::{LearningRate, RateFunction};
-use super::program::{BatchSize, Program, ProgramSpec};
+use super::objective::Objective;
+use super::program::Program;
 use super::report::{Event, Flow};
 use super::resident::RowsSpec;
 use super::session::lower;
+use super::{BatchSize, Recipe};
 use crate::backend::{Device, Work};
-use crate::data::{Dataset, Targets};
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::kernel::Target as KernelTarget;
-use crate::model::{Evaluation, Model};
-use crate::model::{Form, Loss, Sequential, Tensor};
-use crate::ops::penalty::Penalty;
-use crate::optim::{Clipping, Optimizer, Schedule, ScheduleStep};
+use crate::model::{Evaluation, Loss, Model, Sequential, Tensor};
+use crate::optim::{Optimizer, Schedule, ScheduleStep};
 use crate::plan::Plan;
 use crate::tune::Variants;
 use std::sync::Arc;
@@ -30,25 +30,16 @@ use std::sync::Arc;
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 pub struct Trainer {
-    pub(super) model: Sequential,
-    pub(super) loss: Loss,
-    pub(super) optimizer: Optimizer,
-    pub(super) penalty: Penalty,
-    pub(super) clipping: Clipping,
-    pub(super) schedule: Schedule,
+    /// Its loss is named, and its layers are those of `architecture`.
+    pub(super) recipe: Recipe,
+    pub(super) architecture: Sequential,
     pub(super) rate_function: Option<RateFunction>,
-    pub(super) batch_size: BatchSize,
-    pub(super) epochs: u64,
-    pub(super) seed: u64,
-    pub(super) shuffle: bool,
-    pub(super) drop_last: bool,
     pub(super) fuse: bool,
     pub(super) variants: Variants,
     pub(super) device: Device,
     pub(super) initial: Option<Vec<Tensor>>,
     pub(super) observer: Box<dyn FnMut(&Event) + Send>,
     pub(super) callback: Option<Callback>,
-    pub(super) early_stopping: Option<EarlyStopping>,
     pub(super) trained: Option<Model>,
 }
 
@@ -58,52 +49,67 @@ type Callback = Box<dyn FnMut(&super::EpochReport) -> Flow + Send>;
 impl Trainer {
     /// A trainer with batch size 64, 10 epochs, seed 0, on the CPU.
     pub fn new(model: Sequential, loss: Loss, optimizer: impl Into<Optimizer>) -> Trainer {
+        let recipe = Recipe { layers: model.description(), ..Recipe::new(loss, optimizer) };
+        Trainer::with(recipe, model).epochs(10)
+    }
+
+    /// A trainer by a recipe, which is completed by what it is to be trained on, on the CPU: the recipe's wish for a device
+    /// is for [`Device::choose`].
+    ///
+    /// # Errors
+    /// As [`Recipe::complete`].
+    pub fn of(mut recipe: Recipe, data: &Split) -> Result<Trainer> {
+        let model = recipe.complete(data)?;
+        Ok(Trainer::with(recipe, model))
+    }
+
+    fn with(recipe: Recipe, architecture: Sequential) -> Trainer {
         Trainer {
-            model,
-            loss,
-            optimizer: optimizer.into(),
-            penalty: Penalty::NONE,
-            clipping: Clipping::default(),
-            schedule: Schedule::Constant,
+            recipe,
+            architecture,
             rate_function: None,
-            batch_size: BatchSize::Rows(64),
-            epochs: 10,
-            seed: 0,
-            shuffle: true,
-            drop_last: false,
             fuse: true,
             variants: Variants::default(),
             device: Device::Cpu,
             initial: None,
             observer: Box::new(|_| {}),
             callback: None,
-            early_stopping: None,
             trained: None,
         }
     }
 
+    /// What the trainer does.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The layers that it trains.
+    pub fn architecture(&self) -> &Sequential {
+        &self.architecture
+    }
+
     /// Adds `l1 · Σ|w|` over all weights (not biases) to the loss.
     pub fn l1(mut self, l1: f32) -> Trainer {
-        self.penalty.l1 = l1;
+        self.recipe.regularization.l1 = l1;
         self
     }
 
     /// Adds `l2 · Σw²` over all weights (not biases) to the loss: the lectures' λ. PyTorch's `weight_decay` of SGD has
     /// the gradient of half as much.
     pub fn l2(mut self, l2: f32) -> Trainer {
-        self.penalty.l2 = l2;
+        self.recipe.regularization.l2 = l2;
         self
     }
 
     /// Limits the norm of all gradients together, as PyTorch's `clip_grad_norm_`.
     pub fn max_grad_norm(mut self, limit: f32) -> Trainer {
-        self.clipping.max_grad_norm = Some(limit);
+        self.recipe.regularization.max_grad_norm = Some(limit);
         self
     }
 
     /// Limits the magnitude of each element of the gradients, as PyTorch's `clip_grad_value_`.
     pub fn max_grad_value(mut self, limit: f32) -> Trainer {
-        self.clipping.max_grad_value = Some(limit);
+        self.recipe.regularization.max_grad_value = Some(limit);
         self
     }
 
@@ -118,12 +124,12 @@ impl Trainer {
     /// # Ok::<(), anygrad::Error>(())
     /// ```
     pub fn schedule(mut self, schedule: Schedule) -> Trainer {
-        self.schedule = schedule;
+        self.recipe.schedule = schedule;
         self
     }
 
     /// The learning rate of each step by a function of one's own, in the place of a schedule's formula. It must give a
-    /// number of at least 0.
+    /// number of at least 0. A recipe cannot say it: the model's names the schedule without it.
     ///
     /// ```
     /// use anygrad::{data, nn::{Loss, Sequential}, optim::{ScheduleStep, Sgd}, train::Trainer};
@@ -146,37 +152,37 @@ impl Trainer {
 
     /// Rows of a step; 1 is stochastic descent.
     pub fn batch_size(mut self, rows: usize) -> Trainer {
-        self.batch_size = BatchSize::Rows(rows);
+        self.recipe.train.batch_size = BatchSize::Rows(rows);
         self
     }
 
     /// All rows in each step: batch descent.
     pub fn full_batch(mut self) -> Trainer {
-        self.batch_size = BatchSize::Full;
+        self.recipe.train.batch_size = BatchSize::Full;
         self
     }
 
     /// Passes over the training rows; 0 leaves the initial values.
     pub fn epochs(mut self, epochs: u64) -> Trainer {
-        self.epochs = epochs;
+        self.recipe.train.epochs = epochs;
         self
     }
 
     /// Decides initial values, row order and dropout masks, the same on every device.
     pub fn seed(mut self, seed: u64) -> Trainer {
-        self.seed = seed;
+        self.recipe.seed = seed;
         self
     }
 
     /// Whether rows come in a new random order each epoch (the default).
     pub fn shuffle(mut self, shuffle: bool) -> Trainer {
-        self.shuffle = shuffle;
+        self.recipe.train.shuffle = shuffle;
         self
     }
 
     /// Whether to leave out the last, smaller batch of an epoch (default: use it).
     pub fn drop_last(mut self, drop_last: bool) -> Trainer {
-        self.drop_last = drop_last;
+        self.recipe.train.drop_last = drop_last;
         self
     }
 
@@ -231,7 +237,7 @@ impl Trainer {
     /// # Ok::<(), anygrad::Error>(())
     /// ```
     pub fn early_stopping(mut self, rule: EarlyStopping) -> Trainer {
-        self.early_stopping = Some(rule);
+        self.recipe.train.early_stopping = Some(rule);
         self
     }
 
@@ -259,81 +265,44 @@ impl Trainer {
         Ok(Work { flops: step.flops(), dispatches: step.launches.len() as u64 })
     }
 
-    pub(super) fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
-        Program::build(&self.spec(train, test)?)
+    /// The graph of a run on `train`, with `test` rows to evaluate after each epoch.
+    ///
+    /// # Errors
+    /// If model, loss, optimizer and data do not fit together.
+    pub fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
+        self.objective([Some(train), test].into_iter().flatten())?;
+        Program::build(&self.architecture, &self.recipe, RowsSpec::of(train), test.map(RowsSpec::of))
     }
 
-    /// Everything that decides the graph of a run on `train`, once model and data are known to fit.
-    pub(crate) fn spec(&self, train: &Dataset, test: Option<&Dataset>) -> Result<ProgramSpec<'_>> {
-        for data in [Some(train), test].into_iter().flatten() {
+    /// What is minimized, once it is known to fit the targets of `data`, of which the first is trained on.
+    pub(crate) fn objective<'d>(&self, data: impl IntoIterator<Item = &'d Dataset>) -> Result<Objective<'_>> {
+        let objective = Objective::of(&self.architecture, &self.recipe)?;
+        for (number, data) in data.into_iter().enumerate() {
             data.check()?;
-            self.check_width(&data.targets)?;
-            self.check_probabilities(&data.targets)?;
+            objective.check_targets(&data.targets)?;
+            if let (0, Some(weights)) = (number, &objective.loss.class_weights) {
+                weights.resolve(&data.targets)?;
+            }
         }
-        self.schedule.validate()?;
-        let batch = self.batch_size.rows(train.rows()).max(1);
-        let drop_last = self.drop_last && train.rows() >= batch;
-        if let Some(weights) = &self.loss.class_weights {
-            weights.resolve(&train.targets)?;
-        }
-        Ok(ProgramSpec {
-            model: &self.model,
-            loss: &self.loss,
-            penalty: self.penalty,
-            optimizer: &self.optimizer,
-            clipping: self.clipping,
-            batch_size: self.batch_size,
-            drop_last,
-            shuffle: self.shuffle,
-            seed: self.seed,
-            train: RowsSpec::of(train),
-            test: test.map(RowsSpec::of),
-        })
+        Ok(objective)
     }
 
     /// The learning rates of a run.
     pub(super) fn rate(&self, program: &Program) -> LearningRate {
         LearningRate {
-            schedule: self.schedule,
+            schedule: self.recipe.schedule,
             function: self.rate_function.clone(),
-            initial: self.optimizer.learning_rate(),
+            initial: self.recipe.optimizer.learning_rate(),
             steps_per_epoch: program.train_batches.count() as u64,
-            epochs: self.epochs,
+            epochs: self.recipe.train.epochs,
         }
     }
 
     /// The learning rate of the first step.
     pub(crate) fn first_learning_rate(&self) -> f32 {
-        let initial = self.optimizer.learning_rate();
-        let at = ScheduleStep { step: 0, epoch: 0, steps_per_epoch: 1, epochs: self.epochs, initial };
-        self.rate_function.as_ref().map_or_else(|| self.schedule.rate(at), |function| function(at))
-    }
-
-    /// Targets of binary cross-entropy are probabilities.
-    fn check_probabilities(&self, targets: &Targets) -> Result<()> {
-        if let (Form::BinaryCrossEntropy, Targets::Values { names, data }) = (self.loss.form, targets)
-            && let Some(i) = data.iter().position(|y| !(0.0..=1.0).contains(y))
-        {
-            let (row, name, value) = (i / names.len(), &names[i % names.len()], data[i]);
-            let detail = format!("{} takes targets from 0 to 1, `{name}` of row {row} is {value}", self.loss);
-            return Err(Error::shape("loss", detail));
-        }
-        Ok(())
-    }
-
-    /// A model of classes may have more outputs than there are classes, but not fewer.
-    fn check_width(&self, targets: &Targets) -> Result<()> {
-        let Targets::Labels { classes, .. } = targets else { return Ok(()) };
-        let (width, needed) = (self.model.output_width()?, self.loss.outputs(targets));
-        if self.loss.takes_labels() && needed == 1 && classes.len() != 2 {
-            let detail = format!("{} takes labels of 2 classes, there are {}", self.loss, classes.len());
-            return Err(Error::shape("loss", detail));
-        }
-        if self.loss.takes_labels() && width < needed {
-            let detail = format!("{} classes need {needed} outputs, the model has {width}", classes.len());
-            return Err(Error::shape("model", detail));
-        }
-        Ok(())
+        let initial = self.recipe.optimizer.learning_rate();
+        let at = ScheduleStep { step: 0, epoch: 0, steps_per_epoch: 1, epochs: self.recipe.train.epochs, initial };
+        self.rate_function.as_ref().map_or_else(|| self.recipe.schedule.rate(at), |function| function(at))
     }
 
     /// The trained model.
@@ -368,12 +337,9 @@ impl Trainer {
 impl std::fmt::Debug for Trainer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trainer")
-            .field("model", &self.model.to_string())
-            .field("loss", &self.loss)
-            .field("optimizer", &self.optimizer)
-            .field("batch_size", &self.batch_size)
-            .field("epochs", &self.epochs)
-            .field("seed", &self.seed)
+            .field("recipe", &self.recipe)
+            .field("architecture", &self.architecture.to_string())
+            .field("device", &self.device)
             .finish_non_exhaustive()
     }
 }

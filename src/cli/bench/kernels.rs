@@ -2,18 +2,16 @@
 
 use super::measure::{Budget, median};
 use super::nets::Net;
-use anygrad::Result;
 use anygrad::backend::gpu::Granted;
 use anygrad::backend::{Device, Executor};
 use anygrad::data::{Dataset, Features, Targets};
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::Clock;
 use anygrad::ops::{Op, column_sum::ColumnSum, elementwise::Elementwise, matmul::Matmul};
-use anygrad::optim::{Clipping, Optimizer, Sgd};
 use anygrad::plan::{PhaseId, Plan};
-use anygrad::train::{BatchSize, Program, ProgramSpec, RowsSpec};
+use anygrad::train::Program;
 use anygrad::tune::Variants;
-use anygrad::{Error, nn::Loss, ops::penalty::Penalty};
+use anygrad::{Error, Result};
 use pollster::block_on;
 use std::sync::Arc;
 use std::time::Instant;
@@ -183,25 +181,11 @@ pub fn load(
     variants: &Variants,
     data: &Dataset,
 ) -> Result<(Program, Executor)> {
-    let model = net.model();
-    let optimizer: Optimizer = Sgd::new(0.01).into();
-    let program = Program::build(&ProgramSpec {
-        model: &model,
-        loss: &Loss::cross_entropy(),
-        penalty: Penalty::NONE,
-        optimizer: &optimizer,
-        clipping: Clipping::default(),
-        batch_size: BatchSize::Rows(net.batch),
-        drop_last: true,
-        shuffle: true,
-        seed: 0,
-        train: RowsSpec::of(data),
-        test: None,
-    })?;
+    let program = net.trainer().drop_last(true).program(data, None)?;
     let target = device.target();
     let plan = if fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
     let mut executor = block_on(device.load(variants.apply(plan?, &target)?))?;
-    for (&value, tensor) in program.parameters.iter().zip(model.initialize(0)?) {
+    for (&value, tensor) in program.tensors.values().iter().zip(net.model().initialize(0)?) {
         executor.write(value, &tensor.data)?;
     }
     if let (Features::F32 { data: rows, .. }, Targets::Labels { data: labels, .. }) = (&data.features, &data.targets) {

@@ -1,0 +1,90 @@
+//! Flags on top of a recipe.
+
+use super::options::TrainOptions;
+use anygrad::data::Targets;
+use anygrad::ops::activation::Activation;
+use anygrad::optim::Optimizer;
+use anygrad::train::{EarlyStopping, Monitor, Recipe, multilayer_perceptron};
+use anygrad::{Error, Result};
+
+/// Replaces what flags say, as far as it does not depend on the data.
+pub fn overlay(recipe: &mut Recipe, options: &TrainOptions) -> Result<()> {
+    set(&mut recipe.seed, &options.seed);
+    set(&mut recipe.device, &options.device);
+    set(&mut recipe.data.source, &options.data);
+    recipe.data.target = options.target.clone().or(recipe.data.target.take());
+    set(&mut recipe.data.test_fraction, &options.test_fraction);
+    set(&mut recipe.data.validation_fraction, &options.validation_fraction);
+    recipe.loss = options.loss.clone().or(recipe.loss.take());
+    set(&mut recipe.regularization.l1, &options.l1);
+    set(&mut recipe.regularization.l2, &options.l2);
+    set(&mut recipe.train.epochs, &options.epochs);
+    set(&mut recipe.train.batch_size, &options.batch_size);
+    if let Some(patience) = options.patience {
+        let validates = recipe.data.validation_fraction != 0.0;
+        let monitor = if validates { Monitor::ValidationLoss } else { Monitor::TestLoss };
+        let rule = EarlyStopping { monitor, ..EarlyStopping::default() };
+        let rule = recipe.train.early_stopping.unwrap_or(rule);
+        recipe.train.early_stopping = Some(EarlyStopping { patience, ..rule });
+    }
+    recipe.optimizer = optimizer(recipe.optimizer, options)?;
+    Ok(())
+}
+
+fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
+    if let Some(value) = flag {
+        field.clone_from(value);
+    }
+}
+
+/// Replaces the layers by those of the flags, where the recipe lists none or `--hidden` is given.
+pub fn overlay_layers(recipe: &mut Recipe, options: &TrainOptions, targets: &Targets) -> Result<()> {
+    if !recipe.layers.is_empty() && options.hidden.is_none() {
+        let given = [
+            ("activation", options.activation.map(|a| a.to_string())),
+            ("dropout", options.dropout.map(|d| d.to_string())),
+        ];
+        return match given.into_iter().find_map(|(name, value)| Some((name, value?))) {
+            Some((name, value)) => {
+                let expected = "the config file lists its layers: change them there, or give --hidden to replace them";
+                Err(Error::option(name, value, expected))
+            }
+            None => Ok(()),
+        };
+    }
+    let hidden = options.hidden.as_ref().map_or(&[64][..], |hidden| &hidden.0);
+    let (activation, dropout) = (options.activation.unwrap_or(Activation::Relu), options.dropout.unwrap_or(0.0));
+    let outputs = recipe.loss.get_or_insert_with(|| targets.default_loss()).outputs(targets);
+    recipe.layers = multilayer_perceptron(hidden, activation, dropout, outputs);
+    Ok(())
+}
+
+/// The recipe's optimizer, or the named one with its defaults if it is another; the flags on top.
+fn optimizer(of_recipe: Optimizer, options: &TrainOptions) -> Result<Optimizer> {
+    let mut optimizer = match options.optimizer {
+        Some(named) if of_recipe.name() != named.0.name() => named.0,
+        _ => of_recipe,
+    };
+    let name = optimizer.name();
+    let (rate, decay, momentum) = match &mut optimizer {
+        Optimizer::Sgd(o) => (&mut o.learning_rate, &mut o.weight_decay, Some(&mut o.momentum)),
+        Optimizer::RmsProp(o) => (&mut o.learning_rate, &mut o.weight_decay, Some(&mut o.momentum)),
+        Optimizer::Adam(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
+        Optimizer::AdamW(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
+        Optimizer::Adagrad(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
+    };
+    *rate = options.learning_rate.unwrap_or(*rate);
+    *decay = options.weight_decay.unwrap_or(*decay);
+    match (momentum, options.momentum) {
+        (Some(momentum), Some(given)) => *momentum = given,
+        (None, Some(given)) => return Err(Error::option("momentum", given, &format!("{name} has no momentum"))),
+        (_, None) => {}
+    }
+    match &mut optimizer {
+        Optimizer::Sgd(sgd) => sgd.nesterov |= options.nesterov,
+        _ if options.nesterov => return Err(Error::option("nesterov", true, &format!("{name} has no such form"))),
+        _ => {}
+    }
+    optimizer.validate()?;
+    Ok(optimizer)
+}

@@ -8,7 +8,7 @@ use anygrad::backend::{Device, Executor};
 use anygrad::graph::{DType, Graph, Role, Shape, ValueId};
 use anygrad::kernel::Variant;
 use anygrad::ops::activation::{Activate, Activation};
-use anygrad::ops::{Op, Operation, add_bias::AddBias, column_sum::ColumnSum, matmul::Matmul, sgd::Sgd};
+use anygrad::ops::{Op, add_bias::AddBias, column_sum::ColumnSum, matmul::Matmul, sgd::Sgd};
 use anygrad::plan::{PhaseId, Plan};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pollster::block_on;
@@ -44,12 +44,12 @@ fn bench(c: &mut Criterion, device: &Device, name: &str, op: &Op, inputs: &[Shap
         .collect();
     let outputs = op.infer(&values.iter().collect::<Vec<_>>()).expect("valid shapes");
     let shapes: Vec<&Shape> = inputs.iter().chain(outputs.iter().map(|o| &o.0)).collect();
-    let (params, constants) = (op.params(&shapes).expect("valid"), op.constants());
+    let (grid, constants) = (op.grid(&shapes), op.constants());
     // The CPU has one form of each kernel.
     let variants: Vec<&'static Variant> = match device {
         Device::Cpu => vec![&op.spec().variants[0]],
         Device::Gpu(_) => {
-            op.spec().variants.iter().filter(|v| target.can_run(v) && (v.accepts)(&params, &constants)).collect()
+            op.spec().variants.iter().filter(|v| target.can_run(v) && (v.accepts)(&grid, &constants)).collect()
         }
     };
     for variant in variants {

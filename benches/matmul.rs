@@ -10,10 +10,10 @@ mod common;
 
 use anygrad::backend::{Device, Executor};
 use anygrad::graph::{DType, Graph, Role, Shape, ValueId};
-use anygrad::kernel::Variant;
-use anygrad::ops::matmul::{Matmul, Params, SPEC};
+use anygrad::kernel::{Grid, Variant};
+use anygrad::ops::matmul::{Matmul, SPEC};
 use anygrad::ops::{Operation, column_sum::ColumnSum};
-use anygrad::plan::{PhaseId, Plan};
+use anygrad::plan::{PhaseId, Plan, choose};
 use pollster::block_on;
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,9 @@ impl Candidate {
         graph.begin_phase("wait");
         let wait = graph.apply(ColumnSum::SUM, &[small]).expect("valid");
         graph.set_role(wait, Role::Output);
-        let choose = |kernel: &'static anygrad::kernel::KernelSpec, _: &[u8], _: &anygrad::kernel::Constants| {
+        let choose = |kernel: &'static anygrad::kernel::KernelSpec,
+                      _: &anygrad::kernel::Grid,
+                      _: &anygrad::kernel::Constants| {
             if kernel.name == SPEC.name { variant } else { &kernel.variants[0] }
         };
         let plan = Plan::with_variants(graph, choose).expect("a plan");
@@ -114,14 +116,14 @@ impl Candidate {
 fn measure(device: &Device, product: Product, line: &str, named: Option<&str>) {
     let (form, m, n, k) = product;
     let target = device.target();
-    let params = Params { m: m as u32, n: n as u32, k: k as u32 };
-    let (params, constants) = (bytemuck::bytes_of(&params), form.constants());
+    let (grid, constants) = (Grid::Product { m, n, k }, form.constants());
     // The CPU has one form of each kernel.
     let variants: Vec<&'static Variant> = match device {
         Device::Cpu => vec![&SPEC.variants[0]],
         Device::Gpu(_) => {
-            let wanted = |v: &Variant| named.map_or(target.suits(v), |name| v.name.contains(name));
-            let runs = |v: &&Variant| target.can_run(v) && wanted(v) && (v.accepts)(params, &constants);
+            let wanted =
+                |v: &Variant| named.map_or(target.profile.prefers.contains(&v.class), |name| v.name.contains(name));
+            let runs = |v: &&Variant| target.can_run(v) && wanted(v) && (v.accepts)(&grid, &constants);
             SPEC.variants.iter().filter(runs).collect()
         }
     };
@@ -129,7 +131,7 @@ fn measure(device: &Device, product: Product, line: &str, named: Option<&str>) {
     for _ in 0..TURNS {
         candidates.iter_mut().for_each(Candidate::take_turn);
     }
-    let chosen = target.choose(&SPEC, params, &constants).name;
+    let chosen = choose(&target, &SPEC, &grid, &constants).name;
     for c in candidates {
         let mark = if c.variant.name == chosen { '*' } else { ' ' };
         let gflops = 2.0 * (m * n * k) as f64 / c.least / 1e9;

@@ -2,6 +2,7 @@
 
 struct Params {
     count: u32,
+    columns: u32,
     limit: f32,
 }
 

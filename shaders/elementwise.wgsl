@@ -19,7 +19,7 @@ fn elementwise(
     if i >= params.count {
         return;
     }
-    if OPERATION == 0u {
+    if OPERATION == ADD {
         y[i] = a[i] + b[i];
     } else {
         y[i] = a[i] * b[i];

@@ -1,5 +1,4 @@
-// loss[b] = scale * sum over o of l(prediction[b,o], expected[b,o]), one invocation per row. POINTWISE chooses l: see
-// the table in src/ops/pointwise_loss.rs.
+// loss[b] = scale * sum over o of l(prediction[b,o], expected[b,o]), one invocation per row.
 
 struct Params {
     rows: u32,
@@ -13,17 +12,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> expected: array<Elem>;
 @group(0) @binding(3) var<storage, read_write> loss: array<Elem>;
 
-fn pointwise(p: f32, y: f32) -> f32 {
-    let e = p - y;
-    switch POINTWISE {
-        case 1u: { return 0.5 * e * e; }
-        case 2u: { return abs(e); }
-        case 3u: { return select(params.delta * (abs(e) - 0.5 * params.delta), 0.5 * e * e, abs(e) <= params.delta); }
-        case 4u: { return softplus(p) - p * y; }
-        default: { return e * e; }
-    }
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn pointwise_loss(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -36,7 +24,7 @@ fn pointwise_loss(
     }
     var sum = 0.0;
     for (var o = 0u; o < params.columns; o++) {
-        sum += pointwise(prediction[b * params.columns + o], expected[b * params.columns + o]);
+        sum += pointwise(prediction[b * params.columns + o], expected[b * params.columns + o], params.delta);
     }
     loss[b] = params.scale * sum;
 }

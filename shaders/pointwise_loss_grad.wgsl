@@ -1,5 +1,4 @@
-// grad_prediction[b,o] = grad_loss[b] * scale * dl/dp, one invocation per element. POINTWISE chooses l: see the table
-// in src/ops/pointwise_loss.rs.
+// grad_prediction[b,o] = grad_loss[b] * scale * dl/dp, one invocation per element.
 
 struct Params {
     rows: u32,
@@ -14,17 +13,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> grad_loss: array<Elem>;
 @group(0) @binding(4) var<storage, read_write> grad_prediction: array<Elem>;
 
-fn pointwise_derivative(p: f32, y: f32) -> f32 {
-    let e = p - y;
-    switch POINTWISE {
-        case 1u: { return e; }
-        case 2u: { return sign(e); }
-        case 3u: { return select(params.delta * sign(e), e, abs(e) <= params.delta); }
-        case 4u: { return sigmoid(p) - y; }
-        default: { return 2.0 * e; }
-    }
-}
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn pointwise_loss_grad(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -33,7 +21,7 @@ fn pointwise_loss_grad(
 ) {
     let i = linear_index(group, groups, local);
     if i < params.rows * params.columns {
-        let derivative = pointwise_derivative(prediction[i], expected[i]);
+        let derivative = pointwise_derivative(prediction[i], expected[i], params.delta);
         grad_prediction[i] = grad_loss[i / params.columns] * params.scale * derivative;
     }
 }

@@ -19,7 +19,7 @@ fn softmax_cross_entropy_workgroup(
     @builtin(local_invocation_index) local: u32,
 ) {
     let b = linear_group(group, groups);
-    // The same for the whole workgroup, so the barriers below stay in uniform control flow.
+    // All invocations of the workgroup agree, so the barriers below stay in uniform control flow.
     if b >= params.rows {
         return;
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// What every fallible function of the crate returns.
+/// The result of every fallible function of the crate.
 ///
 /// ```
 /// fn rows() -> anygrad::Result<usize> {
@@ -153,6 +153,14 @@ pub enum Error {
         /// The parameters, such as `0.weight, 0.bias`.
         tensors: String,
         /// The worst element of the one nearest to the loss, and what to do.
+        detail: String,
+    },
+    /// An op that does not do what it states.
+    #[error("the op {kernel} is wrong: {detail}")]
+    Operation {
+        /// Its kernel.
+        kernel: String,
+        /// What is wrong, and where.
         detail: String,
     },
     /// No variant of a kernel computes what its twin does.

@@ -22,7 +22,8 @@
 //!
 //! The way data flows: a model of layers ([`nn`]) becomes a [`graph`] of [`ops`]; each op states its own gradient, so
 //! that the graph can be differentiated; a [`plan`] puts it in order as kernel dispatches over numbered buffers; a
-//! [`backend`] replays the plan, on the CPU by the kernels' twins and on a GPU by the kernels; [`train`] drives it; [`tune`] finds the fastest variants of kernels.
+//! [`backend`] replays the plan, on the CPU by the kernels' twins and on a GPU by the kernels; [`train`] drives it;
+//! [`tune`] finds the fastest variants of kernels.
 //! `ARCHITECTURE.md` in the repository tells more.
 //!
 //! The library never prints and reads no environment variables; it logs through the `log` crate. Functions that wait

@@ -2,8 +2,8 @@
 //!
 //! The generator is Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: *Parallel random numbers: as easy as
 //! 1, 2, 3*, SC 2011). A number is a function of a key and a counter, so that element `i` of the tensor at path `p`
-//! gets the same bits at step `s` on the CPU, on every GPU and in the browser. `shaders/shared/random.wgsl` is the twin on
-//! the device; a test compares the two bit by bit.
+//! gets the same bits at step `s` on the CPU, on every GPU and in the browser. `shaders/shared/random.wgsl` is the twin
+//! on the device; a test compares the two bit by bit.
 
 use crate::files::Fnv;
 use std::convert::Infallible;
@@ -14,6 +14,12 @@ pub type Key = [u32; 2];
 const ROTATIONS: [u32; 8] = [13, 15, 26, 6, 17, 29, 16, 24];
 
 /// Threefry-2x32-20: maps `counter` to two words of random bits under `key`.
+///
+/// ```
+/// use anygrad::random::threefry;
+/// // A published known answer (Random123).
+/// assert_eq!(threefry([0, 0], [0, 0]), [0x6b200159, 0x99ba4efe]);
+/// ```
 #[inline(always)]
 pub fn threefry(key: Key, counter: [u32; 2]) -> [u32; 2] {
     let keys = [key[0], key[1], key[0] ^ key[1] ^ 0x1BD1_1BDA];
@@ -29,7 +35,7 @@ pub fn threefry(key: Key, counter: [u32; 2]) -> [u32; 2] {
     [x, y]
 }
 
-/// What random numbers are drawn for. Streams of different purposes never overlap.
+/// The purpose that random numbers are drawn for. Streams of different purposes never overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
@@ -71,8 +77,8 @@ pub fn word(key: Key, index: u32, step: u32) -> u32 {
     threefry(key, [index >> 1, step])[(index & 1) as usize]
 }
 
-/// The words that counters `[first, second]`, `[first + 1, second]` and so on map to, pair by pair: a loop that the compiler
-/// makes vectors of.
+/// The words that counters `[first, second]`, `[first + 1, second]` and so on map to, pair by pair: a loop that the
+/// compiler makes vectors of.
 #[inline(always)]
 pub(crate) fn words<const PAIRS: usize>(key: Key, first: u32, second: u32) -> [[u32; 2]; PAIRS] {
     let mut words = [[0; 2]; PAIRS];
@@ -93,12 +99,26 @@ pub fn drop_threshold(rate: f32) -> u32 {
 }
 
 /// Whether dropout keeps the element that drew `word`: true with probability `1 − rate`, decided on integers.
+///
+/// ```
+/// use anygrad::random::{Purpose, drop_threshold, keeps, stream_key, word};
+/// let (key, threshold) = (stream_key(0, Purpose::Dropout, 0), drop_threshold(0.25));
+/// let kept = (0..10_000).filter(|&element| keeps(word(key, element, 0), threshold)).count();
+/// assert!((7_300..7_700).contains(&kept));
+/// ```
 pub fn keeps(word: u32, threshold: u32) -> bool {
     (word >> 8) >= threshold
 }
 
 /// A sequential reader of one stream that implements rand's generator traits, so that rand's distributions can draw
 /// from it: `Stream::new(stream_key(seed, Purpose::Synthetic, 0))`.
+///
+/// ```
+/// use anygrad::random::{Purpose, Stream, stream_key};
+/// let mut stream = Stream::new(stream_key(0, Purpose::Synthetic, 0));
+/// let mean = (0..1000).map(|_| stream.next_unit()).sum::<f32>() / 1000.0;
+/// assert!((mean - 0.5).abs() < 0.05);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Stream {
     key: Key,
@@ -152,6 +172,15 @@ impl rand::TryRng for Stream {
 
 /// A random order of `0..count` in which each position is computed on its own: an alternating Feistel network over
 /// the next power of two, walked until it lands below `count`.
+///
+/// ```
+/// use anygrad::random::{Permutation, Purpose, stream_key};
+/// let order = Permutation::new(stream_key(0, Purpose::Shuffle, 0), 1, 100);
+/// let mut rows: Vec<u32> = (0..100).map(|position| order.at(position)).collect();
+/// assert_ne!(rows, (0..100).collect::<Vec<_>>());
+/// rows.sort_unstable();
+/// assert_eq!(rows, (0..100).collect::<Vec<_>>());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Permutation {
     count: u32,
@@ -176,7 +205,7 @@ impl Permutation {
         Permutation { count, low_bits: bits - bits / 2, high_bits: bits / 2, round_keys }
     }
 
-    /// Which row stands at `position` (`position < count`).
+    /// The row that stands at `position` (`position < count`).
     pub fn at(&self, position: u32) -> u32 {
         let mut x = position;
         loop {

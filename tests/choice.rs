@@ -1,28 +1,26 @@
 //! Which variant of a matrix product plans take without tuning, by adapter and shape.
 
 use anygrad::graph::Shape;
-use anygrad::kernel::Target;
+use anygrad::kernel::{Grid, Profile, Target};
 use anygrad::ops::activation::Activation;
 use anygrad::ops::dropout::Dropout;
-use anygrad::ops::gathered::{Gathered, Reader};
-use anygrad::ops::linear::Linear;
-use anygrad::ops::linear_grad_input::LinearGradInput;
-use anygrad::ops::matmul::{Matmul, Params, SPEC};
+use anygrad::ops::fused::Fused;
+use anygrad::ops::matmul::{Matmul, SPEC};
 use anygrad::ops::{Op, Operation};
-use anygrad::plan::storage_buffers;
+use anygrad::plan::{choose, storage_buffers};
 
 const HARDWARE: Target = Target { workgroup_bytes: 16_384, subgroup_size: 32, storage_buffers: 8, ..Target::DOWNLEVEL };
 
 /// Which variant of the product a plan takes on `target`.
 fn chosen(target: &Target, form: Matmul, m: u32, n: u32, k: u32) -> &'static str {
-    let params = Params { m, n, k };
-    target.choose(&SPEC, bytemuck::bytes_of(&params), &form.constants()).name
+    let [m, n, k] = [m, n, k].map(|extent| extent as usize);
+    choose(target, &SPEC, &Grid::Product { m, n, k }, &form.constants()).name
 }
 
 #[test]
 fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     // SwiftShader: subgroups of four.
-    let swiftshader = Target { software: true, subgroup_size: 4, ..HARDWARE };
+    let swiftshader = Target { profile: &Profile::SOFTWARE, subgroup_size: 4, ..HARDWARE };
     assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
     assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
     let lavapipe = Target { subgroup_size: 8, words: true, ..swiftshader };
@@ -116,30 +114,29 @@ fn downlevel_devices_get_what_fits_them() {
 fn fused_kernels_get_the_variants_of_their_products() {
     let dropout = Some(Dropout::inverted(0.2, [1, 2]).expect("a valid rate"));
     let (activation, lavapipe) =
-        (Activation::Relu, Target { software: true, subgroup_size: 8, words: true, ..HARDWARE });
+        (Activation::Relu, Target { profile: &Profile::SOFTWARE, subgroup_size: 8, words: true, ..HARDWARE });
     for (m, n, k) in [(64, 128, 784), (64, 10, 128), (128, 512, 256), (1024, 1024, 784), (17, 33, 5)] {
         let (a, b, bias) = (Shape::from([m, k]), Shape::from([n, k]), Shape::from([n]));
         let (b_transposed, c) = (Shape::from([k, n]), Shape::from([m, n]));
         for dropout in [None, dropout] {
-            let forward: Op = Linear { activation, dropout }.into();
-            let backward: Op = LinearGradInput { activation, dropout }.into();
+            let forward: Op = Fused::layer(activation, dropout).into();
+            let backward: Op = Fused::grad_input(activation, dropout).into();
             for (op, shapes, form) in [
                 (forward, [&a, &b, &bias, &c, &c], Matmul::NT),
                 (backward, [&a, &b_transposed, &c, &c, &c], Matmul::NN),
             ] {
-                let params = op.params(&shapes).expect("valid");
+                let grid = op.grid(&shapes[..3]);
                 for target in [HARDWARE, lavapipe, Target::DOWNLEVEL] {
-                    let variant = target.choose(op.spec(), &params, &op.constants()).name;
+                    let variant = choose(&target, op.spec(), &grid, &op.constants()).name;
                     assert_eq!(variant, chosen(&target, form, m as u32, n as u32, k as u32), "{op:?}");
                 }
             }
             // The same on rows of the dataset, on real GPUs: elsewhere plans do not ask for it.
             for byte_scale in [None, Some(0.5)] {
-                let reader = Reader::Linear(Linear { activation, dropout });
-                let op = Gathered { reader, rows: m, byte_scale };
+                let op = Fused::layer(activation, dropout).on_rows(0, m, byte_scale);
                 let (data, order) = (Shape::from([2 * m, k]), Shape::from([2 * m]));
-                let params = op.params(&[&data, &order, &b, &bias, &c, &c]).expect("valid");
-                let variant = HARDWARE.choose(op.spec(), &params, &op.constants()).name;
+                let grid = op.grid(&[&data, &order, &b, &bias]);
+                let variant = choose(&HARDWARE, op.spec(), &grid, &op.constants()).name;
                 assert_eq!(variant, chosen(&HARDWARE, Matmul::NT, m as u32, n as u32, k as u32), "{op:?}");
             }
         }

@@ -52,7 +52,10 @@ fn tune_prints_each_shape_and_keeps_its_choice() {
     assert!(!fresh[..shapes.len() / 2].iter().any(known), "{fresh:?}");
     // As a table.
     let table = succeed(&folder, &["tune", "--nets", "16-8-4@8", "--tuning-file", "kept/tuning.json"]);
-    assert!(table.contains("default/best") && table.contains("linear_update") && table.contains("known"), "{table}");
+    assert!(
+        table.contains("default/best") && table.contains("matmul ▸ sgd, column_sum ▸ sgd") && table.contains("known"),
+        "{table}"
+    );
 }
 
 /// Tunes the run of a config file: what `train --tune` of the same file then finds known.
@@ -71,7 +74,7 @@ fn a_tuned_run_is_repeated_by_its_record() {
     let tuned = with(&train, &["--tune", "--tuning-file", "kept/tuning.json", "--out", "first"]);
     let output = anygrad(&folder, &tuned);
     let (messages, lines) = (stderr(&output), json_lines(&stdout(&output)));
-    assert!(messages.contains(&format!("0 kernels measured in 0.0 s, {shapes} known")), "{messages}");
+    assert!(messages.contains("0 kernels measured") && messages.contains(&format!("{shapes} known")), "{messages}");
     assert_eq!(lines[0]["event"], "variants");
     let read = |run: &str| std::fs::read_to_string(folder.join(run).join("variants.json")).expect("a record");
     let record: Value = serde_json::from_str(&read("first")).expect("JSON");
@@ -82,8 +85,12 @@ fn a_tuned_run_is_repeated_by_its_record() {
     assert_eq!(hash(&folder, "first"), hash(&folder, "second"));
     assert_eq!(read("first"), read("second"));
     // Another choice, by hand, is what runs.
-    let key =
-        record["variants"].as_object().expect("a table").keys().find(|key| key.starts_with("linear ")).expect("one");
+    let key = record["variants"]
+        .as_object()
+        .expect("a table")
+        .keys()
+        .find(|key| key.starts_with("matmul ▸ add_bias ▸ activation "))
+        .expect("one");
     let edited = |variant: &str| {
         let mut record = record.clone();
         record["variants"][key] = variant.into();
@@ -92,7 +99,10 @@ fn a_tuned_run_is_repeated_by_its_record() {
     edited("plain");
     let plan = ["plan", "net.toml", "--device", "gpu", "--format", "json"];
     let lines = json_lines(&succeed(&folder, &with(&plan, &["--variants", "edited.json"])));
-    assert!(lines.iter().any(|line| line["kernel"] == "linear" && line["variant"] == "plain"), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line["kernel"] == "matmul ▸ add_bias ▸ activation" && line["variant"] == "plain"),
+        "{lines:?}"
+    );
 
     let refused = |arguments: &[&str], parts: &[&str]| {
         let output = anygrad(&folder, &with(arguments, &["--out", "third"]));

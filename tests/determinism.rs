@@ -8,7 +8,9 @@ use anygrad::data::{Dataset, Split, digits};
 use anygrad::kernel::Variant;
 use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
-use anygrad::ops::{Op, Operation, activation::Activation};
+use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
+use anygrad::ops::fused::{Fused, Link};
+use anygrad::ops::matmul::Matmul;
 use anygrad::optim::Sgd;
 use anygrad::plan::PhaseId;
 use anygrad::train::{History, Trainer};
@@ -105,11 +107,15 @@ fn results(gpu: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs:
 #[test]
 fn every_variant_of_a_product_repeats_itself() {
     let Some(gpu) = common::gpu() else { return };
-    let is_product = |case: &Case| match &case.op {
-        Op::Linear(op) => op.activation == Activation::Relu,
-        Op::LinearGradInput(op) => op.activation == Activation::Relu,
-        Op::Gathered(op) => op.byte_scale.is_some(),
-        op => matches!(op, Op::Matmul(_) | Op::LinearUpdate(_)),
+    let is_relu = |link: &Link| match link {
+        Link::Op(op) => {
+            let activation = op.downcast_ref::<Activate>().map(|op| op.0);
+            activation.or(op.downcast_ref::<ActivateGrad>().map(|op| op.0)).is_none_or(|f| f == Activation::Relu)
+        }
+        Link::Store => true,
+    };
+    let is_product = |Case { op, .. }: &Case| {
+        op.is::<Matmul>() || op.downcast_ref::<Fused>().is_some_and(|op| op.chain.iter().all(is_relu))
     };
     let mut compared = 0;
     // Whole vec4 on every side.

@@ -151,7 +151,7 @@ fn every_activation_loss_and_optimizer_can_be_explained() {
     for name in Optimizer::NAMES {
         let model = Sequential::new(2).linear(3).relu().linear(2);
         let optimizer = Optimizer::named(name).expect("known");
-        let kept = match name {
+        let kept = match *name {
             "adam" | "adamw" => &["m", "v"][..],
             "adagrad" => &["s"],
             _ => &["v"],

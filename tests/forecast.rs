@@ -108,9 +108,9 @@ fn a_layer_on_rows_of_the_dataset_moves_these_and_its_weights() {
     // 8 labels and places in the order, an entry of the ring.
     let middle = output + 2 * 4 * 8 + 16 + output;
     let expected = [
-        ("linear_gathered_u8", rows + weight + output),
+        ("matmul of rows_u8 and dense ▸ add_bias", rows + weight + output),
         ("classification_step", middle),
-        ("linear_update_gathered_u8", rows + 2 * weight + output),
+        ("matmul of dense and rows_u8 ▸ sgd, column_sum ▸ sgd", rows + 2 * weight + output),
     ];
     assert_eq!(bytes, expected);
 }

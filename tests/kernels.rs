@@ -1,155 +1,32 @@
-//! Every kernel and every variant on the GPU against its CPU twin in f64, on awkward shapes, within the bounds of
-//! `src/tune/bounds.rs`.
+//! Every kernel and every variant on the GPU against its CPU twin in f64, on awkward shapes, within the bounds that
+//! each op states.
 
 mod common;
 
-use anygrad::backend::cpu::CpuExecutor;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
-use anygrad::graph::{DType, Shape, ValueId};
-use anygrad::kernel::{Target, Variant};
-use anygrad::ops::activation::{Activate, Activation};
-use anygrad::ops::linear_update::LinearUpdate;
+use anygrad::kernel::Target;
+use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
+use anygrad::ops::fused::{Fused, Link};
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
 use anygrad::ops::sgd::Sgd;
 use anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropyGrad;
-use anygrad::ops::{KERNELS, Op, Operation, matmul, matmul::Matmul};
-use anygrad::plan::{PhaseId, storage_buffers};
-use anygrad::tune::bounds::Bounds;
+use anygrad::ops::{kernels, matmul, matmul::Matmul};
+use anygrad::plan::{PhaseId, choose, storage_buffers};
+use common::twins::Twin;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// Runs the case on both sides and compares every output, every changed input, and that the rest is untouched.
-/// Returns the number of tensors compared.
-fn compare(device: &Arc<GpuDevice>, case: &Case, variant: &'static Variant, inputs: &[Data]) -> usize {
-    let name = format!("{:?} {} on {:?}", case.op, variant.name, case.inputs.iter().map(|i| &i.0).collect::<Vec<_>>());
-    let built = OpPlan::new(case, variant).expect("a plan");
-    let mut gpu = pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone()))
-        .unwrap_or_else(|e| panic!("{name}: {e}"));
-    for (id, words) in built.contents(inputs) {
-        gpu.write_words(id, &words).expect("contents");
-    }
-    gpu.submit(&[(PhaseId::FIRST, common::CLOCK)]).expect("submit");
-    hold_to_twin(&name, case, &built, inputs, |id| {
-        pollster::block_on(async {
-            let read = gpu.start_read(id).await.expect("read");
-            gpu.finish_read(read).await.expect("read")
-        })
-    })
-}
-
-/// The same for the CPU backend's form of the kernel in f32.
-fn compare_cpu(case: &Case, inputs: &[Data]) -> usize {
-    let name = format!("{:?} on the CPU on {:?}", case.op, case.inputs.iter().map(|i| &i.0).collect::<Vec<_>>());
-    let built = OpPlan::new(case, &case.op.spec().variants[0]).expect("a plan");
-    let is_float = |id| built.plan.value(id).dtype == DType::F32;
-    let mut cpu = CpuExecutor::<f32>::new(built.plan.clone()).expect("memory");
-    for (id, words) in built.contents(inputs) {
-        if is_float(id) {
-            cpu.write(id, bytemuck::cast_slice(&words)).expect("contents");
-        } else {
-            cpu.write_words(id, &words).expect("contents");
-        }
-    }
-    cpu.run(PhaseId::FIRST, &common::CLOCK);
-    hold_to_twin(&name, case, &built, inputs, |id| {
-        if is_float(id) {
-            bytemuck::cast_vec(cpu.read(id).expect("floats"))
-        } else {
-            cpu.read_words(id).expect("words")
-        }
-    })
-}
-
-/// Compares what was read from a device with the twin in f64.
-fn hold_to_twin(
-    name: &str,
-    case: &Case,
-    built: &OpPlan,
-    inputs: &[Data],
-    mut read: impl FnMut(ValueId) -> Vec<u32>,
-) -> usize {
-    let mut twin = CpuExecutor::<f64>::new(built.plan.clone()).expect("memory").reference();
-    for (&id, data) in built.inputs.iter().zip(inputs) {
-        match data {
-            Data::Float(data) => {
-                twin.write(id, &data.iter().map(|&x| f64::from(x)).collect::<Vec<_>>()).expect("input");
-            }
-            Data::Word(data) => twin.write_words(id, data).expect("input"),
-        }
-    }
-    twin.run(PhaseId::FIRST, &common::CLOCK);
-
-    let bounds = Bounds::exact(case, inputs, &common::CLOCK);
-    let changed = built.changed_inputs();
-    let mut compared = 0;
-    let mut all: Vec<ValueId> = built.inputs.iter().chain(&built.outputs).copied().collect();
-    all.dedup();
-    for id in all {
-        let got = read(id);
-        let value = built.plan.value(id);
-        if value.dtype != DType::F32 {
-            assert_eq!(got, twin.read_words(id).expect("words"), "{name}: `{}`", value.name);
-        } else {
-            let got: Vec<f32> = bytemuck::cast_vec(got);
-            let expected = twin.read(id).expect("floats");
-            let is_result = built.outputs.contains(&id) || changed.contains(&id);
-            let tensor = built.inputs.iter().chain(&built.outputs).position(|&other| other == id).expect("an operand");
-            for i in 0..got.len() {
-                let bound = if is_result { bounds.of(tensor, i, expected[i]) } else { 0.0 };
-                let error = (f64::from(got[i]) - expected[i]).abs();
-                // Written so that NaN fails.
-                assert!(
-                    error <= bound || (!is_result && got[i].to_bits() == (expected[i] as f32).to_bits()),
-                    "{name}: `{}`[{i}] is {}, expected {} within {bound:e}",
-                    value.name,
-                    got[i],
-                    expected[i]
-                );
-            }
-        }
-        compared += 1;
-    }
-    compared
-}
 
 /// Compares one case under every variant that accepts it and every class of values.
 fn sweep(device: &Arc<GpuDevice>, case: &Case, target: &Target, classes: &[Values]) -> usize {
     let mut compared = 0;
     for (number, &values) in classes.iter().enumerate() {
         let inputs = draw_inputs(case, values, &mut common::stream(number as u32));
-        let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
-        for variant in case.op.spec().variants {
-            if !target.can_run(variant) || !accepts(case, &shapes, variant) {
-                continue;
-            }
-            compared += compare(device, case, variant, &inputs);
-        }
+        let twin = Twin::new(case, &inputs);
+        let variants = case.variants().expect("valid").into_iter().filter(|variant| target.can_run(variant));
+        compared += variants.map(|variant| twin.compare(device, variant)).sum::<usize>();
     }
     compared
-}
-
-fn accepts(case: &Case, shapes: &[Shape], variant: &Variant) -> bool {
-    let (params, constants) = params(case, shapes);
-    (variant.accepts)(&params, &constants)
-}
-
-/// `Params` and constants of the case's dispatch.
-fn params(case: &Case, shapes: &[Shape]) -> (Vec<u8>, Vec<(&'static str, u32)>) {
-    let kinds: Vec<DType> = case.inputs.iter().map(|i| i.1).collect();
-    let values: Vec<_> = shapes
-        .iter()
-        .zip(kinds)
-        .map(|(shape, dtype)| anygrad::graph::Value {
-            name: String::new(),
-            shape: shape.clone(),
-            dtype,
-            role: anygrad::graph::Role::Input,
-        })
-        .collect();
-    let outputs = case.op.infer(&values.iter().collect::<Vec<_>>()).expect("valid");
-    let all: Vec<&Shape> = shapes.iter().chain(outputs.iter().map(|o| &o.0)).collect();
-    (case.op.params(&all).expect("valid"), case.op.constants())
 }
 
 /// Lengths around every tile size, primes, and 1.
@@ -207,14 +84,16 @@ const WORKGROUP_EDGES: [(usize, usize, usize); 18] = [
     (64, 10, 1024),
 ];
 
-/// A case of each fused kernel with a product.
-fn fused_products(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
-    let is_product = |case: &Case| match &case.op {
-        Op::Linear(op) => op.activation == Activation::Tanh,
-        Op::LinearGradInput(op) => op.activation == Activation::Tanh,
-        op => matches!(op, Op::LinearUpdate(_) | Op::Gathered(_)),
+/// Whether a case is no fused product, or one of tanh: other activations go through the same stage.
+fn is_of_one_activation(case: &Case) -> bool {
+    let is_other = |link: &Link| match link {
+        Link::Op(op) => {
+            let activation = op.downcast_ref::<Activate>().map(|op| op.0);
+            activation.or(op.downcast_ref::<ActivateGrad>().map(|op| op.0)).is_some_and(|f| f != Activation::Tanh)
+        }
+        Link::Store => false,
     };
-    common::cases(rows, columns, inner).into_iter().filter(is_product).collect()
+    case.op.downcast_ref::<Fused>().is_none_or(|op| !op.chain.iter().any(is_other))
 }
 
 fn products(rows: usize, columns: usize, inner: usize) -> [Case; 3] {
@@ -231,15 +110,16 @@ fn kernels_equal_their_twins() {
     let mut compared = 0;
     let mut seen = BTreeSet::new();
     let mut run = |case: &Case, classes: &[Values]| {
-        let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
-        for variant in case.op.spec().variants.iter().filter(|v| accepts(case, &shapes, v)) {
+        for variant in case.variants().expect("valid") {
             seen.insert((case.op.name(), variant.name));
         }
         compared += sweep(&device, case, &device.target(), classes);
     };
     for (rows, columns, inner) in AWKWARD {
-        for case in common::cases(rows, columns, inner) {
-            run(&case, &Values::ALL);
+        // Every activation at shapes beside and at the tiles.
+        let all = [33, 64].contains(&rows);
+        for case in common::cases(rows, columns, inner).iter().filter(|case| all || is_of_one_activation(case)) {
+            run(case, &Values::ALL);
         }
     }
     for (rows, columns, inner) in TILE_EDGES {
@@ -251,8 +131,9 @@ fn kernels_equal_their_twins() {
         for case in products(rows, columns, inner) {
             run(&case, &[Values::Unit, Values::Whole]);
         }
-        for case in fused_products(rows, columns, inner) {
-            run(&case, &[Values::Unit]);
+        let is_fused = |case: &&Case| case.op.is::<Fused>() && is_of_one_activation(case);
+        for case in common::cases(rows, columns, inner).iter().filter(is_fused) {
+            run(case, &[Values::Unit]);
         }
     }
     // Enough tiles for the large ones.
@@ -264,7 +145,12 @@ fn kernels_equal_their_twins() {
         run(&case, &[Values::Unit]);
     }
     common::report_comparisons("kernels", compared);
-    let all: BTreeSet<_> = KERNELS.iter().flat_map(|k| k.variants.iter().map(|v| (k.name, v.name))).collect();
+    // Of a fused product those that its form can take at all.
+    let fused = common::cases(64, 64, 64);
+    let fused = fused.iter().filter(|case| case.op.is::<Fused>());
+    let fused = fused.flat_map(|case| case.variants().expect("valid").into_iter().map(|v| (case.op.name(), v.name)));
+    let all = kernels().into_iter().flat_map(|kernel| kernel.variants.iter().map(|v| (kernel.name, v.name)));
+    let all: BTreeSet<_> = all.chain(fused).collect();
     assert_eq!(seen, all, "variants that no case reaches");
 }
 
@@ -274,13 +160,14 @@ fn the_forms_of_the_cpu_backend_equal_their_twins() {
     for (rows, columns, inner) in AWKWARD {
         for case in common::cases(rows, columns, inner) {
             for (number, &values) in Values::ALL.iter().enumerate() {
-                compared += compare_cpu(&case, &draw_inputs(&case, values, &mut common::stream(number as u32)));
+                compared +=
+                    Twin::new(&case, &draw_inputs(&case, values, &mut common::stream(number as u32))).compare_cpu();
             }
         }
     }
     // Large enough to be shared among threads.
     for case in common::cases(261, 517, 131) {
-        compared += compare_cpu(&case, &draw_inputs(&case, Values::Unit, &mut common::stream(9)));
+        compared += Twin::new(&case, &draw_inputs(&case, Values::Unit, &mut common::stream(9))).compare_cpu();
     }
     common::report_comparisons("kernels_cpu", compared);
 }
@@ -313,9 +200,8 @@ fn what_lies_behind_a_row_does_not_reach_its_product() {
                 let last = |i: usize| if along_k { i / inner == side - 1 } else { i % side == side - 1 };
                 (0..data.len()).filter(|&i| last(i)).for_each(|i| data[i] = f32::INFINITY);
             }
-            let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
-            let variants = case.op.spec().variants.iter();
-            for variant in variants.filter(|v| device.target().can_run(v) && accepts(&case, &shapes, v)) {
+            let variants = case.variants().expect("valid").into_iter();
+            for variant in variants.filter(|variant| device.target().can_run(variant)) {
                 let built = OpPlan::new(&case, variant).expect("a plan");
                 let mut gpu =
                     pollster::block_on(GpuExecutor::load(device.clone(), built.plan.clone())).expect("loaded");
@@ -363,7 +249,7 @@ fn grids_beyond_one_dimension_equal_their_twins() {
         for elements in [groups * 64 - 1, groups * 64] {
             let case = Case::new(Matmul::NN, [f([elements, 1]), f([1, 1])]);
             let inputs = draw_inputs(&case, Values::Unit, &mut common::stream(1));
-            compared += compare(&device, &case, &matmul::SPEC.variants[0], &inputs);
+            compared += Twin::new(&case, &inputs).compare(&device, &matmul::SPEC.variants[0]);
         }
     }
     // One tile of the workgroups' more than a dimension holds, and with it biases.
@@ -372,13 +258,13 @@ fn grids_beyond_one_dimension_equal_their_twins() {
         for case in [
             Case::new(Matmul::TN, [f([1, sides]), f([1, 1])]),
             Case::new(
-                LinearUpdate { sgd: Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 } },
-                [f([sides, 1]), f([sides]), f([2, sides]), f([2, 1])],
+                Fused::update(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }, true),
+                [f([2, sides]), f([2, 1]), f([sides, 1]), f([sides])],
             ),
         ] {
             let variant = case.op.spec().variants.iter().find(|v| v.name == name).expect("a variant");
             let inputs = draw_inputs(&case, Values::Unit, &mut common::stream(2));
-            compared += compare(&device, &case, variant, &inputs);
+            compared += Twin::new(&case, &inputs).compare(&device, variant);
         }
     }
     let rows = 65_536 * 64 + 1;
@@ -434,7 +320,7 @@ fn dropout_decides_at_the_threshold() {
             let mut output = vec![0f32; 8];
             let params = anygrad::ops::dropout::Params {
                 count: 8,
-                n: 8,
+                columns: 8,
                 threshold,
                 key_low: key[0],
                 key_high: key[1],
@@ -442,7 +328,7 @@ fn dropout_decides_at_the_threshold() {
             };
             anygrad::ops::dropout::reference(&params, &common::CLOCK, &[1.0; 8], &mut output);
             assert_eq!(output[element as usize] == 1.0, kept, "the twin at element {element}");
-            compared += compare(&device, &case, &case.op.spec().variants[0], &[Data::Float(vec![1.0; 8])]);
+            compared += Twin::new(&case, &[Data::Float(vec![1.0; 8])]).compare(&device, &case.op.spec().variants[0]);
         }
     }
     common::report_comparisons("dropout_threshold", compared);
@@ -454,10 +340,10 @@ fn the_adapter_under_test_can_run_what_its_plans_choose() {
     let target = device.target();
     for (rows, columns, inner) in AWKWARD {
         for case in common::cases(rows, columns, inner) {
-            let shapes: Vec<Shape> = case.inputs.iter().map(|i| i.0.clone()).collect();
-            let (params, constants) = params(&case, &shapes);
-            let variant = target.choose(case.op.spec(), &params, &constants);
-            assert!(target.can_run(variant) && accepts(&case, &shapes, variant), "{:?}: {}", case.op, variant.name);
+            let (grid, constants) = (case.grid().expect("valid"), case.op.constants());
+            let variant = choose(&target, case.op.spec(), &grid, &constants);
+            let accepts = (variant.accepts)(&grid, &constants);
+            assert!(target.can_run(variant) && accepts, "{:?}: {}", case.op, variant.name);
         }
     }
 }

@@ -9,7 +9,7 @@ use anygrad::backend::gpu::Granted;
 use anygrad::backend::{Device, Executor};
 use anygrad::data::{Split, digits};
 use anygrad::graph::DType;
-use anygrad::kernel::{Access, Clock, Element, Target};
+use anygrad::kernel::{Access, Clock, Element, Profile, Target};
 use anygrad::nn::{ClassWeights, Loss, Sequential};
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
@@ -71,7 +71,8 @@ fn step(model: &Sequential, data: &Split, phases: &[&str]) -> usize {
     let program = trainer.program(&data.train, Some(&data.test)).expect("a program");
     // The plans for this adapter, and those that an adapter of the other kind gets, real or software.
     let own = gpu.target();
-    let other = Target { software: !own.software, ..own };
+    let profile = if own.profile.compiles_slowly { &Profile::DISCRETE } else { &Profile::SOFTWARE };
+    let other = Target { profile, ..own };
     let plain = [own, other].map(|target| Plan::new(program.graph.clone(), &target).expect("a plan"));
     let fused = [own, other].map(|target| Plan::fused(&program.graph, &target).expect("a plan"));
     // A fused kernel's sums do not show: their terms may be larger than what the activation leaves of them.

@@ -7,11 +7,10 @@ use anygrad::backend::Device;
 use anygrad::backend::gpu::GpuDevice;
 use anygrad::graph::Shape;
 use anygrad::kernel::Clock;
+use anygrad::ops::Operation;
 use anygrad::ops::activation::Activation;
 use anygrad::ops::dropout::{self, Dropout};
-use anygrad::ops::linear::Linear;
-use anygrad::ops::linear_grad_input::LinearGradInput;
-use anygrad::ops::{Op, Operation};
+use anygrad::ops::fused::Fused;
 use anygrad::plan::PhaseId;
 use common::{CLOCK, Case, OpPlan, f};
 use pollster::block_on;
@@ -34,12 +33,8 @@ fn results(
     clock: Clock,
     mut check: impl FnMut(&str, Vec<f32>),
 ) {
-    for variant in case.op.spec().variants {
+    for variant in case.variants().expect("valid") {
         let built = OpPlan::new(case, variant).expect("a plan");
-        let dispatch = &built.plan.phases()[0].dispatches[0];
-        if !(variant.accepts)(&dispatch.params, &dispatch.specialization) {
-            continue;
-        }
         let gpu = gpu.filter(|gpu| gpu.target().can_run(variant)).cloned().map(Device::Gpu);
         for device in [Device::Cpu].into_iter().chain(gpu) {
             let mut executor = block_on(device.load(built.plan.clone())).expect("loaded");
@@ -59,10 +54,10 @@ fn results(
 fn cases(dropout: Dropout, rows: usize, columns: usize) -> [(Case, Vec<Vec<f32>>); 3] {
     let (ones, activation) = (|n| vec![1.0; n], Activation::Identity);
     let alone = Case::new(dropout, [f([rows, columns])]);
-    let layer: Op = Linear { activation, dropout: Some(dropout) }.into();
+    let layer = Fused::layer(activation, Some(dropout));
     let layer = Case::new(layer, [f([rows, 16]), f([columns, 16]), f([columns])]);
     let layer_inputs = vec![vec![0.0; rows * 16], ones(columns * 16), ones(columns)];
-    let gradient: Op = LinearGradInput { activation, dropout: Some(dropout) }.into();
+    let gradient = Fused::grad_input(activation, Some(dropout));
     let gradient = Case::new(gradient, [f([rows, 1]), f([1, columns]), f([rows, columns])]);
     let gradient_inputs = vec![ones(rows), ones(columns), ones(rows * columns)];
     [(alone, vec![ones(rows * columns)]), (layer, layer_inputs), (gradient, gradient_inputs)]

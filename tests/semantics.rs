@@ -76,7 +76,7 @@ fn no_name_lacks_a_row() {
         ("Losses", Loss::all().map(|loss| loss.name().to_string()).collect()),
         ("Losses", options(&["label_smoothing", "class_weights"])),
         ("Regularization", options(&["l1", "l2", "weight_decay", "dropout", "max_grad_norm", "max_grad_value"])),
-        ("Optimizers", options(&Optimizer::NAMES)),
+        ("Optimizers", options(Optimizer::NAMES)),
         ("Schedules", options(&Schedule::NAMES)),
         ("Initial values", options(&Init::NAMES)),
         ("Randomness", options(&["shuffle", "masks", "split"])),

@@ -2,33 +2,34 @@
 
 mod common;
 
+use anygrad::backend::gpu::reflect;
 use anygrad::kernel::combine::{ENTRY_POINT, Part, bindings, can_combine, combine, workgroup_bytes};
-use anygrad::kernel::{Access, Element, KernelSpec, Scalar, Shared, Target, Variant, source::assemble};
-use anygrad::ops::{KERNELS, Operation};
+use anygrad::kernel::part::PARTS;
+use anygrad::kernel::{Grid, KernelSpec, Shared, Target, Variant, source::assemble};
+use anygrad::ops::product::ALGORITHMS;
+use anygrad::ops::{STAGES, kernels};
 use anygrad::plan::storage_buffers;
-use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
+use naga::{AddressSpace, Binding, BuiltIn};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Constants = Vec<(&'static str, u32)>;
 
 /// All modules: each kernel, each variant, each set of constants that an op asks for.
 fn modules() -> Vec<(&'static KernelSpec, &'static Variant, Constants)> {
-    let mut sets: Vec<(&str, Constants)> = Vec::new();
+    let mut sets: Vec<(&'static KernelSpec, Constants)> = Vec::new();
     for case in common::cases(3, 5, 4) {
-        let entry = (case.op.spec().name, case.op.constants());
-        if !sets.contains(&entry) {
-            sets.push(entry);
+        let (kernel, constants) = (case.op.spec(), case.op.constants());
+        if !sets.iter().any(|(other, own)| other.name == kernel.name && *own == constants) {
+            sets.push((kernel, constants));
         }
     }
-    let mut modules = Vec::new();
-    for &kernel in KERNELS {
-        let own: Vec<_> = sets.iter().filter(|(name, _)| *name == kernel.name).collect();
-        assert!(!own.is_empty(), "no case in tests/common for kernel {}", kernel.name);
-        for (_, constants) in own {
-            modules.extend(kernel.variants.iter().map(|variant| (kernel, variant, constants.clone())));
-        }
+    for kernel in kernels() {
+        assert!(sets.iter().any(|(own, _)| own.name == kernel.name), "no case for kernel {}", kernel.name);
     }
-    modules
+    let variants = |(kernel, constants): (&'static KernelSpec, Constants)| {
+        kernel.variants.iter().map(move |variant| (kernel, variant, constants.clone()))
+    };
+    sets.into_iter().flat_map(variants).collect()
 }
 
 fn uses_subgroups(variant: &Variant) -> bool {
@@ -42,8 +43,8 @@ fn capabilities(variant: &Variant) -> naga::valid::Capabilities {
     subgroups | words
 }
 
-fn parse(variant: &Variant, constants: &Constants) -> (naga::Module, naga::valid::ModuleInfo) {
-    parse_as(variant, &assemble(variant, constants))
+fn parse(kernel: &KernelSpec, variant: &Variant, constants: &Constants) -> (naga::Module, naga::valid::ModuleInfo) {
+    parse_as(variant, &assemble(kernel, variant, constants))
 }
 
 /// Parses and validates WGSL that may use what a variant does.
@@ -65,70 +66,10 @@ fn parse_as(variant: &Variant, wgsl: &str) -> (naga::Module, naga::valid::Module
 #[test]
 fn shaders_equal_their_rust_side() {
     for (kernel, variant, constants) in modules() {
-        let (module, _) = parse(variant, &constants);
-        let name = format!("{}/{}", kernel.name, variant.name);
-        let [entry] = &module.entry_points[..] else { panic!("{name}: one entry point expected") };
-        assert_eq!(entry.name, variant.entry_point, "{name}");
-        assert_eq!(entry.workgroup_size, [variant.workgroup_size, 1, 1], "{name}");
-        let mut found = BTreeSet::new();
-        for (_, global) in module.global_variables.iter() {
-            let Some(resource) = &global.binding else { continue };
-            assert_eq!(resource.group, 0, "{name}");
-            let binding = kernel.bindings.get(resource.binding as usize);
-            let binding = binding.unwrap_or_else(|| panic!("{name}: binding {} is not listed", resource.binding));
-            found.insert(resource.binding as usize);
-            assert_eq!(global.name.as_deref(), Some(binding.name), "{name}");
-            let access = match global.space {
-                AddressSpace::Uniform => Access::Uniform,
-                AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::Write,
-                AddressSpace::Storage { .. } => Access::Read,
-                other => panic!("{name}: {other:?}"),
-            };
-            assert_eq!(access, binding.access, "{name}: {}", binding.name);
-            let inner = &module.types[global.ty].inner;
-            match binding.element {
-                Element::Params => compare_struct(&module, inner, kernel.params, &name),
-                Element::Clock => compare_struct(&module, inner, anygrad::kernel::Clock::LAYOUT, &name),
-                Element::Float => {
-                    let element = element(&module, inner);
-                    let is_pair = variant.requirements.words && element == naga::Scalar::U64;
-                    assert!(is_pair || element == naga::Scalar::F32, "{name}: {element:?}");
-                }
-                Element::Word => assert_eq!(element(&module, inner), naga::Scalar::U32, "{name}"),
-            }
-        }
-        assert_eq!(found.len(), kernel.bindings.len(), "{name}: bindings that the shader lacks");
+        reflect(kernel, variant, &constants).unwrap_or_else(|e| panic!("{e}"));
         let storage = kernel.buffers().count();
-        assert!(storage <= 7, "{name}: {storage} storage buffers");
-        let mut named: Vec<_> = constants.iter().map(|c| c.0).collect();
-        named.sort_unstable();
-        let mut listed = kernel.specialization.to_vec();
-        listed.sort_unstable();
-        assert_eq!(named, listed, "{name}: constants of the dispatch");
+        assert!(storage <= 8, "{}: {storage} storage buffers", kernel.name);
     }
-}
-
-fn element(module: &naga::Module, inner: &TypeInner) -> naga::Scalar {
-    let TypeInner::Array { base, .. } = inner else { panic!("an array expected, got {inner:?}") };
-    match module.types[*base].inner {
-        TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => scalar,
-        ref other => panic!("{other:?}"),
-    }
-}
-
-fn compare_struct(module: &naga::Module, inner: &TypeInner, layout: anygrad::kernel::ParamsLayout, name: &str) {
-    let TypeInner::Struct { members, span } = inner else { panic!("{name}: a struct expected") };
-    assert_eq!(*span as usize, layout.size, "{name}: size of the struct");
-    let in_wgsl: Vec<_> = members
-        .iter()
-        .map(|m| {
-            let TypeInner::Scalar(scalar) = module.types[m.ty].inner else { panic!("{name}: scalars only") };
-            let kind = if scalar.kind == ScalarKind::Float { Scalar::F32 } else { Scalar::U32 };
-            (m.name.clone().unwrap_or_default(), m.offset as usize, kind)
-        })
-        .collect();
-    let in_rust: Vec<_> = layout.fields.iter().map(|f| (f.name.to_string(), f.offset, f.scalar)).collect();
-    assert_eq!(in_wgsl, in_rust, "{name}");
 }
 
 /// Translates a module to the language of every platform that can have it; how many these are.
@@ -183,7 +124,7 @@ fn translate(
 fn shaders_translate_to_every_platform() {
     let translated = modules().into_iter().map(|(kernel, variant, constants)| {
         let name = format!("{}/{}", kernel.name, variant.name);
-        translate(&name, variant.entry_point, uses_subgroups(variant), &parse(variant, &constants))
+        translate(&name, kernel.entry_point(variant), uses_subgroups(variant), &parse(kernel, variant, &constants))
     });
     common::report_comparisons("shader_translations", translated.sum());
 }
@@ -215,23 +156,37 @@ fn kernels_side_by_side_make_one_valid_module() {
     }
     assert!(combined >= 200, "{combined} modules");
     common::report_comparisons("shader_translations_side_by_side", translated);
-    let alone: BTreeSet<&str> = modules.iter().map(|(k, ..)| k).filter(|k| !can_combine(k)).map(|k| k.name).collect();
-    let single = ["classification_step", "penalty", "record", "record_pair"];
-    assert_eq!(alone, BTreeSet::from(single), "kernels of one workgroup");
+    for case in common::cases(3, 5, 4) {
+        let is_one = case.grid().expect("valid") == Grid::One;
+        assert_eq!(can_combine(case.op.spec()), !is_one, "{:?}: kernels of one workgroup run alone", case.op);
+    }
+}
+
+#[test]
+fn what_the_tables_say_of_launches_is_so_in_the_shaders() {
+    let builtins = [BuiltIn::WorkGroupId, BuiltIn::NumWorkGroups, BuiltIn::LocalInvocationIndex];
+    for (kernel, variant, constants) in modules() {
+        let name = format!("{}/{}", kernel.name, variant.name);
+        let (module, _) = parse(kernel, variant, &constants);
+        let arguments = module.entry_points[0].function.arguments.iter();
+        let arguments: Vec<_> = arguments.filter_map(|argument| argument.binding.clone()).collect();
+        assert_eq!(variant.shares, arguments == builtins.map(Binding::BuiltIn), "{name}: {arguments:?}");
+        let mut memory = module.global_variables.iter().filter(|(_, g)| g.space == AddressSpace::WorkGroup);
+        let has_scratch = memory.any(|(_, global)| global.name.as_deref() == Some("scratch"));
+        assert_eq!(variant.algorithm.is_some_and(|algorithm| algorithm.scratch), has_scratch, "{name}");
+    }
 }
 
 #[test]
 fn the_first_variant_fits_every_device() {
-    for kernel in KERNELS {
+    for kernel in kernels() {
         let first = &kernel.variants[0];
-        assert!(Target::DOWNLEVEL.can_run(first) && (first.accepts)(&[], &[]), "{}", kernel.name);
-        assert_eq!(first.suits, anygrad::kernel::Suits::Any, "{}", kernel.name);
+        assert!(Target::DOWNLEVEL.can_run(first) && (first.accepts)(&Grid::One, &[]), "{}", kernel.name);
+        assert_eq!(first.class, anygrad::kernel::Class::Element, "{}", kernel.name);
         // Kernels that fusion puts in the place of others may need more; it leaves the others where there is not enough.
         let storage = storage_buffers(kernel);
         let most = match kernel.name {
-            "linear_update_momentum" => 6,
-            "linear_dropout" | "classification_step" => 5,
-            name if name.contains("gathered") => 7,
+            "classification_step" => 5,
             _ => 4,
         };
         assert!(storage <= most, "{}: {storage} storage buffers, downlevel devices grant 4", kernel.name);
@@ -248,7 +203,7 @@ fn bytes_of_workgroups(module: &naga::Module) -> u32 {
 #[test]
 fn workgroup_memory_is_within_the_stated_requirement() {
     for (kernel, variant, constants) in modules() {
-        let bytes = bytes_of_workgroups(&parse(variant, &constants).0);
+        let bytes = bytes_of_workgroups(&parse(kernel, variant, &constants).0);
         let stated = variant.requirements.workgroup_bytes;
         assert!(bytes <= stated, "{}/{}: {bytes} bytes, {stated} stated", kernel.name, variant.name);
     }
@@ -257,7 +212,10 @@ fn workgroup_memory_is_within_the_stated_requirement() {
 #[test]
 fn no_shader_file_is_an_orphan() {
     let mut known: BTreeSet<String> = Shared::ALL.iter().map(|part| format!("shared/{}", part.file())).collect();
-    known.extend(KERNELS.iter().flat_map(|k| k.variants).map(|v| v.file.to_string()));
+    let whole = kernels().into_iter().filter(|kernel| kernel.composition.is_none());
+    known.extend(whole.clone().flat_map(|k| k.variants).map(|v| v.file.to_string()));
+    // Parts have a test of their own.
+    known.insert("interface.wgsl".into());
     let mut found = BTreeSet::new();
     for folder in ["shaders", "shaders/shared"] {
         for entry in std::fs::read_dir(folder).expect("the folder of shaders") {
@@ -268,7 +226,7 @@ fn no_shader_file_is_an_orphan() {
         }
     }
     assert_eq!(found, known);
-    for kernel in KERNELS {
+    for kernel in whole {
         for variant in kernel.variants {
             let stem = variant.file.trim_end_matches(".wgsl");
             assert_eq!(variant.entry_point, stem, "the entry point bears the file's name");
@@ -281,7 +239,10 @@ fn no_shader_file_is_an_orphan() {
 fn no_shader_uses_a_builtin_that_differs_between_drivers() {
     // tanh overflows to NaN on Metal, pow and NaN comparisons are not portable; Mesa's GL compiler crashes on an index
     // into a value that has no name.
-    let sources = KERNELS.iter().flat_map(|k| k.variants).map(|v| (v.file, v.source));
+    let parts = PARTS.iter().chain(STAGES).map(|part| (part.source.file, part.source.text));
+    let products = ALGORITHMS.iter().flat_map(|a| a.sources.iter().copied().chain(a.finish).chain(a.beside));
+    let sources = kernels().into_iter().flat_map(|k| k.variants).map(|v| (v.file, v.source));
+    let sources = sources.chain(parts).chain(products.map(|source| (source.file, source.text)));
     for (file, source) in sources.chain(Shared::ALL.iter().map(|s| (s.file(), s.source()))) {
         let code = source.lines().map(|l| l.split("//").next().unwrap_or(""));
         for line in code {

@@ -1,5 +1,5 @@
 // Activation functions and their derivatives; twin of `Activation` in src/ops/activation/function.rs, whose table gives each
-// its number. ACTIVATION is a constant, so each pipeline keeps one branch.
+// its number and the constant that bears its name. ACTIVATION is a constant, so each pipeline keeps one branch.
 
 // The identity, too, with a slope of 1, and ReLU, with 0, where there must be no slope times infinity.
 fn leaky_relu(x: f32, slope: f32) -> f32 {
@@ -69,16 +69,16 @@ fn scaled_silu_derivative(x: f32, factor: f32) -> f32 {
 
 fn activate(x: f32, parameter: f32) -> f32 {
     switch ACTIVATION {
-        case 2u: { return leaky_relu(x, parameter); }
-        case 3u: { return sigmoid(x); }
-        case 4u: { return hyperbolic_tangent(x); }
-        case 5u: { return softplus(x); }
-        case 6u: { return select(0.0, 1.0, x >= 0.0); }
-        case 7u: { return elu(x, parameter); }
-        case 8u: { return x * normal_cdf(x); }
-        case 9u: { return x * sigmoid(gelu_tanh_argument(x)); }
-        case 10u: { return x * sigmoid(1.702 * x); }
-        case 11u: { return x * sigmoid(x); }
+        case LEAKY_RELU: { return leaky_relu(x, parameter); }
+        case SIGMOID: { return sigmoid(x); }
+        case TANH: { return hyperbolic_tangent(x); }
+        case SOFTPLUS: { return softplus(x); }
+        case STEP: { return select(0.0, 1.0, x >= 0.0); }
+        case ELU: { return elu(x, parameter); }
+        case GELU: { return x * normal_cdf(x); }
+        case GELU_TANH: { return x * sigmoid(gelu_tanh_argument(x)); }
+        case GELU_SIGMOID: { return x * sigmoid(1.702 * x); }
+        case SILU: { return x * sigmoid(x); }
         default: { return x; }
     }
 }
@@ -86,16 +86,16 @@ fn activate(x: f32, parameter: f32) -> f32 {
 // f' from what was saved: the output or the input, as the table says.
 fn activate_derivative(saved: f32, parameter: f32) -> f32 {
     switch ACTIVATION {
-        case 2u: { return select(parameter, 1.0, saved > 0.0); }
-        case 3u: { return saved * (1.0 - saved); }
-        case 4u: { return 1.0 - saved * saved; }
-        case 5u: { return sigmoid(saved); }
-        case 6u: { return 0.0; }
-        case 7u: { return select(saved + parameter, 1.0, saved > 0.0); }
-        case 8u: { return gelu_derivative(saved); }
-        case 9u: { return gelu_tanh_derivative(saved); }
-        case 10u: { return scaled_silu_derivative(saved, 1.702); }
-        case 11u: { return scaled_silu_derivative(saved, 1.0); }
+        case LEAKY_RELU: { return select(parameter, 1.0, saved > 0.0); }
+        case SIGMOID: { return saved * (1.0 - saved); }
+        case TANH: { return 1.0 - saved * saved; }
+        case SOFTPLUS: { return sigmoid(saved); }
+        case STEP: { return 0.0; }
+        case ELU: { return select(saved + parameter, 1.0, saved > 0.0); }
+        case GELU: { return gelu_derivative(saved); }
+        case GELU_TANH: { return gelu_tanh_derivative(saved); }
+        case GELU_SIGMOID: { return scaled_silu_derivative(saved, 1.702); }
+        case SILU: { return scaled_silu_derivative(saved, 1.0); }
         default: { return 1.0; }
     }
 }

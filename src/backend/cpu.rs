@@ -8,6 +8,23 @@ use crate::plan::{BoundBuffer, Dispatch, PhaseId, Place, Plan};
 use std::cell::{Ref, RefCell, RefMut};
 
 /// A plan with its memory on the CPU. `F` is f32 for training and f64 for gradient checks and reference values.
+///
+/// ```
+/// use anygrad::backend::cpu::CpuExecutor;
+/// use anygrad::graph::{DType, Graph, Role};
+/// use anygrad::kernel::{Clock, Target};
+/// use anygrad::ops::scale::Scale;
+/// use anygrad::plan::{PhaseId, Plan};
+/// let mut graph = Graph::new();
+/// let x = graph.declare("x", [2], DType::F32, Role::Input);
+/// let y = graph.apply(Scale { factor: 0.5 }, &[x])?;
+/// graph.set_role(y, Role::Output);
+/// let mut executor = CpuExecutor::<f64>::new(Plan::new(graph, &Target::CPU)?)?;
+/// executor.write(x, &[1.0, 1e-300])?;
+/// executor.run(PhaseId::FIRST, &Clock::default());
+/// assert_eq!(executor.read(y)?, [0.5, 0.5e-300]);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct CpuExecutor<F: Twinned = f32> {
     plan: Plan,
@@ -95,6 +112,7 @@ impl<F: Twinned> CpuExecutor<F> {
             params: &dispatch.params,
             specialization: &dispatch.specialization,
             clock,
+            op: dispatch.op.as_any(),
             buffers: &mut buffers[..dispatch.buffers.len()],
         };
         F::of(&dispatch.kernel.twin, self.fast)(&mut call);
@@ -132,7 +150,7 @@ impl<F: Twinned> CpuExecutor<F> {
     /// Sets the 32-bit words of a value of words or packed bytes.
     ///
     /// # Errors
-    /// As [`CpuExecutor::write`].
+    /// Fails as [`CpuExecutor::write`] does.
     pub fn write_words(&mut self, value: ValueId, data: &[u32]) -> Result<()> {
         let place = self.place(value)?;
         match self.storage[place.buffer.index()].get_mut() {
@@ -159,7 +177,7 @@ impl<F: Twinned> CpuExecutor<F> {
     /// The 32-bit words of a value of words or packed bytes.
     ///
     /// # Errors
-    /// As [`CpuExecutor::read`].
+    /// Fails as [`CpuExecutor::read`] does.
     pub fn read_words(&self, value: ValueId) -> Result<Vec<u32>> {
         let place = self.place(value)?;
         match &*self.storage[place.buffer.index()].borrow() {

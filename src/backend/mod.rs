@@ -19,7 +19,14 @@ use std::sync::Arc;
 /// Runs of phases that fit into one submission to a GPU: a clock of each has its place on the device.
 pub const MOST_RUNS: usize = 128;
 
-/// Where to run: the processor, or an open GPU.
+/// A device to run on: the processor, or an open GPU.
+///
+/// ```
+/// use anygrad::backend::Device;
+/// let device = Device::cpu();
+/// assert_eq!((device.name(), device.device_name()), ("cpu", "CPU".to_string()));
+/// assert_eq!(device.target().profile.name, "cpu");
+/// ```
 #[derive(Clone, Debug)]
 pub enum Device {
     /// On the processor.
@@ -29,7 +36,7 @@ pub enum Device {
 }
 
 impl Device {
-    /// What the choice of kernel variants needs to know.
+    /// The kind of device and its limits, which the choice of kernel variants depends on.
     pub fn target(&self) -> Target {
         match self {
             Device::Cpu => Target::CPU,
@@ -82,6 +89,24 @@ impl Device {
 }
 
 /// A plan loaded on a backend.
+///
+/// ```
+/// use anygrad::backend::Device;
+/// use anygrad::graph::{DType, Graph, Role};
+/// use anygrad::kernel::Clock;
+/// use anygrad::ops::scale::Scale;
+/// use anygrad::plan::{PhaseId, Plan};
+/// let mut graph = Graph::new();
+/// let x = graph.declare("x", [3], DType::F32, Role::Input);
+/// let y = graph.apply(Scale { factor: 2.0 }, &[x])?;
+/// graph.set_role(y, Role::Output);
+/// let device = Device::cpu();
+/// let mut executor = pollster::block_on(device.load(Plan::new(graph, &device.target())?))?;
+/// executor.write(x, &[1.0, 2.0, 3.0])?;
+/// executor.run(&[(PhaseId::FIRST, Clock::default())])?;
+/// assert_eq!(pollster::block_on(executor.read(y))?, [2.0, 4.0, 6.0]);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Debug)]
 pub enum Executor {
     /// On the processor.
@@ -90,7 +115,7 @@ pub enum Executor {
     Gpu(Box<GpuExecutor>),
 }
 
-/// A value on its way back.
+/// A value that is being read back.
 #[derive(Debug)]
 pub enum Reading {
     /// Already here.
@@ -210,7 +235,7 @@ impl Executor {
     /// Waits for a float value.
     ///
     /// # Errors
-    /// As [`Executor::finish_words`].
+    /// Fails as [`Executor::finish_words`] does.
     pub async fn finish(&mut self, reading: Reading) -> Result<Vec<f32>> {
         Ok(bytemuck::cast_vec(self.finish_words(reading).await?))
     }
@@ -218,7 +243,7 @@ impl Executor {
     /// Reads a float value back.
     ///
     /// # Errors
-    /// As [`Executor::start_read`] and [`Executor::finish`].
+    /// Fails as [`Executor::start_read`] and [`Executor::finish`] do.
     pub async fn read(&mut self, value: ValueId) -> Result<Vec<f32>> {
         let reading = self.start_read(value).await?;
         self.finish(reading).await
@@ -227,7 +252,7 @@ impl Executor {
     /// Reads a value of words or packed bytes back.
     ///
     /// # Errors
-    /// As [`Executor::read`].
+    /// Fails as [`Executor::read`] does.
     pub async fn read_words(&mut self, value: ValueId) -> Result<Vec<u32>> {
         let reading = self.start_read(value).await?;
         self.finish_words(reading).await

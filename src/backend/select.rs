@@ -3,11 +3,20 @@
 use super::Device;
 use super::gpu::{Adapter, Granted, adapters, gl_adapters};
 use crate::error::{Error, Result};
+use crate::kernel::Profile;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What the user asked for: `auto`, `cpu`, `gpu`, an index or a part of a name.
+/// A request for a device, as users state it: `auto`, `cpu`, `gpu`, an index or a part of a name.
+///
+/// ```
+/// use anygrad::backend::Request;
+/// assert_eq!("auto".parse::<Request>()?, Request::Auto);
+/// assert_eq!("1".parse::<Request>()?, Request::Index(1));
+/// assert_eq!("nvidia".parse::<Request>()?, Request::Name("nvidia".into()));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Request {
@@ -63,7 +72,7 @@ impl From<Request> for String {
     }
 }
 
-/// What one training step costs, to weigh a GPU against the CPU. The default, no work, stays on the CPU.
+/// The cost of one training step, to weigh a GPU against the CPU. The default, no work, stays on the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Arithmetic operations.
@@ -77,20 +86,17 @@ pub struct Work {
 pub struct Choice {
     /// The device, open.
     pub device: Device,
-    /// Why this one, as half a sentence.
+    /// The reason for this choice, as half a sentence.
     pub reason: String,
 }
-
-/// Rates assumed by [`Request::Auto`]: a laptop-class GPU against a few CPU cores.
-const CPU_FLOPS: f64 = 60e9;
-const GPU_FLOPS: f64 = 1e12;
-const GPU_SECONDS_PER_DISPATCH: f64 = 5e-6;
 
 impl Work {
     /// Expected seconds of a step on the CPU and on a hardware GPU.
     fn estimate(&self) -> (f64, f64) {
-        let flops = self.flops as f64;
-        (flops / CPU_FLOPS, flops / GPU_FLOPS + self.dispatches as f64 * GPU_SECONDS_PER_DISPATCH)
+        let seconds = |profile: &Profile| {
+            self.flops as f64 / (profile.mflops as f64 * 1e6) + self.dispatches as f64 * profile.launch_ns as f64 * 1e-9
+        };
+        (seconds(&Profile::CPU), seconds(&Profile::INTEGRATED))
     }
 }
 
@@ -112,6 +118,13 @@ impl Device {
     }
 
     /// The device that `request` asks for; `work` decides `auto`.
+    ///
+    /// ```
+    /// use anygrad::backend::{Device, Request, Work};
+    /// let choice = pollster::block_on(Device::choose(&Request::Cpu, Work::default()))?;
+    /// assert_eq!((choice.device.name(), &choice.reason[..]), ("cpu", "asked for"));
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NoDevice`] with the list of adapters if none fits.

@@ -1,9 +1,10 @@
 //! Gradients of a step held against central differences in f64, and both f32 backends against f64.
 //!
-//! For sampled elements θ of each parameter, `(L(θ+h) − L(θ−h)) / 2h` with h = [`STEP`], by the twins in f64, must equal
-//! the gradient that the graph computes, within `RELATIVE · |difference quotient| + ABSOLUTE · max(1, |L|)`. The second
-//! term is what rounding of the loss leaves after division by 2h, with room. An element is left out, and counted as a
-//! kink, if between θ−h and θ+h a number changes sign at which the function has a kink (the input of a ReLU, a margin).
+//! For sampled elements θ of each parameter, `(L(θ+h) − L(θ−h)) / 2h` with h = [`STEP`], by the twins in f64, must
+//! equal the gradient that the graph computes, within `RELATIVE · |difference quotient| + ABSOLUTE · max(1, |L|)`. The
+//! second term is what rounding of the loss leaves after division by 2h, with room. An element is left out, and counted
+//! as a kink, if between θ−h and θ+h a number changes sign at which the function has a kink (the input of a ReLU, a
+//! margin).
 //!
 //! In f32 every element is compared with f64, within `F32_OWN` of the largest gradient of its tensor, about what WGSL's
 //! roundoff of 2⁻²³ can make of a sum of 784 terms, plus `F32_ALL` of the largest of all, for sums whose terms cancel.
@@ -23,19 +24,19 @@ use crate::train::Step;
 const STEP: f64 = 1e-6;
 /// Allowed error of a gradient against the difference quotient, as a share of it.
 const RELATIVE: f64 = 1e-3;
-/// The same as a share of the loss, or of 1 if that is more.
+/// Allowed error of a gradient against the difference quotient, as a share of max(1, |loss|).
 const ABSOLUTE: f64 = 1e-7;
 /// Allowed error of f32 against f64 as a share of the tensor's largest gradient.
 const F32_OWN: f64 = 1e-4;
-/// The same as a share of the largest gradient of all tensors.
+/// Allowed error of f32 against f64 as a share of the largest gradient of all tensors.
 const F32_ALL: f64 = 1e-6;
 
-/// What a check looks at.
+/// Options of a gradient check.
 #[derive(Clone, Debug)]
 pub struct CheckOptions {
     /// Elements of each tensor compared with difference quotients; all if it has no more.
     pub elements: usize,
-    /// Chooses them.
+    /// Seed that selects these elements.
     pub seed: u64,
     /// A second device to compare with f64; the CPU in f32 always is.
     pub device: Option<Device>,
@@ -78,7 +79,7 @@ pub struct TensorCheck {
     pub device: Option<Deviation>,
 }
 
-/// How far apart two sets of numbers are.
+/// The deviation between two sets of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Deviation {
     /// The largest |found − expected|.
@@ -111,7 +112,7 @@ impl Deviation {
         worst
     }
 
-    /// Of f32 from f64, element by element. `overall` is the largest gradient of all tensors.
+    /// The deviation of f32 from f64, element by element. `overall` is the largest gradient of all tensors.
     fn of_f32(found: &[f32], expected: &[f64], overall: f64) -> Deviation {
         let bound = F32_OWN * largest(expected) + F32_ALL * overall + f64::from(f32::MIN_POSITIVE);
         let numbers = found.iter().zip(expected).enumerate();
@@ -244,7 +245,7 @@ impl Step {
     /// [`Step::check_gradients`], blocking.
     ///
     /// # Errors
-    /// As [`Step::check_gradients`].
+    /// Fails as [`Step::check_gradients`] does.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn check_gradients_blocking(&self, options: &CheckOptions) -> Result<GradCheck> {
         pollster::block_on(self.check_gradients(options))

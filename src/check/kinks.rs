@@ -5,21 +5,39 @@
 
 use crate::backend::cpu::CpuExecutor;
 use crate::error::Result;
-use crate::graph::{Graph, Node, ValueId};
-use crate::ops::Op;
-use crate::ops::activation::{Activate, Activation};
-use crate::ops::pointwise_loss::Pointwise;
+use crate::graph::{DType, Graph, Node, ValueId};
+use crate::kernel::Bound;
 
 /// The nodes of a graph that have kinks.
 #[derive(Debug)]
 pub(super) struct Kinks {
     nodes: Vec<Node>,
+    /// For each node, of each input whether it holds floats.
+    are_floats: Vec<Vec<bool>>,
+}
+
+/// What an executor holds in a value.
+enum Content {
+    Float(Vec<f64>),
+    Word(Vec<u32>),
+}
+
+impl Content {
+    fn bound(&self) -> Bound<'_, f64> {
+        match self {
+            Content::Float(data) => Bound::Float(data),
+            Content::Word(data) => Bound::Word(data),
+        }
+    }
 }
 
 impl Kinks {
-    /// Of the first `count` nodes.
+    /// Finds the nodes with kinks among the first `count` of a graph.
     pub fn find(graph: &Graph, count: usize) -> Kinks {
-        Kinks { nodes: graph.nodes()[..count].iter().filter(|node| has_kink(&node.op)).cloned().collect() }
+        let nodes: Vec<Node> = graph.nodes()[..count].iter().filter(|n| n.op.kinks().is_some()).cloned().collect();
+        let is_float = |&id: &ValueId| graph.value(id).dtype == DType::F32;
+        let are_floats = nodes.iter().map(|node| node.inputs.iter().map(is_float).collect()).collect();
+        Kinks { nodes, are_floats }
     }
 
     /// The values that must stay readable.
@@ -30,23 +48,15 @@ impl Kinks {
     /// On which side of its kink each number lies: −1, 0 for right on it, 1.
     pub fn sides(&self, executor: &CpuExecutor<f64>) -> Result<Vec<i8>> {
         let mut sides = Vec::new();
-        for node in &self.nodes {
-            let x = executor.read(node.inputs[0])?;
-            match &node.op {
-                Op::MarginLoss(loss) => {
-                    let labels = executor.read_words(node.inputs[1])?;
-                    let classes = x.len() / labels.len().max(1);
-                    for (row, &label) in x.chunks_exact(classes.max(1)).zip(&labels) {
-                        let lead = |&z: &f64| z - row[label as usize] + f64::from(loss.margin);
-                        let others = row.iter().enumerate().filter(|(class, _)| *class != label as usize);
-                        sides.extend(others.map(|(_, z)| side(lead(z))));
-                    }
-                }
-                Op::PointwiseLoss(_) => {
-                    let expected = executor.read(node.inputs[1])?;
-                    sides.extend(x.iter().zip(&expected).map(|(p, y)| side(p - y)));
-                }
-                _ => sides.extend(x.iter().map(|&x| side(x))),
+        for (node, are_floats) in self.nodes.iter().zip(&self.are_floats) {
+            let read = |(&id, &is_float): (&ValueId, &bool)| match is_float {
+                true => executor.read(id).map(Content::Float),
+                false => executor.read_words(id).map(Content::Word),
+            };
+            let contents = node.inputs.iter().zip(are_floats).map(read).collect::<Result<Vec<Content>>>()?;
+            let inputs: Vec<Bound<'_, f64>> = contents.iter().map(Content::bound).collect();
+            if let Some(kinks) = node.op.kinks() {
+                sides.extend(kinks(&inputs).into_iter().map(side));
             }
         }
         Ok(sides)
@@ -55,19 +65,4 @@ impl Kinks {
 
 fn side(x: f64) -> i8 {
     i8::from(x > 0.0) - i8::from(x < 0.0)
-}
-
-fn has_kink(op: &Op) -> bool {
-    match op {
-        Op::Activate(Activate(activation)) => match activation {
-            Activation::Relu | Activation::Step => true,
-            Activation::LeakyRelu { slope } => *slope != 1.0,
-            Activation::Elu { alpha } => *alpha != 1.0,
-            _ => false,
-        },
-        Op::MarginLoss(_) => true,
-        Op::PointwiseLoss(loss) => loss.form == Pointwise::AbsoluteError,
-        Op::Penalty(penalty) => penalty.l1 != 0.0,
-        _ => false,
-    }
 }

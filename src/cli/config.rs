@@ -37,7 +37,9 @@ impl Config {
 
     fn parse_error(&self, error: &toml::de::Error) -> Error {
         // Of a key in a table with a `kind`, the parser knows the table only.
-        let unknown = error.message().strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+        let message = error.message();
+        let unknown = message.strip_prefix("unknown field `").or(message.strip_prefix("unknown key `"));
+        let unknown = unknown.and_then(|rest| rest.split_once('`'));
         let key = unknown.and_then(|(key, _)| find_key(DeTable::parse(&self.text).ok()?.get_ref(), key, None));
         let at = key.or(error.span().map(|span| span.start));
         let place = at.map_or(String::new(), |at| format!(":{}", self.line(at)));

@@ -39,16 +39,14 @@ pub struct TrainOptions {
     /// Widths of the hidden layers, such as 128,64; `none` for none [default: 64]
     #[arg(long, value_name = "WIDTHS")]
     pub hidden: Option<Hidden>,
-    /// Activation of the hidden layers: relu, leaky_relu[:SLOPE], elu[:ALPHA], gelu, gelu_tanh, gelu_sigmoid, silu,
-    /// softplus, sigmoid, tanh, step or identity [default: relu]
-    #[arg(long, value_name = "NAME")]
+    // Its help names all activations.
+    #[arg(long, value_name = "NAME", help = activations())]
     pub activation: Option<Activation>,
-    /// cross_entropy, binary_cross_entropy, mean_squared_error, half_squared_error, mean_absolute_error, huber, hinge
-    /// or perceptron [default: what fits the target]
-    #[arg(long, value_name = "NAME")]
+    // Its help names all losses.
+    #[arg(long, value_name = "NAME", help = losses())]
     pub loss: Option<Loss>,
-    /// sgd, adam, adamw, rmsprop or adagrad [default: sgd]
-    #[arg(long, value_name = "NAME")]
+    // Its help names all optimizers.
+    #[arg(long, value_name = "NAME", help = optimizers())]
     pub optimizer: Option<NamedOptimizer>,
     /// Step length [default: 0.1; adam and adamw 0.001; rmsprop and adagrad 0.01]
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
@@ -126,4 +124,29 @@ impl std::str::FromStr for NamedOptimizer {
     fn from_str(name: &str) -> Result<NamedOptimizer, anygrad::Error> {
         Optimizer::named(name).map(NamedOptimizer)
     }
+}
+
+/// `a, b or c`
+fn one_of<S: AsRef<str>>(names: impl Iterator<Item = S>) -> String {
+    let names: Vec<S> = names.collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    match names.split_last() {
+        Some((last, [])) => last.to_string(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn activations() -> String {
+    // With its default parameter where it takes one, such as `elu:1`.
+    let names = one_of(Activation::ALL.iter().map(Activation::to_string));
+    format!("Activation of the hidden layers: {names} [default: relu]")
+}
+
+fn losses() -> String {
+    format!("{} [default: what fits the target]", one_of(Loss::all().map(|loss| loss.name())))
+}
+
+fn optimizers() -> String {
+    format!("{} [default: sgd]", one_of(Optimizer::NAMES.iter()))
 }

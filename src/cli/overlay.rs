@@ -2,6 +2,7 @@
 
 use super::options::TrainOptions;
 use anygrad::data::Targets;
+use anygrad::model::Loss;
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Optimizer;
 use anygrad::train::{EarlyStopping, Monitor, Recipe, multilayer_perceptron};
@@ -54,7 +55,7 @@ pub fn overlay_layers(recipe: &mut Recipe, options: &TrainOptions, targets: &Tar
     }
     let hidden = options.hidden.as_ref().map_or(&[64][..], |hidden| &hidden.0);
     let (activation, dropout) = (options.activation.unwrap_or(Activation::Relu), options.dropout.unwrap_or(0.0));
-    let outputs = recipe.loss.get_or_insert_with(|| targets.default_loss()).outputs(targets);
+    let outputs = recipe.loss.get_or_insert_with(|| Loss::for_targets(targets)).outputs(targets);
     recipe.layers = multilayer_perceptron(hidden, activation, dropout, outputs);
     Ok(())
 }
@@ -66,24 +67,18 @@ fn optimizer(of_recipe: Optimizer, options: &TrainOptions) -> Result<Optimizer> 
         _ => of_recipe,
     };
     let name = optimizer.name();
-    let (rate, decay, momentum) = match &mut optimizer {
-        Optimizer::Sgd(o) => (&mut o.learning_rate, &mut o.weight_decay, Some(&mut o.momentum)),
-        Optimizer::RmsProp(o) => (&mut o.learning_rate, &mut o.weight_decay, Some(&mut o.momentum)),
-        Optimizer::Adam(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
-        Optimizer::AdamW(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
-        Optimizer::Adagrad(o) => (&mut o.learning_rate, &mut o.weight_decay, None),
-    };
-    *rate = options.learning_rate.unwrap_or(*rate);
-    *decay = options.weight_decay.unwrap_or(*decay);
-    match (momentum, options.momentum) {
+    let fields = optimizer.options();
+    *fields.learning_rate = options.learning_rate.unwrap_or(*fields.learning_rate);
+    *fields.weight_decay = options.weight_decay.unwrap_or(*fields.weight_decay);
+    match (fields.momentum, options.momentum) {
         (Some(momentum), Some(given)) => *momentum = given,
         (None, Some(given)) => return Err(Error::option("momentum", given, &format!("{name} has no momentum"))),
         (_, None) => {}
     }
-    match &mut optimizer {
-        Optimizer::Sgd(sgd) => sgd.nesterov |= options.nesterov,
-        _ if options.nesterov => return Err(Error::option("nesterov", true, &format!("{name} has no such form"))),
-        _ => {}
+    match fields.nesterov {
+        Some(nesterov) => *nesterov |= options.nesterov,
+        None if options.nesterov => return Err(Error::option("nesterov", true, &format!("{name} has no such form"))),
+        None => {}
     }
     optimizer.validate()?;
     Ok(optimizer)

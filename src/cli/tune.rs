@@ -155,7 +155,7 @@ fn speed(finding: &Finding<'_>, variant: &str) -> Option<(f64, &'static str)> {
 const HEADING: [&str; 8] = ["kernel", "shape", "default", "speed", "chosen", "speed", "default/best", "chosen/best"];
 
 fn columns([kernel, shape, default, a, chosen, b, of_default, of_chosen]: [String; 8]) -> String {
-    format!("{kernel:<22} {shape:<14} {default:<24} {a:>14}  {chosen:<24} {b:>14} {of_default:>12} {of_chosen:>12}")
+    format!("{kernel:<46} {shape:<14} {default:<24} {a:>14}  {chosen:<24} {b:>14} {of_default:>12} {of_chosen:>12}")
 }
 
 fn line(finding: &Finding<'_>) -> String {
@@ -182,7 +182,7 @@ fn object(name: &str, device: &Device, finding: &Finding<'_>) -> Value {
         "shape": finding.tunable.shape,
         "key": anygrad::tune::key(
             finding.tunable.dispatch.kernel,
-            &finding.tunable.dispatch.params,
+            &finding.tunable.dispatch.grid,
             &finding.tunable.dispatch.specialization,
         ),
         "default": choice.default,

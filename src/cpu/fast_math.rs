@@ -12,12 +12,12 @@ use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
 pub struct FastF32(pub f32);
 
 impl FastF32 {
-    /// The same numbers as this type.
+    /// Reinterprets a slice of f32 as this type.
     pub fn of(x: &[f32]) -> &[FastF32] {
         bytemuck::cast_slice(x)
     }
 
-    /// The same numbers as this type, to write.
+    /// Reinterprets a mutable slice of f32 as this type.
     pub fn of_mut(x: &mut [f32]) -> &mut [FastF32] {
         bytemuck::cast_slice_mut(x)
     }
@@ -47,8 +47,9 @@ fn exp(x: f32) -> f32 {
     p * power(half) * power(n - half)
 }
 
-/// 1 − erf(x), with a fractional error below 1.2·10⁻⁷ beside rounding: Press et al., *Numerical Recipes*, second edition,
-/// section 6.2 (erfcc). The exponent is rounded to a multiple of its last place, so that the error grows with x².
+/// 1 − erf(x), with a fractional error below 1.2·10⁻⁷ beside rounding: Press et al., *Numerical Recipes*, second
+/// edition, section 6.2 (erfcc). The exponent is rounded to a multiple of its last place, so that the error grows with
+/// x².
 #[inline(always)]
 fn erfc(x: f32) -> f32 {
     let z = x.abs();

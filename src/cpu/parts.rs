@@ -83,7 +83,7 @@ pub(super) fn share_blocks<T: Send>(
 }
 
 /// A block of a matrix that nobody else holds.
-pub(crate) struct Block<'a, T> {
+pub struct Block<'a, T> {
     start: *mut T,
     stride: usize,
     row: usize,

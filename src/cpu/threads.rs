@@ -23,9 +23,9 @@ fn look_for(has_come: impl Fn() -> bool) -> bool {
     false
 }
 
-/// Deals out the numbers below `tasks`: calls `body` on up to `threads` threads with those that this thread is to do, so
-/// that each comes once. Every thread has a range of its own, the same in every loop of as many tasks, so that what it
-/// wrote in one it finds in its cache in the next; when it is done it takes from the others' ranges.
+/// Deals out the numbers below `tasks`: calls `body` on up to `threads` threads with those that this thread is to do,
+/// so that each comes once. Every thread has a range of its own, the same in every loop of as many tasks, so that what
+/// it wrote in one it finds in its cache in the next; when it is done it takes from the others' ranges.
 pub(super) fn share(threads: usize, tasks: usize, body: impl Fn(Tasks<'_>) + Sync) {
     let helpers = threads.min(tasks).saturating_sub(1);
     let team = if helpers == 0 { None } else { Team::get() };
@@ -109,7 +109,7 @@ struct Team {
     asleep: AtomicUsize,
     /// Threads in the current loop.
     inside: AtomicUsize,
-    /// Of the caller, then of each worker.
+    /// The range of tasks of the caller, then that of each worker.
     ranges: Vec<Range>,
     panicked: AtomicBool,
 }
@@ -174,7 +174,7 @@ impl Team {
         assert!(!self.panicked.load(Ordering::Relaxed), "a thread of the CPU backend panicked");
     }
 
-    /// Of one of the threads in a loop.
+    /// The tasks of thread number `own` in a loop that `helpers` workers join.
     fn tasks(&self, own: usize, helpers: usize) -> Tasks<'_> {
         Tasks::of(&self.ranges[..=helpers], own)
     }

@@ -28,7 +28,6 @@ pub use source::{Fractions, Source, load};
 pub use split::Split;
 
 use crate::error::{Error, Result};
-use crate::model::Loss;
 
 /// Rows of features with their targets: what a model is trained on, or evaluated on.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +38,7 @@ pub struct Dataset {
     pub features: Features,
     /// A name for each feature, in the order of the columns.
     pub feature_names: Vec<String>,
-    /// What is to be predicted for each row.
+    /// The targets of all rows: what is to be predicted.
     pub targets: Targets,
     /// How raw features become the model's inputs; saved with the model.
     pub preprocessing: Preprocessing,
@@ -73,7 +72,7 @@ pub enum Features {
     },
 }
 
-/// What is to be predicted for each row: one of several classes, or numbers.
+/// The targets of all rows: one of several classes for each, or numbers.
 ///
 /// ```
 /// use anygrad::data::Targets;
@@ -128,7 +127,7 @@ impl Features {
 }
 
 impl Targets {
-    /// How many numbers a model must put out for each row: one for each class, or one for each target column.
+    /// Number of outputs that a model needs for each row: one for each class, or one for each target column.
     pub fn width(&self) -> usize {
         match self {
             Targets::Labels { classes, .. } => classes.len(),
@@ -152,26 +151,6 @@ impl Targets {
             Targets::Values { names, data } => {
                 Targets::Values { names: names.clone(), data: select(data, names.len(), rows) }
             }
-        }
-    }
-
-    /// The loss that fits by default: cross-entropy for classes, mean squared error for numbers, and binary
-    /// cross-entropy for several columns of 0 and 1, which are labels that do not exclude each other.
-    ///
-    /// ```
-    /// use anygrad::{data::Targets, nn::Loss};
-    /// let prices = Targets::Values { names: vec!["price".into()], data: vec![3.5, 0.0] };
-    /// assert_eq!(prices.default_loss(), Loss::mean_squared_error());
-    /// let tags = Targets::Values { names: vec!["warm".into(), "wet".into()], data: vec![1.0, 0.0, 1.0, 1.0] };
-    /// assert_eq!(tags.default_loss(), Loss::binary_cross_entropy());
-    /// ```
-    pub fn default_loss(&self) -> Loss {
-        match self {
-            Targets::Labels { .. } => Loss::cross_entropy(),
-            Targets::Values { names, data } if names.len() > 1 && data.iter().all(|&y| y == 0.0 || y == 1.0) => {
-                Loss::binary_cross_entropy()
-            }
-            Targets::Values { .. } => Loss::mean_squared_error(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Where data comes from, parsed from the text that a flag or a config file gives.
+/// A source of data, parsed from the text that a flag or a config file gives.
 ///
 /// ```
 /// use anygrad::data::Source;
@@ -102,7 +102,7 @@ impl From<Source> for String {
     }
 }
 
-/// Which shares of the rows are held back from training, each from 0 to 1.
+/// The shares of the rows that are held back from training, each from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fractions {
     /// Share of all rows for testing; MNIST and CIFAR-10 have test rows of their own, and ignore it.

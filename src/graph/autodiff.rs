@@ -3,46 +3,15 @@
 //! Each op states its vector-Jacobian product as more ops ([`Operation::vjp`]). Here they are chained in reverse
 //! order, and gradients that meet at one value are added.
 
-use super::{DType, Graph, Role, ValueId};
+#[cfg(doc)]
+use super::Operation;
+use super::{DType, Graph, Op, Role, ValueId, Vjp};
 use crate::error::{Error, Result};
-use crate::ops::{Operation, elementwise::Elementwise};
 use std::collections::HashMap;
 
-/// What an op is asked for: the gradients of its inputs, given the gradient of its output.
-#[derive(Debug)]
-pub struct Vjp<'a> {
-    /// Where to append.
-    pub graph: &'a mut Graph,
-    /// The node's inputs.
-    pub inputs: &'a [ValueId],
-    /// The node's outputs.
-    pub outputs: &'a [ValueId],
-    /// Gradient of the loss with respect to the first output.
-    pub grad_output: ValueId,
-    /// Which inputs need a gradient; the others may get `None`.
-    pub needed: &'a [bool],
-}
-
-impl Vjp<'_> {
-    /// Computes `gradient` only if input `i` needs one.
-    pub fn if_needed(
-        &mut self,
-        i: usize,
-        gradient: impl FnOnce(&mut Graph) -> Result<ValueId>,
-    ) -> Result<Option<ValueId>> {
-        if self.needed[i] { gradient(self.graph).map(Some) } else { Ok(None) }
-    }
-}
-
 impl Graph {
-    /// Appends to the current phase the gradients of the scalar `loss` with respect to `targets`.
-    ///
-    /// Returns one value for each target, of the target's shape.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if `loss` is not a scalar computed in the current phase, if a target does not influence it,
-    /// or if an op on the way has no derivative.
-    pub fn gradients(&mut self, loss: ValueId, targets: &[ValueId]) -> Result<Vec<ValueId>> {
+    /// [`Graph::gradients`] with the op that adds two gradients: a graph knows none itself.
+    pub(crate) fn differentiate(&mut self, loss: ValueId, targets: &[ValueId], add: &Op) -> Result<Vec<ValueId>> {
         if self.shape(loss).elements() != 1 {
             let detail =
                 format!("the loss must be one number, `{}` has shape {}", self.value(loss).name, self.shape(loss));
@@ -78,7 +47,7 @@ impl Graph {
             for ((input, gradient), needed) in node.inputs.iter().zip(input_gradients).zip(needed) {
                 let (Some(gradient), true) = (gradient, needed) else { continue };
                 let total = match gradients.get(input) {
-                    Some(&earlier) => self.apply(Elementwise::Add, &[earlier, gradient])?,
+                    Some(&earlier) => self.apply(add.clone(), &[earlier, gradient])?,
                     None => gradient,
                 };
                 gradients.insert(*input, total);

@@ -4,93 +4,22 @@
 //! values, so that they share parameters. [`Graph::gradients`] appends the backward part of a phase.
 
 mod autodiff;
-mod shape;
+pub mod case;
+mod operation;
+mod rounding;
+mod stage;
+mod value;
 
-pub use autodiff::Vjp;
-pub use shape::{DType, Shape};
+pub use crate::cpu::product::Form;
+pub use case::{Case, Extents, Values};
+pub use operation::{DynEq, Equivalent, Kinks, Op, Operation, Vjp};
+pub use rounding::{Element, Factors, Inputs, Sum};
+pub use stage::{BlockCall, OnBlock, Stage};
+pub use value::{DType, Data, Role, Shape, Value, ValueId};
 
 use crate::error::{Error, Result};
-use crate::kernel::Element;
-use crate::ops::{Op, Operation};
+use crate::kernel;
 use std::ops::Range;
-
-/// Number of a value in its graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ValueId(pub(crate) u32);
-
-impl ValueId {
-    /// Position in [`Graph::values`].
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// What a value is to a run: how long it lives, who writes it, and whether it outlives the run's end.
-///
-/// | role | written by | memory | survives |
-/// |---|---|---|---|
-/// | `Parameter` | the host at the start, then the optimizer | own | yes |
-/// | `Optimizer` | the optimizer, from 0 on | own | yes |
-/// | `Running` | the host at the start, then training steps | own | yes |
-/// | `Dataset`, `Input` | the host | own | no |
-/// | `Order` | the phase that begins a pass | own | no |
-/// | `Results` | each batch | own | no |
-/// | `Constant` | nobody | own | no |
-/// | `Output` | its phase | own | no |
-/// | `Intermediate` | its phase | shared | no |
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Role {
-    /// Trained by the optimizer.
-    Parameter,
-    /// What the optimizer keeps for a parameter, such as its velocity.
-    Optimizer,
-    /// What training keeps up without gradients, such as a running mean.
-    Running,
-    /// Rows that stay for a whole run, and what is computed from them before it.
-    Dataset,
-    /// Row order of a pass over the dataset: a function of the clock.
-    Order,
-    /// The ring in which batches file their results, for the host to read.
-    Results,
-    /// What the host writes before a phase runs, such as a batch of its own.
-    Input,
-    /// Every element has this value, always.
-    Constant(f32),
-    /// Lives within one phase, between its producer and its last reader; its memory is shared.
-    Intermediate,
-    /// Produced within a phase and kept after it, to be read back.
-    Output,
-}
-
-impl Role {
-    /// Whether the rest of a run depends on the value, and nothing else gives it again: what a snapshot must hold.
-    pub fn survives(&self) -> bool {
-        matches!(self, Role::Parameter | Role::Optimizer | Role::Running)
-    }
-
-    /// Whether a phase produces the value anew, whole.
-    pub fn is_produced(&self) -> bool {
-        matches!(self, Role::Intermediate | Role::Output)
-    }
-
-    /// Whether the value keeps its memory for the whole life of a plan.
-    pub fn is_persistent(self) -> bool {
-        !matches!(self, Role::Intermediate)
-    }
-}
-
-/// One tensor.
-#[derive(Clone, Debug)]
-pub struct Value {
-    /// Label, such as `0.weight`.
-    pub name: String,
-    /// Extents, row-major.
-    pub shape: Shape,
-    /// Element type.
-    pub dtype: DType,
-    /// Lifetime.
-    pub role: Role,
-}
 
 /// One application of an op.
 #[derive(Clone, Debug)]
@@ -105,6 +34,20 @@ pub struct Node {
     pub label: String,
 }
 
+/// Number of a phase in its graph, and in the plan of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PhaseId(pub(crate) usize);
+
+impl PhaseId {
+    /// The first phase.
+    pub const FIRST: PhaseId = PhaseId(0);
+
+    /// Position in [`Graph::phases`].
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
 /// A named sequence of nodes that runs as a whole.
 #[derive(Clone, Debug)]
 pub struct Phase {
@@ -115,6 +58,18 @@ pub struct Phase {
 }
 
 /// Values and the nodes that compute them, in phases.
+///
+/// ```
+/// use anygrad::graph::{DType, Graph, Role};
+/// use anygrad::ops::matmul::Matmul;
+/// let mut graph = Graph::new();
+/// let x = graph.declare("x", [8, 3], DType::F32, Role::Input);
+/// let w = graph.declare("w", [2, 3], DType::F32, Role::Parameter);
+/// let y = graph.apply(Matmul::NT, &[x, w])?;
+/// assert_eq!(graph.shape(y).dims(), [8, 2]);
+/// assert_eq!(graph.nodes()[0].op.name(), "matmul");
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     values: Vec<Value>,
@@ -155,12 +110,37 @@ impl Graph {
     }
 
     /// Begins a phase: the nodes added from here on belong to it.
-    pub fn begin_phase(&mut self, name: &str) {
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::ops::scale::Scale;
+    /// let mut graph = Graph::new();
+    /// let x = graph.declare("x", [4, 2], DType::F32, Role::Input);
+    /// for name in ["train", "eval"] {
+    ///     graph.begin_phase(name);
+    ///     graph.apply(Scale { factor: 0.5 }, &[x])?;
+    /// }
+    /// assert_eq!(graph.phases()[1].nodes, 1..2);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn begin_phase(&mut self, name: &str) -> PhaseId {
         let at = self.nodes.len();
         self.phases.push(Phase { name: name.into(), nodes: at..at });
+        PhaseId(self.phases.len() - 1)
     }
 
     /// Prefix for the labels of the nodes and values added from here on, such as the layer's number.
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::ops::scale::Scale;
+    /// let mut graph = Graph::new();
+    /// let x = graph.declare("x", [4, 2], DType::F32, Role::Input);
+    /// graph.set_scope("0.linear");
+    /// graph.apply(Scale { factor: 0.5 }, &[x])?;
+    /// assert_eq!(graph.nodes()[0].label, "0.linear.scale");
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     pub fn set_scope(&mut self, scope: impl Into<String>) {
         self.scope = scope.into();
     }
@@ -171,7 +151,7 @@ impl Graph {
         ValueId(self.values.len() as u32 - 1)
     }
 
-    /// The same values and phases with other nodes in each phase.
+    /// Returns the graph with the nodes of each phase replaced by those in `phases`; values and names stay.
     pub(crate) fn with_nodes(&self, phases: Vec<Vec<Node>>) -> Graph {
         let mut graph = Graph { nodes: Vec::new(), phases: Vec::new(), ..self.clone() };
         for (phase, nodes) in self.phases.iter().zip(phases) {
@@ -185,6 +165,13 @@ impl Graph {
     /// Changes how long a value lives, for example to [`Role::Output`] so that it can be read back.
     pub fn set_role(&mut self, id: ValueId, role: Role) {
         self.values[id.index()].role = role;
+    }
+
+    /// The rows of the batch that a node works on: those of the first of its operands that lives no longer than a
+    /// phase.
+    pub fn batch_rows(&self, mut operands: impl Iterator<Item = ValueId>) -> Option<usize> {
+        let batch = operands.find(|&id| !self.value(id).role.is_persistent())?;
+        self.shape(batch).dims().first().copied()
     }
 
     /// Appends `op` to the current phase and returns its outputs.
@@ -210,7 +197,18 @@ impl Graph {
         Ok(outputs)
     }
 
-    /// Like [`Graph::apply_all`], for an op with one output.
+    /// Appends `op`, which has one output, to the current phase and returns that output; see [`Graph::apply_all`].
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::ops::elementwise::Elementwise;
+    /// let mut graph = Graph::new();
+    /// let a = graph.declare("a", [4, 2], DType::F32, Role::Input);
+    /// let b = graph.declare("b", [2, 4], DType::F32, Role::Input);
+    /// assert!(graph.apply(Elementwise::Add, &[a, a]).is_ok());
+    /// let error = graph.apply(Elementwise::Add, &[a, b]).unwrap_err().to_string();
+    /// assert!(error.contains("[4, 2]") && error.contains("[2, 4]"), "{error}");
+    /// ```
     pub fn apply(&mut self, op: impl Into<Op>, inputs: &[ValueId]) -> Result<ValueId> {
         let outputs = self.apply_all(op, inputs)?;
         debug_assert_eq!(outputs.len(), 1);
@@ -232,7 +230,7 @@ fn check_kinds(op: &Op, label: &str, inputs: &[&Value]) -> Result<()> {
     for input in inputs {
         let fits = match expected.next() {
             Some(binding) => match binding.element {
-                Element::Float => input.dtype == DType::F32,
+                kernel::Element::Float => input.dtype == DType::F32,
                 _ => input.dtype != DType::F32,
             },
             None => false,

@@ -6,8 +6,8 @@
 use crate::uniform_struct;
 
 uniform_struct! {
-    /// Where a run stands: a small value that belongs to the host and goes with each run of a phase. Kernels that bind
-    /// [`Binding::CLOCK`](super::Binding::CLOCK) read it. Twin of `shaders/shared/clock.wgsl`.
+    /// The position of a run: a small value that belongs to the host and goes with each run of a phase. Kernels that
+    /// bind [`Binding::CLOCK`](super::Binding::CLOCK) read it. Twin of `shaders/shared/clock.wgsl`.
     ///
     /// ```
     /// use anygrad::kernel::Clock;

@@ -6,17 +6,37 @@
 
 mod clock;
 pub mod combine;
+pub mod error_bound;
+mod grid;
+pub mod link;
 pub mod params;
+pub mod part;
+mod preamble;
+mod profile;
 mod shared;
 pub mod source;
 pub mod twin;
+mod variant;
+mod wgsl;
 
 pub use clock::Clock;
+pub use grid::{Grid, MAX_WORKGROUPS, Tile, Workgroups, linear_grid};
+pub use link::{Composition, Head, composed};
 pub use params::{Field, ParamsLayout, Scalar};
+pub use part::Source;
+pub use profile::{LaunchBudget, Profile};
 pub use shared::Shared;
 pub use twin::{Bound, Float, Twin, TwinCall, Twinned};
+pub use variant::{ALWAYS, Accepts, Class, Constants, Requirements, Variant};
 
 /// One kernel: everything about it that does not depend on shapes.
+///
+/// ```
+/// use anygrad::ops::softmax_cross_entropy::SPEC;
+/// let buffers: Vec<&str> = SPEC.buffers().map(|binding| binding.name).collect();
+/// assert_eq!(buffers, ["logits", "labels", "loss"]);
+/// assert!(!SPEC.reads_clock());
+/// ```
 #[derive(Debug)]
 pub struct KernelSpec {
     /// Name of the kernel, as it shows in plans, tests and profiles.
@@ -26,19 +46,39 @@ pub struct KernelSpec {
     pub bindings: &'static [Binding],
     /// Layout of the uniform `Params`.
     pub params: ParamsLayout,
-    /// Names of the constants that each dispatch sets by itself (for example which activation).
-    pub specialization: &'static [&'static str],
+    /// The constants that each dispatch sets by itself (for example which activation).
+    pub specialization: &'static [Specialization],
     /// From the one that always works to the fastest. The first needs no optional feature and fits
     /// WebGPU's downlevel limits.
     pub variants: &'static [Variant],
     /// The definition of the result.
     pub twin: Twin,
+    /// What it is composed of, if its variants are not whole files.
+    pub composition: Option<Composition<'static>>,
+    /// Name of the entry point of a composed kernel; others have one in each variant.
+    pub entry_point: Option<&'static str>,
 }
 
 impl KernelSpec {
+    /// A kernel whose variants are whole files, with no constants of the dispatch.
+    pub const fn new(
+        name: &'static str,
+        bindings: &'static [Binding],
+        params: ParamsLayout,
+        variants: &'static [Variant],
+        twin: Twin,
+    ) -> KernelSpec {
+        KernelSpec { name, bindings, params, specialization: &[], variants, twin, composition: None, entry_point: None }
+    }
+
     /// The bindings of the op's inputs and outputs: all but the uniforms.
     pub fn buffers(&self) -> impl Iterator<Item = &'static Binding> {
         self.bindings.iter().filter(|binding| binding.access != Access::Uniform)
+    }
+
+    /// Name of a variant's entry point: never `main`, because profilers show it.
+    pub fn entry_point(&self, variant: &Variant) -> &'static str {
+        self.entry_point.unwrap_or(variant.entry_point)
     }
 
     /// Whether the kernel reads the [`Clock`].
@@ -47,87 +87,45 @@ impl KernelSpec {
     }
 }
 
-/// One way to compute a kernel: a WGSL file and the numbers it is built with.
-#[derive(Clone, Copy, Debug)]
-pub struct Variant {
-    /// Name of the variant within its kernel, for example `tiled_32`.
+/// A constant that each dispatch sets by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Specialization {
+    /// Name in WGSL.
     pub name: &'static str,
-    /// File name in `shaders/`, for messages and tests.
-    pub file: &'static str,
-    /// Content of that file.
-    pub source: &'static str,
-    /// Name of the entry point: never `main`, because profilers show it.
-    pub entry_point: &'static str,
-    /// Parts of `shaders/shared/` that the file uses, in order.
-    pub shared: &'static [Shared],
-    /// Invocations per workgroup; the constant `WORKGROUP_SIZE` in WGSL.
-    pub workgroup_size: u32,
-    /// Further constants in WGSL, such as tile sizes.
-    pub constants: &'static [(&'static str, u32)],
-    /// What a device must have to run it.
-    pub requirements: Requirements,
-    /// Which kind of adapter it is fast on.
-    pub suits: Suits,
-    /// Whether it can run with these `Params` (as bytes) and constants of the dispatch.
-    pub accepts: Accepts,
-    /// Whether it is worth running with them, where a variant before it can too: what plans go by without tuning.
-    pub pays: Accepts,
+    /// Names of its values 0, 1, …, if it chooses one of several things: each a constant in WGSL, too, in upper case.
+    pub values: &'static [&'static str],
 }
 
-impl Variant {
-    /// The value of a constant of this variant.
-    ///
-    /// # Panics
-    /// If the variant has no such constant: a defect of the table, caught by the shader tests.
-    pub fn constant(&self, name: &str) -> u32 {
-        match self.constants.iter().find(|(n, _)| *n == name) {
-            Some((_, value)) => *value,
-            None => panic!("variant {} of {} has no constant {name}", self.name, self.file),
-        }
+impl Specialization {
+    /// A number.
+    pub const fn number(name: &'static str) -> Specialization {
+        Specialization { name, values: &[] }
+    }
+
+    /// The names of its values as constants of WGSL.
+    pub fn declarations(&self) -> String {
+        let declare =
+            |(number, name): (usize, &&str)| format!("const {}: u32 = {number}u;\n", name.to_ascii_uppercase());
+        self.values.iter().enumerate().map(declare).collect()
+    }
+
+    /// A choice of one of these.
+    pub const fn choice(name: &'static str, values: &'static [&'static str]) -> Specialization {
+        Specialization { name, values }
     }
 }
 
-/// Constants by name, as they are emitted into WGSL.
-pub type Constants = [(&'static str, u32)];
-
-/// A question to a variant about the `Params` (as bytes) and constants of a dispatch.
-pub type Accepts = fn(&[u8], &Constants) -> bool;
-
-/// The answer of variants to which the shape does not matter.
-pub const ALWAYS: Accepts = |_, _| true;
-
-/// What a device must have to run a variant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Requirements {
-    /// Bytes of workgroup memory.
-    pub workgroup_bytes: u32,
-    /// Invocations per subgroup, exactly; 0 if it does without subgroups.
-    pub subgroup_size: u32,
-    /// Whether it reads words of 64 bits.
-    pub words: bool,
-}
-
-impl Requirements {
-    /// Nothing beyond WebGPU's downlevel limits.
-    pub const NONE: Requirements = Requirements { workgroup_bytes: 0, subgroup_size: 0, words: false };
-}
-
-/// Which kind of adapter a variant is fast on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Suits {
-    /// Both kinds.
-    Any,
-    /// Real GPUs: workgroup memory is fast, barriers are cheap.
-    Hardware,
-    /// Drivers that run on the CPU (lavapipe, SwiftShader, WARP): workgroup memory and barriers cost.
-    Software,
-}
-
 /// A kind of adapter with its limits, as far as the choice of a variant needs to know it.
+///
+/// ```
+/// use anygrad::kernel::Target;
+/// // The first variant of every kernel runs on every device.
+/// assert!(anygrad::ops::kernels().iter().all(|kernel| Target::DOWNLEVEL.can_run(&kernel.variants[0])));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Whether kernels run on the processor: by the CPU backend, or by a driver that does without a GPU.
-    pub software: bool,
+    /// Which kind of device it is: what is fast there.
+    pub profile: &'static Profile,
     /// Bytes of workgroup memory.
     pub workgroup_bytes: u32,
     /// Invocations per workgroup.
@@ -139,61 +137,22 @@ pub struct Target {
     /// Whether kernels can read words of 64 bits.
     pub words: bool,
     /// What is given to it at once.
-    pub pace: Pace,
-}
-
-/// How much a launch may contain, so that a slow device of this kind is done within 100 ms: systems take a device that
-/// does not answer for seconds for hung, and a display that it serves stands still meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Most kernels that run side by side.
-    pub kernels: usize,
-    /// Arithmetic operations that take 100 ms.
-    pub flops: u64,
-    /// Bytes moved that take 100 ms.
-    pub bytes: u64,
-    /// A launch with fewer workgroups of a dispatch would leave the device idle in part.
-    pub least_groups: u32,
-}
-
-impl Pace {
-    /// One kernel, as long as it takes.
-    pub const UNBOUNDED: Pace = Pace { kernels: 1, flops: u64::MAX, bytes: u64::MAX, least_groups: 1 };
-    /// A driver on two cores: 5 GFLOP/s, 1 GB/s.
-    pub const SOFTWARE: Pace = Pace { kernels: 4, flops: 500_000_000, bytes: 100_000_000, least_groups: 1 };
-    /// A small GPU in a processor: 50 GFLOP/s, 5 GB/s.
-    pub const INTEGRATED: Pace = Pace { kernels: 4, flops: 5_000_000_000, bytes: 500_000_000, least_groups: 32 };
-    /// A small GPU with memory of its own: 1 TFLOP/s, 50 GB/s.
-    pub const DISCRETE: Pace = Pace { kernels: 4, flops: 100_000_000_000, bytes: 5_000_000_000, least_groups: 1024 };
-
-    /// Into how many launches the work of so many workgroups is to be divided.
-    pub fn launches(&self, flops: u64, bytes: u64, groups: u64) -> u64 {
-        let hundreds_of_ms = flops as f64 / self.flops as f64 + bytes as f64 / self.bytes as f64;
-        (hundreds_of_ms.ceil() as u64).min(groups / u64::from(self.least_groups.max(1))).max(1)
-    }
+    pub budget: LaunchBudget,
 }
 
 impl Target {
     /// WebGPU's downlevel defaults: what every device has.
     pub const DOWNLEVEL: Target = Target {
-        software: false,
+        profile: &Profile::DISCRETE,
         workgroup_bytes: 16_352,
         workgroup_size: 256,
         storage_buffers: 4,
         subgroup_size: 0,
         words: false,
-        pace: Pace::UNBOUNDED,
+        budget: LaunchBudget::UNBOUNDED,
     };
     /// The processor, which binds any number of buffers.
-    pub const CPU: Target = Target { software: true, storage_buffers: 8, ..Target::DOWNLEVEL };
-
-    /// Whether fused plans read the rows of a batch where they lie in the dataset, rather than gather them before. A real
-    /// GPU saves a dispatch and the trip of the batch through memory, the CPU backend that trip; but bytes it would turn
-    /// into floats twice, for the layer and for its update. Drivers on a processor read each number many times, at the
-    /// price of a hundred multiply-adds.
-    pub fn gathers_in_products(&self, bytes: bool) -> bool {
-        !self.software || (*self == Target::CPU && !bytes)
-    }
+    pub const CPU: Target = Target { profile: &Profile::CPU, storage_buffers: 8, ..Target::DOWNLEVEL };
 
     /// Whether `variant` can run on this target at all.
     pub fn can_run(&self, variant: &Variant) -> bool {
@@ -202,23 +161,6 @@ impl Target {
             && variant.workgroup_size <= self.workgroup_size
             && (subgroup_size == 0 || subgroup_size == self.subgroup_size)
             && (!words || self.words)
-    }
-
-    /// Whether `variant` is meant for this kind of adapter.
-    pub fn suits(&self, variant: &Variant) -> bool {
-        match variant.suits {
-            Suits::Any => true,
-            Suits::Hardware => !self.software,
-            Suits::Software => self.software,
-        }
-    }
-
-    /// The variant for a dispatch, without tuning: the last that can run, suits and pays.
-    pub fn choose(&self, kernel: &'static KernelSpec, params: &[u8], constants: &Constants) -> &'static Variant {
-        let fits = |v: &&Variant| {
-            self.can_run(v) && self.suits(v) && (v.accepts)(params, constants) && (v.pays)(params, constants)
-        };
-        kernel.variants.iter().rev().find(fits).unwrap_or(&kernel.variants[0])
     }
 }
 
@@ -229,38 +171,59 @@ pub struct Binding {
     pub name: &'static str,
     /// How the kernel uses it.
     pub access: Access,
-    /// What it holds.
+    /// Type of its elements.
     pub element: Element,
+    /// What they mean.
+    pub content: Content,
 }
 
 impl Binding {
     /// The uniform `params` at binding 0 of every kernel.
-    pub const PARAMS: Binding = Binding { name: "params", access: Access::Uniform, element: Element::Params };
+    pub const PARAMS: Binding = Binding::new("params", Access::Uniform, Element::Params);
     /// The uniform `clock`: step number, epoch, place in the epoch, learning rate.
-    pub const CLOCK: Binding = Binding { name: "clock", access: Access::Uniform, element: Element::Clock };
+    pub const CLOCK: Binding = Binding::new("clock", Access::Uniform, Element::Clock);
+
+    const fn new(name: &'static str, access: Access, element: Element) -> Binding {
+        Binding { name, access, element, content: Content::Any }
+    }
+
+    /// The binding, of which more is known.
+    pub const fn holding(self, content: Content) -> Binding {
+        Binding { content, ..self }
+    }
+
+    /// Whether it is a uniform.
+    pub fn is_uniform(&self) -> bool {
+        self.access == Access::Uniform
+    }
+
+    /// Whether it is written.
+    pub fn is_written(&self) -> bool {
+        self.access == Access::Write
+    }
 
     /// A buffer of floats that is read.
     pub const fn read(name: &'static str) -> Binding {
-        Binding { name, access: Access::Read, element: Element::Float }
+        Binding::new(name, Access::Read, Element::Float)
     }
 
     /// A buffer of floats that is written, or read and written.
     pub const fn write(name: &'static str) -> Binding {
-        Binding { name, access: Access::Write, element: Element::Float }
+        Binding::new(name, Access::Write, Element::Float)
     }
 
     /// A buffer of 32-bit words that is read.
     pub const fn read_words(name: &'static str) -> Binding {
-        Binding { name, access: Access::Read, element: Element::Word }
+        Binding::new(name, Access::Read, Element::Word)
     }
 
     /// A buffer of 32-bit words that is written.
     pub const fn write_words(name: &'static str) -> Binding {
-        Binding { name, access: Access::Write, element: Element::Word }
+        Binding::new(name, Access::Write, Element::Word)
     }
 }
 
-/// How a kernel uses a binding.
+/// The use that a kernel makes of a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// `var<uniform>`
@@ -271,7 +234,27 @@ pub enum Access {
     Write,
 }
 
-/// What a binding holds.
+/// What the elements of a binding mean, as far as tests and costs need to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Any numbers; of words, numbers of classes.
+    Any,
+    /// Numbers that are not negative, by which or by whose root is divided: sums of squares, divisors.
+    Positive,
+    /// Several tensors of one size one after the other, along the first extent, of which that of this number is not
+    /// negative.
+    PositiveSlot(usize),
+    /// What an output is compared with: data, which has no gradient.
+    Target,
+    /// The rows of a dataset, of which a batch is read.
+    Dataset,
+    /// Numbers of its rows, in the order in which batches take them.
+    Order,
+    /// Results of many steps, of which one row is written.
+    Ring,
+}
+
+/// Type of a binding's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// The kernel's `Params`.

@@ -43,9 +43,30 @@ pub struct ParamsLayout {
     pub fields: &'static [Field],
 }
 
-/// Declares a uniform struct: `#[repr(C)]`, `Pod`, with its layout as the constant `LAYOUT`.
+impl ParamsLayout {
+    /// The members that belong to the stage of an op that has one: all but the first two, which are the number of
+    /// elements and the length of a row.
+    pub const fn stage_fields(&self) -> &'static [Field] {
+        self.fields.split_at(2).1
+    }
+}
+
+/// Declares a uniform struct: `#[repr(C)]` and `Pod`, with its layout as the constant `LAYOUT`, and its bytes. A crate
+/// that uses it needs `bytemuck` with its feature `derive`.
+///
+/// ```
+/// anygrad::uniform_struct! {
+///     /// `struct Params { count: u32, factor: f32 }` in WGSL.
+///     struct Params {
+///         /// Elements.
+///         count: u32,
+///         /// Factor on each.
+///         factor: f32,
+///     }
+/// }
+/// assert_eq!(Params::LAYOUT.size, Params { count: 3, factor: 0.5 }.to_bytes().len());
+/// ```
 #[macro_export]
-#[doc(hidden)]
 macro_rules! uniform_struct {
     ($(#[$meta:meta])* $vis:vis struct $name:ident { $($(#[$doc:meta])* $field:ident: $ty:ty,)* }) => {
         $(#[$meta])*
@@ -63,6 +84,11 @@ macro_rules! uniform_struct {
                     scalar: <$ty as $crate::kernel::params::UniformScalar>::SCALAR,
                 },)*],
             };
+
+            /// The bytes that a shader reads.
+            pub fn to_bytes(&self) -> Vec<u8> {
+                bytemuck::bytes_of(self).to_vec()
+            }
         }
     };
 }

@@ -1,37 +1,30 @@
-//! Assembles the WGSL of a kernel: constants from the Rust tables, then shared parts, then the kernel's own file.
+//! Assembles the WGSL of a kernel: constants from the Rust tables, then shared parts and the kernel's own file, or, of
+//! a composed kernel, its parts.
 //!
 //! Every file stays WGSL that an editor understands: there is no preprocessor and no template language. Constants
 //! have one home, the Rust table; here they become `const NAME: u32 = …;`.
 
-use super::{KernelSpec, Variant};
+pub use super::preamble::CELL;
+
+use super::link::link;
+use super::preamble::constants;
+use super::{Constants, KernelSpec, Variant};
 use std::fmt::Write;
 
-/// The constant that says how many elements a `Cell` holds, 1, 2 or 4; also as the end of a name, for one of several.
-pub const CELL: &str = "CELL";
-
-/// The constant that says how many words of 64 bits such a `Cell` consists of instead, 1 or 2, each with two elements.
-const WORDS: &str = "WORDS";
-
-/// The complete WGSL module of `variant` with the constants of one dispatch.
-pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> String {
-    let mut wgsl = String::from("alias Elem = f32;\n");
-    let own = [("WORKGROUP_SIZE", variant.workgroup_size)];
-    for (name, value) in own.iter().chain(variant.constants).chain(specialization) {
-        let _ = writeln!(wgsl, "const {name}: u32 = {value}u;");
+/// The complete WGSL module of a kernel in one variant, with the constants of one dispatch.
+///
+/// ```
+/// use anygrad::kernel::source::assemble;
+/// use anygrad::ops::softmax_cross_entropy::SPEC;
+/// let wgsl = assemble(&SPEC, &SPEC.variants[0], &[]);
+/// assert!(wgsl.contains("const WORKGROUP_SIZE: u32 = 64u;"));
+/// assert!(wgsl.contains("@compute"));
+/// ```
+pub fn assemble(kernel: &KernelSpec, variant: &Variant, specialization: &Constants) -> String {
+    if let Some(composition) = &kernel.composition {
+        return link(kernel, composition, variant, specialization);
     }
-    // What one invocation takes at once: one element or its neighbours, too. CELL becomes the type Cell, A_CELL ACell;
-    // A_WORDS also becomes ACell.
-    for (name, value) in variant.constants {
-        let (prefix, cell) = match (name.strip_suffix(CELL), name.strip_suffix(WORDS), value) {
-            (Some(prefix), _, 1) => (prefix, "Elem"),
-            (Some(prefix), _, 2) => (prefix, "vec2<Elem>"),
-            (Some(prefix), _, _) => (prefix, "vec4<Elem>"),
-            (_, Some(prefix), 1) => (prefix, "u64"),
-            (_, Some(prefix), _) => (prefix, "vec2<u64>"),
-            _ => continue,
-        };
-        let _ = writeln!(wgsl, "alias {}Cell = {cell};", prefix.trim_end_matches('_'));
-    }
+    let mut wgsl = constants(kernel, variant, specialization);
     for part in variant.shared {
         wgsl.push('\n');
         wgsl.push_str(part.source());
@@ -42,7 +35,14 @@ pub fn assemble(variant: &Variant, specialization: &[(&'static str, u32)]) -> St
 }
 
 /// Name of a pipeline: kernel, variant and the constants of the dispatch.
-pub fn label(spec: &KernelSpec, variant: &Variant, specialization: &[(&'static str, u32)]) -> String {
+///
+/// ```
+/// use anygrad::kernel::source::label;
+/// use anygrad::ops::matmul::SPEC;
+/// let label = label(&SPEC, &SPEC.variants[0], &[("TRANSPOSE_B", 1)]);
+/// assert_eq!(label, format!("matmul/{} TRANSPOSE_B=1", SPEC.variants[0].name));
+/// ```
+pub fn label(spec: &KernelSpec, variant: &Variant, specialization: &Constants) -> String {
     let mut label = format!("{}/{}", spec.name, variant.name);
     for (name, value) in specialization {
         let _ = write!(label, " {name}={value}");

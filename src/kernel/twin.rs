@@ -1,6 +1,7 @@
 //! The CPU side of a kernel: what a twin is called with, in f32 or f64.
 
 use super::Clock;
+use std::any::Any;
 use std::fmt::Debug;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Neg, Sub, SubAssign};
@@ -118,8 +119,6 @@ float!(f64, libm::erfc, twin => None);
 pub enum Bound<'a, F> {
     /// Floats to read.
     Float(&'a [F]),
-    /// Rows of floats to read, by their numbers in the data: what a fast form is given in the place of a gathered batch.
-    Rows(&'a [F], &'a [u32]),
     /// Floats to write.
     FloatMut(&'a mut [F]),
     /// Words to read.
@@ -129,15 +128,38 @@ pub enum Bound<'a, F> {
 }
 
 /// Most buffers of a call.
-pub const MAX_BUFFERS: usize = 8;
+pub const MAX_BUFFERS: usize = 12;
 
 impl<F> Bound<'_, F> {
-    /// The same buffer for the time of this borrow.
-    pub fn again(&mut self) -> Bound<'_, F> {
+    /// The floats.
+    ///
+    /// # Panics
+    /// If it holds words.
+    pub fn floats(&self) -> &[F] {
+        match self {
+            Bound::Float(data) => data,
+            Bound::FloatMut(data) => data,
+            _ => panic!("{MISMATCH}"),
+        }
+    }
+
+    /// The words.
+    ///
+    /// # Panics
+    /// If it holds floats.
+    pub fn words(&self) -> &[u32] {
+        match self {
+            Bound::Word(data) => data,
+            Bound::WordMut(data) => data,
+            _ => panic!("{MISMATCH}"),
+        }
+    }
+
+    /// Borrows the buffer again, for a shorter time.
+    pub fn reborrow(&mut self) -> Bound<'_, F> {
         match self {
             Bound::Float(data) => Bound::Float(data),
             Bound::FloatMut(data) => Bound::FloatMut(data),
-            Bound::Rows(data, picked) => Bound::Rows(data, picked),
             Bound::Word(data) => Bound::Word(data),
             Bound::WordMut(data) => Bound::WordMut(data),
         }
@@ -153,6 +175,8 @@ pub struct TwinCall<'a, 'b, F> {
     pub specialization: &'a [(&'static str, u32)],
     /// Where the run stands; the default for a kernel that does not ask.
     pub clock: &'a Clock,
+    /// The op, for a twin that is made of others.
+    pub op: &'a dyn Any,
     /// The buffers in the order of [`KernelSpec::buffers`](super::KernelSpec::buffers).
     pub buffers: &'a mut [Bound<'b, F>],
 }
@@ -175,7 +199,7 @@ impl<F> TwinCall<'_, '_, F> {
     }
 }
 
-/// What a twin is called when its buffers do not have the kinds that its `SPEC` lists: a defect of the op's file.
+/// The message with which a twin panics if its buffers do not have the kinds that its `SPEC` lists: a defect of the op.
 pub const MISMATCH: &str = "buffers do not match the kernel's bindings";
 
 /// The definition of a kernel's result, for both float types, and an optional faster f32 form that tests hold to it.
@@ -189,9 +213,8 @@ pub struct Twin {
     pub fast: Option<fn(&mut TwinCall<'_, '_, f32>)>,
 }
 
-/// A [`Twin`] from a generic function.
+/// A [`Twin`] from a function that is generic over [`Float`], optionally with a faster form in f32.
 #[macro_export]
-#[doc(hidden)]
 macro_rules! twin {
     ($f:ident) => {
         $crate::kernel::Twin { f32: $f::<f32>, f64: $f::<f64>, fast: None }

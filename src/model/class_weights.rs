@@ -7,7 +7,16 @@
 use crate::data::Targets;
 use crate::error::{Error, Result};
 
-/// How much the rows of each class count.
+/// Weights of the classes in a loss.
+///
+/// ```
+/// use anygrad::data::Targets;
+/// use anygrad::nn::ClassWeights;
+/// let classes = vec!["rare".into(), "common".into()];
+/// let targets = Targets::Labels { name: "kind".into(), classes, data: vec![0, 1, 1, 1] };
+/// assert_eq!(ClassWeights::Balanced.resolve(&targets)?, [2.0, 2.0 / 3.0]);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "ClassWeightsValue", into = "ClassWeightsValue")]
 pub enum ClassWeights {

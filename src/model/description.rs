@@ -1,11 +1,20 @@
 //! A layer as model files and config files state it.
 
-use super::{DropoutMode, Init};
+use super::Init;
 use crate::error::{Error, Result};
 use crate::ops::activation::Activation;
 use std::fmt;
 
 /// A layer as model files and config files state it.
+///
+/// ```
+/// use anygrad::nn::{LayerDescription, Sequential};
+/// let layers: Vec<LayerDescription> =
+///     serde_json::from_str(r#"[{ "linear": 32 }, { "activation": "relu" }, { "linear": 10 }]"#).unwrap();
+/// let model = Sequential::from_description(64, &layers)?;
+/// assert_eq!(model.to_string(), "64 → linear 32 → relu → linear 10");
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "LayerTable", into = "LayerTable")]
 pub enum LayerDescription {
@@ -33,6 +42,17 @@ pub enum LayerDescription {
     Sequential(Vec<LayerDescription>),
     /// `custom = "name"`: a layer that only code can build.
     Custom(String),
+}
+
+/// Where the loss of signal is made up for. In expectation both agree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropoutMode {
+    /// In training: kept elements times `1/(1 − rate)`.
+    #[default]
+    Inverted,
+    /// In use: all elements times `1 − rate`.
+    Vanilla,
 }
 
 impl fmt::Display for LayerDescription {

@@ -1,6 +1,6 @@
 //! Dropout as a layer: drops in training, in use either nothing (inverted) or scales (vanilla).
 
-use super::{LayerDescription, Module, Pass};
+use super::{DropoutMode, LayerDescription, Module, Pass};
 use crate::error::Result;
 use crate::graph::{Shape, ValueId};
 use crate::ops::dropout::Dropout;
@@ -13,17 +13,6 @@ pub struct DropoutLayer {
     pub rate: f32,
     /// Where the loss of signal is made up for.
     pub mode: DropoutMode,
-}
-
-/// Where the loss of signal is made up for. In expectation both agree.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DropoutMode {
-    /// In training: kept elements times `1/(1 − rate)`.
-    #[default]
-    Inverted,
-    /// In use: all elements times `1 − rate`.
-    Vanilla,
 }
 
 impl Module for DropoutLayer {

@@ -153,7 +153,8 @@ impl Model {
     /// ```
     /// # use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
     /// use anygrad::model::Model;
-    /// # let mut trainer = Trainer::new(Sequential::new(64).linear(10), Loss::cross_entropy(), Sgd::new(0.1)).epochs(0);
+    /// # let layers = Sequential::new(64).linear(10);
+    /// # let mut trainer = Trainer::new(layers, Loss::cross_entropy(), Sgd::new(0.1)).epochs(0);
     /// # trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
     /// # let model = trainer.model()?;
     /// let bytes = model.to_bytes()?;
@@ -162,7 +163,7 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// As [`Model::load`], but for [`Error::Io`].
+    /// Fails as [`Model::load`] does, but for [`Error::Io`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         parse(bytes, None).map_err(|reason| unusable(Path::new(IN_MEMORY), reason))
     }
@@ -170,7 +171,7 @@ impl Model {
     /// Reads a model file into layers that the program builds: the way to load a model with layers of one's own.
     ///
     /// # Errors
-    /// As [`Model::load`]; [`Error::ModelFile`] if the file names other layers than `architecture` has.
+    /// Fails as [`Model::load`] does; [`Error::ModelFile`] if the file names other layers than `architecture` has.
     pub fn load_into(path: impl AsRef<Path>, architecture: Sequential) -> Result<Model> {
         read(path.as_ref(), Some(architecture))
     }
@@ -178,7 +179,7 @@ impl Model {
     /// Reads the content of a model file into layers that the program builds.
     ///
     /// # Errors
-    /// As [`Model::load_into`], but for [`Error::Io`].
+    /// Fails as [`Model::load_into`] does, but for [`Error::Io`].
     pub fn from_bytes_into(bytes: &[u8], architecture: Sequential) -> Result<Model> {
         parse(bytes, Some(architecture)).map_err(|reason| unusable(Path::new(IN_MEMORY), reason))
     }

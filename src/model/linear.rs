@@ -6,6 +6,15 @@ use crate::graph::{Shape, ValueId};
 use crate::ops::{add_bias::AddBias, matmul::Matmul};
 
 /// A fully connected layer.
+///
+/// ```
+/// use anygrad::nn::{Init, Linear, Sequential};
+/// let layer = Linear { bias: false, init: Init::HeNormal, ..Linear::new(10) };
+/// let tensors = Sequential::new(64).layer(layer).initialize(0)?;
+/// assert_eq!((&tensors[0].name[..], &tensors[0].shape[..]), ("0.weight", &[10, 64][..]));
+/// assert_eq!(tensors.len(), 1);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linear {
     /// Width of the output rows.

@@ -6,7 +6,6 @@
 
 use super::ClassWeights;
 use super::loss_table::LossTable;
-use crate::data::Targets;
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
 use crate::ops::class_weights::ClassWeights as WeightsOfRows;
@@ -20,7 +19,7 @@ use crate::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
 use std::fmt;
 use std::str::FromStr;
 
-/// What training minimizes.
+/// The loss that training minimizes: a form for each row, a reduction over rows, weights of classes.
 ///
 /// ```
 /// use anygrad::nn::Loss;
@@ -32,11 +31,11 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "LossTable", into = "LossTable")]
 pub struct Loss {
-    /// How a row is compared with its target.
+    /// The comparison of a row of outputs with its target.
     pub form: Form,
-    /// How the rows of a batch are put together.
+    /// Mean or sum over the rows of a batch.
     pub reduction: Reduction,
-    /// How much the rows of each class count; all the same if not given.
+    /// Weight of the rows of each class; 1 for all if not given.
     pub class_weights: Option<ClassWeights>,
 }
 
@@ -45,11 +44,11 @@ pub struct Loss {
 pub struct BatchLoss {
     /// The loss, `[1]`.
     pub loss: ValueId,
-    /// What the loss is a mean by, `[1]`: the sum of the rows' weights, if classes have weights.
+    /// The divisor of the mean, `[1]`: the sum of the rows' weights, if classes have weights.
     pub weight: Option<ValueId>,
 }
 
-/// How a row of outputs is compared with its target.
+/// The comparison of a row of outputs ŷ with its target y.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Form {
     /// Cross-entropy of class labels from logits.
@@ -66,9 +65,9 @@ pub enum Form {
     HalfSquaredError,
     /// |ŷ − y|, averaged over the outputs.
     MeanAbsoluteError,
-    /// Quadratic up to `delta`, linear beyond, averaged over the outputs.
+    /// Huber's loss: ½e² up to |e| = δ, δ(|e| − ½δ) beyond, with e = ŷ − y, averaged over the outputs.
     Huber {
-        /// Where the two meet, above 0.
+        /// δ, the |ŷ − y| at which the two meet, above 0.
         delta: f32,
     },
     /// Multiclass support vector machine: Σ_{j≠y} max(0, z_j − z_y + margin).
@@ -80,7 +79,7 @@ pub enum Form {
     Perceptron,
 }
 
-/// How the losses of rows (and, for losses of numbers, of outputs) are put together.
+/// The reduction of the losses of rows (and, for losses of numbers, of outputs) to one number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
@@ -91,7 +90,7 @@ pub enum Reduction {
     Sum,
 }
 
-/// Every form with its default options.
+/// All forms with their default options.
 const FORMS: [Form; 8] = [
     Form::CrossEntropy { label_smoothing: 0.0 },
     Form::BinaryCrossEntropy,
@@ -102,6 +101,42 @@ const FORMS: [Form; 8] = [
     Form::Hinge { margin: 1.0 },
     Form::Perceptron,
 ];
+
+/// The op that compares rows.
+enum RowLoss {
+    CrossEntropy(SoftmaxCrossEntropy),
+    Margin(MarginLoss),
+    Pointwise(PointwiseLoss),
+}
+
+impl Form {
+    /// The op of this form, averaged over the outputs of a row or not.
+    fn op(self, mean: bool) -> RowLoss {
+        let form = match self {
+            Form::CrossEntropy { label_smoothing } => {
+                return RowLoss::CrossEntropy(SoftmaxCrossEntropy { label_smoothing });
+            }
+            Form::Hinge { margin } => return RowLoss::Margin(MarginLoss { margin }),
+            Form::Perceptron => return RowLoss::Margin(MarginLoss { margin: 0.0 }),
+            Form::BinaryCrossEntropy => Pointwise::BinaryCrossEntropy,
+            Form::MeanSquaredError => Pointwise::SquaredError,
+            Form::HalfSquaredError => Pointwise::HalfSquaredError,
+            Form::MeanAbsoluteError => Pointwise::AbsoluteError,
+            Form::Huber { delta } => Pointwise::Huber { delta },
+        };
+        RowLoss::Pointwise(PointwiseLoss { form, mean })
+    }
+
+    /// The option of this form, by its name in files.
+    pub(super) fn option(&mut self) -> Option<(&'static str, &mut f32)> {
+        match self {
+            Form::CrossEntropy { label_smoothing } => Some(("label_smoothing", label_smoothing)),
+            Form::Huber { delta } => Some(("delta", delta)),
+            Form::Hinge { margin } => Some(("margin", margin)),
+            _ => None,
+        }
+    }
+}
 
 impl Loss {
     fn new(form: Form) -> Loss {
@@ -188,25 +223,6 @@ impl Loss {
         }
     }
 
-    /// Whether the target is a class label (else a row of values). Binary cross-entropy takes both.
-    pub fn takes_labels(&self) -> bool {
-        use Form::{BinaryCrossEntropy, CrossEntropy, Hinge, Perceptron};
-        matches!(self.form, CrossEntropy { .. } | BinaryCrossEntropy | Hinge { .. } | Perceptron)
-    }
-
-    /// Whether the target is a row of values.
-    pub fn takes_values(&self) -> bool {
-        !self.takes_labels() || self.form == Form::BinaryCrossEntropy
-    }
-
-    /// Outputs that a model needs for these targets.
-    pub fn outputs(&self, targets: &Targets) -> usize {
-        match (self.form, targets) {
-            (Form::BinaryCrossEntropy, Targets::Labels { .. }) => 1,
-            _ => targets.width(),
-        }
-    }
-
     /// Checks every option.
     ///
     /// # Errors
@@ -239,27 +255,34 @@ impl Loss {
         }
     }
 
+    /// The formulas of L and of ∂L/∂z, as text, for a row of `outputs` numbers whose symbol is `z`.
+    pub fn formula(&self, z: &str, outputs: usize) -> (String, String) {
+        let is_mean = self.reduction == Reduction::Mean && outputs > 1;
+        let factor = if is_mean { format!("1/{outputs}·") } else { String::new() };
+        let (loss, derivative) = match self.form.op(is_mean) {
+            RowLoss::CrossEntropy(op) => op.formula(z, outputs),
+            RowLoss::Margin(op) => op.formula(z),
+            RowLoss::Pointwise(op) => {
+                let (loss, derivative) = op.form.formula(z, &factor);
+                (format!("{factor}{}{loss}", if outputs > 1 { "Σ " } else { "" }), derivative)
+            }
+        };
+        (format!("L = {loss}"), derivative)
+    }
+
     /// Appends the loss of each row, `[B, 1]`. The target is labels `[B]` or values of the output's shape.
     ///
     /// # Errors
     /// [`Error::Shape`] if the target does not fit the output.
     pub fn rows(&self, graph: &mut Graph, output: ValueId, target: ValueId) -> Result<ValueId> {
-        let mean = self.reduction == Reduction::Mean;
-        let form = match self.form {
-            Form::CrossEntropy { label_smoothing } => {
-                return graph.apply(SoftmaxCrossEntropy { label_smoothing }, &[output, target]);
-            }
-            Form::Hinge { margin } => return graph.apply(MarginLoss { margin }, &[output, target]),
-            Form::Perceptron => return graph.apply(MarginLoss { margin: 0.0 }, &[output, target]),
-            Form::BinaryCrossEntropy => Pointwise::BinaryCrossEntropy,
-            Form::MeanSquaredError => Pointwise::SquaredError,
-            Form::HalfSquaredError => Pointwise::HalfSquaredError,
-            Form::MeanAbsoluteError => Pointwise::AbsoluteError,
-            Form::Huber { delta } => Pointwise::Huber { delta },
+        let op = match self.form.op(self.reduction == Reduction::Mean) {
+            RowLoss::CrossEntropy(op) => return graph.apply(op, &[output, target]),
+            RowLoss::Margin(op) => return graph.apply(op, &[output, target]),
+            RowLoss::Pointwise(op) => op,
         };
-        let is_labels = graph.value(target).dtype == crate::graph::DType::U32;
+        let is_labels = graph.value(target).dtype == DType::U32;
         let target = if is_labels { graph.apply(LabelValues, &[target])? } else { target };
-        graph.apply(PointwiseLoss { form, mean }, &[output, target])
+        graph.apply(op, &[output, target])
     }
 
     /// Whether the loss of a batch is a mean by weights of rows.
@@ -276,7 +299,7 @@ impl Loss {
     /// [`Loss::declare_weights`]) if there are any.
     ///
     /// # Errors
-    /// As [`Loss::rows`].
+    /// Fails as [`Loss::rows`] does.
     pub fn batch(
         &self,
         graph: &mut Graph,
@@ -311,7 +334,7 @@ impl fmt::Display for Loss {
 impl FromStr for Loss {
     type Err = Error;
 
-    /// The loss called so, with its default options.
+    /// The loss called `name`, with its default options.
     fn from_str(name: &str) -> Result<Loss> {
         let known = || Loss::all().map(|loss| loss.name());
         Loss::all().find(|loss| loss.name() == name).ok_or_else(|| Error::unknown("loss", name, known()))
@@ -336,14 +359,14 @@ mod tests {
             assert_eq!(serde_json::from_str::<Loss>(&json).unwrap(), loss, "{json}");
         }
         for (json, part) in [
-            (r#"{"kind":"huber","margin":1}"#, "no such option"),
+            (r#"{"kind":"huber","margin":1}"#, "unknown key `margin`"),
             (r#"{"kind":"huber","delta":0}"#, "above 0"),
             (r#"{"kind":"cross_entropy","label_smoothing":1}"#, "below 1"),
             (r#"{"kind":"huber","class_weights":[1]}"#, "compares numbers"),
             (r#"{"kind":"cross_entropy","class_weights":[-1, 1]}"#, "above 0"),
             (r#"{"kind":"cross_entropy","class_weights":[1, 1],"label_smoothing":0.1}"#, "choose one"),
             (r#"{"kind":"hinje"}"#, "`hinge`"),
-            (r#"{"kind":"huber","deltas":1}"#, "unknown field"),
+            (r#"{"kind":"huber","deltas":1}"#, "unknown key `deltas`"),
         ] {
             let error = serde_json::from_str::<Loss>(json).unwrap_err().to_string();
             assert!(error.contains(part), "{json}: {error}");

@@ -11,7 +11,18 @@ use crate::model::{ClassWeights, Loss};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 
-/// How well a model does on data.
+/// Loss and metrics of a model on data.
+///
+/// ```
+/// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+/// let data = data::digits()?.split(0.2, 0)?;
+/// let mut trainer = Trainer::new(Sequential::new(64).linear(10), Loss::cross_entropy(), Sgd::new(0.1)).epochs(3);
+/// trainer.fit_blocking(&data)?;
+/// let evaluation = trainer.model()?.evaluate_blocking(&data.test, &Device::cpu())?;
+/// assert!(evaluation.accuracy > Some(0.8));
+/// assert_eq!(evaluation.per_class.map(|classes| classes.len()), Some(10));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Evaluation {
     /// Number of rows.
@@ -47,22 +58,22 @@ pub struct Evaluation {
 /// Share of rows whose class is among the `k` with the largest outputs.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct TopK {
-    /// How many are looked at.
+    /// Number of classes with the largest outputs that are looked at.
     pub k: usize,
-    /// The share.
+    /// Share of the rows whose class is among them, from 0 to 1.
     pub accuracy: f64,
 }
 
-/// How well one class is found. A quotient without rows is 0, as in scikit-learn.
+/// Precision, recall and F1 of one class. A quotient without rows is 0, as in scikit-learn.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ClassMetrics {
     /// The class, or with several targets of 0 and 1 per row, the target.
     pub class: String,
     /// Rows of the class.
     pub rows: u64,
-    /// Of the rows predicted to be of the class, the share that is.
+    /// Precision: the share of the rows predicted to be of the class that are of it, from 0 to 1.
     pub precision: f64,
-    /// Of the rows of the class, the share that is predicted so.
+    /// Recall: the share of the rows of the class that are predicted to be of it, from 0 to 1.
     pub recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
@@ -97,7 +108,7 @@ impl Model {
     /// [`Model::evaluate`] with a choice of `k` for [`Evaluation::top_k`].
     ///
     /// # Errors
-    /// As [`Model::evaluate`]; [`Error::InvalidOption`] if `k` is 0.
+    /// Fails as [`Model::evaluate`] does; [`Error::InvalidOption`] if `k` is 0.
     pub async fn evaluate_top_k(&self, data: &Dataset, k: usize, device: &Device) -> Result<Evaluation> {
         if k == 0 {
             return Err(Error::option("top_k", k, "must be at least 1"));
@@ -141,7 +152,7 @@ impl Model {
     /// [`Model::evaluate`], blocking.
     ///
     /// # Errors
-    /// As [`Model::evaluate`].
+    /// Fails as [`Model::evaluate`] does.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn evaluate_blocking(&self, data: &Dataset, device: &Device) -> Result<Evaluation> {
         pollster::block_on(self.evaluate(data, device))

@@ -4,12 +4,15 @@
 mod activation;
 mod class_weights;
 mod description;
+mod draw;
 mod dropout;
 mod file;
 mod init;
+mod layers;
 mod linear;
 mod loss;
 mod loss_table;
+mod loss_targets;
 mod metrics;
 #[allow(clippy::module_inception)]
 mod model;
@@ -21,8 +24,8 @@ mod tensor;
 
 pub use activation::ActivationLayer;
 pub use class_weights::ClassWeights;
-pub use description::LayerDescription;
-pub use dropout::{DropoutLayer, DropoutMode};
+pub use description::{DropoutMode, LayerDescription};
+pub use dropout::DropoutLayer;
 pub use init::Init;
 pub use linear::Linear;
 pub use loss::{BatchLoss, Form, Loss, Reduction};

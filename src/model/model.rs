@@ -1,9 +1,7 @@
 //! A trained model: weights and everything that is needed to use them.
 
-use super::{Loss, Predictor, Sequential, Tensor, weights_hash};
-use crate::backend::Device;
-use crate::data::{Features, Preprocessing};
-use crate::error::Result;
+use super::{Loss, Sequential, Tensor, weights_hash};
+use crate::data::Preprocessing;
 use crate::train::Recipe;
 
 /// A trained model.
@@ -31,7 +29,7 @@ pub struct Model {
     pub metrics: serde_json::Value,
 }
 
-/// What a model's outputs mean.
+/// The meaning of a model's outputs.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -54,50 +52,16 @@ impl Model {
     pub fn weights_hash(&self) -> String {
         weights_hash(&self.tensors)
     }
-
-    /// The model on a device, ready to predict rows as often as they come.
-    ///
-    /// ```
-    /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
-    /// let data = data::digits()?.split(0.2, 0)?;
-    /// let model = Sequential::new(64).linear(32).relu().linear(10);
-    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(2);
-    /// trainer.fit_blocking(&data)?;
-    /// let mut predictor = pollster::block_on(trainer.model()?.predictor(&Device::cpu()))?;
-    /// for row in 0..3 {
-    ///     let classes = predictor.classes_blocking(&data.test.select(&[row]).features)?;
-    ///     assert!(classes[0] < 10);
-    /// }
-    /// # Ok::<(), anygrad::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn predictor(&self, device: &Device) -> Result<Predictor> {
-        Predictor::load(self, device, &Predictor::BATCHES).await
-    }
-
-    /// Outputs for each row: logits of classes, or values. Row-major, `output_width` numbers for each row. Loads the model
-    /// on the device for this call alone; see [`Model::predictor`].
-    ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if the rows have another width than the model's input; what the device reports.
-    pub async fn outputs(&self, features: &Features, device: &Device) -> Result<Vec<f32>> {
-        let most = Predictor::BATCHES[0];
-        Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.outputs(features).await
-    }
-
-    /// Class of each row, for a model of classes.
-    ///
-    /// # Errors
-    /// As [`Model::outputs`]; [`Error::Shape`](crate::Error::Shape) if the model puts out values.
-    pub async fn classes(&self, features: &Features, device: &Device) -> Result<Vec<usize>> {
-        let most = Predictor::BATCHES[0];
-        Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.classes(features).await
-    }
 }
 
 /// Probabilities of the classes from a row of logits: their softmax; of a single logit, those of the classes 0 and 1.
+///
+/// ```
+/// use anygrad::nn::probabilities;
+/// assert_eq!(probabilities(&[1.0, 1.0]), [0.5, 0.5]);
+/// // A single logit.
+/// assert_eq!(probabilities(&[0.0]), [0.5, 0.5]);
+/// ```
 pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     if let [logit] = logits {
         let one = 1.0 / (1.0 + f64::from(-logit).exp());

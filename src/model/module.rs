@@ -12,8 +12,8 @@ use std::fmt::Debug;
 /// A part of a model: a layer, or several in some arrangement.
 ///
 /// A module states how to compute its output from ops; its backward pass follows from theirs. To write your own,
-/// implement this trait and add it by [`Sequential::layer`](super::Sequential::layer). A module that holds others puts a
-/// name in front of what they declare ([`TensorSpec::within`]) and runs them under this name ([`Pass::child`]).
+/// implement this trait and add it by [`Sequential::layer`](super::Sequential::layer). A module that holds others puts
+/// a name in front of what they declare ([`TensorSpec::within`]) and runs them under this name ([`Pass::child`]).
 ///
 /// ```
 /// use anygrad::graph::{Shape, ValueId};
@@ -56,7 +56,7 @@ pub trait Module: Debug + Send + Sync {
     /// The tensors that it keeps, for input rows of shape `input`, by names within the module.
     ///
     /// # Errors
-    /// As [`Module::output`].
+    /// Fails as [`Module::output`] does.
     fn tensors(&self, _input: &Shape) -> Result<Vec<TensorSpec>> {
         Ok(Vec::new())
     }
@@ -120,8 +120,8 @@ impl<'a> Pass<'a> {
         y
     }
 
-    /// The stream of a dropout mask of the module that runs. Every call gives another one, so that no two masks of a pass
-    /// agree; the first of a module depends on its path alone.
+    /// The stream of a dropout mask of the module that runs. Every call gives another one, so that no two masks of a
+    /// pass agree; the first of a module depends on its path alone.
     pub fn dropout_key(&mut self) -> Key {
         let path = join(&self.path, "dropout");
         let count = self.streams.entry(path.clone()).or_insert(0);

@@ -12,9 +12,9 @@ use std::fmt;
 
 /// A model on a device; [`Model::predictor`] makes one.
 ///
-/// It holds forward passes for several numbers of rows, over one copy of the weights, and splits the rows that it is given
-/// among them. The passes are of fused kernels: outputs differ by rounding from those of one kernel for each op, and those
-/// of a row may differ by rounding with the number of rows that come with it.
+/// It holds forward passes for several numbers of rows, over one copy of the weights, and splits the rows that it is
+/// given among them. The passes are of fused kernels: outputs differ by rounding from those of one kernel for each op,
+/// and those of a row may differ by rounding with the number of rows that come with it.
 pub struct Predictor {
     executor: Executor,
     /// From the most rows to the fewest.
@@ -37,10 +37,10 @@ struct Batch {
 
 impl Predictor {
     /// Numbers of rows that a predictor for general use has a pass for.
-    pub(super) const BATCHES: [usize; 3] = [512, 32, 1];
+    const BATCHES: [usize; 3] = [512, 32, 1];
 
     /// Loads a model with passes over these numbers of rows, from the most to the fewest.
-    pub(super) async fn load(model: &Model, device: &Device, sizes: &[usize]) -> Result<Predictor> {
+    async fn load(model: &Model, device: &Device, sizes: &[usize]) -> Result<Predictor> {
         let architecture = &model.architecture;
         let (input_width, output_width) = (architecture.input_width(), architecture.output_width()?);
         let mut graph = Graph::new();
@@ -121,7 +121,7 @@ impl Predictor {
     /// Class of each row, for a model of classes.
     ///
     /// # Errors
-    /// As [`Predictor::outputs`]; [`Error::Shape`] if the model puts out values.
+    /// Fails as [`Predictor::outputs`] does; [`Error::Shape`] if the model puts out values.
     pub async fn classes(&mut self, features: &Features) -> Result<Vec<usize>> {
         if self.takes_values {
             return Err(Error::shape("model", "puts out values, not classes"));
@@ -131,13 +131,67 @@ impl Predictor {
     }
 }
 
+impl Model {
+    /// The model on a device, ready to predict rows as often as they come.
+    ///
+    /// ```
+    /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let data = data::digits()?.split(0.2, 0)?;
+    /// let model = Sequential::new(64).linear(32).relu().linear(10);
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(2);
+    /// trainer.fit_blocking(&data)?;
+    /// let mut predictor = pollster::block_on(trainer.model()?.predictor(&Device::cpu()))?;
+    /// for row in 0..3 {
+    ///     let classes = predictor.classes_blocking(&data.test.select(&[row]).features)?;
+    ///     assert!(classes[0] < 10);
+    /// }
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn predictor(&self, device: &Device) -> Result<Predictor> {
+        Predictor::load(self, device, &Predictor::BATCHES).await
+    }
+
+    /// Outputs for each row: logits of classes, or values. Row-major, `output_width` numbers for each row. Loads the model
+    /// on the device for this call alone; see [`Model::predictor`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) if the rows have another width than the model's input; what the device reports.
+    pub async fn outputs(&self, features: &Features, device: &Device) -> Result<Vec<f32>> {
+        let most = Predictor::BATCHES[0];
+        Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.outputs(features).await
+    }
+
+    /// Class of each row, for a model of classes.
+    ///
+    /// # Errors
+    /// As [`Model::outputs`]; [`Error::Shape`](crate::Error::Shape) if the model puts out values.
+    pub async fn classes(&self, features: &Features, device: &Device) -> Result<Vec<usize>> {
+        let most = Predictor::BATCHES[0];
+        Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.classes(features).await
+    }
+}
+
 /// For programs without an async runtime.
 #[cfg(not(target_arch = "wasm32"))]
 impl Predictor {
     /// [`Predictor::outputs`], blocking.
     ///
+    /// ```
+    /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let data = data::xor(64, 0)?.split(0.25, 0)?;
+    /// let model = Sequential::new(2).linear(4).tanh().linear(2);
+    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).epochs(1);
+    /// trainer.fit_blocking(&data)?;
+    /// let mut predictor = pollster::block_on(trainer.model()?.predictor(&Device::cpu()))?;
+    /// assert_eq!(predictor.outputs_blocking(&data.test.features)?.len(), 2 * data.test.rows());
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`Predictor::outputs`].
+    /// Fails as [`Predictor::outputs`] does.
     pub fn outputs_blocking(&mut self, features: &Features) -> Result<Vec<f32>> {
         pollster::block_on(self.outputs(features))
     }
@@ -145,7 +199,7 @@ impl Predictor {
     /// [`Predictor::classes`], blocking.
     ///
     /// # Errors
-    /// As [`Predictor::classes`].
+    /// Fails as [`Predictor::classes`] does.
     pub fn classes_blocking(&mut self, features: &Features) -> Result<Vec<usize>> {
         pollster::block_on(self.classes(features))
     }

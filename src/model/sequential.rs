@@ -1,13 +1,9 @@
 //! Layers one after the other.
 
 use super::description::in_a_row;
-use super::{
-    ActivationLayer, DropoutLayer, DropoutMode, LayerDescription, Linear, ModelTensors, Module, Pass, Residual, Tensor,
-    TensorSpec,
-};
+use super::{LayerDescription, ModelTensors, Module, Pass, Tensor, TensorSpec};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Shape, ValueId};
-use crate::ops::activation::Activation;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -37,73 +33,6 @@ impl Sequential {
     pub fn layer(mut self, layer: impl Module + 'static) -> Sequential {
         self.layers.push(Arc::new(layer));
         self
-    }
-
-    /// Adds a fully connected layer with bias and PyTorch's initial values.
-    pub fn linear(self, outputs: usize) -> Sequential {
-        self.layer(Linear::new(outputs))
-    }
-
-    /// Adds an activation function.
-    pub fn activation(self, activation: Activation) -> Sequential {
-        self.layer(ActivationLayer(activation))
-    }
-
-    /// Adds ReLU.
-    pub fn relu(self) -> Sequential {
-        self.activation(Activation::Relu)
-    }
-
-    /// Adds tanh.
-    pub fn tanh(self) -> Sequential {
-        self.activation(Activation::Tanh)
-    }
-
-    /// Adds the logistic function.
-    pub fn sigmoid(self) -> Sequential {
-        self.activation(Activation::Sigmoid)
-    }
-
-    /// Adds inverted dropout; `rate` is the probability of dropping.
-    pub fn dropout(self, rate: f32) -> Sequential {
-        self.layer(DropoutLayer { rate, mode: DropoutMode::Inverted })
-    }
-
-    /// Adds the sum of the rows and of what `block` makes of them; it must keep their width.
-    pub fn residual(self, block: Sequential) -> Sequential {
-        self.layer(Residual(block))
-    }
-
-    /// The model that a file describes.
-    ///
-    /// # Errors
-    /// [`Error::InvalidOption`] for a custom layer, which only code can build; as [`Sequential::widths`] in front of a
-    /// layer that contains others.
-    pub fn from_description(input: usize, layers: &[LayerDescription]) -> Result<Sequential> {
-        let mut model = Sequential::new(input);
-        for (i, layer) in layers.iter().enumerate() {
-            let inner =
-                |layers| Sequential::from_description(model.output_width()?, layers).map_err(|e| in_layer(e, i));
-            model = match layer {
-                &LayerDescription::Linear { outputs, bias, init } => model.layer(Linear { outputs, bias, init }),
-                &LayerDescription::Activation(activation) => model.activation(activation),
-                &LayerDescription::Dropout { rate, mode } => model.layer(DropoutLayer { rate, mode }),
-                LayerDescription::Residual(layers) => {
-                    let block = inner(layers)?;
-                    model.residual(block)
-                }
-                LayerDescription::Sequential(layers) => {
-                    let block = inner(layers)?;
-                    model.layer(block)
-                }
-                LayerDescription::Custom(name) => {
-                    let expected =
-                        "a custom layer is known only to the program that defined it: use Model::load_into there";
-                    return Err(Error::option("layer", name, expected));
-                }
-            };
-        }
-        Ok(model)
     }
 
     /// What files say about the layers.
@@ -142,7 +71,7 @@ impl Sequential {
     /// Width of the output rows.
     ///
     /// # Errors
-    /// As [`Sequential::widths`].
+    /// Fails as [`Sequential::widths`] does.
     pub fn output_width(&self) -> Result<usize> {
         Ok(self.widths()?[self.layers.len()])
     }
@@ -150,7 +79,7 @@ impl Sequential {
     /// The tensors that the model keeps, named as PyTorch's `Sequential` names them.
     ///
     /// # Errors
-    /// As [`Sequential::widths`]; [`Error::Shape`] if two tensors have one name.
+    /// Fails as [`Sequential::widths`] does; [`Error::Shape`] if two tensors have one name.
     pub fn tensor_specs(&self) -> Result<Vec<TensorSpec>> {
         let specs = self.tensors(&[self.input].into())?;
         let mut seen = HashSet::new();
@@ -163,7 +92,7 @@ impl Sequential {
     /// Number of trained numbers.
     ///
     /// # Errors
-    /// As [`Sequential::tensor_specs`].
+    /// Fails as [`Sequential::tensor_specs`] does.
     pub fn parameter_count(&self) -> Result<usize> {
         let specs = self.tensor_specs()?;
         Ok(specs.iter().filter(|spec| spec.kind.is_trained()).map(|spec| spec.shape.elements()).sum())
@@ -172,7 +101,7 @@ impl Sequential {
     /// The initial values of all tensors for `seed`, in the order of [`Sequential::tensor_specs`].
     ///
     /// # Errors
-    /// As [`Sequential::tensor_specs`] and [`Init::draw`](super::Init::draw).
+    /// Fails as [`Sequential::tensor_specs`] and [`Init::draw`](super::Init::draw) do.
     pub fn initialize(&self, seed: u64) -> Result<Vec<Tensor>> {
         self.tensor_specs()?.iter().map(|spec| spec.initialize(seed)).collect()
     }
@@ -192,7 +121,7 @@ impl Sequential {
     /// ```
     ///
     /// # Errors
-    /// As [`Sequential::tensor_specs`].
+    /// Fails as [`Sequential::tensor_specs`] does.
     pub fn declare(&self, graph: &mut Graph) -> Result<ModelTensors> {
         Ok(ModelTensors::declare(self.tensor_specs()?, graph))
     }
@@ -229,7 +158,7 @@ impl Module for Sequential {
 }
 
 /// Names the layer that an error is about: `layer 2: dropout`, in a layer that contains others `layer 2.0: dropout`.
-fn in_layer(error: Error, layer: usize) -> Error {
+pub(super) fn in_layer(error: Error, layer: usize) -> Error {
     match error {
         Error::InvalidOption { name, value, expected } => {
             let name = match name.strip_prefix("layer ") {

@@ -1,12 +1,19 @@
 //! The tensors that a model keeps: what modules declare, the values of a graph that hold them, and copies on the host.
 
 use super::Init;
-use crate::error::Result;
 use crate::files::Fnv;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 use std::collections::HashMap;
 
 /// A tensor that a module keeps.
+///
+/// ```
+/// use anygrad::nn::{Init, TensorKind, TensorSpec};
+/// let spec = TensorSpec::new("weight", [10, 64], TensorKind::Weight).init(Init::Constant(0.5)).within("2");
+/// assert_eq!((&spec.path[..], spec.fan_in, spec.fan_out), ("2.weight", 64, 10));
+/// assert_eq!(spec.initialize(0)?.data, [0.5; 640]);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorSpec {
     /// Name within the module: `weight`. Modules around it put theirs in front: `2.0.weight`, as in PyTorch.
@@ -23,7 +30,7 @@ pub struct TensorSpec {
     pub fan_out: usize,
 }
 
-/// What a tensor is for.
+/// The purpose of a tensor, which decides whether it is trained and penalized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TensorKind {
     /// Trained; what l1 and l2 penalties are about.
@@ -49,8 +56,8 @@ impl TensorKind {
 }
 
 impl TensorSpec {
-    /// A tensor with PyTorch's initial values for a linear layer. The fans are those of a shape `[out, in, …]`, of which
-    /// further extents belong to the inputs.
+    /// A tensor with PyTorch's initial values for a linear layer. The fans are those of a shape `[out, in, …]`, of
+    /// which further extents belong to the inputs.
     pub fn new(name: impl Into<String>, shape: impl Into<Shape>, kind: TensorKind) -> TensorSpec {
         let shape = shape.into();
         let (fan_out, fan_in) = match shape.dims() {
@@ -61,17 +68,17 @@ impl TensorSpec {
         TensorSpec { path: name.into(), shape, kind, init: Init::default(), fan_in, fan_out }
     }
 
-    /// With other initial values.
+    /// Sets the distribution of the initial values.
     pub fn init(self, init: Init) -> TensorSpec {
         TensorSpec { init, ..self }
     }
 
-    /// With other numbers of inputs of an output, and outputs of an input, to scale the initial values.
+    /// Sets the numbers of inputs of an output and of outputs of an input, which scale the initial values.
     pub fn fans(self, fan_in: usize, fan_out: usize) -> TensorSpec {
         TensorSpec { fan_in, fan_out, ..self }
     }
 
-    /// As a module declares it that holds, under `name`, the one which declared it.
+    /// Puts `name` in front of the path, as a module does that holds the declaring module under this name.
     pub fn within(self, name: &str) -> TensorSpec {
         TensorSpec { path: join(name, &self.path), ..self }
     }
@@ -104,22 +111,22 @@ impl ModelTensors {
         tensors
     }
 
-    /// All of them, in the order of [`Sequential::initialize`](super::Sequential::initialize).
+    /// All tensors, in the order of [`Sequential::initialize`](super::Sequential::initialize).
     pub fn values(&self) -> &[ValueId] {
         &self.values
     }
 
-    /// Those that are trained, in the same order.
+    /// The trained tensors, in the order of [`ModelTensors::values`].
     pub fn trained(&self) -> Vec<ValueId> {
         self.of(TensorKind::is_trained)
     }
 
-    /// Those that penalties are about, in the same order.
+    /// The tensors that L1 and L2 penalties are about, in the order of [`ModelTensors::values`].
     pub fn penalized(&self) -> Vec<ValueId> {
         self.of(TensorKind::is_penalized)
     }
 
-    /// The one of a path such as `2.0.weight`.
+    /// The tensor at a path such as `2.0.weight`.
     pub fn get(&self, path: &str) -> Option<ValueId> {
         self.by_path.get(path).copied()
     }
@@ -139,17 +146,6 @@ pub struct Tensor {
     pub shape: Vec<usize>,
     /// Elements.
     pub data: Vec<f32>,
-}
-
-impl TensorSpec {
-    /// The tensor with its initial values for `seed`.
-    ///
-    /// # Errors
-    /// As [`Init::draw`].
-    pub fn initialize(&self, seed: u64) -> Result<Tensor> {
-        let data = self.init.draw(self, seed)?;
-        Ok(Tensor { name: self.path.clone(), shape: self.shape.dims().to_vec(), data })
-    }
 }
 
 /// 64-bit FNV-1a over names, shapes and the bits of all elements, as 16 hexadecimal digits.

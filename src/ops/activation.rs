@@ -2,20 +2,41 @@
 //!
 //! Saved for backward: the output `y` where the derivative can be had from it, else the input `x`
 //! ([`Activation::derivative_uses_output`]). To add one: a variant and its arms in `activation/function.rs`, its two
-//! functions in `shaders/shared/activation.wgsl`; every test and bench loops over [`Activation::ALL`].
+//! functions in `shaders/shared/activation.wgsl`; every test, bench and help text loops over [`Activation::ALL`].
 
 mod function;
 
 pub use function::Activation;
+use function::known;
+pub(super) use function::{logistic, softplus};
 
-use super::{Operation, Workgroups, element_grid, one_variant};
-use crate::cpu::{FastF32, for_each_part, inlined};
+use super::{Operation, map};
+use crate::cpu::product::Block;
+use crate::cpu::{FastF32, for_each_part, inlined, widest};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{
+    BlockCall, Case, DType, Element, Extents, Inputs, Kinks, Shape, Stage, Value, ValueId, Vjp, case::floats,
+};
+use crate::kernel::error_bound::{TINY, U, relative};
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, Shared, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// Applies an activation function.
+///
+/// ```
+/// use anygrad::graph::{DType, Graph, Role};
+/// use anygrad::ops::activation::{Activate, Activation};
+/// let leaky: Activation = "leaky_relu:0.1".parse()?;
+/// assert_eq!(leaky.function(-2.0), 0.1f32 * -2.0);
+/// assert_eq!(Activation::Sigmoid.derivative(0.5), 0.25);
+/// let mut graph = Graph::new();
+/// let x = graph.declare("x", [4, 3], DType::F32, Role::Input);
+/// let y = graph.apply(Activate(leaky), &[x])?;
+/// assert_eq!(graph.shape(y).dims(), [4, 3]);
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Activate(pub Activation);
 
@@ -28,34 +49,40 @@ uniform_struct! {
     pub struct Params {
         /// Elements of each tensor.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// The function's parameter, such as a slope.
         parameter: f32,
     }
 }
 
+/// [`Activate`] as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new("activation", wgsl!("stage/activation.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .specialization(&[Activation::CONSTANT])
+    .shared(&[Shared::Activation]);
+
+/// [`ActivateGrad`] as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const GRAD_PART: Part = Part::new("activation_grad", wgsl!("stage/activation_grad.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .specialization(&[Activation::CONSTANT])
+    .bindings(&[Binding::read("saved")])
+    .shared(&[Shared::Activation]);
+
 /// The kernel of [`Activate`].
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "activation",
-    bindings: &[Binding::PARAMS, Binding::read("x"), Binding::write("y")],
-    params: Params::LAYOUT,
-    specialization: &["ACTIVATION"],
-    variants: one_variant!("activation", "activation.wgsl", [Grid, Activation]),
-    twin: twin!(call, fast = call_fast),
-};
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 0, twin!(call, fast = call_fast)));
 
 /// The kernel of [`ActivateGrad`].
-pub const GRAD_SPEC: KernelSpec = KernelSpec {
-    name: "activation_grad",
-    bindings: &[Binding::PARAMS, Binding::read("saved"), Binding::read("grad_output"), Binding::write("grad_input")],
-    params: Params::LAYOUT,
-    specialization: &["ACTIVATION"],
-    variants: one_variant!("activation_grad", "activation_grad.wgsl", [Grid, Activation]),
-    twin: twin!(call_grad, fast = call_grad_fast),
-};
+pub static GRAD_SPEC: LazyLock<&KernelSpec> =
+    LazyLock::new(|| map::kernel(&GRAD_PART, 1, twin!(call_grad, fast = call_grad_fast)));
 
 impl Operation for Activate {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage { block: Some(on_block), ..Stage::new(&PART, 0) })
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -76,14 +103,33 @@ impl Operation for Activate {
         params(self.0, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        // A factor of x may be flushed to zero before it is multiplied.
+        let x = inputs.float(0, at.index);
+        U * self.0.rounding_bound(x, at.expected) + TINY * (1.0 + x.abs())
+    }
+
+    fn kinks(&self) -> Option<Kinks<'_>> {
+        let x = |inputs: &[Bound<'_, f64>]| inputs[0].floats().to_vec();
+        self.0.has_kink().then(|| Box::new(x) as Kinks<'_>)
     }
 }
 
 impl Operation for ActivateGrad {
     fn spec(&self) -> &'static KernelSpec {
         &GRAD_SPEC
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage { block: Some(on_block_grad), ..Stage::new(&GRAD_PART, 1) })
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -102,14 +148,29 @@ impl Operation for ActivateGrad {
         params(self.0, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let rounding = self.0.derivative_rounding_bound(inputs.float(0, at.index));
+        inputs.magnitude(1, at.index) * U * rounding + relative(4.0, at.expected)
     }
 }
 
+/// Cases of both ops for the tests, of every function.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let matrix = || floats([rows, columns]);
+    let both = |&activation: &Activation| {
+        [Case::new(Activate(activation), [matrix()]), Case::new(ActivateGrad(activation), [matrix(), matrix()])]
+    };
+    Activation::ALL.iter().flat_map(both).collect()
+}
+
 fn params(activation: Activation, shape: &Shape) -> Result<Vec<u8>> {
-    let params = Params { count: shape.elements_u32(SPEC.name)?, parameter: activation.parameter() };
-    Ok(bytemuck::bytes_of(&params).to_vec())
+    let [count, columns] = map::extents(PART.name, shape)?;
+    let params = Params { count, columns, parameter: activation.parameter() };
+    Ok(params.to_bytes())
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -125,24 +186,6 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     };
     reference_grad(activation, saved, grad_output, grad_input);
 }
-
-/// Runs `$body` with the function known to the compiler, which can then vectorize a loop over it.
-macro_rules! known {
-    ($activation:expr, $name:ident => $body:expr) => {
-        $crate::ops::activation::known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step Gelu GeluTanh GeluSigmoid Silu)
-    };
-    (@ $activation:expr, $name:ident => $body:expr, $($unit:ident)*) => {
-        match $activation {
-            $(Activation::$unit => { let $name = Activation::$unit; $body })*
-            Activation::LeakyRelu { slope } => { let $name = Activation::LeakyRelu { slope }; $body }
-            Activation::Elu { alpha } => { let $name = Activation::Elu { alpha }; $body }
-            // It calls a function of the library for each number.
-            $name @ Activation::Softplus => $body
-        }
-    };
-}
-
-pub(crate) use known;
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let activation = Activation::from_index(call.constant("ACTIVATION"), call.params::<Params>().parameter);
@@ -174,7 +217,34 @@ fn call_grad_fast(call: &mut TwinCall<'_, '_, f32>) {
     );
 }
 
-/// The definition of [`Activate`].
+/// The function of a stage, by its parameters and the constants of the dispatch.
+fn function_of(call: &BlockCall<'_, '_>) -> Activation {
+    Activation::from_index(call.constant("ACTIVATION"), bytemuck::pod_read_unaligned(call.params))
+}
+
+fn on_block(call: &BlockCall<'_, '_>, block: &mut Block<'_, f32>) {
+    widest(inlined!(|| {
+        known!(function_of(call), f => block.for_each_row(inlined!(|_, _, part| {
+            for y in FastF32::of_mut(part) {
+                *y = f.function(*y);
+            }
+        })));
+    }));
+}
+
+fn on_block_grad(call: &BlockCall<'_, '_>, block: &mut Block<'_, f32>) {
+    let [Bound::Float(saved)] = call.inputs else { panic!("{MISMATCH}") };
+    widest(inlined!(|| {
+        known!(function_of(call), f => block.for_each_row(inlined!(|row, first, part| {
+            let saved = &FastF32::of(saved)[row * call.columns + first..];
+            for (g, &saved) in FastF32::of_mut(part).iter_mut().zip(saved) {
+                *g *= f.derivative(saved);
+            }
+        })));
+    }));
+}
+
+/// Computes [`Activate`] by plain loops over slices: the definition that its kernels are compared with.
 #[inline(always)]
 pub fn reference<F: Float>(activation: Activation, x: &[F], y: &mut [F]) {
     for (&x, y) in x.iter().zip(y) {
@@ -182,7 +252,7 @@ pub fn reference<F: Float>(activation: Activation, x: &[F], y: &mut [F]) {
     }
 }
 
-/// The definition of [`ActivateGrad`].
+/// Computes [`ActivateGrad`] by plain loops over slices: the definition that its kernels are compared with.
 #[inline(always)]
 pub fn reference_grad<F: Float>(activation: Activation, saved: &[F], grad_output: &[F], grad_input: &mut [F]) {
     for ((&saved, &g), grad_input) in saved.iter().zip(grad_output).zip(grad_input) {

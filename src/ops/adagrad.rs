@@ -8,12 +8,14 @@
 //!
 //! `w`, `grad` and `s` have one shape; `s` starts at 0. Learning rate and step number are the clock's.
 
-use super::{Operation, Workgroups, cell_grid, element_variants};
+use super::{Operation, map, step_bound};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Binding, Bound, Clock, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, `squares` (in place).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +33,8 @@ uniform_struct! {
     pub struct Params {
         /// Elements of each tensor.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// By how much the learning rate falls with each step.
         rate_decay: f32,
         /// ε
@@ -40,25 +44,27 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "adagrad",
-    bindings: &[
-        Binding::PARAMS,
-        Binding::CLOCK,
-        Binding::write("weight"),
-        Binding::read("grad"),
-        Binding::write("squares"),
-    ],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: element_variants!("adagrad", [Grid, Clock], count),
-    twin: twin!(call, fast = call_fast),
-};
+/// The op as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new("adagrad", wgsl!("stage/adagrad.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .bindings(&[Binding::write("weight"), Binding::write("squares").holding(Content::Positive)])
+    .clock()
+    .cells();
+
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 1, twin!(call, fast = call_fast)));
 
 impl Operation for Adagrad {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::new(&PART, 1))
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -71,18 +77,31 @@ impl Operation for Adagrad {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let [count, columns] = map::extents(SPEC.name, shapes[0])?;
         let params = Params {
-            count: shapes[0].elements_u32(SPEC.name)?,
+            count,
+            columns,
             rate_decay: self.rate_decay,
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        step_bound(inputs, at)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let tensor = || floats([rows, columns]);
+    let op = Adagrad { rate_decay: 0.1, epsilon: 1e-10, weight_decay: 0.01 };
+    vec![Case::new(op, [tensor(), tensor(), tensor()])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -102,7 +121,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     for_each_part([weight, squares], 1, inlined!(|at, [w, s]| reference(&params, clock, w, &grad[at..], s)));
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 #[inline(always)]
 pub fn reference<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], grad: &[F], squares: &mut [F]) {
     let f = F::from_f32;

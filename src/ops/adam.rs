@@ -8,17 +8,20 @@
 //! w ← w − learning_rate · (m / (1 − β1ᵗ)) / (√(v / (1 − β2ᵗ)) + ε)     at step t = 1, 2, …
 //! ```
 //!
-//! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0. Learning rate and step number are the
-//! clock's. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
+//! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0 and are one tensor, `m` first. Learning rate and
+//! step number are the clock's. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
 
-use super::{Operation, Workgroups, cell_grid, element_variants};
+use super::{Operation, map, step_bound};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Binding, Bound, Clock, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
-/// The update of one parameter. Inputs: `weight` (in place), `grad`, `first` and `second` moment (in place).
+/// The update of one parameter. Inputs: `weight` (in place), `grad`, and the moments (in place), of shape `[2,
+/// …weight]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// β1, share of the first moment kept.
@@ -36,8 +39,10 @@ pub struct Adam {
 uniform_struct! {
     /// Parameters of the kernel.
     pub struct Params {
-        /// Elements of each tensor.
+        /// Elements of the weight.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// β1
         beta1: f32,
         /// 1 − β1, rounded once.
@@ -56,44 +61,53 @@ uniform_struct! {
         weight_decay: f32,
         /// 1 for AdamW, else 0.
         decoupled: u32,
+        /// Elements of the weight, for the stage.
+        size: u32,
     }
 }
 
-/// The kernel.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "adam",
-    bindings: &[
-        Binding::PARAMS,
-        Binding::CLOCK,
-        Binding::write("weight"),
-        Binding::read("grad"),
-        Binding::write("first"),
-        Binding::write("second"),
-    ],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: element_variants!("adam", [Grid, Clock], count),
-    twin: twin!(call, fast = call_fast),
-};
+/// The op as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new("adam", wgsl!("stage/adam.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .bindings(&[Binding::write("weight"), Binding::write("moments").holding(Content::PositiveSlot(1))])
+    .clock()
+    .cells();
+
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 1, twin!(call, fast = call_fast)));
 
 impl Operation for Adam {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
     }
 
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::new(&PART, 1))
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
+    }
+
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-        let expected = 4;
-        if inputs.len() != expected || inputs.iter().any(|v| v.shape != inputs[0].shape) {
-            let detail = format!("takes {expected} tensors of one shape: weight, grad, first and second moment");
-            return Err(Error::shape(self.spec().name, detail));
+        let fits = match inputs {
+            [weight, grad, moments] => {
+                weight.shape == grad.shape && moments.shape.elements() == 2 * weight.shape.elements()
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(Error::shape(SPEC.name, "takes weight and grad of one shape, and moments of twice that size"));
         }
         Ok(Vec::new())
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
         let (beta1, beta2) = (f64::from(self.beta1), f64::from(self.beta2));
+        let [count, columns] = map::extents(SPEC.name, shapes[0])?;
         let params = Params {
-            count: shapes[0].elements_u32(SPEC.name)?,
+            count,
+            columns,
             beta1: self.beta1,
             share1: (1.0 - beta1) as f32,
             log_beta1: beta1.ln() as f32,
@@ -103,31 +117,46 @@ impl Operation for Adam {
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
             decoupled: u32::from(self.decoupled),
+            size: count,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        step_bound(inputs, at)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let tensor = || floats([rows, columns]);
+    let case = |decoupled| {
+        let op = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, decoupled };
+        Case::new(op, [tensor(), tensor(), floats([2, rows, columns])])
+    };
+    vec![case(false), case(true)]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(first), Bound::FloatMut(second)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(moments)] = call.buffers else {
         panic!("{MISMATCH}")
     };
+    let (first, second) = moments.split_at_mut(weight.len());
     reference(&params, call.clock, weight, grad, first, second);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(first), Bound::FloatMut(second)] = call.buffers
-    else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(moments)] = call.buffers else {
         panic!("{MISMATCH}")
     };
     let clock = call.clock;
+    let (first, second) = moments.split_at_mut(weight.len());
     for_each_part(
         [weight, first, second],
         1,
@@ -135,7 +164,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     );
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 #[inline(always)]
 pub fn reference<F: Float>(
     params: &Params,

@@ -3,10 +3,11 @@
 //! Gradient: `grad_x[c] = scale · Σ_r g[r,c]`. Nothing is saved.
 
 use super::column_sum::ColumnSum;
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::relative;
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Scaled row vector, repeated `rows` times.
@@ -30,14 +31,16 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "broadcast_rows",
     bindings: &[Binding::PARAMS, Binding::read("x"), Binding::write("y")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("broadcast_rows", "broadcast_rows.wgsl", [Grid]),
+    variants: &[plain!("broadcast_rows", [Grid])],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for BroadcastRows {
@@ -58,12 +61,21 @@ impl Operation for BroadcastRows {
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
         let count = shapes[1].elements_u32(SPEC.name)?;
         let columns = extent(SPEC.name, shapes[0].elements())?;
-        Ok(bytemuck::bytes_of(&Params { count, columns, scale: self.scale }).to_vec())
+        Ok(Params { count, columns, scale: self.scale }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[1].elements())
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(1.0, at.expected)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    vec![Case::new(BroadcastRows { rows, scale: 0.75 }, [floats([columns])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -72,7 +84,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, x, y);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(params: &Params, x: &[F], y: &mut [F]) {
     let scale = F::from_f32(params.scale);
     for row in y.chunks_exact_mut(x.len()) {

@@ -2,10 +2,13 @@
 //!
 //! The weights are data: there is no gradient.
 
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{
+    Case, DType, Extents, Shape, Value,
+    case::{floats, words},
+};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The weight of each row. Inputs: weights of the classes, labels.
@@ -20,19 +23,25 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "class_weights",
     bindings: &[Binding::PARAMS, Binding::read("weights"), Binding::read_words("labels"), Binding::write("y")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("class_weights", "class_weights.wgsl", [Grid], 64),
+    variants: &[Variant { workgroup_size: 64, ..plain!("class_weights", [Grid]) }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for ClassWeights {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -42,12 +51,17 @@ impl Operation for ClassWeights {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        Ok(bytemuck::bytes_of(&Params { rows: extent(SPEC.name, shapes[1].elements())? }).to_vec())
+        Ok(Params { rows: extent(SPEC.name, shapes[1].elements())? }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[1].elements())
     }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, .. }: Extents) -> Vec<Case> {
+    vec![Case::new(ClassWeights, [floats([10]), words([rows])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -55,7 +69,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(weights, labels, y);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(weights: &[F], labels: &[u32], y: &mut [F]) {
     for (&label, y) in labels.iter().zip(y) {
         *y = weights[label as usize];

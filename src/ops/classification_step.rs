@@ -6,19 +6,26 @@
 //! grad_z[b,c] = scale · (softmax(z[b])_c − q_c)
 //! ```
 //!
-//! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `slot` and `batch_start` are the clock's; `scale` is 1/B for
-//! the mean over the batch, else 1; q as in [`softmax_cross_entropy`]. It stands for the gathering of labels,
-//! cross-entropy, its gradient, the count of correct rows and [`record`](super::record), and is put in their place after
-//! differentiation (`plan/fuse.rs`).
+//! `z, grad_z: [B, C]`, `labels, order: [N]`, `ring: [S, W]`; `slot` and `batch_start` are the clock's; `scale` is 1/B
+//! for the mean over the batch, else 1; q as in [`softmax_cross_entropy`]. It stands for the gathering of labels,
+//! cross-entropy, its gradient, the count of correct rows and [`record`](super::record), and is put in their place
+//! after differentiation (`plan/fuse.rs`).
 
 use super::correct_rows::predicted_class;
-use super::softmax_cross_entropy::{self, SoftmaxCrossEntropy, expected, exponentials, largest, target};
-use super::{Operation, Workgroups, extent, product};
+use super::softmax_cross_entropy::{
+    self, SoftmaxCrossEntropy, expected, exponentials, grad_bound, largest, loss_bound, target,
+};
+use super::{Operation, extent, plain, product};
 use crate::cpu::{FastF32, inlined, widest};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
+use crate::graph::{
+    Case, DType, Element, Extents, Inputs, Shape, Value,
+    case::{floats, words},
+};
+use crate::kernel::error_bound::gamma;
 use crate::kernel::{
-    ALWAYS, Binding, Bound, Clock, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    Binding, Bound, Class, Clock, Content, Float, Grid, KernelSpec, Requirements, Shared, TwinCall, Variant,
+    twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -50,24 +57,17 @@ uniform_struct! {
 }
 
 impl Params {
-    /// The parameters of cross-entropy for so many of the rows.
+    /// The parameters of cross-entropy for a share of `rows` rows.
     fn of_rows(&self, rows: u32) -> softmax_cross_entropy::Params {
         softmax_cross_entropy::Params { rows, classes: self.classes, label_smoothing: self.label_smoothing }
     }
 }
 
 const PLAIN: Variant = Variant {
-    name: "plain",
-    file: "classification_step.wgsl",
-    source: include_str!("../../shaders/classification_step.wgsl"),
-    entry_point: "classification_step",
-    shared: &[Shared::Reduce, Shared::Clock],
     workgroup_size: 64,
-    constants: &[],
     requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
-    suits: Suits::Any,
-    accepts: ALWAYS,
-    pays: ALWAYS,
+    shares: false,
+    ..plain!("classification_step", [Reduce, Clock])
 };
 
 /// For drivers on a CPU, which run a workgroup on one core anyway.
@@ -76,7 +76,7 @@ const SUBGROUP: Variant = Variant {
     shared: &[Shared::ReduceSubgroup, Shared::Clock],
     workgroup_size: product::SUBGROUP,
     requirements: Requirements { subgroup_size: product::SUBGROUP, ..Requirements::NONE },
-    suits: Suits::Software,
+    class: Class::Subgroup,
     ..PLAIN
 };
 
@@ -87,20 +87,26 @@ pub const SPEC: KernelSpec = KernelSpec {
         Binding::PARAMS,
         Binding::CLOCK,
         Binding::read("logits"),
-        Binding::read_words("labels"),
-        Binding::read_words("order"),
-        Binding::write("ring"),
+        Binding::read_words("labels").holding(Content::Dataset),
+        Binding::read_words("order").holding(Content::Order),
+        Binding::write("ring").holding(Content::Ring),
         Binding::write("grad_logits"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
     variants: &[PLAIN, SUBGROUP],
     twin: twin!(call, fast = call_fast),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for ClassificationStep {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -127,16 +133,40 @@ impl Operation for ClassificationStep {
             slots: extent(SPEC.name, slots)?,
             width: extent(SPEC.name, width)?,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
     fn flops(&self, shapes: &[&Shape]) -> u64 {
         shapes[0].elements() as u64
     }
 
-    fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {
-        [1, 1, 1]
+    fn grid(&self, _shapes: &[&Shape]) -> Grid {
+        Grid::One
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let classes = inputs.columns(0);
+        let rows = inputs.floats(0).chunks_exact(classes);
+        match at.tensor {
+            // Slots of loss, count and columns that the kernel leaves.
+            3 if at.index.is_multiple_of(inputs.columns(3)) => {
+                let (count, sum) = (rows.len(), rows.map(|z| loss_bound(z, self.loss.label_smoothing)).sum::<f64>());
+                f64::from(self.scale) * sum + gamma(count + 2) * at.expected.abs()
+            }
+            3 => 0.0,
+            _ => grad_bound(inputs.row(0, at.index / classes), at.index % classes, f64::from(self.scale)),
+        }
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let case = |label_smoothing| {
+        let op = ClassificationStep { loss: SoftmaxCrossEntropy { label_smoothing }, scale: 1.0 / rows as f32 };
+        let (logits, labels, order) = (floats([rows, columns]), words([rows + 3]), words([rows + 3]));
+        Case::new(op, [logits, labels, order, floats([7, 4])])
+    };
+    vec![case(0.0), case(0.1)]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -171,7 +201,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     widest(inlined!(|| fast(&params, clock, logits, (labels, order), ring, grad_logits)));
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 fn reference<F: Float>(
     params: &Params,
     clock: &Clock,
@@ -202,8 +232,8 @@ const LANES: usize = 16;
 /// Most classes for which that is faster than a row's classes in the lanes.
 const FEW_CLASSES: usize = 32;
 
-/// The same with each exponential computed once, and vectors across the rows where these have too few classes to fill
-/// one. Same bits as the definition in [`FastF32`].
+/// The fast form: each exponential is computed once, and vectors go across the rows where these have too few classes to
+/// fill one. Same bits as the definition in [`FastF32`].
 #[inline(always)]
 fn fast(
     params: &Params,

@@ -8,11 +8,14 @@
 //! The norm bounds the length of a step without turning it (Pascanu et al., 2013). Neither has a gradient: they stand
 //! between gradients and update.
 
-use super::{Operation, Workgroups, element_grid, one_variant};
+use super::{Operation, map, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
+use crate::kernel::error_bound::relative;
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// Limits each element. Input: a gradient.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,20 +36,19 @@ uniform_struct! {
     pub struct Params {
         /// Elements of the gradient.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// The limit.
         limit: f32,
     }
 }
 
+/// [`ClipValue`] as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part =
+    Part::new("clip_value", wgsl!("stage/clip_value.wgsl")).fields(Params::LAYOUT.stage_fields()).cells();
+
 /// The kernel of [`ClipValue`].
-pub const VALUE_SPEC: KernelSpec = KernelSpec {
-    name: "clip_value",
-    bindings: &[Binding::PARAMS, Binding::read("x"), Binding::write("y")],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: one_variant!("clip_value", "clip_value.wgsl", [Grid]),
-    twin: twin!(call_value),
-};
+pub static VALUE_SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 0, twin!(call_value)));
 
 /// The kernel of [`ClipNorm`].
 pub const NORM_SPEC: KernelSpec = KernelSpec {
@@ -54,16 +56,15 @@ pub const NORM_SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("x"), Binding::read("squares"), Binding::write("y")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("clip_norm", "clip_norm.wgsl", [Grid]),
+    variants: &[plain!("clip_norm", [Grid])],
     twin: twin!(call_norm),
+    composition: None,
+    entry_point: None,
 };
 
 fn params(limit: f32, gradient: &Shape) -> Result<Vec<u8>> {
-    Ok(bytemuck::bytes_of(&Params { count: gradient.elements_u32("clip")?, limit }).to_vec())
-}
-
-fn workgroups(params: &[u8], variant: &Variant) -> Workgroups {
-    element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    let [count, columns] = map::extents("clip", gradient)?;
+    Ok(Params { count, columns, limit }.to_bytes())
 }
 
 impl Operation for ClipValue {
@@ -71,8 +72,16 @@ impl Operation for ClipValue {
         &VALUE_SPEC
     }
 
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::new(&PART, 0))
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
+    }
+
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-        let [x] = inputs else { return Err(Error::shape(VALUE_SPEC.name, "takes one gradient")) };
+        let [x] = inputs else { return Err(Error::shape(PART.name, "takes one gradient")) };
         Ok(vec![(x.shape.clone(), DType::F32)])
     }
 
@@ -80,14 +89,18 @@ impl Operation for ClipValue {
         params(self.limit, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        workgroups(params, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
 }
 
 impl Operation for ClipNorm {
     fn spec(&self) -> &'static KernelSpec {
         &NORM_SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -101,9 +114,23 @@ impl Operation for ClipNorm {
         params(self.limit, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        workgroups(params, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        // The root is good to about 5 ULP, then a sum, a quotient and a product.
+        relative(12.0, at.expected)
+    }
+}
+
+/// Cases of both ops for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let gradient = || floats([rows, columns]);
+    vec![
+        Case::new(ClipValue { limit: 0.25 }, [gradient()]),
+        Case::new(ClipNorm { limit: 0.5 }, [gradient(), floats([1])]),
+    ]
 }
 
 fn call_value<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -118,7 +145,7 @@ fn call_norm<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference_norm(limit, x, squares[0], y);
 }
 
-/// The definition of [`ClipValue`].
+/// Computes [`ClipValue`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference_value<F: Float>(limit: F, x: &[F], y: &mut [F]) {
     for (&x, y) in x.iter().zip(y) {
         *y = if x > limit {
@@ -131,7 +158,8 @@ pub fn reference_value<F: Float>(limit: F, x: &[F], y: &mut [F]) {
     }
 }
 
-/// The definition of [`ClipNorm`]. `1e-6` keeps the quotient finite where all gradients are 0, as in PyTorch.
+/// Computes [`ClipNorm`] by plain loops over slices: the definition that its kernels are compared with. `1e-6` keeps
+/// the quotient finite where all gradients are 0, as in PyTorch.
 pub fn reference_norm<F: Float>(limit: F, x: &[F], squares: F, y: &mut [F]) {
     let quotient = limit / (squares.sqrt() + F::from_f64(1e-6));
     let factor = if quotient < F::ONE { quotient } else { F::ONE };

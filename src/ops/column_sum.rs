@@ -4,11 +4,12 @@
 //! Gradient: `grad_x[r,c] = scale · g[c]`. Nothing is saved.
 
 use super::broadcast_rows::BroadcastRows;
-use super::{Operation, Workgroups, extent, linear_grid};
+use super::{Operation, extent, plain, rows_and_columns};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::{TINY, gamma};
 use crate::kernel::{
-    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    Binding, Bound, Class, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -36,7 +37,10 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// Columns that a workgroup sums.
+const COLUMNS: u32 = 16;
+
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "column_sum",
     bindings: &[Binding::PARAMS, Binding::read("x"), Binding::write("y")],
@@ -44,33 +48,22 @@ pub const SPEC: KernelSpec = KernelSpec {
     specialization: &[],
     variants: &[
         Variant {
-            name: "plain",
-            file: "column_sum.wgsl",
-            source: include_str!("../../shaders/column_sum.wgsl"),
-            entry_point: "column_sum",
-            shared: &[Shared::Grid],
             workgroup_size: 64,
-            constants: &[],
-            requirements: Requirements::NONE,
-            suits: Suits::Any,
-            accepts: |_, _| true,
-            pays: ALWAYS,
+            tile: Tile::Invocation { rows: Tile::ALL, columns: 1 },
+            ..plain!("column_sum", [Grid])
         },
         Variant {
             name: "workgroup",
-            file: "column_sum_workgroup.wgsl",
-            source: include_str!("../../shaders/column_sum_workgroup.wgsl"),
-            entry_point: "column_sum_workgroup",
-            shared: &[Shared::Grid],
-            workgroup_size: 256,
-            constants: &[("COLUMNS", 16)],
+            constants: &[("COLUMNS", COLUMNS)],
             requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
-            suits: Suits::Hardware,
-            accepts: |_, _| true,
-            pays: ALWAYS,
+            class: Class::Reduction,
+            tile: Tile::Workgroup { rows: Tile::ALL, columns: COLUMNS },
+            ..plain!("column_sum_workgroup", [Grid])
         },
     ],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for ColumnSum {
@@ -94,17 +87,25 @@ impl Operation for ColumnSum {
         shapes[0].elements_u32(SPEC.name)?;
         let (rows, columns) = shapes[0].matrix(SPEC.name)?;
         let params = Params { rows: extent(SPEC.name, rows)?, columns: extent(SPEC.name, columns)?, scale: self.scale };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let columns = bytemuck::pod_read_unaligned::<Params>(params).columns;
-        let columns_per_group = match variant.name {
-            "workgroup" => variant.constant("COLUMNS"),
-            _ => variant.workgroup_size,
-        };
-        linear_grid(u64::from(columns.div_ceil(columns_per_group)))
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        let (rows, columns) = rows_and_columns(shapes[0]);
+        Grid::Rows { rows, columns }
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let rows = inputs.dims(0)[0];
+        let sum: f64 = (0..rows).map(|row| inputs.magnitude(0, row * inputs.columns(0) + at.index)).sum();
+        gamma(rows + 1) * sum * f64::from(self.scale) + TINY
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let op = |scale| Case::new(ColumnSum { scale }, [floats([rows, columns])]);
+    vec![op(1.0), op(1.0 / rows as f32)]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -113,7 +114,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, x, y);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(params: &Params, x: &[F], y: &mut [F]) {
     y.fill(F::ZERO);
     for row in x.chunks_exact(y.len()) {

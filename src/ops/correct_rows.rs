@@ -3,10 +3,13 @@
 //! `logits: [B, C]`, `labels: [B]`, `correct: [B, 1]`. With C = 1 the class is 1 if the logit is positive.
 //! A metric: it has no derivative.
 
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{
+    Case, DType, Extents, Shape, Value,
+    case::{floats, words},
+};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Whether each row is classified correctly. Inputs: logits, labels.
@@ -23,19 +26,25 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "correct_rows",
     bindings: &[Binding::PARAMS, Binding::read("logits"), Binding::read_words("labels"), Binding::write("correct")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("correct_rows", "correct_rows.wgsl", [Grid], 64),
+    variants: &[Variant { workgroup_size: 64, ..plain!("correct_rows", [Grid]) }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for CorrectRows {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -51,12 +60,17 @@ impl Operation for CorrectRows {
         shapes[0].elements_u32(SPEC.name)?;
         let (rows, classes) = shapes[0].matrix(SPEC.name)?;
         let params = Params { rows: extent(SPEC.name, rows)?, classes: extent(SPEC.name, classes)? };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[1].elements())
     }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    vec![Case::new(CorrectRows, [floats([rows, columns]), words([rows])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -67,7 +81,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(classes, logits, labels, correct);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(classes: usize, logits: &[F], labels: &[u32], correct: &mut [F]) {
     for ((z, &label), correct) in logits.chunks_exact(classes).zip(labels).zip(correct) {
         *correct = if predicted_class(z) == label as usize { F::ONE } else { F::ZERO };

@@ -1,9 +1,12 @@
 //! `y[i] = a[i] / b[i]`, for tensors of one shape. Gradients: of a `g / b`, of b `−g · y / b`. y is saved.
 
-use super::{Operation, Workgroups, element_grid, elementwise::Elementwise, one_variant, scale::Scale};
+use super::elementwise::Elementwise;
+use super::scale::Scale;
+use super::{Operation, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::relative;
+use crate::kernel::{Binding, Bound, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Quotient, element by element. Inputs: dividend, divisor.
@@ -18,14 +21,21 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "divide",
-    bindings: &[Binding::PARAMS, Binding::read("dividend"), Binding::read("divisor"), Binding::write("y")],
+    bindings: &[
+        Binding::PARAMS,
+        Binding::read("dividend"),
+        Binding::read("divisor").holding(Content::Positive),
+        Binding::write("y"),
+    ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("divide", "divide.wgsl", [Grid]),
+    variants: &[plain!("divide", [Grid])],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for Divide {
@@ -51,12 +61,21 @@ impl Operation for Divide {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        Ok(bytemuck::bytes_of(&Params { count: shapes[0].elements_u32(SPEC.name)? }).to_vec())
+        Ok(Params { count: shapes[0].elements_u32(SPEC.name)? }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[0].elements())
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(2.5, at.expected)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    vec![Case::new(Divide, [floats([rows, columns]), floats([rows, columns])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -66,7 +85,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(dividend, divisor, y);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(dividend: &[F], divisor: &[F], y: &mut [F]) {
     for ((&a, &b), y) in dividend.iter().zip(divisor).zip(y) {
         *y = a / b;

@@ -1,20 +1,35 @@
 //! Dropout: `y[i] = x[i] · scale` where the mask keeps element `i`, else 0. In the inverted form `scale = 1/(1 − rate)`
-//! and nothing is left to do in use; in the vanilla form `scale = 1` and in use all elements are multiplied by `1 − rate`.
+//! and nothing is left to do in use; in the vanilla form `scale = 1` and in use all elements are multiplied by `1 −
+//! rate`.
 //!
-//! The mask is a function of (seed, the dropout's path in the model, step, element), see [`crate::random`]: bit-equal on
-//! every device, and nothing is saved. Elements are numbered within the whole batch, of which `x` may be a share that
-//! begins at the clock's `first_row`. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al., JMLR 15
-//! (2014).
+//! The mask is a function of (seed, the dropout's path in the model, step, element), see [`crate::random`]: bit-equal
+//! on every device, and nothing is saved. Elements are numbered within the whole batch, of which `x` may be a share
+//! that begins at the clock's `first_row`. Gradient: the same op on `g`, with the same mask. Source: Srivastava et al.,
+//! JMLR 15 (2014).
 
-use super::{Operation, Workgroups, extent, linear_grid, one_variant};
-use crate::cpu::{for_each_part, inlined};
+use super::{Operation, map};
+use crate::cpu::product::Block;
+use crate::cpu::{for_each_part, inlined, widest};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
-use crate::random::{Key, drop_threshold, keeps, word, words};
+use crate::graph::{BlockCall, Case, DType, Element, Extents, Inputs, Shape, Stage, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::relative;
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Bound, Clock, Float, Grid, KernelSpec, Shared, TwinCall, twin::MISMATCH};
+use crate::random::{Key, Purpose, drop_threshold, keeps, stream_key, word, words};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// Zeroes a random share of the elements and scales the rest.
+///
+/// ```
+/// use anygrad::ops::dropout::Dropout;
+/// use anygrad::random::{Purpose, stream_key_of};
+/// let key = stream_key_of(0, Purpose::Dropout, "1.dropout");
+/// assert_eq!(Dropout::inverted(0.5, key)?.scale, 2.0);
+/// assert_eq!(Dropout::vanilla(0.5, key)?.scale, 1.0);
+/// assert!(Dropout::inverted(1.0, key).is_err());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dropout {
     /// Probability of dropping an element, in `[0, 1)`.
@@ -29,7 +44,7 @@ impl Dropout {
     /// Vanilla dropout with `rate` under `key`: kept elements stay as they are.
     ///
     /// # Errors
-    /// As [`Dropout::inverted`].
+    /// Fails as [`Dropout::inverted`] does.
     pub fn vanilla(rate: f32, key: Key) -> Result<Dropout> {
         Ok(Dropout { scale: 1.0, ..Dropout::inverted(rate, key)? })
     }
@@ -57,7 +72,7 @@ uniform_struct! {
         /// Elements of `x`.
         count: u32,
         /// Elements of a row of `x`.
-        n: u32,
+        columns: u32,
         /// An element is kept if the upper 24 bits of its word are at least this.
         threshold: u32,
         /// Low word of the mask's key.
@@ -69,19 +84,23 @@ uniform_struct! {
     }
 }
 
-/// The kernel. One invocation takes two neighbours, because the generator yields two words at a time.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "dropout",
-    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::write("y")],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: one_variant!("dropout", "dropout.wgsl", [Grid, Clock, Random, Dropout]),
-    twin: twin!(call, fast = call_fast),
-};
+/// The op as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new("dropout", wgsl!("stage/dropout.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .shared(&[Shared::Random])
+    .clock()
+    .draws();
+
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 0, twin!(call, fast = call_fast)));
 
 impl Operation for Dropout {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage { block: Some(on_block), ..Stage::new(&PART, 0) })
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -94,23 +113,32 @@ impl Operation for Dropout {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        let (count, rows) = (shapes[0].elements_u32(SPEC.name)?, shapes[0].dims().first().copied().unwrap_or(1));
+        let [count, columns] = map::extents(PART.name, shapes[0])?;
         let params = Params {
             count,
-            n: count / extent(SPEC.name, rows.max(1))?,
+            columns,
             threshold: self.threshold(),
             key_low: self.key[0],
             key_high: self.key[1],
             scale: self.scale,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        // One more than fill x, because x may begin with the second of a pair.
-        let pairs = u64::from(bytemuck::pod_read_unaligned::<Params>(params).count) / 2 + 1;
-        linear_grid(pairs.div_ceil(u64::from(variant.workgroup_size)))
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(1.0, at.expected)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let key = stream_key(9, Purpose::Dropout, 1);
+    let ops = [(0.2, 1.25), (0.0, 1.0), (0.5, 2.0)].map(|(rate, scale)| Dropout { rate, scale, key });
+    ops.map(|op| Case::new(op, [floats([rows, columns])])).to_vec()
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -126,7 +154,16 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     for_each_part([y], 1, inlined!(|first, [y]| mask.copy(first, &x[first..], y)));
 }
 
-/// The definition.
+fn on_block(call: &BlockCall<'_, '_>, block: &mut Block<'_, f32>) {
+    let [threshold, key_low, key_high, scale]: [u32; 4] = bytemuck::pod_read_unaligned(call.params);
+    let columns = call.columns;
+    let mask = Mask::new([key_low, key_high], threshold, f32::from_bits(scale), columns as u32, call.clock);
+    widest(inlined!(|| {
+        block.for_each_row(inlined!(|row, first, part: &mut [f32]| mask.apply(row * columns + first, part)));
+    }));
+}
+
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(params: &Params, clock: &Clock, x: &[F], y: &mut [F]) {
     params.mask(clock).copy(0, x, y);
 }
@@ -134,8 +171,8 @@ pub fn reference<F: Float>(params: &Params, clock: &Clock, x: &[F], y: &mut [F])
 impl Params {
     /// The mask of a step.
     fn mask(&self, clock: &Clock) -> Mask {
-        let Params { n, threshold, key_low, key_high, scale, .. } = *self;
-        Mask::new([key_low, key_high], threshold, scale, n, clock)
+        let Params { columns, threshold, key_low, key_high, scale, .. } = *self;
+        Mask::new([key_low, key_high], threshold, scale, columns, clock)
     }
 }
 

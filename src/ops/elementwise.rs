@@ -2,10 +2,11 @@
 //!
 //! Gradient of the sum: `(g, g)`; of the product: `(g·b, g·a)`. Nothing is saved.
 
-use super::{Operation, Workgroups, element_grid, one_variant};
+use super::{Operation, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Graph, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::relative;
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, Specialization, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Arithmetic on two tensors of one shape.
@@ -23,6 +24,32 @@ impl Elementwise {
     pub const ALL: [Elementwise; 2] = [Elementwise::Add, Elementwise::Multiply];
 }
 
+impl Graph {
+    /// Appends to the current phase the gradients of the scalar `loss` with respect to `targets`. Where several meet at
+    /// one value they are added.
+    ///
+    /// Returns one value for each target, of the target's shape.
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::ops::{column_sum::ColumnSum, elementwise::Elementwise};
+    /// let mut graph = Graph::new();
+    /// let w = graph.declare("w", [4, 1], DType::F32, Role::Parameter);
+    /// let squares = graph.apply(Elementwise::Multiply, &[w, w])?;
+    /// let loss = graph.apply(ColumnSum::SUM, &[squares])?;
+    /// let gradients = graph.gradients(loss, &[w])?;
+    /// assert_eq!(graph.shape(gradients[0]).dims(), [4, 1]);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `loss` is not a scalar computed in the current phase, if a target does not influence it,
+    /// or if an op on the way has no derivative.
+    pub fn gradients(&mut self, loss: ValueId, targets: &[ValueId]) -> Result<Vec<ValueId>> {
+        self.differentiate(loss, targets, &Elementwise::Add.into())
+    }
+}
+
 uniform_struct! {
     /// Parameters of the kernel.
     pub struct Params {
@@ -31,14 +58,16 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "elementwise",
     bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::write("y")],
     params: Params::LAYOUT,
-    specialization: &["OPERATION"],
-    variants: one_variant!("elementwise", "elementwise.wgsl", [Grid]),
+    specialization: &[Specialization::choice("OPERATION", &["add", "multiply"])],
+    variants: &[plain!("elementwise", [Grid])],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for Elementwise {
@@ -71,12 +100,22 @@ impl Operation for Elementwise {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        Ok(bytemuck::bytes_of(&Params { count: shapes[0].elements_u32(SPEC.name)? }).to_vec())
+        Ok(Params { count: shapes[0].elements_u32(SPEC.name)? }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[0].elements())
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(1.0, at.expected)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let op = |op| Case::new(op, [floats([rows, columns]), floats([rows, columns])]);
+    Elementwise::ALL.map(op).to_vec()
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -85,7 +124,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(operation, a, b, y);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(operation: Elementwise, a: &[F], b: &[F], y: &mut [F]) {
     for ((&a, &b), y) in a.iter().zip(b).zip(y) {
         *y = match operation {

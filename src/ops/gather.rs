@@ -4,14 +4,15 @@
 //! `[N, I] → [B, I]`, byte features packed four to a word `[N, I] → [B, I]` times `scale`, and labels `[N] → [B]`.
 //! Data has no gradient.
 
-use super::{Operation, Workgroups, cell_grid, element_grid, element_variants, extent, one_variant};
+use super::{Operation, by_cells, extent, plain, rows_and_columns};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{
-    ALWAYS, Accepts, Binding, Bound, Clock, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant,
-    twin::MISMATCH,
+use crate::graph::{
+    Case, DType, Element, Extents, Inputs, Shape, Value,
+    case::{floats, words},
 };
+use crate::kernel::error_bound::relative;
+use crate::kernel::{Binding, Bound, Clock, Content, Float, Grid, KernelSpec, Tile, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Rows of the batch. Inputs: data, order.
@@ -54,14 +55,16 @@ pub const F32_SPEC: KernelSpec = KernelSpec {
     bindings: &[
         Binding::PARAMS,
         Binding::CLOCK,
-        Binding::read("data"),
-        Binding::read_words("order"),
+        Binding::read("data").holding(Content::Dataset),
+        Binding::read_words("order").holding(Content::Order),
         Binding::write("batch"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: element_variants!("gather_f32", [Grid, Clock], columns),
+    variants: &by_cells(plain!("gather_f32", [Grid, Clock])),
     twin: twin!(call_f32, fast = call_f32_fast),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel for bytes.
@@ -70,24 +73,25 @@ pub const U8_SPEC: KernelSpec = KernelSpec {
     bindings: &[
         Binding::PARAMS,
         Binding::CLOCK,
-        Binding::read_words("data"),
-        Binding::read_words("order"),
+        Binding::read_words("data").holding(Content::Dataset),
+        Binding::read_words("order").holding(Content::Order),
         Binding::write("batch"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
     variants: &[
-        u8_variant("plain", "gather_u8", "gather_u8.wgsl", include_str!("../../shaders/gather_u8.wgsl"), |_, _| true),
+        plain!("gather_u8", [Grid, Clock]),
         // Four bytes, a word, per invocation.
-        u8_variant(
-            "words",
-            "gather_u8_words",
-            "gather_u8_words.wgsl",
-            include_str!("../../shaders/gather_u8_words.wgsl"),
-            |params, _| bytemuck::pod_read_unaligned::<Params>(params).columns.is_multiple_of(4),
-        ),
+        Variant {
+            name: "words",
+            tile: Tile::elements(4),
+            accepts: |grid, _| grid.is_whole(4),
+            ..plain!("gather_u8_words", [Grid, Clock])
+        },
     ],
     twin: twin!(call_u8, fast = call_u8_fast),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel for labels.
@@ -96,37 +100,17 @@ pub const LABELS_SPEC: KernelSpec = KernelSpec {
     bindings: &[
         Binding::PARAMS,
         Binding::CLOCK,
-        Binding::read_words("data"),
-        Binding::read_words("order"),
+        Binding::read_words("data").holding(Content::Dataset),
+        Binding::read_words("order").holding(Content::Order),
         Binding::write_words("batch"),
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("gather_labels", "gather_labels.wgsl", [Grid, Clock], 64),
+    variants: &[Variant { workgroup_size: 64, ..plain!("gather_labels", [Grid, Clock]) }],
     twin: twin!(call_labels),
+    composition: None,
+    entry_point: None,
 };
-
-const fn u8_variant(
-    name: &'static str,
-    entry_point: &'static str,
-    file: &'static str,
-    source: &'static str,
-    accepts: Accepts,
-) -> Variant {
-    Variant {
-        name,
-        file,
-        source,
-        entry_point,
-        shared: &[Shared::Grid, Shared::Clock],
-        workgroup_size: 256,
-        constants: &[],
-        requirements: Requirements::NONE,
-        suits: Suits::Any,
-        accepts,
-        pays: ALWAYS,
-    }
-}
 
 impl Operation for Gather {
     fn spec(&self) -> &'static KernelSpec {
@@ -135,6 +119,10 @@ impl Operation for Gather {
             Gather::U8 { .. } => &U8_SPEC,
             Gather::Labels { .. } => &LABELS_SPEC,
         }
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -159,21 +147,31 @@ impl Operation for Gather {
         let columns = shapes[0].dims().get(1).copied().unwrap_or(1);
         let scale = if let Gather::U8 { scale, .. } = *self { scale } else { 1.0 };
         let params = Params { count: shapes[2].elements_u32(name)?, columns: extent(name, columns)?, scale };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
     fn flops(&self, shapes: &[&Shape]) -> u64 {
         shapes[2].elements() as u64
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let count = bytemuck::pod_read_unaligned::<Params>(params).count;
-        match (self, variant.name) {
-            (Gather::F32 { .. }, _) => cell_grid(count, variant),
-            (_, "words") => element_grid(count / 4, variant),
-            _ => element_grid(count, variant),
-        }
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        let (rows, columns) = rows_and_columns(shapes[2]);
+        Grid::Rows { rows, columns }
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(1.0, at.expected)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let (all, order) = ([rows + 3, columns], || words([rows + 3]));
+    vec![
+        Case::new(Gather::F32 { rows }, [floats(all), order()]),
+        Case::new(Gather::U8 { rows, scale: 1.0 / 255.0 }, [(all.into(), DType::U8), order()]),
+        Case::new(Gather::Labels { rows }, [words([rows + 3]), order()]),
+    ]
 }
 
 fn call_f32_fast(call: &mut TwinCall<'_, '_, f32>) {

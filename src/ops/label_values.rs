@@ -2,10 +2,10 @@
 //!
 //! It lets a loss of numbers, such as binary cross-entropy with one output, take class labels. No gradient.
 
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Extents, Shape, Value, case::words};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Labels as numbers. Input: labels.
@@ -20,19 +20,25 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "label_values",
     bindings: &[Binding::PARAMS, Binding::read_words("labels"), Binding::write("y")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("label_values", "label_values.wgsl", [Grid], 64),
+    variants: &[Variant { workgroup_size: 64, ..plain!("label_values", [Grid]) }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for LabelValues {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -41,12 +47,17 @@ impl Operation for LabelValues {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        Ok(bytemuck::bytes_of(&Params { rows: extent(SPEC.name, shapes[0].elements())? }).to_vec())
+        Ok(Params { rows: extent(SPEC.name, shapes[0].elements())? }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[0].elements())
     }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, .. }: Extents) -> Vec<Case> {
+    vec![Case::new(LabelValues, [words([rows])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {

@@ -5,10 +5,14 @@
 //! whose term counts, minus their number times `g[b]` for y. A term counts if it is above 0; with margin 0 also if it
 //! is 0, because the perceptron learns from ties (all weights start at 0). Nothing is saved.
 
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{
+    Case, DType, Element, Extents, Inputs, Kinks, Shape, Value, ValueId, Vjp,
+    case::{floats, words},
+};
+use crate::kernel::error_bound::{TINY, U, gamma, relative, spread};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The loss of each row. Inputs: outputs of the classes, labels.
@@ -18,7 +22,19 @@ pub struct MarginLoss {
     pub margin: f32,
 }
 
-/// Its gradient with respect to the outputs. Inputs: outputs, labels, gradient of each row's loss.
+impl MarginLoss {
+    /// The loss of a row of outputs `z`, and its derivative, as text.
+    pub fn formula(&self, z: &str) -> (String, String) {
+        let (margin, counts) =
+            if self.margin == 0.0 { (String::new(), "≥") } else { (format!(" + {}", self.margin), ">") };
+        (
+            format!("Σ max(0, {z}ⱼ − {z}ᵧ{margin}) over the classes j ≠ y"),
+            format!("1 where {z}ⱼ − {z}ᵧ{margin} {counts} 0, and −(their number) at y"),
+        )
+    }
+}
+
+/// The gradient of [`MarginLoss`] with respect to the outputs. Inputs: outputs, labels, gradient of each row's loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MarginLossGrad(pub MarginLoss);
 
@@ -40,8 +56,10 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("outputs"), Binding::read_words("labels"), Binding::write("loss")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("margin_loss", "margin_loss.wgsl", [Grid], 64),
+    variants: &[Variant { workgroup_size: 64, ..plain!("margin_loss", [Grid]) }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel of [`MarginLossGrad`].
@@ -56,8 +74,10 @@ pub const GRAD_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("margin_loss_grad", "margin_loss_grad.wgsl", [Grid], 64),
+    variants: &[Variant { workgroup_size: 64, ..plain!("margin_loss_grad", [Grid]) }],
     twin: twin!(call_grad),
+    composition: None,
+    entry_point: None,
 };
 
 fn check(name: &str, outputs: &Value, labels: &Value) -> Result<usize> {
@@ -72,7 +92,7 @@ fn params(margin: f32, outputs: &Shape) -> Result<Vec<u8>> {
     outputs.elements_u32(SPEC.name)?;
     let (rows, classes) = outputs.matrix(SPEC.name)?;
     let params = Params { rows: extent(SPEC.name, rows)?, classes: extent(SPEC.name, classes)?, margin };
-    Ok(bytemuck::bytes_of(&params).to_vec())
+    Ok(params.to_bytes())
 }
 
 impl Operation for MarginLoss {
@@ -94,14 +114,35 @@ impl Operation for MarginLoss {
         params(self.margin, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[1].elements())
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let z = inputs.row(0, at.index);
+        z.len() as f64 * 2.0 * U * (spread(z) + 1.0) + gamma(z.len()) * at.expected.abs() + TINY
+    }
+
+    fn kinks(&self) -> Option<Kinks<'_>> {
+        Some(Box::new(|inputs| {
+            let (z, labels) = (inputs[0].floats(), inputs[1].words());
+            let mut leads = Vec::new();
+            for (row, &label) in z.chunks_exact((z.len() / labels.len().max(1)).max(1)).zip(labels) {
+                let others = row.iter().enumerate().filter(|(class, _)| *class != label as usize);
+                leads.extend(others.map(|(_, z)| z - row[label as usize] + f64::from(self.margin)));
+            }
+            leads
+        }))
     }
 }
 
 impl Operation for MarginLossGrad {
     fn spec(&self) -> &'static KernelSpec {
         &GRAD_SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -119,9 +160,23 @@ impl Operation for MarginLossGrad {
         params(self.0.margin, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[1].elements())
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(1.0, at.expected)
+    }
+}
+
+/// Cases of both ops for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let (outputs, labels) = (|| floats([rows, columns]), || words([rows]));
+    let both = |op: MarginLoss| {
+        let grad = MarginLossGrad(op);
+        [Case::new(op, [outputs(), labels()]), Case::new(grad, [outputs(), labels(), floats([rows, 1])])]
+    };
+    [1.0, 0.0].into_iter().flat_map(|margin| both(MarginLoss { margin })).collect()
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -146,7 +201,7 @@ fn excess<F: Float>(params: &Params, z: &[F], j: usize, label: usize) -> F {
     z[j] - z[label] + F::from_f32(params.margin)
 }
 
-/// The definition of [`MarginLoss`].
+/// Computes [`MarginLoss`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference<F: Float>(params: &Params, outputs: &[F], labels: &[u32], loss: &mut [F]) {
     let classes = params.classes as usize;
     for ((z, &label), loss) in outputs.chunks_exact(classes).zip(labels).zip(loss) {
@@ -157,7 +212,7 @@ pub fn reference<F: Float>(params: &Params, outputs: &[F], labels: &[u32], loss:
     }
 }
 
-/// The definition of [`MarginLossGrad`].
+/// Computes [`MarginLossGrad`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference_grad<F: Float>(params: &Params, outputs: &[F], labels: &[u32], grad_loss: &[F], grad: &mut [F]) {
     let classes = params.classes as usize;
     let rows = outputs.chunks_exact(classes).zip(grad.chunks_exact_mut(classes));

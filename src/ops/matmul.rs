@@ -4,15 +4,25 @@
 //! NN for the input's gradient `grad_x = g · W`, NT for the forward pass `y = x · Wᵀ`, TN for the weight's gradient
 //! `grad_W = gᵀ · x` (with `W: [O, I]`). The gradients of each form are products of the other two. Nothing is saved.
 
-use super::product::{self, product_variants};
-use super::{Operation, Workgroups, extent};
+use super::product;
+use super::{Operation, extent};
 use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling, Size};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Factors, Graph, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::part::{Operand, STORE, TRANSPOSE_A, TRANSPOSE_B};
+use crate::kernel::{Bound, Composition, Float, Grid, Head, KernelSpec, TwinCall, composed, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// Matrix product. Inputs: A, B.
+///
+/// ```
+/// use anygrad::ops::matmul::{Matmul, Params, reference};
+/// // [1, 2] · [[3, 4], [5, 6]]ᵀ
+/// let mut c = [0.0; 2];
+/// reference(Matmul::NT, &Params { m: 1, n: 2, k: 2 }, &[1.0, 2.0], &[3.0, 4.0, 5.0, 6.0], &mut c);
+/// assert_eq!(c, [11.0, 17.0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matmul {
     /// `A: [M, K]`, `B: [K, N]`
@@ -50,7 +60,7 @@ impl Matmul {
     }
 
     /// `(M, N, K)`
-    fn extents(self, a: &Shape, b: &Shape) -> Result<(usize, usize, usize)> {
+    pub(super) fn extents(self, a: &Shape, b: &Shape) -> Result<(usize, usize, usize)> {
         let (a_rows, a_columns) = a.matrix(SPEC.name)?;
         let (b_rows, b_columns) = b.matrix(SPEC.name)?;
         let (m, k_of_a) = if self == Matmul::TN { (a_columns, a_rows) } else { (a_rows, a_columns) };
@@ -81,15 +91,13 @@ impl Params {
     }
 }
 
-/// The kernel.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "matmul",
-    bindings: &[Binding::PARAMS, Binding::read("a"), Binding::read("b"), Binding::write("c")],
-    params: Params::LAYOUT,
-    specialization: &["TRANSPOSE_A", "TRANSPOSE_B"],
-    variants: product_variants!([subgroup, outer], "matmul", []),
-    twin: twin!(call, fast = call_fast),
-};
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| {
+    let head = Head::Product([Operand::Dense; 2]);
+    let composition = Composition { head, chain: &[&STORE], beside: &[] };
+    let twin = twin!(call, fast = call_fast);
+    composed(composition, &product::DENSE_VARIANTS, twin)
+});
 
 impl Operation for Matmul {
     fn spec(&self) -> &'static KernelSpec {
@@ -115,7 +123,7 @@ impl Operation for Matmul {
 
     fn constants(&self) -> Vec<(&'static str, u32)> {
         let (a, b) = self.transposed();
-        vec![("TRANSPOSE_A", u32::from(a)), ("TRANSPOSE_B", u32::from(b))]
+        vec![(TRANSPOSE_A.name, u32::from(a)), (TRANSPOSE_B.name, u32::from(b))]
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
@@ -124,35 +132,48 @@ impl Operation for Matmul {
         }
         let (m, n, k) = self.extents(shapes[0], shapes[1])?;
         let params = Params { m: extent(SPEC.name, m)?, n: extent(SPEC.name, n)?, k: extent(SPEC.name, k)? };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn flops(&self, shapes: &[&Shape]) -> u64 {
-        self.extents(shapes[0], shapes[1]).map_or(0, |(m, n, k)| 2 * (m * n * k) as u64)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        let (m, n, k) = self.extents(shapes[0], shapes[1]).unwrap_or_default();
+        Grid::Product { m, n, k }
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let Params { m, n, .. } = bytemuck::pod_read_unaligned(params);
-        product::workgroups(variant, m, n)
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        inputs.sum(at.index, 0.0).rounding
+    }
+
+    fn factors(&self) -> Option<Factors> {
+        Some(Factors { form: self.stored(), a: 0, b: 1 })
     }
 }
 
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, inner }: Extents) -> Vec<Case> {
+    vec![
+        Case::new(Matmul::NN, [floats([rows, inner]), floats([inner, columns])]),
+        Case::new(Matmul::NT, [floats([rows, inner]), floats([columns, inner])]),
+        Case::new(Matmul::TN, [floats([inner, rows]), floats([inner, columns])]),
+    ]
+}
+
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    let form = Matmul::from_constants(call.constant("TRANSPOSE_A"), call.constant("TRANSPOSE_B"));
+    let form = Matmul::from_constants(call.constant(TRANSPOSE_A.name), call.constant(TRANSPOSE_B.name));
     let params = call.params::<Params>();
     let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
     reference(form, &params, a, b, c);
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
-    let form = Matmul::from_constants(call.constant("TRANSPOSE_A"), call.constant("TRANSPOSE_B"));
+    let form = Matmul::from_constants(call.constant(TRANSPOSE_A.name), call.constant(TRANSPOSE_B.name));
     let params = call.params::<Params>();
     let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
     let operands = (Matrix::from(*a), Matrix::from(*b));
     cpu_product::multiply(form.stored(), params.size(), operands, c, Scaling::PRODUCT, |_| ());
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(form: Matmul, params: &Params, a: &[F], b: &[F], c: &mut [F]) {
     let (m, n, k) = (params.m as usize, params.n as usize, params.k as usize);
     for i in 0..m {

@@ -14,17 +14,15 @@ pub mod correct_rows;
 pub mod divide;
 pub mod dropout;
 pub mod elementwise;
+pub mod fused;
 pub mod gather;
-pub mod gathered;
 pub mod label_values;
-pub mod linear;
-pub mod linear_grad_input;
-pub mod linear_update;
+pub mod map;
 pub mod margin_loss;
 pub mod matmul;
 pub mod penalty;
 pub mod pointwise_loss;
-mod product;
+pub mod product;
 pub mod record;
 pub mod rmsprop;
 pub mod scale;
@@ -32,65 +30,30 @@ pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
 
+pub use crate::graph::{Op, Operation};
+
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{KernelSpec, Variant};
+use crate::graph::{Case, Element, Extents, Inputs, Shape};
+use crate::kernel::error_bound::{TINY, U};
+use crate::kernel::part::Part;
+use crate::kernel::source::CELL;
+use crate::kernel::{KernelSpec, Tile, Variant};
 
-/// What an op's file provides.
-pub trait Operation {
-    /// The kernel that computes it.
-    fn spec(&self) -> &'static KernelSpec;
-
-    /// Shapes and element types of the outputs.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the inputs do not fit.
-    fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>>;
-
-    /// Appends the vector-Jacobian product: one gradient for each input, `None` where it is not needed or zero.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the op has no derivative.
-    fn vjp(&self, _request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
-        Err(Error::shape(self.spec().name, "has no derivative: do not put it between a parameter and the loss"))
-    }
-
-    /// Constants that specialize the WGSL, named in [`KernelSpec::specialization`].
-    fn constants(&self) -> Vec<(&'static str, u32)> {
-        Vec::new()
-    }
-
-    /// The bytes of the kernel's `Params` for these shapes (inputs, then outputs).
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if an extent does not fit the device's index type.
-    fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>>;
-
-    /// Number of workgroups, from the parameters and the variant.
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups;
-
-    /// Arithmetic operations, roughly: of most ops as many as the elements of the largest tensor.
-    fn flops(&self, shapes: &[&Shape]) -> u64 {
-        shapes.iter().map(|shape| shape.elements() as u64).max().unwrap_or(0)
-    }
+/// The bound of an optimizer's step: each result is a sum of products of the operands with factors below 1, and of a
+/// step whose relative error is a few roundings. Weight and gradient come first.
+pub(crate) fn step_bound(inputs: &Inputs<'_>, at: Element) -> f64 {
+    // What is kept may be several tensors of the weight's size, one after the other.
+    let count = inputs.floats(0).len();
+    let own = |input: usize| inputs.floats(input).iter().skip(at.index % count).step_by(count);
+    let size: f64 = (0..inputs.count()).flat_map(own).map(|x| f64::from(x.abs())).sum();
+    let g = inputs.magnitude(1, at.index % count) + 0.01 * inputs.magnitude(0, at.index % count);
+    32.0 * U * (size + g * g + at.expected.abs()) + TINY
 }
 
-/// Number of workgroups of a dispatch along x, y and z.
-pub type Workgroups = [u32; 3];
-
-/// Most workgroups along one dimension: WebGPU's limit.
-pub const MAX_WORKGROUPS: u64 = 65_535;
-
-/// A grid of at least `groups` workgroups that spills from x into y. Kernels number them with
-/// `shaders/shared/grid.wgsl` and guard the tail.
-pub fn linear_grid(groups: u64) -> Workgroups {
-    let y = groups.div_ceil(MAX_WORKGROUPS).max(1);
-    [groups.div_ceil(y) as u32, y as u32, 1]
-}
-
-/// The grid for one invocation per element.
-pub(crate) fn element_grid(elements: u32, variant: &Variant) -> Workgroups {
-    linear_grid(u64::from(elements).div_ceil(u64::from(variant.workgroup_size)))
+/// Rows and columns of a matrix that [`Operation::infer`] has let pass; a vector is a column.
+pub(crate) fn rows_and_columns(shape: &Shape) -> (usize, usize) {
+    let dims = shape.dims();
+    (dims.first().copied().unwrap_or(1), dims.get(1).copied().unwrap_or(1))
 }
 
 /// An extent as the device's index type.
@@ -98,189 +61,92 @@ pub(crate) fn extent(place: &str, n: usize) -> Result<u32> {
     u32::try_from(n).map_err(|_| Error::shape(place, format!("extent {n} exceeds 2³²")))
 }
 
-/// The variant table of a kernel with one invocation per element (or row): `rows!["x", x.wgsl, [parts]]`.
-macro_rules! one_variant {
-    ($entry:literal, $file:literal, [$($part:ident),*]) => {
-        one_variant!($entry, $file, [$($part),*], 256)
-    };
-    ($entry:literal, $file:literal, [$($part:ident),*], $workgroup_size:literal) => {
-        &[$crate::kernel::Variant {
-            name: "plain",
-            file: $file,
-            source: include_str!(concat!("../../shaders/", $file)),
-            entry_point: $entry,
-            shared: &[$($crate::kernel::Shared::$part),*],
-            workgroup_size: $workgroup_size,
-            constants: &[],
-            requirements: $crate::kernel::Requirements::NONE,
-            suits: $crate::kernel::Suits::Any,
-            accepts: |_, _| true,
-            pays: $crate::kernel::ALWAYS,
-        }]
+/// A variant with one invocation per element or row, from `shaders/<name>.wgsl` and shared parts.
+macro_rules! plain {
+    ($name:literal, [$($part:ident),*]) => {
+        $crate::kernel::Variant::plain(
+            $name,
+            concat!($name, ".wgsl"),
+            include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            &[$($crate::kernel::Shared::$part),*],
+        )
     };
 }
-pub(crate) use one_variant;
+pub(crate) use plain;
 
-/// The variant table of a kernel bound by memory, from one file: one element per invocation, then four where
-/// the field of `Params` is a multiple of four: `count`, or `columns` where rows must consist of whole vec4.
-macro_rules! element_variants {
-    ($name:literal, [$($part:ident),*], $field:ident) => {
-        &[
-            element_variants!(@row "plain", $name, [$($part),*], 1, |_, _| true),
-            element_variants!(
-                @row "vec4", $name, [$($part),*], 4,
-                |params, _| bytemuck::pod_read_unaligned::<Params>(params).$field.is_multiple_of(4)
-            ),
-        ]
-    };
-    (@row $variant:literal, $name:literal, [$($part:ident),*], $cell:literal, $accepts:expr) => {
-        $crate::kernel::Variant {
-            name: $variant,
-            file: concat!($name, ".wgsl"),
-            source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-            entry_point: $name,
-            shared: &[$($crate::kernel::Shared::$part),*],
-            workgroup_size: 256,
-            constants: &[($crate::kernel::source::CELL, $cell)],
-            requirements: $crate::kernel::Requirements::NONE,
-            suits: $crate::kernel::Suits::Any,
-            accepts: $accepts,
-            pays: $crate::kernel::ALWAYS,
-        }
-    };
-}
-pub(crate) use element_variants;
-
-/// The grid for the variants of [`element_variants`].
-pub(crate) fn cell_grid(elements: u32, variant: &Variant) -> Workgroups {
-    element_grid(elements / variant.constant(crate::kernel::source::CELL), variant)
+/// The variants of a kernel bound by memory, from one file: one element per invocation, then four where rows are whole
+/// fours.
+pub(crate) const fn by_cells(plain: Variant) -> [Variant; 2] {
+    [
+        Variant { constants: &[(CELL, 1)], ..plain },
+        Variant {
+            name: "vec4",
+            constants: &[(CELL, 4)],
+            tile: Tile::elements(4),
+            accepts: |grid, _| grid.is_whole(4),
+            ..plain
+        },
+    ]
 }
 
-/// Builds [`Op`], its conversions, its delegation to [`Operation`] and the list of kernels.
-macro_rules! ops {
-    ($($(#[$doc:meta])* $name:ident($op:ty) => [$($spec:path),+];)*) => {
-        /// Any op: a node of a graph.
-        #[derive(Clone, Debug, PartialEq)]
-        pub enum Op { $($(#[$doc])* $name($op),)* }
-
-        $(impl From<$op> for Op {
-            fn from(op: $op) -> Op { Op::$name(op) }
-        })*
-
-        impl Operation for Op {
-            fn spec(&self) -> &'static KernelSpec {
-                match self { $(Op::$name(op) => op.spec(),)* }
-            }
-            fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-                match self { $(Op::$name(op) => op.infer(inputs),)* }
-            }
-            fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {
-                match self { $(Op::$name(op) => op.vjp(request),)* }
-            }
-            fn constants(&self) -> Vec<(&'static str, u32)> {
-                match self { $(Op::$name(op) => op.constants(),)* }
-            }
-            fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-                match self { $(Op::$name(op) => op.params(shapes),)* }
-            }
-            fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-                match self { $(Op::$name(op) => op.workgroups(params, variant),)* }
-            }
-            fn flops(&self, shapes: &[&Shape]) -> u64 {
-                match self { $(Op::$name(op) => op.flops(shapes),)* }
-            }
+/// The tables of kernels, cases and stages: for each op's file the kernels in it, and the stages.
+macro_rules! table {
+    ($($op:ident: $($spec:ident),+ $(=> $($part:ident),+)?;)*) => {
+        /// All kernels of single ops, in the order of the table. Fused ones are as many as chains: those of [`cases`]
+        /// stand for them.
+        ///
+        /// ```
+        /// use anygrad::ops::kernels;
+        /// let kernels = kernels();
+        /// assert!(kernels.iter().any(|kernel| kernel.name == "matmul"));
+        /// assert!(kernels.iter().all(|kernel| !kernel.variants.is_empty()));
+        /// ```
+        pub fn kernels() -> Vec<&'static KernelSpec> {
+            vec![$($(&$op::$spec),+),*]
         }
 
-        /// All kernels, in the order of the table.
-        pub const KERNELS: &[&KernelSpec] = &[$($(&$spec),+),*];
+        /// Every op, and every kernel, on tensors of these extents: what the tests compare.
+        ///
+        /// ```
+        /// use anygrad::graph::Extents;
+        /// for case in anygrad::ops::cases(Extents { rows: 5, columns: 3, inner: 4 }) {
+        ///     assert!(!case.variants()?.is_empty(), "{}", case.op.name());
+        /// }
+        /// # Ok::<(), anygrad::Error>(())
+        /// ```
+        pub fn cases(extents: Extents) -> Vec<Case> {
+            [$($op::cases(extents)),*, fused::cases(extents)].concat()
+        }
+
+        /// The stages of all ops that have one.
+        pub const STAGES: &[&Part] = &[$($($(&$op::$part),+,)?)*];
     };
 }
 
-ops! {
-    /// Matrix product.
-    Matmul(matmul::Matmul) => [matmul::SPEC];
-    /// Adds a row vector to each row.
-    AddBias(add_bias::AddBias) => [add_bias::SPEC];
-    /// Scaled sum of each column.
-    ColumnSum(column_sum::ColumnSum) => [column_sum::SPEC];
-    /// Scaled row vector, repeated.
-    BroadcastRows(broadcast_rows::BroadcastRows) => [broadcast_rows::SPEC];
-    /// Sum or product, element by element.
-    Elementwise(elementwise::Elementwise) => [elementwise::SPEC];
-    /// Quotient, element by element.
-    Divide(divide::Divide) => [divide::SPEC];
-    /// Activation function.
-    Activate(activation::Activate) => [activation::SPEC];
-    /// Gradient through an activation function.
-    ActivateGrad(activation::ActivateGrad) => [activation::GRAD_SPEC];
-    /// Zeroes a random share of the elements.
-    Dropout(dropout::Dropout) => [dropout::SPEC];
-    /// Cross-entropy of each row, from logits.
-    SoftmaxCrossEntropy(softmax_cross_entropy::SoftmaxCrossEntropy) => [softmax_cross_entropy::SPEC];
-    /// Its gradient.
-    SoftmaxCrossEntropyGrad(softmax_cross_entropy::SoftmaxCrossEntropyGrad) => [softmax_cross_entropy::GRAD_SPEC];
-    /// Loss of each row, summed over its outputs.
-    PointwiseLoss(pointwise_loss::PointwiseLoss) => [pointwise_loss::SPEC];
-    /// Its gradient.
-    PointwiseLossGrad(pointwise_loss::PointwiseLossGrad) => [pointwise_loss::GRAD_SPEC];
-    /// Loss of each row by the margins between classes.
-    MarginLoss(margin_loss::MarginLoss) => [margin_loss::SPEC];
-    /// Its gradient.
-    MarginLossGrad(margin_loss::MarginLossGrad) => [margin_loss::GRAD_SPEC];
-    /// Penalty on the size of a parameter.
-    Penalty(penalty::Penalty) => [penalty::SPEC];
-    /// Its gradient.
-    PenaltyGrad(penalty::PenaltyGrad) => [penalty::GRAD_SPEC];
-    /// Multiplies by a number.
-    Scale(scale::Scale) => [scale::SPEC];
-    /// Files results of a batch.
-    Record(record::Record) => [record::SPEC, record::PAIR_SPEC];
-    /// Labels as numbers.
-    LabelValues(label_values::LabelValues) => [label_values::SPEC];
-    /// Weight of each row by its class.
-    ClassWeights(class_weights::ClassWeights) => [class_weights::SPEC];
-    /// Whether each row is classified correctly.
-    CorrectRows(correct_rows::CorrectRows) => [correct_rows::SPEC];
-    /// Limits each element of a gradient.
-    ClipValue(clip::ClipValue) => [clip::VALUE_SPEC];
-    /// Limits the norm of all gradients.
-    ClipNorm(clip::ClipNorm) => [clip::NORM_SPEC];
-    /// Stochastic gradient descent, in place.
-    Sgd(sgd::Sgd) => [sgd::SPEC, sgd::MOMENTUM_SPEC];
-    /// Adam or AdamW, in place.
-    Adam(adam::Adam) => [adam::SPEC];
-    /// RMSprop, in place.
-    RmsProp(rmsprop::RmsProp) => [rmsprop::SPEC, rmsprop::MOMENTUM_SPEC];
-    /// Adagrad, in place.
-    Adagrad(adagrad::Adagrad) => [adagrad::SPEC];
-    /// Rows of the resident dataset that make up the batch.
-    Gather(gather::Gather) => [gather::F32_SPEC, gather::U8_SPEC, gather::LABELS_SPEC];
-    /// A fully connected layer.
-    Linear(linear::Linear) => [linear::SPEC, linear::DROPOUT_SPEC];
-    /// Gradient of its input, through the activation before it.
-    LinearGradInput(linear_grad_input::LinearGradInput) => [linear_grad_input::SPEC, linear_grad_input::DROPOUT_SPEC];
-    /// Its step by SGD, in place.
-    LinearUpdate(linear_update::LinearUpdate) => [linear_update::SPEC, linear_update::MOMENTUM_SPEC];
-    /// A layer or its update that reads its input where it lies in the dataset.
-    Gathered(gathered::Gathered) => [
-        gathered::LINEAR_F32_SPEC,
-        gathered::LINEAR_U8_SPEC,
-        gathered::DROPOUT_F32_SPEC,
-        gathered::DROPOUT_U8_SPEC,
-        gathered::UPDATE_F32_SPEC,
-        gathered::UPDATE_U8_SPEC,
-        gathered::MOMENTUM_F32_SPEC,
-        gathered::MOMENTUM_U8_SPEC
-    ];
-    /// From the logits of a batch to their gradient.
-    ClassificationStep(classification_step::ClassificationStep) => [classification_step::SPEC];
-    /// Row order of an epoch.
-    Shuffle(shuffle::Shuffle) => [shuffle::SPEC];
-}
-
-impl Op {
-    /// The kernel's name.
-    pub fn name(&self) -> &'static str {
-        self.spec().name
-    }
+table! {
+    matmul: SPEC;
+    add_bias: SPEC => PART;
+    column_sum: SPEC;
+    broadcast_rows: SPEC;
+    elementwise: SPEC;
+    divide: SPEC;
+    activation: SPEC, GRAD_SPEC => PART, GRAD_PART;
+    dropout: SPEC => PART;
+    softmax_cross_entropy: SPEC, GRAD_SPEC;
+    pointwise_loss: SPEC, GRAD_SPEC;
+    margin_loss: SPEC, GRAD_SPEC;
+    penalty: SPEC, GRAD_SPEC;
+    scale: SPEC => PART;
+    record: SPEC, PAIR_SPEC;
+    label_values: SPEC;
+    class_weights: SPEC;
+    correct_rows: SPEC;
+    clip: VALUE_SPEC, NORM_SPEC => PART;
+    sgd: SPEC, MOMENTUM_SPEC => PART, MOMENTUM_PART;
+    adam: SPEC => PART;
+    rmsprop: SPEC => PART;
+    adagrad: SPEC => PART;
+    gather: F32_SPEC, U8_SPEC, LABELS_SPEC;
+    classification_step: SPEC;
+    shuffle: SPEC;
 }

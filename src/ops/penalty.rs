@@ -1,15 +1,14 @@
 //! Penalty on the size of a parameter: `p = l2 · Σ w² + l1 · Σ |w|`, a single number `[1]`.
 //!
 //! With both factors it is the elastic net (Zou and Hastie, 2005). The lectures' convention: no ½, so the gradient is
-//! `g · (2 · l2 · w + l1 · sign w)`, with sign 0 at 0. Nothing is saved. PyTorch's `weight_decay = d` has the gradient of
-//! `l2 = d/2`; scikit-learn's `alpha` that of `l2 = alpha / (2 · rows)`; Keras's `l2` is the one here.
+//! `g · (2 · l2 · w + l1 · sign w)`, with sign 0 at 0. Nothing is saved. PyTorch's `weight_decay = d` has the gradient
+//! of `l2 = d/2`; scikit-learn's `alpha` that of `l2 = alpha / (2 · rows)`; Keras's `l2` is the one here.
 
-use super::{Operation, Workgroups, element_grid, one_variant};
+use super::{Operation, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{
-    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
-};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Kinks, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::{TINY, U, gamma};
+use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, Requirements, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// The penalty on one parameter. Input: the parameter.
@@ -28,7 +27,7 @@ impl Penalty {
     pub const SQUARES: Penalty = Penalty { l1: 0.0, l2: 1.0 };
 }
 
-/// Its gradient. Inputs: the parameter, the gradient of the penalty.
+/// The gradient of [`Penalty`]. Inputs: the parameter, the gradient of the penalty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PenaltyGrad(pub Penalty);
 
@@ -51,19 +50,13 @@ pub const SPEC: KernelSpec = KernelSpec {
     params: Params::LAYOUT,
     specialization: &[],
     variants: &[Variant {
-        name: "plain",
-        file: "penalty.wgsl",
-        source: include_str!("../../shaders/penalty.wgsl"),
-        entry_point: "penalty",
-        shared: &[Shared::Reduce],
-        workgroup_size: 256,
-        constants: &[],
         requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
-        suits: Suits::Any,
-        accepts: |_, _| true,
-        pays: ALWAYS,
+        shares: false,
+        ..plain!("penalty", [Reduce])
     }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel of [`PenaltyGrad`].
@@ -72,13 +65,15 @@ pub const GRAD_SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("weight"), Binding::read("grad_total"), Binding::write("grad_weight")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("penalty_grad", "penalty_grad.wgsl", [Grid]),
+    variants: &[plain!("penalty_grad", [Grid])],
     twin: twin!(call_grad),
+    composition: None,
+    entry_point: None,
 };
 
 fn params(penalty: Penalty, weight: &Shape) -> Result<Vec<u8>> {
     let params = Params { count: weight.elements_u32(SPEC.name)?, l1: penalty.l1, l2: penalty.l2 };
-    Ok(bytemuck::bytes_of(&params).to_vec())
+    Ok(params.to_bytes())
 }
 
 impl Operation for Penalty {
@@ -100,14 +95,27 @@ impl Operation for Penalty {
         params(*self, shapes[0])
     }
 
-    fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {
-        [1, 1, 1]
+    fn grid(&self, _shapes: &[&Shape]) -> Grid {
+        Grid::One
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        gamma(inputs.floats(0).len() + 4) * at.expected.abs() + TINY
+    }
+
+    fn kinks(&self) -> Option<Kinks<'_>> {
+        let weights = |inputs: &[Bound<'_, f64>]| inputs[0].floats().to_vec();
+        (self.l1 != 0.0).then(|| Box::new(weights) as Kinks<'_>)
     }
 }
 
 impl Operation for PenaltyGrad {
     fn spec(&self) -> &'static KernelSpec {
         &GRAD_SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -121,9 +129,21 @@ impl Operation for PenaltyGrad {
         params(self.0, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[0].elements())
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let size = 2.0 * f64::from(self.0.l2) * inputs.magnitude(0, at.index) + f64::from(self.0.l1);
+        4.0 * U * inputs.magnitude(1, 0) * size + TINY
+    }
+}
+
+/// Cases of both ops for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let op = Penalty { l1: 0.25, l2: 0.5 };
+    let weight = || floats([rows, columns]);
+    vec![Case::new(op, [weight()]), Case::new(PenaltyGrad(op), [weight(), floats([1])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -140,14 +160,14 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference_grad(&params, weight, grad_total[0], grad);
 }
 
-/// The definition of [`Penalty`].
+/// Computes [`Penalty`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference<F: Float>(params: &Params, weight: &[F]) -> F {
     let squares: F = weight.iter().map(|&w| w * w).sum();
     let magnitudes: F = weight.iter().map(|&w| w.abs()).sum();
     F::from_f32(params.l2) * squares + F::from_f32(params.l1) * magnitudes
 }
 
-/// The definition of [`PenaltyGrad`].
+/// Computes [`PenaltyGrad`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference_grad<F: Float>(params: &Params, weight: &[F], grad_total: F, grad: &mut [F]) {
     let (twice_l2, l1) = (F::from_f32(2.0 * params.l2), F::from_f32(params.l1));
     for (&w, grad) in weight.iter().zip(grad) {

@@ -12,14 +12,24 @@
 //!
 //! Gradient: `grad_p[b,o] = g[b] · scale · dℓ/dp`; the target is data. Nothing is saved.
 
-use super::activation::Activation;
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::activation::{Activation, logistic, softplus};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Kinks, Shape, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::{TINY, U, gamma, relative};
+use crate::kernel::{
+    Binding, Bound, Content, Float, Grid, KernelSpec, Specialization, TwinCall, Variant, twin::MISMATCH,
+};
 use crate::{twin, uniform_struct};
 
 /// ℓ: how one prediction is compared with its target.
+///
+/// ```
+/// use anygrad::ops::pointwise_loss::Pointwise;
+/// let huber = Pointwise::Huber { delta: 1.0 };
+/// assert_eq!((huber.loss(3.0, 0.0), huber.derivative(3.0, 0.0)), (2.5, 1.0));
+/// assert_eq!(Pointwise::SquaredError.loss(3.0, 1.0), 4.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pointwise {
     /// e²
@@ -38,7 +48,7 @@ pub enum Pointwise {
 }
 
 impl Pointwise {
-    /// All forms, with default parameters. The position is the constant `POINTWISE` in WGSL.
+    /// All forms, with default parameters. The position is the constant `POINTWISE` in WGSL, in the order of its names.
     pub const ALL: [Pointwise; 5] = [
         Pointwise::SquaredError,
         Pointwise::HalfSquaredError,
@@ -46,6 +56,11 @@ impl Pointwise {
         Pointwise::Huber { delta: 1.0 },
         Pointwise::BinaryCrossEntropy,
     ];
+
+    const CONSTANT: Specialization = Specialization::choice(
+        "POINTWISE",
+        &["squared_error", "half_squared_error", "absolute_error", "huber", "binary_cross_entropy"],
+    );
 
     fn index(self) -> u32 {
         let same = |other: &Pointwise| std::mem::discriminant(other) == std::mem::discriminant(&self);
@@ -70,7 +85,7 @@ impl Pointwise {
                 let delta = F::from_f32(delta);
                 if e.abs() <= delta { half * e * e } else { delta * (e.abs() - half * delta) }
             }
-            Pointwise::BinaryCrossEntropy => Activation::Softplus.function(p) - p * y,
+            Pointwise::BinaryCrossEntropy => softplus(p) - p * y,
         }
     }
 
@@ -85,7 +100,41 @@ impl Pointwise {
                 let delta = F::from_f32(delta);
                 if e.abs() <= delta { e } else { delta * sign(e) }
             }
-            Pointwise::BinaryCrossEntropy => Activation::Sigmoid.function(p) - y,
+            Pointwise::BinaryCrossEntropy => logistic(p) - y,
+        }
+    }
+
+    /// ℓ and dℓ/dp as text, of an output `z`. `factor` stands in front of both; it is empty for 1.
+    pub fn formula(self, z: &str, factor: &str) -> (String, String) {
+        let difference = |a: &str| if factor.is_empty() { format!("{a} − y") } else { format!("({a} − y)") };
+        let (loss, derivative) = match self {
+            Pointwise::SquaredError => (format!("({z} − y)²"), format!("2·({z} − y)")),
+            Pointwise::HalfSquaredError => (format!("½·({z} − y)²"), difference(z)),
+            Pointwise::AbsoluteError => (format!("|{z} − y|"), format!("sign({z} − y)")),
+            Pointwise::Huber { delta } => (
+                format!("ℓ({z} − y), ℓ(e) = ½e² where |e| ≤ {delta}, else {delta}·(|e| − {})", 0.5 * delta),
+                format!("ℓ′({z} − y), ℓ′(e) = e where |e| ≤ {delta}, else {delta}·sign e"),
+            ),
+            Pointwise::BinaryCrossEntropy => (format!("−(y·log p + (1 − y)·log(1 − p)), p = σ({z})"), difference("p")),
+        };
+        (loss, format!("{factor}{derivative}"))
+    }
+
+    /// What ℓ(p, y) is computed from is at most this in all, given |p| and |y|: its rounding error in units of 2⁻²³.
+    fn rounding_size(self, p: f64, y: f64) -> f64 {
+        match self {
+            // max(p, 0), p·y and a logarithm, which may cancel.
+            Pointwise::BinaryCrossEntropy => 4.0 * p + p * y + 24.0,
+            Pointwise::SquaredError | Pointwise::HalfSquaredError => 2.0 * (p + y) * (p + y),
+            Pointwise::AbsoluteError | Pointwise::Huber { .. } => 3.0 * (p + y),
+        }
+    }
+
+    /// [`Pointwise::rounding_size`] of dℓ/dp.
+    fn derivative_rounding_size(self, p: f64, y: f64) -> f64 {
+        match self {
+            Pointwise::BinaryCrossEntropy => 16.0 + y,
+            _ => 6.0 * (p + y),
         }
     }
 }
@@ -110,7 +159,8 @@ pub struct PointwiseLoss {
     pub mean: bool,
 }
 
-/// Its gradient with respect to the prediction. Inputs: prediction, target, gradient of each row's loss.
+/// The gradient of [`PointwiseLoss`] with respect to the prediction. Inputs: prediction, target, gradient of each row's
+/// loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PointwiseLossGrad(pub PointwiseLoss);
 
@@ -131,11 +181,18 @@ uniform_struct! {
 /// The kernel of [`PointwiseLoss`].
 pub const SPEC: KernelSpec = KernelSpec {
     name: "pointwise_loss",
-    bindings: &[Binding::PARAMS, Binding::read("prediction"), Binding::read("expected"), Binding::write("loss")],
+    bindings: &[
+        Binding::PARAMS,
+        Binding::read("prediction"),
+        Binding::read("expected").holding(Content::Target),
+        Binding::write("loss"),
+    ],
     params: Params::LAYOUT,
-    specialization: &["POINTWISE", "ACTIVATION"],
-    variants: one_variant!("pointwise_loss", "pointwise_loss.wgsl", [Grid, Activation], 64),
+    specialization: &[Pointwise::CONSTANT, Activation::CONSTANT],
+    variants: &[Variant { workgroup_size: 64, ..plain!("pointwise_loss", [Grid, Activation, Pointwise]) }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel of [`PointwiseLossGrad`].
@@ -144,14 +201,16 @@ pub const GRAD_SPEC: KernelSpec = KernelSpec {
     bindings: &[
         Binding::PARAMS,
         Binding::read("prediction"),
-        Binding::read("expected"),
+        Binding::read("expected").holding(Content::Target),
         Binding::read("grad_loss"),
         Binding::write("grad_prediction"),
     ],
     params: Params::LAYOUT,
-    specialization: &["POINTWISE", "ACTIVATION"],
-    variants: one_variant!("pointwise_loss_grad", "pointwise_loss_grad.wgsl", [Grid, Activation]),
+    specialization: &[Pointwise::CONSTANT, Activation::CONSTANT],
+    variants: &[plain!("pointwise_loss_grad", [Grid, Activation, Pointwise])],
     twin: twin!(call_grad),
+    composition: None,
+    entry_point: None,
 };
 
 impl PointwiseLoss {
@@ -170,7 +229,7 @@ impl PointwiseLoss {
         let delta = if let Pointwise::Huber { delta } = self.form { delta } else { 0.0 };
         let scale = if self.mean { 1.0 / columns as f32 } else { 1.0 };
         let params = Params { rows: extent(SPEC.name, rows)?, columns: extent(SPEC.name, columns)?, scale, delta };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
     /// The shared activation functions need their constant, though these kernels call softplus and sigmoid by name.
@@ -207,14 +266,33 @@ impl Operation for PointwiseLoss {
         self.kernel_params(shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).rows, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[2].elements())
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let columns = inputs.columns(0);
+        let scale = if self.mean { 1.0 / columns as f64 } else { 1.0 };
+        let rows = inputs.row(0, at.index).iter().zip(inputs.row(1, at.index));
+        let terms: f64 = rows.map(|(p, y)| self.form.rounding_size(f64::from(p.abs()), f64::from(y.abs()))).sum();
+        scale * terms * (U + gamma(columns)) + TINY
+    }
+
+    fn kinks(&self) -> Option<Kinks<'_>> {
+        let errors = |inputs: &[Bound<'_, f64>]| {
+            inputs[0].floats().iter().zip(inputs[1].floats()).map(|(p, y)| p - y).collect::<Vec<f64>>()
+        };
+        (self.form == Pointwise::AbsoluteError).then(|| Box::new(errors) as Kinks<'_>)
     }
 }
 
 impl Operation for PointwiseLossGrad {
     fn spec(&self) -> &'static KernelSpec {
         &GRAD_SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -236,10 +314,28 @@ impl Operation for PointwiseLossGrad {
         self.0.kernel_params(shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        let params = bytemuck::pod_read_unaligned::<Params>(params);
-        element_grid(params.rows * params.columns, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        Grid::Elements(shapes[0].elements())
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let columns = inputs.columns(0);
+        let (g, scale) =
+            (inputs.magnitude(2, at.index / columns), if self.0.mean { 1.0 / columns as f64 } else { 1.0 });
+        let (p, y) = (inputs.magnitude(0, at.index), inputs.magnitude(1, at.index));
+        g * scale * self.0.form.derivative_rounding_size(p, y) * U + relative(4.0, at.expected)
+    }
+}
+
+/// Cases of both ops for the tests, of every form.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let matrix = || floats([rows, columns]);
+    let both = |op: PointwiseLoss| {
+        let grad = PointwiseLossGrad(op);
+        [Case::new(op, [matrix(), matrix()]), Case::new(grad, [matrix(), matrix(), floats([rows, 1])])]
+    };
+    let ops = Pointwise::ALL.iter().flat_map(|&form| [true, false].map(|mean| PointwiseLoss { form, mean }));
+    ops.flat_map(both).collect()
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -262,7 +358,7 @@ fn call_grad<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference_grad(form, &params, prediction, expected, grad_loss, grad);
 }
 
-/// The definition of [`PointwiseLoss`].
+/// Computes [`PointwiseLoss`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference<F: Float>(form: Pointwise, params: &Params, prediction: &[F], expected: &[F], loss: &mut [F]) {
     let (columns, scale) = (params.columns as usize, F::from_f32(params.scale));
     let rows = prediction.chunks_exact(columns).zip(expected.chunks_exact(columns));
@@ -271,7 +367,7 @@ pub fn reference<F: Float>(form: Pointwise, params: &Params, prediction: &[F], e
     }
 }
 
-/// The definition of [`PointwiseLossGrad`].
+/// Computes [`PointwiseLossGrad`] by plain loops over slices: the definition that its kernels are compared with.
 pub fn reference_grad<F: Float>(
     form: Pointwise,
     params: &Params,

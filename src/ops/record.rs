@@ -2,10 +2,10 @@
 //!
 //! `x, y: [1]`, `ring: [S, W]`; `slot` is the clock's. The host reads the ring back once for many steps.
 
-use super::{Operation, Workgroups, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Extents, Shape, Value, case::floats};
+use crate::kernel::{Binding, Bound, Clock, Content, Float, Grid, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
 /// Files one or two numbers. Inputs: the numbers, ring (in place).
@@ -38,18 +38,26 @@ uniform_struct! {
 /// The kernel for one number: one invocation.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "record",
-    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::write("ring")],
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::write("ring").holding(Content::Ring)],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("record", "record.wgsl", [Clock], 1),
+    variants: &[Variant { workgroup_size: 1, shares: false, ..plain!("record", [Clock]) }],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel for two numbers: one invocation.
 pub const PAIR_SPEC: KernelSpec = KernelSpec {
     name: "record_pair",
-    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::read("x"), Binding::read("y"), Binding::write("ring")],
-    variants: one_variant!("record_pair", "record_pair.wgsl", [Clock], 1),
+    bindings: &[
+        Binding::PARAMS,
+        Binding::CLOCK,
+        Binding::read("x"),
+        Binding::read("y"),
+        Binding::write("ring").holding(Content::Ring),
+    ],
+    variants: &[Variant { workgroup_size: 1, shares: false, ..plain!("record_pair", [Clock]) }],
     twin: twin!(call_pair),
     ..SPEC
 };
@@ -60,6 +68,10 @@ impl Operation for Record {
             Record::One { .. } => &SPEC,
             Record::Two { .. } => &PAIR_SPEC,
         }
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -85,11 +97,11 @@ impl Operation for Record {
             width: extent(SPEC.name, width)?,
             column: extent(SPEC.name, column)?,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, _params: &[u8], _variant: &Variant) -> Workgroups {
-        [1, 1, 1]
+    fn grid(&self, _shapes: &[&Shape]) -> Grid {
+        Grid::One
     }
 }
 
@@ -108,6 +120,15 @@ impl Params {
     fn entry(&self, clock: &Clock) -> usize {
         (clock.slot % self.slots * self.width + self.column) as usize
     }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(_: Extents) -> Vec<Case> {
+    let ring = || floats([7, 3]);
+    vec![
+        Case::new(Record::One { column: 2 }, [floats([1]), ring()]),
+        Case::new(Record::Two { column: 0 }, [floats([1]), floats([1]), ring()]),
+    ]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {

@@ -8,20 +8,23 @@
 //! w ← w − learning_rate · d
 //! ```
 //!
-//! All tensors have one shape; `v` and `b` start at 0. The learning rate is the clock's.
+//! `w`, `grad`, `v` and `b` have one shape; `v` and `b` start at 0 and are one tensor, `v` first. The learning rate is
+//! the clock's.
 
-use super::{Operation, Workgroups, cell_grid, element_variants};
+use super::{Operation, map, step_bound};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Binding, Bound, Clock, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
-/// The update of one parameter. Inputs: `weight` (in place), `grad`, `second` moment (in place), and `velocity` (in
-/// place) if `momentum ≠ 0`.
+/// The update of one parameter. Inputs: `weight` (in place), `grad`, and what is kept (in place), of shape
+/// `[slots, …weight]`: mean squares, and velocities if `momentum ≠ 0`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
-    /// α, share of the second moment kept.
+    /// α, share of the mean square kept.
     pub alpha: f32,
     /// ε, keeps the division finite.
     pub epsilon: f32,
@@ -32,10 +35,12 @@ pub struct RmsProp {
 }
 
 uniform_struct! {
-    /// Parameters of both kernels.
+    /// Parameters of the kernel.
     pub struct Params {
-        /// Elements of each tensor.
+        /// Elements of the weight.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// α
         alpha: f32,
         /// 1 − α, rounded once.
@@ -46,118 +51,114 @@ uniform_struct! {
         momentum: f32,
         /// Factor of `w` in the gradient.
         weight_decay: f32,
+        /// Elements of the weight, for the stage.
+        size: u32,
     }
 }
 
-/// The kernel without momentum.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "rmsprop",
-    bindings: &[
-        Binding::PARAMS,
-        Binding::CLOCK,
-        Binding::write("weight"),
-        Binding::read("grad"),
-        Binding::write("second"),
-    ],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: element_variants!("rmsprop", [Grid, Clock], count),
-    twin: twin!(call, fast = call_fast),
-};
+/// The op as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new("rmsprop", wgsl!("stage/rmsprop.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .bindings(&[Binding::write("weight"), Binding::write("kept").holding(Content::PositiveSlot(0))])
+    .clock()
+    .cells();
 
-/// The kernel with momentum.
-pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
-    name: "rmsprop_momentum",
-    bindings: &[
-        Binding::PARAMS,
-        Binding::CLOCK,
-        Binding::write("weight"),
-        Binding::read("grad"),
-        Binding::write("second"),
-        Binding::write("velocity"),
-    ],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: element_variants!("rmsprop_momentum", [Grid, Clock], count),
-    twin: twin!(call_momentum, fast = call_momentum_fast),
-};
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 1, twin!(call, fast = call_fast)));
+
+impl RmsProp {
+    /// How many tensors of the weight's shape it keeps.
+    pub fn slots(&self) -> usize {
+        if self.momentum == 0.0 { 1 } else { 2 }
+    }
+}
 
 impl Operation for RmsProp {
     fn spec(&self) -> &'static KernelSpec {
-        if self.momentum == 0.0 { &SPEC } else { &MOMENTUM_SPEC }
+        &SPEC
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::new(&PART, 1))
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-        let expected = if self.momentum == 0.0 { 3 } else { 4 };
-        if inputs.len() != expected || inputs.iter().any(|v| v.shape != inputs[0].shape) {
-            let detail = format!(
-                "takes {expected} tensors of one shape: weight, grad, second moment and, with momentum, velocity"
-            );
-            return Err(Error::shape(self.spec().name, detail));
+        let fits = match inputs {
+            [weight, grad, kept] => {
+                weight.shape == grad.shape && kept.shape.elements() == self.slots() * weight.shape.elements()
+            }
+            _ => false,
+        };
+        if !fits {
+            let detail = format!("takes weight and grad of one shape, and {} of that shape kept", self.slots());
+            return Err(Error::shape(SPEC.name, detail));
         }
         Ok(Vec::new())
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let [count, columns] = map::extents(SPEC.name, shapes[0])?;
         let params = Params {
-            count: shapes[0].elements_u32(self.spec().name)?,
+            count,
+            columns,
             alpha: self.alpha,
             share: (1.0 - f64::from(self.alpha)) as f32,
             epsilon: self.epsilon,
             momentum: self.momentum,
             weight_decay: self.weight_decay,
+            size: count,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        step_bound(inputs, at)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let tensor = || floats([rows, columns]);
+    let case = |momentum| {
+        let op = RmsProp { alpha: 0.99, epsilon: 1e-8, momentum, weight_decay: 0.01 };
+        Case::new(op, [tensor(), tensor(), floats([op.slots(), rows, columns])])
+    };
+    vec![case(0.0), case(0.9)]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     let params = call.params::<Params>();
-    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(kept)] = call.buffers else {
         panic!("{MISMATCH}")
     };
-    reference(&params, call.clock, weight, grad, second, None);
-}
-
-fn call_momentum<F: Float>(call: &mut TwinCall<'_, '_, F>) {
-    let params = call.params::<Params>();
-    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second), Bound::FloatMut(velocity)] =
-        call.buffers
-    else {
-        panic!("{MISMATCH}")
-    };
-    reference(&params, call.clock, weight, grad, second, Some(velocity));
+    let (second, velocity) = kept.split_at_mut(weight.len());
+    reference(&params, call.clock, weight, grad, second, (!velocity.is_empty()).then_some(velocity));
 }
 
 fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
-    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second)] = call.buffers else {
+    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(kept)] = call.buffers else {
         panic!("{MISMATCH}")
     };
     let clock = call.clock;
-    for_each_part([weight, second], 1, inlined!(|at, [w, s]| reference(&params, clock, w, &grad[at..], s, None)));
+    let (second, velocity) = kept.split_at_mut(weight.len());
+    if velocity.is_empty() {
+        for_each_part([weight, second], 1, inlined!(|at, [w, s]| reference(&params, clock, w, &grad[at..], s, None)));
+    } else {
+        let with = inlined!(|at, [w, s, v]: [&mut [f32]; 3]| reference(&params, clock, w, &grad[at..], s, Some(v)));
+        for_each_part([weight, second, velocity], 1, with);
+    }
 }
 
-fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
-    let params = call.params::<Params>();
-    let [Bound::FloatMut(weight), Bound::Float(grad), Bound::FloatMut(second), Bound::FloatMut(velocity)] =
-        call.buffers
-    else {
-        panic!("{MISMATCH}")
-    };
-    let clock = call.clock;
-    for_each_part(
-        [weight, second, velocity],
-        1,
-        inlined!(|at, [w, s, v]| reference(&params, clock, w, &grad[at..], s, Some(v))),
-    );
-}
-
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 #[inline(always)]
 pub fn reference<F: Float>(
     params: &Params,

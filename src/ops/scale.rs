@@ -1,10 +1,13 @@
 //! `y[i] = factor · x[i]`. Gradient: the same on `g`. Nothing is saved.
 
-use super::{Operation, Workgroups, element_grid, one_variant};
+use super::{Operation, map};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, ValueId, Vjp, case::floats};
+use crate::kernel::error_bound::relative;
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// Multiplies each element by a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,28 +21,32 @@ uniform_struct! {
     pub struct Params {
         /// Elements of `x`.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// The factor.
         factor: f32,
     }
 }
 
-/// The kernel.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "scale",
-    bindings: &[Binding::PARAMS, Binding::read("x"), Binding::write("y")],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: one_variant!("scale", "scale.wgsl", [Grid]),
-    twin: twin!(call),
-};
+const NAME: &str = "scale";
+
+/// The op as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new(NAME, wgsl!("stage/scale.wgsl")).fields(Params::LAYOUT.stage_fields()).cells();
+
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 0, twin!(call)));
 
 impl Operation for Scale {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
     }
 
+    fn stage(&self) -> Option<Stage> {
+        Some(Stage::new(&PART, 0))
+    }
+
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
-        let [x] = inputs else { return Err(Error::shape(SPEC.name, "takes one tensor")) };
+        let [x] = inputs else { return Err(Error::shape(NAME, "takes one tensor")) };
         Ok(vec![(x.shape.clone(), DType::F32)])
     }
 
@@ -48,13 +55,22 @@ impl Operation for Scale {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
-        let params = Params { count: shapes[0].elements_u32(SPEC.name)?, factor: self.factor };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        let [count, columns] = map::extents(NAME, shapes[0])?;
+        Ok(Params { count, columns, factor: self.factor }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, _inputs: &Inputs<'_>, at: Element) -> f64 {
+        relative(1.0, at.expected)
+    }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    vec![Case::new(Scale { factor: 0.8 }, [floats([rows, columns])])]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {

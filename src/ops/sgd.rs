@@ -11,12 +11,15 @@
 //! Without momentum, `v` is not kept and `d = g`. Learning rate and step number are the clock's. `w`, `grad` and
 //! `v` have one shape.
 
-use super::{Operation, Workgroups, cell_grid, element_variants};
+use super::{Operation, map};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Clock, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
+use crate::kernel::error_bound::{TINY, U};
+use crate::kernel::part::{Part, wgsl};
+use crate::kernel::{Binding, Bound, Clock, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
+use std::sync::LazyLock;
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, and `velocity` (in place) if `momentum ≠ 0`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +39,8 @@ uniform_struct! {
     pub struct Params {
         /// Elements of each tensor.
         count: u32,
+        /// Elements of a row.
+        columns: u32,
         /// Share of the velocity kept.
         momentum: f32,
         /// Share of the gradient withheld.
@@ -47,35 +52,39 @@ uniform_struct! {
     }
 }
 
+/// The update without momentum as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const PART: Part = Part::new("sgd", wgsl!("stage/sgd.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .bindings(&[Binding::write("weight")])
+    .clock()
+    .cells();
+
+/// The update with momentum as a stage of fused kernels: its WGSL with its parameters and buffers.
+pub const MOMENTUM_PART: Part = Part::new("momentum", wgsl!("stage/momentum.wgsl"))
+    .fields(Params::LAYOUT.stage_fields())
+    .bindings(&[Binding::write("weight"), Binding::write("velocity")])
+    .clock()
+    .cells();
+
 /// The kernel without momentum.
-pub const SPEC: KernelSpec = KernelSpec {
-    name: "sgd",
-    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::write("weight"), Binding::read("grad")],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: element_variants!("sgd", [Grid, Clock], count),
-    twin: twin!(call, fast = call_fast),
-};
+pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 1, twin!(call, fast = call_fast)));
 
 /// The kernel with momentum.
-pub const MOMENTUM_SPEC: KernelSpec = KernelSpec {
-    name: "sgd_momentum",
-    bindings: &[
-        Binding::PARAMS,
-        Binding::CLOCK,
-        Binding::write("weight"),
-        Binding::read("grad"),
-        Binding::write("velocity"),
-    ],
-    params: Params::LAYOUT,
-    specialization: &[],
-    variants: element_variants!("sgd_momentum", [Grid, Clock], count),
-    twin: twin!(call_momentum, fast = call_momentum_fast),
-};
+pub static MOMENTUM_SPEC: LazyLock<&KernelSpec> =
+    LazyLock::new(|| map::kernel(&MOMENTUM_PART, 1, twin!(call_momentum, fast = call_momentum_fast)));
 
 impl Operation for Sgd {
     fn spec(&self) -> &'static KernelSpec {
         if self.momentum == 0.0 { &SPEC } else { &MOMENTUM_SPEC }
+    }
+
+    fn stage(&self) -> Option<Stage> {
+        let part = if self.momentum == 0.0 { &PART } else { &MOMENTUM_PART };
+        Some(Stage { scaling: (self.momentum == 0.0).then_some(scaling), ..Stage::new(part, 1) })
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -88,19 +97,46 @@ impl Operation for Sgd {
     }
 
     fn params(&self, shapes: &[&Shape]) -> Result<Vec<u8>> {
+        let [count, columns] = map::extents(self.spec().name, shapes[0])?;
         let params = Params {
-            count: shapes[0].elements_u32(self.spec().name)?,
+            count,
+            columns,
             momentum: self.momentum,
             dampening: self.dampening,
             nesterov: u32::from(self.nesterov),
             weight_decay: self.weight_decay,
         };
-        Ok(bytemuck::bytes_of(&params).to_vec())
+        Ok(params.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        cell_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        map::grid(shapes[0])
     }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let size: f64 = (0..inputs.count()).map(|input| inputs.magnitude(input, at.index)).sum();
+        8.0 * U * size + TINY
+    }
+}
+
+/// A step without momentum accumulates onto the weight: `w ← −η · grad + (1 − η · decay) · w`, by the stage's
+/// parameters.
+fn scaling(params: &[u8], clock: &Clock) -> (f32, f32) {
+    let [_momentum, _dampening, _nesterov, weight_decay]: [f32; 4] = bytemuck::pod_read_unaligned(params);
+    (-clock.learning_rate, 1.0 - clock.learning_rate * weight_decay)
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let tensor = || floats([rows, columns]);
+    let op = |momentum, dampening, nesterov| Sgd { momentum, dampening, nesterov, weight_decay: 0.01 };
+    let with_momentum = |op: Sgd| Case::new(op, [tensor(), tensor(), tensor()]);
+    vec![
+        Case::new(op(0.0, 0.0, false), [tensor(), tensor()]),
+        with_momentum(op(0.9, 0.0, false)),
+        with_momentum(op(0.9, 0.25, false)),
+        with_momentum(op(0.9, 0.0, true)),
+    ]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -139,7 +175,7 @@ fn call_momentum_fast(call: &mut TwinCall<'_, '_, f32>) {
     );
 }
 
-/// The definition without momentum.
+/// Computes the update without momentum by plain loops over slices: the definition that its kernels are compared with.
 #[inline(always)]
 pub fn reference<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], grad: &[F]) {
     let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(clock.learning_rate));
@@ -148,7 +184,7 @@ pub fn reference<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], gra
     }
 }
 
-/// The definition with momentum.
+/// Computes the update with momentum by plain loops over slices: the definition that its kernels are compared with.
 #[inline(always)]
 pub fn reference_momentum<F: Float>(params: &Params, clock: &Clock, weight: &mut [F], grad: &[F], velocity: &mut [F]) {
     let (decay, rate) = (F::from_f32(params.weight_decay), F::from_f32(clock.learning_rate));

@@ -3,10 +3,10 @@
 //! Position `i` of epoch `e` is a function of (seed, e, i): see [`Permutation`]. Each
 //! invocation computes its own position, so the order is the same on every device and a run can resume anywhere.
 
-use super::{Operation, Workgroups, element_grid, extent, one_variant};
+use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value};
-use crate::kernel::{Binding, Bound, Float, KernelSpec, TwinCall, Variant, twin::MISMATCH};
+use crate::graph::{Case, DType, Extents, Shape, Value, case::words};
+use crate::kernel::{Binding, Bound, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::random::{Key, Permutation};
 use crate::{twin, uniform_struct};
 
@@ -33,19 +33,25 @@ uniform_struct! {
     }
 }
 
-/// The kernel.
+/// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "shuffle",
-    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::write_words("order")],
+    bindings: &[Binding::PARAMS, Binding::CLOCK, Binding::write_words("order").holding(Content::Order)],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: one_variant!("shuffle", "shuffle.wgsl", [Grid, Random, Clock]),
+    variants: &[plain!("shuffle", [Grid, Random, Clock])],
     twin: twin!(call),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for Shuffle {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -59,12 +65,21 @@ impl Operation for Shuffle {
     fn params(&self, _shapes: &[&Shape]) -> Result<Vec<u8>> {
         let [key_low, key_high] = self.key.unwrap_or_default();
         let shuffled = u32::from(self.key.is_some());
-        Ok(bytemuck::bytes_of(&Params { count: extent(SPEC.name, self.rows)?, shuffled, key_low, key_high }).to_vec())
+        Ok(Params { count: extent(SPEC.name, self.rows)?, shuffled, key_low, key_high }.to_bytes())
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        element_grid(bytemuck::pod_read_unaligned::<Params>(params).count, variant)
+    fn grid(&self, _shapes: &[&Shape]) -> Grid {
+        Grid::Elements(self.rows)
     }
+}
+
+/// Cases of the op for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let elements = rows * columns;
+    vec![
+        Case::new(Shuffle { rows: elements, key: Some([3, 4]) }, [words([elements + 1])]),
+        Case::new(Shuffle { rows, key: None }, [words([rows])]),
+    ]
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -73,7 +88,7 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
     reference(&params, call.clock.epoch, order);
 }
 
-/// The definition.
+/// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference(params: &Params, epoch: u32, order: &mut [u32]) {
     let permutation = Permutation::new([params.key_low, params.key_high], epoch, params.count);
     for (i, row) in (0..params.count).zip(order) {

@@ -3,19 +3,32 @@
 //! `z: [B, C]`, `labels: [B]` (class numbers below C), `loss: [B, 1]`. Computed as
 //! `log Σ e^(z−m) − (z_label − m)` with `m = max_c z`, so that nothing overflows. With label smoothing ε (Szegedy et
 //! al., 2016; PyTorch's) the target is `q_c = (1 − ε)·[c = label] + ε/C` and
-//! `loss = log Σ e^(z−m) − Σ_c q_c (z_c − m)`. Gradient: `grad_z[b,c] = g[b] · (softmax(z[b])_c − q_c)`. Nothing is saved: the gradient kernel recomputes the
-//! softmax from the logits, which is cheaper than another trip through memory.
+//! `loss = log Σ e^(z−m) − Σ_c q_c (z_c − m)`. Gradient: `grad_z[b,c] = g[b] · (softmax(z[b])_c − q_c)`. Nothing is
+//! saved: the gradient kernel recomputes the softmax from the logits, which is cheaper than another trip through
+//! memory.
 
-use super::{Operation, Workgroups, element_grid, extent, linear_grid};
+use super::{Operation, extent, plain, rows_and_columns};
 use crate::cpu::{FastF32, for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Shape, Value, ValueId, Vjp};
+use crate::graph::{
+    Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp,
+    case::{floats, words},
+};
+use crate::kernel::error_bound::{TINY, U, gamma, spread};
 use crate::kernel::{
-    ALWAYS, Binding, Bound, Float, KernelSpec, Requirements, Shared, Suits, TwinCall, Variant, twin::MISMATCH,
+    Binding, Bound, Class, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
 /// Cross-entropy of each row. Inputs: logits, labels.
+///
+/// ```
+/// use anygrad::ops::softmax_cross_entropy::{Params, SoftmaxCrossEntropy, reference};
+/// let mut loss = [0.0f64];
+/// reference(&Params { rows: 1, classes: 4, label_smoothing: 0.0 }, &[0.0; 4], &[2], &mut loss);
+/// assert!((loss[0] - 4f64.ln()).abs() < 1e-12);
+/// assert_eq!(SoftmaxCrossEntropy::PLAIN.formula("z", 4).1, "p − y");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropy {
     /// ε, in `[0, 1)`.
@@ -25,9 +38,20 @@ pub struct SoftmaxCrossEntropy {
 impl SoftmaxCrossEntropy {
     /// Without label smoothing.
     pub const PLAIN: SoftmaxCrossEntropy = SoftmaxCrossEntropy { label_smoothing: 0.0 };
+
+    /// The loss of a row of `classes` logits `z`, and its derivative by `z`, as formulas in text.
+    pub fn formula(&self, z: &str, classes: usize) -> (String, String) {
+        if self.label_smoothing > 0.0 {
+            let (own, spread) = (1.0 - self.label_smoothing, self.label_smoothing);
+            (format!("−Σ q·log p, p = softmax({z}), q = {own}·y + {spread}/{classes}"), "p − q".into())
+        } else {
+            (format!("−log pᵧ, p = softmax({z})"), "p − y".into())
+        }
+    }
 }
 
-/// Its gradient with respect to the logits. Inputs: logits, labels, gradient of each row's loss.
+/// The gradient of [`SoftmaxCrossEntropy`] with respect to the logits. Inputs: logits, labels, gradient of each row's
+/// loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SoftmaxCrossEntropyGrad(pub SoftmaxCrossEntropy);
 
@@ -43,39 +67,22 @@ uniform_struct! {
     }
 }
 
-/// One invocation per row, then one workgroup per row.
-macro_rules! row_variants {
-    ($name:literal) => {
-        &[
-            Variant {
-                name: "plain",
-                file: concat!($name, ".wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, ".wgsl")),
-                entry_point: $name,
-                shared: &[Shared::Grid],
-                workgroup_size: 64,
-                constants: &[],
-                requirements: Requirements::NONE,
-                suits: Suits::Any,
-                accepts: |_, _| true,
-                pays: ALWAYS,
-            },
-            Variant {
-                name: "workgroup",
-                file: concat!($name, "_workgroup.wgsl"),
-                source: include_str!(concat!("../../shaders/", $name, "_workgroup.wgsl")),
-                entry_point: concat!($name, "_workgroup"),
-                shared: &[Shared::Grid, Shared::Reduce],
-                workgroup_size: 64,
-                constants: &[],
-                requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
-                suits: Suits::Hardware,
-                // Below this a row is too short to share among a workgroup.
-                accepts: |params, _| bytemuck::pod_read_unaligned::<Params>(params).classes >= 32,
-                pays: ALWAYS,
-            },
-        ]
-    };
+/// One invocation per row.
+const fn by_rows(plain: Variant) -> Variant {
+    Variant { workgroup_size: 64, tile: Tile::Invocation { rows: 1, columns: Tile::ALL }, ..plain }
+}
+
+/// One workgroup per row.
+const fn by_workgroups(plain: Variant) -> Variant {
+    Variant {
+        name: "workgroup",
+        requirements: Requirements { workgroup_bytes: 64 * 4, ..Requirements::NONE },
+        class: Class::Reduction,
+        tile: Tile::Workgroup { rows: 1, columns: Tile::ALL },
+        // Below this a row is too short to share among a workgroup.
+        accepts: |grid, _| grid.extents()[1] >= 32,
+        ..by_rows(plain)
+    }
 }
 
 /// The kernel of [`SoftmaxCrossEntropy`].
@@ -84,8 +91,13 @@ pub const SPEC: KernelSpec = KernelSpec {
     bindings: &[Binding::PARAMS, Binding::read("logits"), Binding::read_words("labels"), Binding::write("loss")],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: row_variants!("softmax_cross_entropy"),
+    variants: &[
+        by_rows(plain!("softmax_cross_entropy", [Grid])),
+        by_workgroups(plain!("softmax_cross_entropy_workgroup", [Grid, Reduce])),
+    ],
     twin: twin!(call, fast = call_fast),
+    composition: None,
+    entry_point: None,
 };
 
 /// The kernel of [`SoftmaxCrossEntropyGrad`].
@@ -100,8 +112,13 @@ pub const GRAD_SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: row_variants!("softmax_cross_entropy_grad"),
+    variants: &[
+        by_rows(plain!("softmax_cross_entropy_grad", [Grid])),
+        by_workgroups(plain!("softmax_cross_entropy_grad_workgroup", [Grid, Reduce])),
+    ],
     twin: twin!(call_grad, fast = call_grad_fast),
+    composition: None,
+    entry_point: None,
 };
 
 impl Operation for SoftmaxCrossEntropy {
@@ -127,14 +144,23 @@ impl Operation for SoftmaxCrossEntropy {
         params(self.label_smoothing, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        workgroups(params, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        let (rows, columns) = rows_and_columns(shapes[0]);
+        Grid::Rows { rows, columns }
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        loss_bound(inputs.row(0, at.index), self.label_smoothing)
     }
 }
 
 impl Operation for SoftmaxCrossEntropyGrad {
     fn spec(&self) -> &'static KernelSpec {
         &GRAD_SPEC
+    }
+
+    fn is_differentiable(&self) -> bool {
+        false
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
@@ -153,8 +179,14 @@ impl Operation for SoftmaxCrossEntropyGrad {
         params(self.0.label_smoothing, shapes[0])
     }
 
-    fn workgroups(&self, params: &[u8], variant: &Variant) -> Workgroups {
-        workgroups(params, variant)
+    fn grid(&self, shapes: &[&Shape]) -> Grid {
+        let (rows, columns) = rows_and_columns(shapes[0]);
+        Grid::Rows { rows, columns }
+    }
+
+    fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
+        let (row, class) = (at.index / inputs.columns(0), at.index % inputs.columns(0));
+        grad_bound(inputs.row(0, row), class, inputs.magnitude(2, row))
     }
 }
 
@@ -162,15 +194,35 @@ fn params(label_smoothing: f32, logits: &Shape) -> Result<Vec<u8>> {
     logits.elements_u32(SPEC.name)?;
     let (rows, classes) = logits.matrix(SPEC.name)?;
     let params = Params { rows: extent(SPEC.name, rows)?, classes: extent(SPEC.name, classes)?, label_smoothing };
-    Ok(bytemuck::bytes_of(&params).to_vec())
+    Ok(params.to_bytes())
 }
 
-fn workgroups(params: &[u8], variant: &Variant) -> Workgroups {
-    let rows = bytemuck::pod_read_unaligned::<Params>(params).rows;
-    match variant.name {
-        "workgroup" => linear_grid(u64::from(rows)),
-        _ => element_grid(rows, variant),
-    }
+/// How far a device may be from the loss of a row.
+pub(super) fn loss_bound(z: &[f32], label_smoothing: f32) -> f64 {
+    // Σ q_c (z_c − m), whose terms add up to at most the spread.
+    let smoothed = if label_smoothing > 0.0 { gamma(z.len() + 2) * spread(z) } else { 0.0 };
+    // |z_label − m| is at most the spread of the row.
+    let largest_log = (z.len() as f64).ln();
+    2.0 * 2f64.powi(-21) + U * (6.0 * largest_log + 2.0 * z.len() as f64 + 8.0) + 2.0 * U * spread(z) + smoothed
+}
+
+/// How far a device may be from the gradient of a logit, of a loss whose gradient is `g`.
+pub(super) fn grad_bound(z: &[f32], class: usize, g: f64) -> f64 {
+    let largest = z.iter().fold(f32::MIN, |a, &b| a.max(b));
+    let distance = f64::from(largest - z[class]);
+    let softmax = (-distance).exp();
+    g * U * (softmax * (2.0 * distance + 2.0 * z.len() as f64 + 16.0) + 4.0) + TINY
+}
+
+/// Cases of both ops for the tests.
+pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
+    let (logits, labels) = (|| floats([rows, columns]), || words([rows]));
+    let both = |op: SoftmaxCrossEntropy| {
+        let grad = SoftmaxCrossEntropyGrad(op);
+        [Case::new(op, [logits(), labels()]), Case::new(grad, [logits(), labels(), floats([rows, 1])])]
+    };
+    let smoothed = SoftmaxCrossEntropy { label_smoothing: 0.1 };
+    [SoftmaxCrossEntropy::PLAIN, smoothed].into_iter().flat_map(both).collect()
 }
 
 fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
@@ -261,7 +313,7 @@ pub(super) fn target<F: Float>(params: &Params, c: usize, label: u32) -> F {
     if c == label as usize { F::ONE - smoothing + spread } else { spread }
 }
 
-/// The definition of [`SoftmaxCrossEntropy`].
+/// Computes [`SoftmaxCrossEntropy`] by plain loops over slices: the definition that its kernels are compared with.
 #[inline(always)]
 pub fn reference<F: Float>(params: &Params, logits: &[F], labels: &[u32], loss: &mut [F]) {
     let classes = params.classes as usize;
@@ -281,7 +333,7 @@ pub(super) fn expected<F: Float>(params: &Params, z: &[F], largest: F, label: u3
     }
 }
 
-/// The definition of [`SoftmaxCrossEntropyGrad`].
+/// Computes [`SoftmaxCrossEntropyGrad`] by plain loops over slices: the definition that its kernels are compared with.
 #[inline(always)]
 pub fn reference_grad<F: Float>(params: &Params, logits: &[F], labels: &[u32], grad_loss: &[F], grad_logits: &mut [F]) {
     let classes = params.classes as usize;

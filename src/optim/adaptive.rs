@@ -1,10 +1,13 @@
 //! Optimizers that scale each weight's step by its past gradients, with PyTorch's fields; the rules stand in
 //! [`crate::ops::adam`], [`crate::ops::rmsprop`] and [`crate::ops::adagrad`].
 
-use super::{Rule, check_range};
+use super::{Kept, Options, Rule, check_range, gradient_formula};
 use crate::error::Result;
 use crate::graph::{Graph, ValueId};
 use crate::ops::{adagrad, adam, rmsprop};
+
+/// What Adam keeps.
+const MOMENTS: &[Kept] = &[Kept { name: "first_moment", letter: "m" }, Kept { name: "second_moment", letter: "v" }];
 
 /// Adam, as `torch.optim.Adam`: each step is scaled by estimates of the gradient's first and second moments.
 ///
@@ -41,6 +44,16 @@ impl Adam {
         Adam { learning_rate, ..Adam::default() }
     }
 
+    /// The step in the lectures' notation, from the gradient g on.
+    fn step_formula(&self) -> Vec<String> {
+        let Adam { learning_rate: eta, beta1, beta2, epsilon, .. } = self;
+        vec![
+            format!("m ← {beta1}·m + (1 − {beta1})·g,  v ← {beta2}·v + (1 − {beta2})·g²"),
+            format!("m̂ = m/(1 − {beta1}ᵗ),  v̂ = v/(1 − {beta2}ᵗ),  t = 1"),
+            format!("w ← w − η·m̂/(√v̂ + {epsilon:e}),  η = {eta}"),
+        ]
+    }
+
     fn rule(&self, decoupled: bool) -> adam::Adam {
         let Adam { beta1, beta2, epsilon, weight_decay, .. } = *self;
         adam::Adam { beta1, beta2, epsilon, weight_decay, decoupled }
@@ -52,6 +65,11 @@ impl Rule for Adam {
         self.learning_rate
     }
 
+    fn options(&mut self) -> Options<'_> {
+        let Self { learning_rate, weight_decay, .. } = self;
+        Options { learning_rate, weight_decay, momentum: None, nesterov: None }
+    }
+
     fn validate(&self) -> Result<()> {
         check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
         check_range("beta1", self.beta1, 0.0, 1.0)?;
@@ -60,8 +78,12 @@ impl Rule for Adam {
         check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
     }
 
-    fn state(&self) -> &'static [&'static str] {
-        &["first_moment", "second_moment"]
+    fn state(&self) -> &'static [Kept] {
+        MOMENTS
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        [vec![gradient_formula(gradient, self.weight_decay)], self.step_formula()].concat()
     }
 
     fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
@@ -113,12 +135,22 @@ impl Rule for AdamW {
         self.learning_rate
     }
 
+    fn options(&mut self) -> Options<'_> {
+        let Self { learning_rate, weight_decay, .. } = self;
+        Options { learning_rate, weight_decay, momentum: None, nesterov: None }
+    }
+
     fn validate(&self) -> Result<()> {
         self.as_adam().validate()
     }
 
-    fn state(&self) -> &'static [&'static str] {
-        &["first_moment", "second_moment"]
+    fn state(&self) -> &'static [Kept] {
+        MOMENTS
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        let decay = format!("w ← w·(1 − η·{})", self.weight_decay);
+        [vec![gradient_formula(gradient, 0.0), decay], self.as_adam().step_formula()].concat()
     }
 
     fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
@@ -131,7 +163,8 @@ impl Rule for AdamW {
 /// ```
 /// use anygrad::optim::{RmsProp, Rule};
 /// let optimizer = RmsProp { momentum: 0.9, ..RmsProp::new(0.01) };
-/// assert_eq!(optimizer.state(), ["second_moment", "velocity"]);
+/// let names: Vec<&str> = optimizer.state().iter().map(|kept| kept.name).collect();
+/// assert_eq!(names, ["second_moment", "velocity"]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -166,6 +199,11 @@ impl Rule for RmsProp {
         self.learning_rate
     }
 
+    fn options(&mut self) -> Options<'_> {
+        let Self { learning_rate, weight_decay, momentum, .. } = self;
+        Options { learning_rate, weight_decay, momentum: Some(momentum), nesterov: None }
+    }
+
     fn validate(&self) -> Result<()> {
         check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
         check_range("alpha", self.alpha, 0.0, 1.0)?;
@@ -174,8 +212,19 @@ impl Rule for RmsProp {
         check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
     }
 
-    fn state(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &["second_moment"] } else { &["second_moment", "velocity"] }
+    fn state(&self) -> &'static [Kept] {
+        let kept = const { &[Kept { name: "second_moment", letter: "v" }, Kept { name: "velocity", letter: "b" }] };
+        if self.momentum == 0.0 { &kept[..1] } else { kept }
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        let RmsProp { learning_rate: eta, alpha, epsilon, .. } = self;
+        let direction = format!("g/(√v + {epsilon:e})");
+        let step = match self.momentum {
+            0.0 => format!("w ← w − η·{direction},  η = {eta}"),
+            momentum => format!("b ← {momentum}·b + {direction},  w ← w − η·b,  η = {eta}"),
+        };
+        vec![gradient_formula(gradient, self.weight_decay), format!("v ← {alpha}·v + (1 − {alpha})·g²"), step]
     }
 
     fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
@@ -222,6 +271,11 @@ impl Rule for Adagrad {
         self.learning_rate
     }
 
+    fn options(&mut self) -> Options<'_> {
+        let Self { learning_rate, weight_decay, .. } = self;
+        Options { learning_rate, weight_decay, momentum: None, nesterov: None }
+    }
+
     fn validate(&self) -> Result<()> {
         check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
         check_range("rate_decay", self.rate_decay, 0.0, f32::INFINITY)?;
@@ -229,8 +283,14 @@ impl Rule for Adagrad {
         check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
     }
 
-    fn state(&self) -> &'static [&'static str] {
-        &["squares"]
+    fn state(&self) -> &'static [Kept] {
+        &[Kept { name: "squares", letter: "s" }]
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        let Adagrad { learning_rate: eta, epsilon, .. } = self;
+        let step = format!("s ← s + g²,  w ← w − η·g/(√s + {epsilon:e}),  η = {eta}");
+        vec![gradient_formula(gradient, self.weight_decay), step]
     }
 
     fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {

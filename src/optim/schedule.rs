@@ -28,38 +28,39 @@ pub enum Schedule {
     /// The learning rate stays as it is.
     #[default]
     Constant,
-    /// Multiplied by `gamma` every `period` epochs or steps.
+    /// The learning rate is multiplied by `gamma` every `period` epochs or steps.
     Step {
         /// Epochs or steps between two changes, at least 1.
         period: u64,
         /// The factor, above 0.
         #[serde(default = "tenth")]
         gamma: f32,
-        /// What is counted.
+        /// The unit: epochs or steps.
         #[serde(default)]
         per: Per,
     },
-    /// Multiplied by `gamma` every epoch or step.
+    /// The learning rate is multiplied by `gamma` every epoch or step.
     Exponential {
         /// The factor, above 0.
         gamma: f32,
-        /// What is counted.
+        /// The unit: epochs or steps.
         #[serde(default)]
         per: Per,
     },
-    /// Follows half a cosine wave down to `minimum`, and stays there.
+    /// The learning rate follows half a cosine wave down to `minimum`, and stays there.
     Cosine {
         /// Epochs or steps of the way down; the whole run if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         period: Option<u64>,
-        /// Where it ends, at least 0.
+        /// The learning rate at the end, at least 0.
         #[serde(default)]
         minimum: f32,
-        /// What is counted.
+        /// The unit: epochs or steps.
         #[serde(default)]
         per: Per,
     },
-    /// Follows a straight line between two factors of the optimizer's learning rate: a warm-up with `start` below 1.
+    /// The learning rate follows a straight line between two factors of the optimizer's learning rate: a warm-up with
+    /// `start` below 1.
     Linear {
         /// Factor at the beginning, at least 0.
         #[serde(default = "third")]
@@ -70,15 +71,15 @@ pub enum Schedule {
         /// Epochs or steps of the line.
         #[serde(default = "five")]
         period: u64,
-        /// What is counted.
+        /// The unit: epochs or steps.
         #[serde(default)]
         per: Per,
     },
-    /// Multiplied by a factor whenever a result has not improved for `patience` epochs.
+    /// The learning rate is multiplied by a factor whenever a result has not improved for `patience` epochs.
     ReduceOnPlateau(ReduceOnPlateau),
 }
 
-/// What a schedule counts: the unit of its period.
+/// The unit of a schedule's period.
 ///
 /// ```
 /// use anygrad::optim::{Per, Schedule};
@@ -90,11 +91,11 @@ pub enum Per {
     /// Passes over the training rows.
     #[default]
     Epoch,
-    /// Updates.
+    /// Training steps.
     Step,
 }
 
-/// Where a run stands when it asks for the learning rate of a step.
+/// The position of a step in its run, of which a schedule gives the learning rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScheduleStep {
     /// Steps done before this one.
@@ -120,7 +121,7 @@ pub struct ScheduleStep {
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReduceOnPlateau {
-    /// What the learning rate is multiplied by, above 0 and below 1.
+    /// Factor by which the learning rate is multiplied, above 0 and below 1.
     pub factor: f32,
     /// Epochs without improvement that are allowed.
     pub patience: u64,
@@ -155,7 +156,7 @@ impl Schedule {
     /// Names of all schedules.
     pub const NAMES: [&str; 6] = ["constant", "step", "exponential", "cosine", "linear", "reduce_on_plateau"];
 
-    /// Half a cosine wave over all epochs, down to 0.
+    /// A schedule that follows half a cosine wave over all epochs, down to 0.
     pub fn cosine() -> Schedule {
         Schedule::Cosine { period: None, minimum: 0.0, per: Per::Epoch }
     }
@@ -196,7 +197,7 @@ impl Schedule {
         }
     }
 
-    /// What the schedule counts.
+    /// The unit of the schedule's period: steps or epochs.
     pub fn per(&self) -> Per {
         match *self {
             Schedule::Step { per, .. }

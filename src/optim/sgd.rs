@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with PyTorch's fields; the rule stands in [`crate::ops::sgd`].
 
-use super::{Rule, check_range};
+use super::{Kept, Options, Rule, check_range, gradient_formula};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
 use crate::ops::sgd;
@@ -88,8 +88,31 @@ impl Rule for Sgd {
         Ok(())
     }
 
-    fn state(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["velocity"] }
+    fn options(&mut self) -> Options<'_> {
+        Options {
+            learning_rate: &mut self.learning_rate,
+            weight_decay: &mut self.weight_decay,
+            momentum: Some(&mut self.momentum),
+            nesterov: Some(&mut self.nesterov),
+        }
+    }
+
+    fn state(&self) -> &'static [Kept] {
+        if self.momentum == 0.0 { &[] } else { &[Kept { name: "velocity", letter: "v" }] }
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        let (momentum, eta) = (self.momentum, self.learning_rate);
+        let first = gradient_formula(gradient, self.weight_decay);
+        if momentum == 0.0 {
+            return vec![first, format!("w ← w − η·g,  η = {eta}")];
+        }
+        let later = match self.dampening {
+            0.0 => format!("{momentum}·v + g"),
+            dampening => format!("{momentum}·v + (1 − {dampening})·g"),
+        };
+        let direction = if self.nesterov { format!("(g + {momentum}·v)") } else { "v".into() };
+        vec![first, format!("v ← g at the first step, later v ← {later}"), format!("w ← w − η·{direction},  η = {eta}")]
     }
 
     fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {

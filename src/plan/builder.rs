@@ -1,44 +1,62 @@
 //! Lowers a graph: chooses a variant for each node, computes parameters and workgroups, binds buffers.
 
-use super::launch::{self, Stages};
-use super::{BoundBuffer, Dispatch, Phase, Plan, memory};
+use super::choose::choose;
+use super::fuse::fuse;
+use super::memory::{self, check_exclusive};
+use super::schedule::{self, Stages};
+use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Shape, ValueId};
-use crate::kernel::{Access, Binding, Constants, KernelSpec, Pace, Target, Variant};
-use crate::ops::Operation;
+use crate::kernel::{Binding, Constants, Grid, KernelSpec, LaunchBudget, Target, Variant};
 
 impl Plan {
     /// The plan of `graph` for a kind of adapter: of each kernel the last variant that fits and pays.
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::kernel::Target;
+    /// use anygrad::ops::matmul::Matmul;
+    /// use anygrad::plan::Plan;
+    /// let mut graph = Graph::new();
+    /// let a = graph.declare("a", [64, 32], DType::F32, Role::Input);
+    /// let b = graph.declare("b", [16, 32], DType::F32, Role::Input);
+    /// let c = graph.apply(Matmul::NT, &[a, b])?;
+    /// graph.set_role(c, Role::Output);
+    /// let plan = Plan::new(graph, &Target::DOWNLEVEL)?;
+    /// let dispatch = &plan.phases()[0].dispatches[0];
+    /// assert_eq!((dispatch.kernel.name, dispatch.flops), ("matmul", 2 * 64 * 16 * 32));
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Shape`] if an extent exceeds what the device can index, or a value is read in a phase that neither
     /// computes it nor keeps it.
     pub fn new(graph: Graph, target: &Target) -> Result<Plan> {
-        let stages = launch::one_by_one(&graph);
-        Plan::build(graph, stages, *target, |kernel, params, constants| target.choose(kernel, params, constants))
+        let stages = schedule::one_by_one(&graph);
+        Plan::build(graph, stages, *target, |kernel, grid, constants| choose(target, kernel, grid, constants))
     }
 
     /// The plan of `graph` with fused kernels in the place of sequences of ops: the same results within rounding, fewer
     /// dispatches and trips through memory.
     ///
     /// # Errors
-    /// As [`Plan::new`].
+    /// Fails as [`Plan::new`] does.
     pub fn fused(graph: &Graph, target: &Target) -> Result<Plan> {
-        let graph = super::fuse::fuse(graph, target);
-        let stages = launch::side_by_side(&graph, target);
-        Plan::build(graph, stages, *target, |kernel, params, constants| target.choose(kernel, params, constants))
+        let graph = schedule::updates_last(&fuse(graph, target), target);
+        let stages = schedule::side_by_side(&graph, target);
+        Plan::build(graph, stages, *target, |kernel, grid, constants| choose(target, kernel, grid, constants))
     }
 
-    /// The plan of `graph` with a choice of variants by kernel, `Params` and constants, each dispatch a launch. Tests
+    /// The plan of `graph` with a choice of variants by kernel, grid and constants, each dispatch a launch. Tests
     /// and the autotuner use it.
     ///
     /// # Errors
-    /// As [`Plan::new`].
+    /// Fails as [`Plan::new`] does.
     pub fn with_variants(
         graph: Graph,
-        choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
+        choose: impl Fn(&'static KernelSpec, &Grid, &Constants) -> &'static Variant,
     ) -> Result<Plan> {
-        let stages = launch::one_by_one(&graph);
+        let stages = schedule::one_by_one(&graph);
         Plan::build(graph, stages, Target::DOWNLEVEL, choose)
     }
 
@@ -46,7 +64,7 @@ impl Plan {
         graph: Graph,
         stages: Vec<Stages>,
         target: Target,
-        choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
+        choose: impl Fn(&'static KernelSpec, &Grid, &Constants) -> &'static Variant,
     ) -> Result<Plan> {
         let (buffers, places) = memory::place(&graph, &stages)?;
         let mut plan = Plan { graph, buffers, phases: Vec::new(), places, stages, target };
@@ -60,7 +78,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same plan with variants that `choose` names, by phase and dispatch: buffers and parameters stay.
+    /// Replaces the variant of each dispatch by the one that `choose` returns for the phase's name and the dispatch.
+    /// Buffers and parameters stay as they are.
     ///
     /// # Errors
     /// What `choose` returns.
@@ -68,20 +87,20 @@ impl Plan {
         for phase in &mut self.phases {
             for dispatch in &mut phase.dispatches {
                 dispatch.variant = choose(&phase.name, dispatch)?;
-                dispatch.workgroups = dispatch.op.workgroups(&dispatch.params, dispatch.variant);
+                dispatch.workgroups = dispatch.op.workgroups(&dispatch.grid, dispatch.variant);
             }
         }
         self.set_launches()?;
         Ok(self)
     }
 
-    /// The same plan with dispatches in parts as `pace` asks. What runs side by side stays, because memory is shared
-    /// accordingly.
+    /// Divides the dispatches anew so that each launch stays within `budget`. Which kernels run side by side does not
+    /// change, because memory is shared accordingly.
     ///
     /// # Errors
     /// None, if the plan is whole.
-    pub fn paced(mut self, pace: Pace) -> Result<Plan> {
-        self.target.pace = Pace { kernels: self.target.pace.kernels, ..pace };
+    pub fn within(mut self, budget: LaunchBudget) -> Result<Plan> {
+        self.target.budget = LaunchBudget { kernels: self.target.budget.kernels, ..budget };
         self.set_launches()?;
         Ok(self)
     }
@@ -89,14 +108,15 @@ impl Plan {
     fn dispatch(
         &self,
         node: &Node,
-        choose: impl Fn(&'static KernelSpec, &[u8], &Constants) -> &'static Variant,
+        choose: impl Fn(&'static KernelSpec, &Grid, &Constants) -> &'static Variant,
     ) -> Result<Dispatch> {
         let kernel = node.op.spec();
         let shapes: Vec<&Shape> = node.inputs.iter().chain(&node.outputs).map(|&id| self.graph.shape(id)).collect();
         let params = node.op.params(&shapes)?;
         let specialization = node.op.constants();
-        let variant = choose(kernel, &params, &specialization);
-        let workgroups = node.op.workgroups(&params, variant);
+        let grid = node.op.grid(&shapes);
+        let variant = choose(kernel, &grid, &specialization);
+        let workgroups = node.op.workgroups(&grid, variant);
 
         let mut operands = node.inputs.iter().chain(&node.outputs).copied();
         let mut buffers = Vec::new();
@@ -112,6 +132,7 @@ impl Plan {
             specialization,
             params,
             buffers,
+            grid,
             workgroups,
             flops: node.op.flops(&shapes),
         })
@@ -124,18 +145,4 @@ impl Plan {
             None => Err(Error::shape(&node.label, format!("no value for the binding `{}`", binding.name))),
         }
     }
-}
-
-/// A buffer must not be written through one binding and used through another, of one kernel or of several side by side.
-pub(super) fn check_exclusive(label: &str, kernels: &[&[BoundBuffer]]) -> Result<()> {
-    let buffers: Vec<&BoundBuffer> = kernels.iter().copied().flatten().collect();
-    for (i, a) in buffers.iter().enumerate() {
-        for b in &buffers[..i] {
-            let writes = a.access == Access::Write || b.access == Access::Write;
-            if a.place.buffer == b.place.buffer && writes {
-                return Err(Error::shape(label, "writes a buffer that it uses through another binding"));
-            }
-        }
-    }
-    Ok(())
 }

@@ -2,18 +2,16 @@
 //!
 //! Mostly one dispatch. Neighbours that do not wait for each other, such as the updates of two layers, run side by side
 //! in one launch: a device starts few kernels as long as it starts one, and small ones do not occupy it. And a dispatch
-//! that would hold a slow device for more than 100 ms is spread over several launches, each with a part of its workgroups.
+//! that would hold a slow device for more than 100 ms is spread over several launches, each with a part of its
+//! workgroups.
 
-use super::builder::check_exclusive;
-use super::fuse::{storage_buffers, updates};
+use super::memory::check_exclusive;
 use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::error::Result;
-use crate::graph::{Graph, Node, ValueId};
-use crate::kernel::{Access, KernelSpec, Target, combine};
-use crate::ops::{Operation, Workgroups, linear_grid};
+use crate::kernel::{Workgroups, combine, linear_grid};
 use std::ops::Range;
 
-/// What a device is given at once.
+/// One submission unit of a phase: kernels, or parts of one, that a device runs side by side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     /// What runs side by side.
@@ -79,7 +77,7 @@ impl Phase {
         self.dispatches_of(launch).map(name).collect::<Vec<_>>().join(" + ")
     }
 
-    /// Where the dispatches of a launch come from.
+    /// The labels of the dispatches of a launch, joined by ` + `.
     pub fn labels_of(&self, launch: &Launch) -> String {
         self.dispatches_of(launch).map(|dispatch| &dispatch.label[..]).collect::<Vec<_>>().join(" + ")
     }
@@ -101,60 +99,6 @@ impl Phase {
             None => linear_grid(launch.parts.iter().map(|part| part.groups.len() as u64).sum()),
         }
     }
-}
-
-/// The nodes of a phase in groups of neighbours of which none waits for another.
-pub(super) type Stages = Vec<Range<usize>>;
-
-/// Stages of one node each.
-pub(super) fn one_by_one(graph: &Graph) -> Vec<Stages> {
-    let stages = |nodes: &Range<usize>| (0..nodes.len()).map(|at| at..at + 1).collect();
-    graph.phases().iter().map(|phase| stages(&phase.nodes)).collect()
-}
-
-/// Stages as large as the target can run side by side.
-pub(super) fn side_by_side(graph: &Graph, target: &Target) -> Vec<Stages> {
-    let in_phase = |nodes: &Range<usize>| {
-        let nodes = &graph.nodes()[nodes.clone()];
-        let apart = updates::are_together(target, nodes);
-        let joins = |stage: &[Node], node| {
-            let mixed = updates::is_update(&stage[0]) != updates::is_update(node);
-            joins(target, stage, node) && !(apart && mixed)
-        };
-        let mut stages: Stages = Vec::new();
-        for (at, node) in nodes.iter().enumerate() {
-            match stages.last_mut() {
-                Some(stage) if joins(&nodes[stage.clone()], node) => stage.end = at + 1,
-                _ => stages.push(at..at + 1),
-            }
-        }
-        stages
-    };
-    graph.phases().iter().map(|phase| in_phase(&phase.nodes)).collect()
-}
-
-/// Whether a node can run beside those of a stage.
-fn joins(target: &Target, stage: &[Node], node: &Node) -> bool {
-    let together = || stage.iter().chain([node]);
-    let buffers: u32 = together().map(|node| storage_buffers(node.op.spec())).sum();
-    stage.len() < target.pace.kernels
-        && buffers <= target.storage_buffers
-        && together().all(|node| combine::can_combine(node.op.spec()))
-        && !stage.iter().any(|other| clash(node, other))
-}
-
-/// Whether one of two nodes writes what the other uses, so that they have an order.
-pub(super) fn clash(node: &Node, other: &Node) -> bool {
-    let (own, others) = (operands(node), operands(other));
-    let clash = |&(value, written): &(ValueId, bool)| others.iter().any(|o| o.0 == value && (o.1 || written));
-    own.iter().any(clash)
-}
-
-/// The values that a node binds, and whether it writes them.
-fn operands(node: &Node) -> Vec<(ValueId, bool)> {
-    let spec: &KernelSpec = node.op.spec();
-    let values = node.inputs.iter().chain(&node.outputs).copied();
-    values.zip(spec.buffers().map(|binding| binding.access == Access::Write)).collect()
 }
 
 impl Plan {
@@ -182,7 +126,7 @@ impl Plan {
         for at in stage {
             let dispatch = &phase.dispatches[at];
             let whole = Part::whole(at, dispatch);
-            let pieces = self.target.pace.launches(dispatch.flops, self.bytes_moved(dispatch), whole.of.into());
+            let pieces = self.target.budget.launches(dispatch.flops, self.bytes_moved(dispatch), whole.of.into());
             if pieces > 1 && combine::can_combine(dispatch.kernel) {
                 launches.extend(divide(&whole, pieces).map(|part| Launch { parts: vec![part] }));
             } else if let Some(launch) = launches.iter_mut().find(|launch| self.takes(phase, launch, dispatch)) {
@@ -201,11 +145,11 @@ impl Plan {
         let (flops, bytes) = (together().map(|d| d.flops).sum(), together().map(|d| self.bytes_moved(d)).sum());
         together().all(|other| other.variant.workgroup_size == dispatch.variant.workgroup_size)
             && workgroup_bytes <= self.target.workgroup_bytes
-            && self.target.pace.launches(flops, bytes, u64::MAX) == 1
+            && self.target.budget.launches(flops, bytes, u64::MAX) == 1
     }
 }
 
-/// A dispatch in so many parts of about one size.
+/// Divides a dispatch into a number of parts of about one size.
 fn divide(whole: &Part, pieces: u64) -> impl Iterator<Item = Part> {
     let (dispatch, of) = (whole.dispatch, whole.of);
     let pieces = pieces.clamp(1, u64::from(of.max(1)));

@@ -5,10 +5,11 @@
 //! (nodes that may run at the same time, often one) are placed before its inputs are freed, so nothing that runs at
 //! once reads and writes one buffer.
 
-use super::launch::Stages;
-use super::{Buffer, BufferId, Place, Plan, is_float, words_of};
+use super::schedule::Stages;
+use super::{BoundBuffer, Buffer, BufferId, Place, Plan, is_float, words_of};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Phase, Role, Value, ValueId};
+use crate::kernel::Access;
 
 /// Bytes of device memory that a plan's buffers take, by what they hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +34,16 @@ impl Memory {
 
 impl Plan {
     /// Bytes of the plan's buffers, by what they hold.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let model = Sequential::new(2).linear(8).relu().linear(2);
+    /// let parameters = 4 * model.parameter_count()? as u64;
+    /// let plan = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).plan(&data::xor(64, 0)?, None)?;
+    /// assert_eq!(plan.memory().parameters, parameters);
+    /// assert!(plan.memory().intermediates <= plan.memory().intermediates_unshared);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     pub fn memory(&self) -> Memory {
         let mut memory = Memory::default();
         let mut persistent = vec![false; self.buffers.len()];
@@ -121,4 +132,18 @@ fn add(buffers: &mut Vec<Buffer>, value: &Value) -> Place {
     let fill = if let Role::Constant(fill) = value.role { fill } else { 0.0 };
     buffers.push(Buffer { label: value.name.clone(), words, is_float: is_float(value), fill });
     Place { buffer: BufferId(buffers.len() as u32 - 1), words }
+}
+
+/// A buffer must not be written through one binding and used through another, of one kernel or of several side by side.
+pub(super) fn check_exclusive(label: &str, kernels: &[&[BoundBuffer]]) -> Result<()> {
+    let buffers: Vec<&BoundBuffer> = kernels.iter().copied().flatten().collect();
+    for (i, a) in buffers.iter().enumerate() {
+        for b in &buffers[..i] {
+            let writes = a.access == Access::Write || b.access == Access::Write;
+            if a.place.buffer == b.place.buffer && writes {
+                return Err(Error::shape(label, "writes a buffer that it uses through another binding"));
+            }
+        }
+    }
+    Ok(())
 }

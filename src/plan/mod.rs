@@ -4,20 +4,23 @@
 //! workgroups, every buffer its size. Backends replay it and create nothing in the loop.
 
 mod builder;
+mod choose;
 mod cost;
 mod display;
 mod fuse;
 mod launch;
 mod memory;
+mod schedule;
 
-pub use cost::Usage;
-pub use fuse::storage_buffers;
+pub use choose::choose;
+pub use cost::{Usage, storage_buffers};
 pub use launch::{Launch, Part};
 pub use memory::Memory;
 
-use crate::graph::{DType, Graph, Value, ValueId};
-use crate::kernel::{Access, KernelSpec, Target, Variant};
-use crate::ops::{Op, Workgroups};
+pub use crate::graph::PhaseId;
+
+use crate::graph::{DType, Graph, Op, Value, ValueId};
+use crate::kernel::{Access, Grid, KernelSpec, Target, Variant, Workgroups};
 
 /// Number of a buffer in its plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,20 +30,6 @@ impl BufferId {
     /// Position in [`Plan::buffers`].
     pub fn index(self) -> usize {
         self.0 as usize
-    }
-}
-
-/// Number of a phase in its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PhaseId(pub(crate) usize);
-
-impl PhaseId {
-    /// The first phase.
-    pub const FIRST: PhaseId = PhaseId(0);
-
-    /// Position in [`Plan::phases`].
-    pub fn index(self) -> usize {
-        self.0
     }
 }
 
@@ -57,7 +46,7 @@ pub struct Buffer {
     pub fill: f32,
 }
 
-/// Where a value lies: always at the start of its buffer.
+/// The memory of a value, always at the start of its buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// In which buffer.
@@ -94,6 +83,8 @@ pub struct Dispatch {
     pub params: Vec<u8>,
     /// The buffers, in the order of [`KernelSpec::buffers`].
     pub buffers: Vec<BoundBuffer>,
+    /// What it computes.
+    pub grid: Grid,
     /// Number of workgroups.
     pub workgroups: Workgroups,
     /// Arithmetic operations, roughly.
@@ -119,6 +110,22 @@ impl Phase {
 }
 
 /// Everything that a backend needs.
+///
+/// ```
+/// use anygrad::graph::{DType, Graph, Role};
+/// use anygrad::kernel::Target;
+/// use anygrad::nn::{Module, Pass, Sequential};
+/// use anygrad::plan::Plan;
+/// let model = Sequential::new(64).linear(32).relu().linear(10);
+/// let mut graph = Graph::new();
+/// let tensors = model.declare(&mut graph)?;
+/// let x = graph.declare("x", [128, 64], DType::F32, Role::Input);
+/// let y = model.forward(&mut Pass::new(&mut graph, &tensors, false, 0), x)?;
+/// graph.set_role(y, Role::Output);
+/// let (fused, plan) = (Plan::fused(&graph, &Target::DOWNLEVEL)?, Plan::new(graph, &Target::DOWNLEVEL)?);
+/// assert_eq!((plan.phases()[0].dispatches.len(), fused.phases()[0].dispatches.len()), (5, 2));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
     graph: Graph,
@@ -126,7 +133,7 @@ pub struct Plan {
     phases: Vec<Phase>,
     places: Vec<Option<Place>>,
     /// By phase, the dispatches that may run at the same time.
-    stages: Vec<launch::Stages>,
+    stages: Vec<schedule::Stages>,
     target: Target,
 }
 
@@ -165,7 +172,7 @@ impl Plan {
         ValueId(index as u32)
     }
 
-    /// Where a value lies; `None` if no dispatch uses it.
+    /// The memory of a value; `None` if no dispatch uses it.
     pub fn place(&self, id: ValueId) -> Option<Place> {
         self.places[id.index()]
     }

@@ -1,64 +1,33 @@
 //! What [`explain`](super::explain) shows, before it has numbers: the graph of a step, and for each formula the values of the
 //! graph that it takes and gives.
 
-use super::explain::Stage;
-use super::notation::{self, symbol};
+use super::draft::{Draft, Moment, Shown, Stage};
+use super::notation::{self, Symbols};
+use super::parts::{Kind, Link, links};
 use crate::data::{Dataset, Preprocessing, Targets};
 use crate::error::Result;
-use crate::graph::{DType, Graph, Node, Role, ValueId};
+use crate::graph::{DType, Graph, PhaseId, Role, ValueId};
 use crate::kernel::Clock;
 use crate::model::Form;
-use crate::ops::Op;
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::Elementwise;
 use crate::ops::label_values::LabelValues;
-use crate::ops::matmul::Matmul;
 use crate::ops::penalty::Penalty;
 use crate::ops::softmax_cross_entropy::{SoftmaxCrossEntropy, SoftmaxCrossEntropyGrad};
 use crate::train::{Inputs, Objective, Terms};
 use std::collections::{HashMap, HashSet};
 
-/// When a value is read: after forward and backward pass, or after update and second pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
-    Before,
-    After,
-}
-
-/// A step whose numbers are still to be read.
-pub(super) struct Draft {
-    pub stage: Stage,
-    pub layer: Option<usize>,
-    pub formula: String,
-    pub values: Vec<(String, ValueId, Moment)>,
-}
-
-/// A part of the forward pass that the lectures write as one formula.
-struct Link {
-    layer: Option<usize>,
-    kind: Kind,
-    inputs: Vec<ValueId>,
-    output: ValueId,
-}
-
-enum Kind {
-    /// Inputs: x, weight, and bias if there is one.
-    Linear,
-    Activation(Activation),
-    Dropout(Dropout),
-    Sum,
-    Other(&'static str),
-}
-
 /// The graph of the step with everything that is shown, and the steps as far as they are known before it runs.
 pub(super) struct Board<'a> {
     spec: Objective<'a>,
     pub graph: Graph,
+    /// The phases behind the step: update, and the loss after it.
+    pub later: Vec<PhaseId>,
     pub clock: Clock,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
-    symbols: HashMap<ValueId, String>,
+    symbols: Symbols,
     gradients: HashMap<ValueId, ValueId>,
     /// What the parts that take a value have given to its gradient so far, from the output on.
     terms: HashMap<ValueId, Vec<String>>,
@@ -74,18 +43,31 @@ impl<'a> Board<'a> {
     pub fn draw(spec: Objective<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
         let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } = inputs;
         let parameters = tensors.trained();
-        let kept: Vec<Vec<ValueId>> =
+        let kept: Vec<Option<ValueId>> =
             parameters.iter().map(|&parameter| spec.recipe.optimizer.declare_state(&mut graph, parameter)).collect();
         graph.begin_phase("step");
         let objective = spec.append(&mut graph, &tensors, x, (target, class_weights), true)?;
-        let symbols = HashMap::from([(x, "x".to_string())]);
+        let mut symbols = Symbols::default();
+        symbols.name(x, "x".to_string());
+        let links = links(&graph, objective.forward_nodes, &mut symbols);
         let (gradients, terms) = (HashMap::new(), HashMap::new());
         let parameter_like = tensors.values().iter().chain(kept.iter().flatten()).copied().collect();
         let penalized = tensors.penalized();
         let drafts = Vec::new();
-        let mut board =
-            Board { spec, graph, clock, floats, words, symbols, gradients, terms, parameter_like, penalized, drafts };
-        let links = board.links(objective.forward_nodes);
+        let mut board = Board {
+            spec,
+            graph,
+            later: Vec::new(),
+            clock,
+            floats,
+            words,
+            symbols,
+            gradients,
+            terms,
+            parameter_like,
+            penalized,
+            drafts,
+        };
         board.differentiate(&links, objective.total, &parameters)?;
 
         let y = match &batch.targets {
@@ -107,13 +89,14 @@ impl<'a> Board<'a> {
             board.backward(link, &links[..number]);
         }
         board.update(&parameters, &kept)?;
-        board.graph.begin_phase("after");
+        let phase = board.graph.begin_phase("after");
+        board.later.push(phase);
         let after = spec.append(&mut board.graph, &tensors, x, (target, class_weights), true)?;
         let mut values = Vec::new();
         for (symbol, before, after) in [("L", objective.loss, after.loss), ("J", objective.total, after.total)] {
             if symbol == board.objective() || symbol == "L" {
-                values.push((format!("{symbol} before"), before, Moment::Before));
-                values.push((format!("{symbol} after"), after, Moment::After));
+                values.push(Shown::new(format!("{symbol} before"), before, Moment::Before));
+                values.push(Shown::new(format!("{symbol} after"), after, Moment::After));
             }
         }
         let formula = "the same row with the new weights".to_string();
@@ -133,7 +116,7 @@ impl<'a> Board<'a> {
     }
 
     fn symbol(&self, value: ValueId) -> String {
-        self.symbols.get(&value).cloned().unwrap_or_else(|| self.graph.value(value).name.clone())
+        self.symbols.get(value).unwrap_or(&self.graph.value(value).name).to_string()
     }
 
     /// δ for what a linear layer puts out, ∂L/∂ for other values.
@@ -143,52 +126,8 @@ impl<'a> Board<'a> {
     }
 
     fn write(&mut self, stage: Stage, layer: Option<usize>, formula: String, values: Vec<(String, ValueId)>) {
-        let values = values.into_iter().map(|(symbol, value)| (symbol, value, Moment::Before)).collect();
+        let values = values.into_iter().map(|(symbol, value)| Shown::new(symbol, value, Moment::Before)).collect();
         self.drafts.push(Draft { stage, layer, formula, values });
-    }
-
-    /// Names a value; a second one of the same name gets a prime.
-    fn name(&mut self, value: ValueId, mut symbol: String) {
-        while self.symbols.values().any(|taken| *taken == symbol) {
-            symbol.push('′');
-        }
-        self.symbols.insert(value, symbol);
-    }
-
-    /// The parts of the forward pass, the first `count` nodes, with names for their values.
-    fn links(&mut self, count: usize) -> Vec<Link> {
-        let nodes: Vec<Node> = self.graph.nodes()[..count].to_vec();
-        let mut links: Vec<Link> = Vec::new();
-        let mut number = 0;
-        for node in &nodes {
-            let layer = node.label.split('.').next().and_then(|layer| layer.parse().ok());
-            let has_parameter = node.inputs.get(1).is_some_and(|&id| self.is_parameter(id));
-            let continues = links.last().is_some_and(|link| link.output == node.inputs[0] && link.inputs.len() == 2);
-            let mut inputs = node.inputs.clone();
-            let (kind, symbol) = match &node.op {
-                Op::Matmul(Matmul::NT) if has_parameter => {
-                    number += 1;
-                    self.name(inputs[1], symbol("W", number));
-                    (Kind::Linear, symbol("z", number))
-                }
-                Op::AddBias(_) if has_parameter && continues => {
-                    // Completes the linear part in front of it.
-                    self.name(inputs[1], symbol("b", number));
-                    let Some(product) = links.pop() else { continue };
-                    let name = self.symbols.remove(&product.output).unwrap_or_default();
-                    inputs = [product.inputs, vec![inputs[1]]].concat();
-                    (Kind::Linear, name)
-                }
-                Op::Activate(Activate(activation)) => (Kind::Activation(*activation), symbol("a", number)),
-                Op::Dropout(dropout) => (Kind::Dropout(*dropout), symbol("ã", number)),
-                Op::Elementwise(Elementwise::Add) => (Kind::Sum, symbol("h", number)),
-                op => (Kind::Other(op.name()), symbol("h", number)),
-            };
-            let output = node.outputs[0];
-            self.name(output, symbol);
-            links.push(Link { layer, kind, inputs, output });
-        }
-        links
     }
 
     fn is_parameter(&self, value: ValueId) -> bool {
@@ -236,7 +175,7 @@ impl<'a> Board<'a> {
                 self.write(stage, link.layer, derivatives, Vec::new());
             }
             Kind::Activation(activation) => {
-                let (function, derivative) = notation::activation(*activation, &x, &y);
+                let (function, derivative) = activation.formula(&x, &y);
                 let saved = if activation.derivative_uses_output() { link.output } else { link.inputs[0] };
                 let ones = self.ones(link.output);
                 let slope = self.graph.apply(ActivateGrad(*activation), &[saved, ones])?;
@@ -275,7 +214,7 @@ impl<'a> Board<'a> {
         let output = objective.output;
         let z = self.symbol(output);
         let outputs = self.graph.shape(output).elements();
-        let (formula, derivative) = notation::loss(self.spec.loss, &z, outputs);
+        let (formula, derivative) = self.spec.loss.formula(&z, outputs);
         let mut values = Vec::new();
         match self.spec.loss.form {
             Form::CrossEntropy { .. } => {
@@ -360,28 +299,31 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn update(&mut self, parameters: &[ValueId], kept: &[Vec<ValueId>]) -> Result<()> {
-        for rule in notation::update(&self.spec.recipe.optimizer, self.objective()) {
+    fn update(&mut self, parameters: &[ValueId], kept: &[Option<ValueId>]) -> Result<()> {
+        for rule in self.spec.recipe.optimizer.formula(&format!("∂{}/∂w", self.objective())) {
             self.write(Stage::Update, None, rule, Vec::new());
         }
-        self.graph.begin_phase("update");
+        let update = self.graph.begin_phase("update");
+        self.later.push(update);
         let gradients = parameters.iter().filter_map(|parameter| self.gradients.get(parameter).copied()).collect();
         let gradients = self.spec.recipe.regularization.clipping().apply(&mut self.graph, gradients)?;
         for limit in notation::clipping(self.spec.recipe.regularization.clipping()) {
             self.write(Stage::Update, None, limit, Vec::new());
         }
         let updated = parameters.iter().zip(kept).filter(|(parameter, _)| self.gradients.contains_key(parameter));
-        let updated: Vec<(ValueId, &Vec<ValueId>)> = updated.map(|(&parameter, kept)| (parameter, kept)).collect();
+        let updated: Vec<(ValueId, Option<ValueId>)> = updated.map(|(&parameter, &kept)| (parameter, kept)).collect();
         for ((parameter, kept), gradient) in updated.into_iter().zip(gradients) {
             self.spec.recipe.optimizer.update(&mut self.graph, parameter, gradient, kept)?;
             let (name, w) = (self.graph.value(parameter).name.clone(), self.symbol(parameter));
             let layer = name.split('.').next().and_then(|layer| layer.parse().ok());
-            let mut values = vec![(format!("{w} before"), parameter, Moment::Before)];
-            for &state in kept {
-                let letter = notation::kept(&self.spec.recipe.optimizer, &self.graph.value(state).name);
-                values.push((letter, state, Moment::After));
+            let mut values = vec![Shown::new(format!("{w} before"), parameter, Moment::Before)];
+            let tensors = self.spec.recipe.optimizer.kept();
+            for (at, tensor) in tensors.iter().enumerate() {
+                let slot = (tensors.len() > 1).then_some(at);
+                let symbol = tensor.letter.to_string();
+                values.extend(kept.map(|value| Shown { symbol, value, moment: Moment::After, slot }));
             }
-            values.push((format!("{w} after"), parameter, Moment::After));
+            values.push(Shown::new(format!("{w} after"), parameter, Moment::After));
             self.drafts.push(Draft { stage: Stage::Update, layer, formula: format!("w = {w}, `{name}`"), values });
         }
         Ok(())

@@ -1,9 +1,11 @@
-//! One row through one training step, as a lecture writes it on the board: values, local derivatives, gradients, update.
+//! One row through one training step, as a lecture writes it on the board: values, local derivatives, gradients,
+//! update.
 //!
-//! Every number is read from the graph that ran. Where a step of training does not compute what a lecture shows (f′ alone,
-//! a dropout mask, softmax), the graph gets a node for it, of the same ops.
+//! Every number is read from the graph that ran. Where a step of training does not compute what a lecture shows (f′
+//! alone, a dropout mask, softmax), the graph gets a node for it, of the same ops.
 
-use super::board::{Board, Moment};
+use super::board::Board;
+use super::draft::{Moment, Stage};
 use crate::backend::{Device, Executor};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -11,6 +13,15 @@ use crate::plan::{PhaseId, Plan};
 use crate::train::{Inputs, Trainer};
 
 /// One row through one training step.
+///
+/// ```
+/// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, teach::Stage, train::Trainer};
+/// let trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1));
+/// let explanation = trainer.explain_blocking(&data::xor(8, 0)?, 0, &Device::cpu())?;
+/// let loss = explanation.steps.iter().find(|step| step.stage == Stage::Loss).expect("every step has a loss");
+/// assert!(loss.formula.contains("softmax"));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Explanation {
     /// In the order in which they are computed.
@@ -28,24 +39,6 @@ pub struct Explained {
     pub formula: String,
     /// What it takes and gives.
     pub values: Vec<Quantity>,
-}
-
-/// Part of a training step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The row.
-    Input,
-    /// From the row to the output, with local derivatives.
-    Forward,
-    /// The loss, and its derivative by the output.
-    Loss,
-    /// Gradients, from the output to the first layer.
-    Backward,
-    /// The optimizer's step.
-    Update,
-    /// The loss of the same row with the new weights.
-    After,
 }
 
 /// A named tensor. Rows of the batch, of which there is one, are left out of its shape.
@@ -88,7 +81,7 @@ impl Trainer {
     /// [`Trainer::explain`], blocking.
     ///
     /// # Errors
-    /// As [`Trainer::explain`].
+    /// Fails as [`Trainer::explain`] does.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn explain_blocking(&self, data: &Dataset, row: usize, device: &Device) -> Result<Explanation> {
         pollster::block_on(self.explain(data, row, device))
@@ -112,7 +105,7 @@ impl Board<'_> {
         }
         executor.run(&[(PhaseId::FIRST, self.clock)])?;
         let before = self.read(&mut executor, Moment::Before).await?;
-        executor.run(&[(PhaseId(1), self.clock), (PhaseId(2), self.clock)])?;
+        executor.run(&self.later.iter().map(|&phase| (phase, self.clock)).collect::<Vec<_>>())?;
         let after = self.read(&mut executor, Moment::After).await?;
         // Both lists are in the order of the drafts; within a draft what comes before stands first.
         for (step, quantity) in before.into_iter().chain(after) {
@@ -125,9 +118,13 @@ impl Board<'_> {
     async fn read(&self, executor: &mut Executor, moment: Moment) -> Result<Vec<(usize, Quantity)>> {
         let mut quantities = Vec::new();
         for (step, draft) in self.drafts.iter().enumerate() {
-            for (symbol, value, _) in draft.values.iter().filter(|(_, _, when)| *when == moment) {
-                let values = executor.read(*value).await?;
-                quantities.push((step, Quantity { symbol: symbol.clone(), shape: self.shape(*value), values }));
+            for shown in draft.values.iter().filter(|shown| shown.moment == moment) {
+                let (mut values, mut shape) = (executor.read(shown.value).await?, self.shape(shown.value));
+                if let Some(slot) = shown.slot {
+                    let size = values.len() / shape.remove(0);
+                    values = values[slot * size..][..size].to_vec();
+                }
+                quantities.push((step, Quantity { symbol: shown.symbol.clone(), shape, values }));
             }
         }
         Ok(quantities)

@@ -1,7 +1,10 @@
 //! One row through one training step, as a lecture writes it on the board.
 
 mod board;
+mod draft;
 mod explain;
 mod notation;
+mod parts;
 
-pub use explain::{Explained, Explanation, Quantity, Stage};
+pub use draft::Stage;
+pub use explain::{Explained, Explanation, Quantity};

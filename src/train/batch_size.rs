@@ -5,6 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Rows of a training step.
+///
+/// ```
+/// use anygrad::train::BatchSize;
+/// assert_eq!("full".parse::<BatchSize>()?.rows(1437), 1437);
+/// assert_eq!("64".parse::<BatchSize>()?, BatchSize::Rows(64));
+/// assert!("0".parse::<BatchSize>().is_err());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "BatchSizeValue", into = "BatchSizeValue")]
 pub enum BatchSize {

@@ -105,7 +105,7 @@ impl<'a> Bytes<'a> {
         list.iter_mut().try_for_each(|element| visit(element, self))
     }
 
-    /// What may be missing; it is read in the place of `empty`.
+    /// A value that may be missing; it is read in the place of `empty`.
     pub fn option<T>(
         &mut self,
         option: &mut Option<T>,

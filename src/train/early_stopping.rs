@@ -4,7 +4,17 @@ use super::report::EpochReport;
 use crate::error::{Error, Result};
 use crate::model::Tensor;
 
-/// When to stop: `early_stopping = { monitor = "test_loss", patience = 5 }` in a config file.
+/// A rule of early stopping: `early_stopping = { monitor = "test_loss", patience = 5 }` in a config file.
+///
+/// ```
+/// use anygrad::train::{EarlyStopping, Monitor};
+/// let rule = EarlyStopping { monitor: Monitor::TestAccuracy, min_delta: 0.001, ..EarlyStopping::patience(10) };
+/// rule.validate()?;
+/// // A run with test rows and classes has a test accuracy, one with values has none.
+/// assert!(rule.check_run(Some(false), true).is_ok());
+/// assert!(rule.check_run(Some(false), false).is_err());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EarlyStopping {

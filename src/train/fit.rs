@@ -27,7 +27,7 @@ impl Trainer {
     /// [`Trainer::fit`], blocking.
     ///
     /// # Errors
-    /// As [`Trainer::fit`].
+    /// Fails as [`Trainer::fit`] does.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn fit_blocking(&mut self, data: &Split) -> Result<History> {
         pollster::block_on(self.fit(data))
@@ -36,7 +36,7 @@ impl Trainer {
     /// Like [`Trainer::fit`], with or without test rows.
     ///
     /// # Errors
-    /// As [`Trainer::fit`].
+    /// Fails as [`Trainer::fit`] does.
     pub async fn fit_rows(&mut self, train: &Dataset, test: Option<&Dataset>) -> Result<History> {
         self.fit_held_out(train, test, false).await
     }
@@ -79,7 +79,7 @@ impl Trainer {
     /// Like [`Trainer::session`], with or without test rows.
     ///
     /// # Errors
-    /// As [`Trainer::session`].
+    /// Fails as [`Trainer::session`] does.
     pub async fn session_rows<'d>(&self, train: &'d Dataset, test: Option<&'d Dataset>) -> Result<Session<'d>> {
         self.open(train, test, false).await
     }

@@ -53,7 +53,8 @@ impl Forecast {
 }
 
 impl Trainer {
-    /// What a run on `train` will take on this trainer's device, with `held_out` rows to evaluate after each epoch.
+    /// The steps, submissions and bytes that a run on `train` takes on this trainer's device, with `held_out` rows to
+    /// evaluate after each epoch.
     ///
     /// ```
     /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
@@ -68,7 +69,7 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// As [`Trainer::plan`].
+    /// Fails as [`Trainer::plan`] does.
     pub fn forecast(&self, train: &Dataset, held_out: Option<&Dataset>) -> Result<Forecast> {
         let program = self.program(train, held_out)?;
         let plan = self.lower(&program)?;

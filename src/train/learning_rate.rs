@@ -28,7 +28,7 @@ impl LearningRate {
         self.function.as_ref().map_or_else(|| self.schedule.rate(at), |function| function(at))
     }
 
-    /// Of the step at which the clock stands.
+    /// The learning rate of the step at which the clock stands.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if a function gives no number of at least 0.
@@ -41,7 +41,7 @@ impl LearningRate {
         Err(Error::option("learning_rate", rate, &expected))
     }
 
-    /// Of the last step of an epoch, counted from 1.
+    /// The learning rate of the last step of an epoch, counted from 1.
     pub fn of_epoch(&self, epoch: u64) -> f32 {
         self.at(epoch.saturating_mul(self.steps_per_epoch).saturating_sub(1), epoch.saturating_sub(1))
     }

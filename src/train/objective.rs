@@ -36,7 +36,7 @@ pub(crate) struct Terms {
 
 impl<'a> Objective<'a> {
     /// # Errors
-    /// As [`Recipe::loss`].
+    /// Fails as [`Recipe::loss`] does.
     pub fn of(model: &'a Sequential, recipe: &'a Recipe) -> Result<Objective<'a>> {
         Ok(Objective { model, recipe, loss: recipe.loss()? })
     }

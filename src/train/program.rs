@@ -8,7 +8,7 @@ use super::objective::Objective;
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use super::{Recipe, TrainTable};
 use crate::error::Result;
-use crate::graph::{DType, Graph, Role, ValueId};
+use crate::graph::{DType, Graph, PhaseId, Role, ValueId};
 use crate::model::{ModelTensors, Sequential};
 use crate::ops::{column_sum::ColumnSum, correct_rows::CorrectRows, gather::Gather, record::Record, shuffle::Shuffle};
 use crate::random::{Key, Purpose, stream_key};
@@ -25,7 +25,7 @@ const WEIGHT_COLUMN: usize = 3;
 /// Rows of an evaluation batch, at most.
 const EVAL_ROWS: usize = 1024;
 
-/// How many batches a pass over rows takes.
+/// The batches of a pass over rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batches {
     /// Rows of a full batch.
@@ -48,6 +48,17 @@ impl Batches {
 }
 
 /// The graph of a run and its landmarks.
+///
+/// ```
+/// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+/// let model = Sequential::new(2).linear(4).relu().linear(2);
+/// let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).batch_size(48);
+/// let program = trainer.program(&data::xor(100, 0)?, None)?;
+/// let phases: Vec<&str> = program.graph.phases().iter().map(|phase| &phase.name[..]).collect();
+/// assert_eq!(phases, ["begin_epoch", "train", "train_tail"]);
+/// assert_eq!((program.train_batches.full, program.train_batches.tail), (2, 4));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Program {
     /// The graph.
@@ -57,7 +68,7 @@ pub struct Program {
     /// Those of them that are trained.
     pub parameters: Vec<ValueId>,
     /// What the optimizer keeps for each parameter.
-    pub optimizer_state: Vec<Vec<ValueId>>,
+    pub optimizer_state: Vec<Option<ValueId>>,
     /// Training rows.
     pub train: ResidentRows,
     /// Test rows.
@@ -68,6 +79,8 @@ pub struct Program {
     pub order: ValueId,
     /// Results of recent batches, `[slots, 4]`: loss, number of correct rows, penalty, weight of the rows.
     pub ring: ValueId,
+    /// The phase of a training step on a full batch.
+    pub step: PhaseId,
     /// Batches of a training epoch.
     pub train_batches: Batches,
     /// Batches of an evaluation.
@@ -79,7 +92,8 @@ impl Program {
     /// takes what decides the steps.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) or [`Error::InvalidOption`](crate::Error::InvalidOption) if model, loss and data do not fit together.
+    /// [`Error::Shape`](crate::Error::Shape) or [`Error::InvalidOption`](crate::Error::InvalidOption) if model, loss
+    /// and data do not fit together.
     pub fn build(model: &Sequential, recipe: &Recipe, train: RowsSpec, test: Option<RowsSpec>) -> Result<Program> {
         let objective = Objective::of(model, recipe)?;
         objective.check([Some(&train), test.as_ref()].into_iter().flatten())?;
@@ -108,12 +122,13 @@ impl Program {
             class_weights,
             order,
             ring,
+            step: PhaseId::FIRST,
             train_batches,
             test_batches,
         };
         let key = shuffle.then(|| stream_key(recipe.seed, Purpose::Shuffle, 0));
         program.begin("begin_epoch", train, key)?;
-        program.batch("train", &objective, train, train_batches.rows, true)?;
+        program.step = program.batch("train", &objective, train, train_batches.rows, true)?;
         if train_batches.tail > 0 {
             program.batch("train_tail", &objective, train, train_batches.tail, true)?;
         }
@@ -134,7 +149,8 @@ impl Program {
         Ok(())
     }
 
-    /// A phase for one batch of `rows`: gather, forward, loss; in training also backward and update; results into the ring.
+    /// A phase for one batch of `rows`: gather, forward, loss; in training also backward and update; results into the
+    /// ring.
     fn batch(
         &mut self,
         name: &str,
@@ -142,8 +158,8 @@ impl Program {
         resident: ResidentRows,
         rows: usize,
         training: bool,
-    ) -> Result<()> {
-        self.graph.begin_phase(name);
+    ) -> Result<PhaseId> {
+        let phase = self.graph.begin_phase(name);
         let graph = &mut self.graph;
         graph.set_scope("batch");
         let gather_features = match resident.kind.byte_scale {
@@ -171,7 +187,7 @@ impl Program {
         }
         self.graph.set_scope("");
         self.graph.apply_all(Record::Two { column: LOSS_COLUMN }, &[terms.loss, metric, self.ring])?;
-        Ok(())
+        Ok(phase)
     }
 
     /// Gradients of `total`, limited, and a step of the optimizer.
@@ -181,7 +197,7 @@ impl Program {
         graph.set_scope("update");
         let gradients = recipe.regularization.clipping().apply(graph, gradients)?;
         for ((&parameter, gradient), state) in self.parameters.iter().zip(gradients).zip(&self.optimizer_state) {
-            recipe.optimizer.update(graph, parameter, gradient, state)?;
+            recipe.optimizer.update(graph, parameter, gradient, *state)?;
         }
         Ok(())
     }

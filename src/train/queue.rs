@@ -87,7 +87,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// At the beginning of a run.
+    /// The position at the beginning of a run.
     pub const START: Position = Position {
         training: true,
         batch: 0,
@@ -148,13 +148,13 @@ impl Queue {
         Ok(true)
     }
 
-    /// Whether one more batch of so many operations goes into the submission; into an empty one it does.
+    /// Whether one more batch of this many operations fits into the submission; into an empty one any does.
     fn has_room(&self, flops: u64) -> bool {
         let fits = FLOPS_PER_SUBMISSION.saturating_sub(self.flops) >= flops;
         self.entries.is_empty() || (self.entries.len() < MOST_BATCHES && fits)
     }
 
-    /// How full the submission is.
+    /// The batches and operations that the submission holds.
     pub fn level(&self) -> (usize, u64) {
         (self.entries.len(), self.flops)
     }
@@ -176,7 +176,8 @@ mod tests {
     use crate::optim::Sgd;
     use crate::train::Trainer;
 
-    /// Epochs of one batch begin as often as they step; a last, smaller batch goes along however full the submission is.
+    /// Epochs of one batch begin as often as they step; a last, smaller batch goes along however full the submission
+    /// is.
     #[test]
     fn a_submission_has_no_more_runs_than_a_device_has_clocks() {
         let data = data::xor(40, 0).unwrap().split(0.25, 0).unwrap();

@@ -9,8 +9,8 @@ use crate::ops::activation::Activation;
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
 
-/// Everything that decides a run, but for what only code can state: layers of one's own, a function of the learning rate,
-/// initial values. The same recipe on the same data and device gives the same bits.
+/// Everything that decides a run, but for what only code can state: layers of one's own, a function of the learning
+/// rate, initial values. The same recipe on the same data and device gives the same bits.
 ///
 /// ```
 /// use anygrad::train::{Recipe, Trainer};
@@ -129,7 +129,7 @@ impl Regularization {
         *self == Regularization::default()
     }
 
-    /// What is added to the loss.
+    /// The L1 and L2 penalty that is added to the loss.
     pub fn penalty(&self) -> Penalty {
         Penalty { l1: self.l1, l2: self.l2 }
     }
@@ -150,7 +150,7 @@ impl Recipe {
     /// Loads the data and splits it.
     ///
     /// # Errors
-    /// As [`load`].
+    /// Fails as [`load`] does.
     pub fn load(&self) -> Result<Split> {
         let kind = match &self.loss {
             Some(loss) if !loss.takes_values() => TargetKind::Labels,
@@ -173,7 +173,7 @@ impl Recipe {
             rule.validate()?;
             rule.check_run(Some(data.validation.is_some()), matches!(targets, Targets::Labels { .. }))?;
         }
-        let outputs = self.loss.get_or_insert_with(|| targets.default_loss()).outputs(targets);
+        let outputs = self.loss.get_or_insert_with(|| Loss::for_targets(targets)).outputs(targets);
         if self.layers.is_empty() {
             self.layers = multilayer_perceptron(&[64], Activation::Relu, 0.0, outputs);
         }
@@ -182,14 +182,14 @@ impl Recipe {
         Ok(model)
     }
 
-    /// Whether a run by this recipe can be gone on with by another: all is the same but the number of epochs, where rows
-    /// come from, and where it runs.
+    /// Whether a run by this recipe can be gone on with by another: all is the same but the number of epochs, where
+    /// rows come from, and where it runs.
     pub(super) fn is_of_one_run_with(&self, other: &Recipe) -> bool {
         let train = TrainTable { epochs: self.train.epochs, ..other.train };
         *self == Recipe { device: self.device.clone(), data: self.data.clone(), train, ..other.clone() }
     }
 
-    /// What is minimized.
+    /// The loss that is minimized.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] before [`Recipe::complete`], if the recipe does not say.
@@ -199,6 +199,15 @@ impl Recipe {
 }
 
 /// Layers of a multilayer perceptron: hidden ones with activation and dropout (none if 0), then the outputs.
+///
+/// ```
+/// use anygrad::{nn::Sequential, ops::activation::Activation};
+/// use anygrad::train::multilayer_perceptron;
+/// let layers = multilayer_perceptron(&[64, 32], Activation::Relu, 0.0, 10);
+/// let model = Sequential::from_description(784, &layers)?;
+/// assert_eq!(model.to_string(), "784 → linear 64 → relu → linear 32 → relu → linear 10");
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 pub fn multilayer_perceptron(
     hidden: &[usize],
     activation: Activation,

@@ -29,12 +29,18 @@ pub struct EpochReport {
 impl EpochReport {
     /// The loss that tells how well the model generalizes: of the validation rows, else of the test rows, else of the
     /// training rows.
+    ///
+    /// ```
+    /// use anygrad::train::EpochReport;
+    /// let report = EpochReport { train_loss: 0.1, test_loss: Some(0.3), ..EpochReport::default() };
+    /// assert_eq!(report.held_out_loss(), 0.3);
+    /// ```
     pub fn held_out_loss(&self) -> f64 {
         self.validation_loss.or(self.test_loss).unwrap_or(self.train_loss)
     }
 }
 
-/// What an observer is told. Several steps run before the host hears of them.
+/// A message to an observer of a run. Several steps run before the host hears of them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// Training starts.
@@ -55,7 +61,7 @@ pub enum Event {
     Epoch(EpochReport),
 }
 
-/// What a callback wants next.
+/// The answer of a callback: whether training goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Go on.
@@ -64,7 +70,18 @@ pub enum Flow {
     Stop,
 }
 
-/// What happened in a run.
+/// The results and counters of a run.
+///
+/// ```
+/// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+/// let data = data::xor(80, 0)?.split(0.2, 0)?;
+/// let model = Sequential::new(2).linear(4).relu().linear(2);
+/// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).batch_size(16).epochs(3);
+/// let history = trainer.fit_blocking(&data)?;
+/// assert_eq!((history.epochs.len(), history.step_losses.len()), (3, 3 * 4));
+/// assert_eq!(history.of_model(), history.last());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// One report per epoch.

@@ -6,6 +6,13 @@ use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 
 /// The kind of rows that a program is built for; their contents are uploaded later.
+///
+/// ```
+/// use anygrad::{data, train::{RowsSpec, TargetSpec}};
+/// let rows = RowsSpec::of(&data::xor(64, 0)?);
+/// assert_eq!((rows.rows, rows.width, rows.target), (64, 2, TargetSpec::Labels(2)));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RowsSpec {
     /// Number of rows.

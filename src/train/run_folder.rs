@@ -36,7 +36,7 @@ impl RunFolder {
         Ok(RunFolder { path, metrics })
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -148,7 +148,7 @@ impl<'d> Session<'d> {
         (self.observer)(&Event::Start { steps: epochs.saturating_mul(steps_per_epoch) });
     }
 
-    /// What happened so far.
+    /// The results and counters of the run so far.
     pub fn history(&self) -> &History {
         &self.progress.history
     }
@@ -165,7 +165,7 @@ impl<'d> Session<'d> {
     /// Runs as many steps, or to the end if there are fewer. Stops right behind the last of them, also within an epoch.
     ///
     /// # Errors
-    /// As [`Session::run`].
+    /// Fails as [`Session::run`] does.
     pub async fn run_steps(&mut self, steps: u64) -> Result<()> {
         let end = self.step().saturating_add(steps);
         self.queue_while(|position| u64::from(position.clock.step) < end).await?;
@@ -175,7 +175,7 @@ impl<'d> Session<'d> {
     /// Runs to the end of the epoch.
     ///
     /// # Errors
-    /// As [`Session::run`].
+    /// Fails as [`Session::run`] does.
     pub async fn run_epoch(&mut self) -> Result<()> {
         let done = self.epochs_done();
         self.queue_while(|position| position.epochs_done() == done).await?;
@@ -313,7 +313,7 @@ impl<'d> Session<'d> {
     /// Goes on from a snapshot on another device, or on a new one in the place of one that was lost.
     ///
     /// # Errors
-    /// As [`Session::restore`]; if the run does not fit the device.
+    /// Fails as [`Session::restore`] does, and if the run does not fit the device.
     pub async fn reopen(&mut self, device: Device, snapshot: &Snapshot) -> Result<()> {
         self.executor = load(&device, &self.setup).await?;
         self.passes = Epoch::find(self.executor.plan(), &self.setup.program)?;

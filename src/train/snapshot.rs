@@ -1,7 +1,8 @@
 //! Everything that the rest of a run depends on, as a value and as bytes.
 //!
 //! ```text
-//! magic · version · recipe · whether a function gave the learning rate · hash of the data · position · learning rate · progress · tensors · checksum
+//! magic · version · recipe · whether a function gave the learning rate · hash of the data · position ·
+//! learning rate · progress · tensors · checksum
 //! ```
 //!
 //! Numbers are little-endian, so that the bytes mean the same on every machine. Of what a run is made of, the recipe is
@@ -74,6 +75,12 @@ impl Snapshot {
     }
 
     /// The snapshot that bytes hold.
+    ///
+    /// ```
+    /// use anygrad::train::Snapshot;
+    /// let error = Snapshot::from_bytes(b"something else").unwrap_err();
+    /// assert!(matches!(error, anygrad::Error::Snapshot { .. }));
+    /// ```
     ///
     /// # Errors
     /// [`Error::Snapshot`] if they are none, or of another version, or damaged.
@@ -181,7 +188,7 @@ fn visit_sums(sums: &mut Sums, io: &mut Bytes<'_>) -> Outcome {
     [weight, loss, correct, penalty].into_iter().try_for_each(|number| io.f64(number))
 }
 
-/// Of what belongs to a device, only the number of submissions goes on.
+/// Reads or writes a history. Of the counters of a device only the number of submissions is kept.
 fn visit_history(history: &mut History, io: &mut Bytes<'_>) -> Outcome {
     let History { epochs, model_epoch, step_losses, launches_per_step: _, submissions, device_bytes: _ } = history;
     io.list(epochs, EpochReport::default(), visit_report)?;

@@ -17,9 +17,9 @@ use crate::model::{ModelTensors, Tensor};
 pub struct Step {
     /// The graph: forward pass, loss, gradients.
     pub graph: Graph,
-    /// The number that is differentiated.
+    /// The loss, of one element, that is differentiated.
     pub loss: ValueId,
-    /// By what: the trained tensors, of role [`Role::Parameter`].
+    /// The trained tensors by which the loss is differentiated, of role [`Role::Parameter`].
     pub parameters: Vec<ValueId>,
     /// The gradient of each parameter, of its shape.
     pub gradients: Vec<ValueId>,
@@ -27,12 +27,21 @@ pub struct Step {
     pub floats: Vec<(ValueId, Vec<f32>)>,
     /// Contents of labels.
     pub words: Vec<(ValueId, Vec<u32>)>,
-    /// Where the run stands; it decides what dropout drops.
+    /// The position of the run; it decides what dropout drops.
     pub clock: Clock,
 }
 
 impl Trainer {
     /// The first training step, on all rows of `batch`: forward pass with dropout, loss and penalty, gradients.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let trainer = Trainer::new(Sequential::new(2).linear(3).tanh().linear(2), Loss::cross_entropy(), Sgd::new(0.1));
+    /// let step = trainer.step(&data::xor(8, 0)?)?;
+    /// assert_eq!(step.parameters.len(), 4);
+    /// assert_eq!(step.graph.shape(step.gradients[0]), step.graph.shape(step.parameters[0]));
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If model, loss and data do not fit together.

@@ -53,11 +53,11 @@ impl Trainer {
         Trainer::with(recipe, model).epochs(10)
     }
 
-    /// A trainer by a recipe, which is completed by what it is to be trained on, on the CPU: the recipe's wish for a device
-    /// is for [`Device::choose`].
+    /// A trainer by a recipe, which is completed by what it is to be trained on, on the CPU: the recipe's wish for a
+    /// device is for [`Device::choose`].
     ///
     /// # Errors
-    /// As [`Recipe::complete`].
+    /// Fails as [`Recipe::complete`] does.
     pub fn of(mut recipe: Recipe, data: &Split) -> Result<Trainer> {
         let model = recipe.complete(data)?;
         Ok(Trainer::with(recipe, model))
@@ -78,7 +78,7 @@ impl Trainer {
         }
     }
 
-    /// What the trainer does.
+    /// The recipe of the run: all its settings.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
@@ -113,12 +113,13 @@ impl Trainer {
         self
     }
 
-    /// How the learning rate changes over the run.
+    /// Sets the schedule by which the learning rate changes over the run.
     ///
     /// ```
     /// use anygrad::{data, nn::{Loss, Sequential}, optim::{Schedule, Sgd}, train::Trainer};
     /// let model = Sequential::new(64).linear(32).relu().linear(10);
-    /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.2)).epochs(4).schedule(Schedule::cosine());
+    /// let mut trainer =
+    ///     Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.2)).epochs(4).schedule(Schedule::cosine());
     /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
     /// assert!(history.last().unwrap().learning_rate < 0.1);
     /// # Ok::<(), anygrad::Error>(())
@@ -193,8 +194,8 @@ impl Trainer {
         self
     }
 
-    /// Which variants of kernels to take, as [`tune`](crate::tune::tune) found them or a run recorded them; the others as
-    /// without.
+    /// Sets the variants of kernels to use, as [`tune`](crate::tune::tune) found them or a run recorded them; the
+    /// others as without.
     pub fn variants(mut self, variants: Variants) -> Trainer {
         self.variants = variants;
         self
@@ -213,12 +214,33 @@ impl Trainer {
     }
 
     /// Tells `observer` about steps and epochs. It hears of them a little late, because the device runs ahead.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::{Event, Trainer}};
+    /// let (sender, events) = std::sync::mpsc::channel();
+    /// let mut trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1))
+    ///     .epochs(2)
+    ///     .observe(move |event| sender.send(event.clone()).unwrap());
+    /// trainer.fit_blocking(&data::xor(40, 0)?.split(0.2, 0)?)?;
+    /// assert_eq!(events.try_iter().filter(|event| matches!(event, Event::Epoch(_))).count(), 2);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     pub fn observe(mut self, observer: impl FnMut(&Event) + Send + 'static) -> Trainer {
         self.observer = Box::new(observer);
         self
     }
 
     /// Asks `callback` after each epoch whether to go on. The device waits for the answer.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::{Flow, Trainer}};
+    /// let mut trainer = Trainer::new(Sequential::new(64).linear(10), Loss::cross_entropy(), Sgd::new(0.1))
+    ///     .epochs(100)
+    ///     .on_epoch(|report| if report.test_accuracy > Some(0.8) { Flow::Stop } else { Flow::Continue });
+    /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
+    /// assert!(history.epochs.len() < 100);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     pub fn on_epoch(mut self, callback: impl FnMut(&super::EpochReport) -> Flow + Send + 'static) -> Trainer {
         self.callback = Some(Box::new(callback));
         self
@@ -243,6 +265,15 @@ impl Trainer {
 
     /// The plan of a run on `data` for this trainer's device.
     ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// let trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1));
+    /// let plan = trainer.plan(&data::xor(64, 0)?, None)?;
+    /// assert!(plan.phase("train").is_some());
+    /// println!("{plan}");
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If model, loss, optimizer and data do not fit together; as [`Variants::apply`].
     pub fn plan(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Plan> {
@@ -254,14 +285,14 @@ impl Trainer {
         lower(program, &self.device, self.fuse, &self.variants)
     }
 
-    /// What one training step on `data` costs.
+    /// The cost of one training step on `train`.
     ///
     /// # Errors
-    /// As [`Trainer::plan`].
+    /// Fails as [`Trainer::plan`] does.
     pub fn work(&self, train: &Dataset) -> Result<Work> {
-        let plan = Plan::new(self.program(train, None)?.graph, &KernelTarget::DOWNLEVEL)?;
-        let step = plan.phases().iter().find(|p| p.name == "train");
-        let step = step.ok_or_else(|| Error::shape("plan", "has no training step"))?;
+        let Program { graph, step, .. } = self.program(train, None)?;
+        let plan = Plan::new(graph, &KernelTarget::DOWNLEVEL)?;
+        let step = &plan.phases()[step.index()];
         Ok(Work { flops: step.flops(), dispatches: step.launches.len() as u64 })
     }
 
@@ -316,19 +347,19 @@ impl Trainer {
     /// Loss and metrics of the trained model on `data`.
     ///
     /// # Errors
-    /// As [`Trainer::model`] and [`Model::evaluate`].
+    /// Fails as [`Trainer::model`] and [`Model::evaluate`] do.
     pub async fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
         self.model()?.evaluate(data, &self.device).await
     }
 }
 
-/// The same for programs without an async runtime.
+/// Blocking forms, for programs without an async runtime.
 #[cfg(not(target_arch = "wasm32"))]
 impl Trainer {
     /// [`Trainer::evaluate`], blocking.
     ///
     /// # Errors
-    /// As [`Trainer::evaluate`].
+    /// Fails as [`Trainer::evaluate`] does.
     pub fn evaluate_blocking(&self, data: &Dataset) -> Result<Evaluation> {
         pollster::block_on(self.evaluate(data))
     }

@@ -8,17 +8,16 @@ use crate::backend::gpu::{GpuDevice, GpuExecutor};
 use crate::error::Result;
 use crate::graph::{DType, ValueId};
 use crate::kernel::{Clock, Twinned, Variant};
-use crate::ops::Operation;
 use crate::plan::PhaseId;
 use crate::random::{Purpose, Stream, stream_key};
 use std::sync::Arc;
 
 /// The clock during a check: in mid-run, at the start of the rows.
-pub(super) const CLOCK: Clock = Clock { step: 3, epoch: 2, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.05 };
+pub(crate) const CLOCK: Clock = Clock { step: 3, epoch: 2, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.05 };
 
 /// What a case must come to on one draw of inputs.
 #[derive(Debug)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     pub inputs: Vec<Data>,
     tensors: Vec<Tensor>,
 }
@@ -39,12 +38,21 @@ enum Content {
 }
 
 impl Expected {
-    /// Draws inputs and asks the twin.
+    /// Draws inputs and asks the twin, of a product its fast form: what follows is as cheap as the twin.
     pub fn new(case: &Case, values: Values) -> Result<Expected> {
+        Self::within(case, values, |case, inputs| Bounds::quick(case, inputs, &CLOCK))
+    }
+
+    /// Draws inputs and asks the twin in f64.
+    pub fn exact(case: &Case, values: Values) -> Result<Expected> {
+        Self::within(case, values, |case, inputs| Bounds::exact(case, inputs, &CLOCK))
+    }
+
+    fn within(case: &Case, values: Values, bounds: for<'a> fn(&'a Case, &'a [Data]) -> Bounds<'a>) -> Result<Expected> {
         let mut stream = Stream::new(stream_key(0, Purpose::Synthetic, values as u32));
         let inputs = case.draw(values, &mut stream);
         let built = OpPlan::new(case, &case.op.spec().variants[0])?;
-        let bounds = Bounds::quick(case, &inputs, &CLOCK);
+        let bounds = bounds(case, &inputs);
         let twin = if bounds.takes_fast_twin() {
             twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, &inputs)?
         } else {
@@ -71,6 +79,22 @@ impl Expected {
         Ok(Expected { inputs, tensors })
     }
 
+    /// Number of elements that are compared.
+    pub fn elements(&self) -> usize {
+        self.tensors.iter().map(|tensor| tensor.content.elements()).sum()
+    }
+
+    /// The first element that the form for the CPU gets wrong, in words; `None` if all are right.
+    pub fn deviation_on_cpu(&self, case: &Case) -> Result<Option<String>> {
+        let built = OpPlan::new(case, &case.op.spec().variants[0])?;
+        let found = twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, &self.inputs)?;
+        let words = |found| match found {
+            Twin::Words(words) => words,
+            Twin::Floats(floats) => floats.into_iter().map(|x| (x as f32).to_bits()).collect::<Vec<u32>>(),
+        };
+        Ok(self.tensors.iter().zip(found).find_map(|(tensor, (_, found))| tensor.deviation(&words(found))))
+    }
+
     /// The first element that a variant gets wrong, in words; `None` if all are right.
     pub async fn deviation(
         &self,
@@ -80,7 +104,7 @@ impl Expected {
     ) -> Result<Option<String>> {
         let built = OpPlan::new(case, variant)?;
         let contents = built.contents(&self.inputs);
-        let plan = built.plan.paced(device.target().pace)?;
+        let plan = built.plan.within(device.target().budget)?;
         let mut gpu = GpuExecutor::load(device.clone(), plan).await?;
         for (id, words) in contents {
             gpu.write_words(id, &words)?;
@@ -93,6 +117,15 @@ impl Expected {
             }
         }
         Ok(None)
+    }
+}
+
+impl Content {
+    fn elements(&self) -> usize {
+        match self {
+            Content::Words(words) => words.len(),
+            Content::Floats(floats) => floats.len(),
+        }
     }
 }
 

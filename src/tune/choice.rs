@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What tuning chose for one kernel on one shape, and what it measured.
+/// The choice of tuning for one kernel on one shape, with its measurements.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
     /// Name of the fastest variant among those whose results are right.

@@ -6,15 +6,16 @@
 //! ```
 //!
 //! A candidate is any variant that can run on the device and the shape, whatever kind of adapter it is meant for. Only
-//! those that compute what the twin does, on that shape, can be chosen. What is chosen is measured once more against the
-//! others, because a measurement flatters what it chose.
+//! those that compute what the twin does, on that shape, can be chosen. What is chosen is measured once more against
+//! the others, because a measurement flatters what it chose.
 //!
-//! Without tuning a plan depends on the kind of adapter and the shapes alone ([`Target::choose`]). With it, a run is
-//! repeated by its record ([`Variants`]). The room prints nothing and has no clock of its own: it is given one.
+//! Without tuning a plan depends on the kind of adapter and the shapes alone ([`plan::choose`](crate::plan::choose)).
+//! With it, a run is repeated by its record ([`Variants`]). The room prints nothing and has no clock of its own: it is
+//! given one.
 
 pub mod bounds;
 pub mod case;
-mod check;
+pub(crate) mod check;
 mod choice;
 mod store;
 mod time;
@@ -28,7 +29,7 @@ pub use variants::{Variants, key};
 use crate::backend::Device;
 use crate::backend::gpu::GpuDevice;
 use crate::error::{Error, Result};
-use crate::kernel::{Access, Target, Variant};
+use crate::kernel::{Access, Grid, Target, Variant};
 use crate::plan::{Dispatch, Plan};
 use case::{Case, Values};
 use check::Expected;
@@ -36,8 +37,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use time::Timer;
 
-/// A variant takes the place of the default if it takes less than this share of its time, in each of two halves: so that
-/// chance does not choose between equals, and what is chosen stays within 5 % of the fastest when measured again.
+/// A variant takes the place of the default if it takes less than this share of its time, in each of two halves: so
+/// that chance does not choose between equals, and what is chosen stays within 5 % of the fastest when measured again.
 const WORTH_CHANGING: f64 = 0.97;
 
 /// A kernel on a shape that has several candidates.
@@ -45,7 +46,7 @@ const WORTH_CHANGING: f64 = 0.97;
 pub struct Tunable {
     /// The dispatch, with the default variant.
     pub dispatch: Dispatch,
-    /// The same by itself.
+    /// The dispatch's op on the shapes that it has there, to run it by itself.
     pub case: Case,
     /// All variants that can run it here.
     pub candidates: Vec<&'static Variant>,
@@ -77,18 +78,14 @@ pub fn tunables(plan: &Plan, target: &Target) -> Vec<Tunable> {
 }
 
 fn shape(plan: &Plan, dispatch: &Dispatch) -> String {
-    let extent = |name: &str| {
-        let field = dispatch.kernel.params.fields.iter().find(|field| field.name == name)?;
-        Some(bytemuck::pod_read_unaligned::<u32>(&dispatch.params[field.offset..field.offset + 4]))
-    };
-    if let (Some(m), Some(n), Some(k)) = (extent("m"), extent("n"), extent("k")) {
-        return format!("{m}×{n}×{k}");
+    if let Grid::Product { .. } = dispatch.grid {
+        return dispatch.grid.to_string();
     }
     let written = dispatch.buffers.iter().find(|bound| bound.access == Access::Write);
     written.map_or(String::new(), |bound| plan.value(bound.value).shape.to_string())
 }
 
-/// How to tune.
+/// The effort that tuning makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
     /// Seconds of measuring for each shape, twice; checking and compiling come on top.
@@ -103,7 +100,7 @@ impl Default for Effort {
     }
 }
 
-/// What tuning says about a shape as soon as it is known.
+/// The result of tuning one kernel on one shape, reported as soon as it is known.
 #[derive(Debug)]
 pub struct Finding<'a> {
     /// The kernel and its shape.
@@ -151,7 +148,7 @@ pub async fn tune(
 /// Checks and times the candidates for one case.
 ///
 /// # Errors
-/// As [`tune`].
+/// Fails as [`tune`] does.
 pub async fn measure(
     device: &Arc<GpuDevice>,
     case: &Case,

@@ -9,15 +9,14 @@ use crate::backend::gpu::GpuDevice;
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
 use crate::kernel::{Variant, source};
-use crate::ops::Operation;
 use crate::plan::Dispatch;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Version of the file's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// What a choice holds for: a device, its driver, and one dispatch with these shaders.
+/// The conditions under which a choice holds: a device, its driver, and one dispatch with these shaders.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Name of the adapter.
@@ -28,7 +27,7 @@ pub struct Place {
     pub backend: String,
     /// Hash of the assembled WGSL of all candidates, with their names and grids.
     pub shaders: String,
-    /// Kernel, parameters and constants: a [`key`](super::key).
+    /// Kernel, grid and constants: a [`key`](super::key).
     pub key: String,
 }
 
@@ -39,8 +38,8 @@ impl Place {
         let mut hash = Fnv::default();
         for variant in candidates {
             hash.feed(variant.name.as_bytes());
-            hash.feed(bytemuck::cast_slice(&dispatch.op.workgroups(&dispatch.params, variant)));
-            hash.feed(source::assemble(variant, &dispatch.specialization).as_bytes());
+            hash.feed(bytemuck::cast_slice(&dispatch.op.workgroups(&dispatch.grid, variant)));
+            hash.feed(source::assemble(dispatch.kernel, variant, &dispatch.specialization).as_bytes());
         }
         Place {
             adapter: adapter.name(),

@@ -119,7 +119,7 @@ impl<'a> Timer<'a> {
         let plan = plan.choose_again(|phase, dispatch| {
             Ok(variants.iter().find(|variant| variant.name == phase).copied().unwrap_or(dispatch.variant))
         })?;
-        let plan = plan.paced(device.target().pace)?;
+        let plan = plan.within(device.target().budget)?;
         let mut executor = GpuExecutor::load(device.clone(), plan).await?;
         for (&id, data) in declared.iter().zip(inputs) {
             executor.write_words(id, data.words())?;

@@ -2,30 +2,27 @@
 
 use crate::error::{Error, Result};
 use crate::files::write_whole;
-use crate::kernel::{Constants, KernelSpec, Scalar, Target, Variant};
+use crate::kernel::{Constants, Grid, KernelSpec, Target, Variant};
 use crate::plan::{Dispatch, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
 /// Version of the file's format.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
-/// Members of `Params` that differ from seed to seed and decide nothing.
-const RANDOM: [&str; 2] = ["key_low", "key_high"];
-
-/// What decides the variant of a dispatch, as text: the kernel, its parameters and its constants, such as
-/// `matmul m=64 n=128 k=784 TRANSPOSE_A=0 TRANSPOSE_B=1`.
-pub fn key(kernel: &KernelSpec, params: &[u8], constants: &Constants) -> String {
-    let mut key = kernel.name.to_string();
-    for field in kernel.params.fields.iter().filter(|field| !RANDOM.contains(&field.name)) {
-        let word = &params[field.offset..field.offset + 4];
-        // Displayed with as many digits as tell it from every other float.
-        let _ = match field.scalar {
-            Scalar::U32 => write!(key, " {}={}", field.name, bytemuck::pod_read_unaligned::<u32>(word)),
-            Scalar::F32 => write!(key, " {}={}", field.name, bytemuck::pod_read_unaligned::<f32>(word)),
-        };
-    }
+/// The key by which variants of dispatches are looked up, as text: the kernel, its grid and its constants, such as
+/// `matmul 64×128×784 TRANSPOSE_A=0 TRANSPOSE_B=1`.
+///
+/// ```
+/// use anygrad::kernel::Grid;
+/// use anygrad::ops::matmul::SPEC;
+/// use anygrad::tune::key;
+/// let grid = Grid::Product { m: 64, n: 128, k: 784 };
+/// assert_eq!(key(&SPEC, &grid, &[("TRANSPOSE_B", 1)]), "matmul 64×128×784 TRANSPOSE_B=1");
+/// ```
+pub fn key(kernel: &KernelSpec, grid: &Grid, constants: &Constants) -> String {
+    let mut key = format!("{} {grid}", kernel.name);
     for (name, value) in constants {
         let _ = write!(key, " {name}={value}");
     }
@@ -34,7 +31,7 @@ pub fn key(kernel: &KernelSpec, params: &[u8], constants: &Constants) -> String 
 
 /// The key of a dispatch.
 pub(super) fn key_of(dispatch: &Dispatch) -> String {
-    key(dispatch.kernel, &dispatch.params, &dispatch.specialization)
+    key(dispatch.kernel, &dispatch.grid, &dispatch.specialization)
 }
 
 /// Names of variants by the [`key`] of the dispatches that take them. Dispatches that it does not name keep the variant
@@ -43,7 +40,7 @@ pub(super) fn key_of(dispatch: &Dispatch) -> String {
 /// ```
 /// use anygrad::tune::Variants;
 /// let mut variants = Variants::default();
-/// variants.insert("matmul m=64 n=128 k=784 TRANSPOSE_A=0 TRANSPOSE_B=1", "tiled_64");
+/// variants.insert("matmul 64×128×784 TRANSPOSE_A=0 TRANSPOSE_B=1", "tiled_64");
 /// assert_eq!(variants.iter().next().unwrap().1, "tiled_64");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +76,23 @@ impl Variants {
     }
 
     /// The plan with these variants.
+    ///
+    /// ```
+    /// use anygrad::graph::{DType, Graph, Role};
+    /// use anygrad::kernel::Target;
+    /// use anygrad::ops::matmul::Matmul;
+    /// use anygrad::{plan::Plan, tune::Variants};
+    /// let mut graph = Graph::new();
+    /// let a = graph.declare("a", [64, 64], DType::F32, Role::Input);
+    /// graph.apply(Matmul::NN, &[a, a])?;
+    /// let plan = Plan::new(graph, &Target::DOWNLEVEL)?;
+    /// let mut variants = Variants::of(&plan);
+    /// variants.check_complete(&plan)?;
+    /// let key = variants.iter().next().map(|(key, _)| key.to_string()).unwrap_or_default();
+    /// variants.insert(key, "tilde");
+    /// assert!(variants.apply(plan, &Target::DOWNLEVEL).unwrap_err().to_string().contains("tilde"));
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::UnknownName`] if a kernel has no variant of that name, [`Error::InvalidOption`] if the variant cannot
@@ -164,5 +178,5 @@ fn find(dispatch: &Dispatch, name: &str, target: &Target) -> Result<&'static Var
 
 /// Whether a variant can run a dispatch on a target.
 pub(super) fn runs(variant: &Variant, dispatch: &Dispatch, target: &Target) -> bool {
-    target.can_run(variant) && (variant.accepts)(&dispatch.params, &dispatch.specialization)
+    target.can_run(variant) && (variant.accepts)(&dispatch.grid, &dispatch.specialization)
 }

@@ -1,7 +1,4 @@
-//! Adapters: what the system offers, and how a device is opened on one.
-
-use super::device::GpuDevice;
-use crate::error::{Error, Result};
+//! Adapters: what the system offers, and what is asked of one.
 
 /// More storage buffers are not asked for: with uniforms and sizes they fit the 31 buffers of a kernel on Metal.
 const MOST_STORAGE_BUFFERS: u32 = 28;
@@ -126,26 +123,6 @@ impl Adapter {
         ];
         known.into_iter().filter(|(feature, _)| has(*feature)).map(|(_, name)| name).collect()
     }
-
-    /// Opens the adapter.
-    ///
-    /// # Errors
-    /// [`Error::NoDevice`] if the driver refuses.
-    pub async fn open(&self, granted: Granted) -> Result<GpuDevice> {
-        let limits = granted.limits(&self.inner.limits());
-        let descriptor = wgpu::DeviceDescriptor {
-            label: Some("anygrad"),
-            required_features: granted.features(self.inner.features()),
-            required_limits: limits,
-            ..Default::default()
-        };
-        let refused = |e: wgpu::RequestDeviceError| Error::NoDevice {
-            asked: self.name(),
-            reason: format!("the driver says: {e}"),
-        };
-        let (device, queue) = self.inner.request_device(&descriptor).await.map_err(refused)?;
-        Ok(GpuDevice::new(self.clone(), granted, device, queue))
-    }
 }
 
 /// Which limits a device is opened with. All but the downlevel ones come with subgroups and integers of 64 bits, where the
@@ -164,7 +141,7 @@ pub enum Granted {
 }
 
 impl Granted {
-    fn features(self, adapter: wgpu::Features) -> wgpu::Features {
+    pub(super) fn features(self, adapter: wgpu::Features) -> wgpu::Features {
         let kernels = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64;
         let large = kernels | wgpu::Features::PIPELINE_CACHE;
         adapter
@@ -176,7 +153,7 @@ impl Granted {
             }
     }
 
-    fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
+    pub(super) fn limits(self, adapter: &wgpu::Limits) -> wgpu::Limits {
         match self {
             Granted::Default => wgpu::Limits::default(),
             Granted::Downlevel => wgpu::Limits::downlevel_defaults(),

@@ -1,7 +1,7 @@
-//! Device memory of a plan: one buffer for each of the plan's, one for the parameters of all launches, one for the clocks
-//! of a submission.
+//! Device memory of a plan: one buffer for each of the plan's, one for the parameters of all launches, one for the
+//! clocks of a submission.
 
-use super::device::GpuDevice;
+use super::handle::Handle;
 use crate::backend::MOST_RUNS;
 use crate::error::{Error, Result};
 use crate::kernel::Clock;
@@ -12,7 +12,7 @@ use wgpu::{BufferBinding, BufferSize, BufferUsages};
 /// The buffers of a loaded plan.
 #[derive(Debug)]
 pub(super) struct Buffers {
-    /// By the plan's numbers.
+    /// The buffers, by their numbers in the plan.
     pub data: Vec<wgpu::Buffer>,
     /// What [`uniforms`] yields, each at a multiple of the offset alignment.
     uniforms: wgpu::Buffer,
@@ -29,8 +29,8 @@ pub(super) struct Buffers {
 
 impl Buffers {
     /// Checks the plan against the device's limits, then creates and fills everything.
-    pub async fn create(device: &GpuDevice, plan: &Plan) -> Result<Buffers> {
-        check_limits(device, plan)?;
+    pub async fn create(handle: &Handle, plan: &Plan) -> Result<Buffers> {
+        check_limits(&handle.limits, plan)?;
         let mut data = Vec::with_capacity(plan.buffers().len());
         for buffer in plan.buffers() {
             let descriptor = wgpu::BufferDescriptor {
@@ -40,38 +40,38 @@ impl Buffers {
                 mapped_at_creation: false,
             };
             // wgpu clears new buffers to zero.
-            let created = device.scoped(&buffer.label, || device.device.create_buffer(&descriptor)).await?;
+            let created = handle.scoped(&buffer.label, || handle.device.create_buffer(&descriptor)).await?;
             if buffer.fill != 0.0 {
                 let fill = vec![buffer.fill; buffer.words];
-                device.queue.write_buffer(&created, 0, bytemuck::cast_slice(&fill));
+                handle.queue.write_buffer(&created, 0, bytemuck::cast_slice(&fill));
             }
             data.push(created);
         }
-        let (packed, uniform_stride) = pack_uniforms(device, plan);
+        let (packed, uniform_stride) = pack_uniforms(&handle.limits, plan);
         let descriptor = wgpu::BufferDescriptor {
             label: Some("params"),
             size: packed.len() as u64,
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        let uniforms = device.scoped("params", || device.device.create_buffer(&descriptor)).await?;
-        device.queue.write_buffer(&uniforms, 0, &packed);
-        let clock_stride = clock_stride(device);
+        let uniforms = handle.scoped("params", || handle.device.create_buffer(&descriptor)).await?;
+        handle.queue.write_buffer(&uniforms, 0, &packed);
+        let clock_stride = clock_stride(&handle.limits);
         let descriptor =
             wgpu::BufferDescriptor { label: Some("clocks"), size: clock_stride * MOST_RUNS as u64, ..descriptor };
-        let clocks = device.scoped("clocks", || device.device.create_buffer(&descriptor)).await?;
+        let clocks = handle.scoped("clocks", || handle.device.create_buffer(&descriptor)).await?;
         let packed_clocks = vec![0; clocks.size() as usize];
         Ok(Buffers { data, uniforms, uniform_stride, clocks, clock_stride, packed_clocks })
     }
 
     /// Writes the clocks of the next submission, at most [`MOST_RUNS`].
-    pub fn write_clocks<'a>(&mut self, device: &GpuDevice, clocks: impl Iterator<Item = &'a Clock>) {
+    pub fn write_clocks<'a>(&mut self, queue: &wgpu::Queue, clocks: impl Iterator<Item = &'a Clock>) {
         let (stride, mut end) = (self.clock_stride as usize, 0);
         for (place, clock) in self.packed_clocks.chunks_exact_mut(stride).zip(clocks) {
             place[..size_of::<Clock>()].copy_from_slice(bytemuck::bytes_of(clock));
             end += stride;
         }
-        device.queue.write_buffer(&self.clocks, 0, &self.packed_clocks[..end]);
+        queue.write_buffer(&self.clocks, 0, &self.packed_clocks[..end]);
     }
 
     /// The distance from one clock to the next, in bytes.
@@ -103,14 +103,14 @@ impl Buffers {
 }
 
 /// Bytes that [`Buffers::create`] will allocate for a plan.
-pub(super) fn bytes_of(device: &GpuDevice, plan: &Plan) -> u64 {
+pub(super) fn bytes_of(limits: &wgpu::Limits, plan: &Plan) -> u64 {
     let data: u64 = plan.buffers().iter().map(|buffer| bytes(buffer.words)).sum();
-    data + uniform_layout(device, plan).1 + clock_stride(device) * MOST_RUNS as u64
+    data + uniform_layout(limits, plan).1 + clock_stride(limits) * MOST_RUNS as u64
 }
 
 /// The distance from one clock to the next, in bytes.
-fn clock_stride(device: &GpuDevice) -> u64 {
-    (size_of::<Clock>() as u64).next_multiple_of(device.limits().min_uniform_buffer_offset_alignment.into())
+fn clock_stride(limits: &wgpu::Limits) -> u64 {
+    (size_of::<Clock>() as u64).next_multiple_of(limits.min_uniform_buffer_offset_alignment.into())
 }
 
 /// Bytes of a value: whole vec4, because kernels read as such also where the last is not full.
@@ -129,16 +129,16 @@ pub(super) fn uniforms(plan: &Plan) -> impl Iterator<Item = Cow<'_, [u8]>> {
 }
 
 /// The distance from one uniform to the next, and the size of all, in bytes.
-fn uniform_layout(device: &GpuDevice, plan: &Plan) -> (u64, u64) {
-    let alignment = u64::from(device.limits().min_uniform_buffer_offset_alignment);
+fn uniform_layout(limits: &wgpu::Limits, plan: &Plan) -> (u64, u64) {
+    let alignment = u64::from(limits.min_uniform_buffer_offset_alignment);
     let largest = uniforms(plan).map(|bytes| bytes.len() as u64).max().unwrap_or(0);
     let stride = largest.max(1).next_multiple_of(alignment);
     (stride, stride * uniforms(plan).count().max(1) as u64)
 }
 
 /// All uniforms, and the distance between them.
-fn pack_uniforms(device: &GpuDevice, plan: &Plan) -> (Vec<u8>, u64) {
-    let (stride, size) = uniform_layout(device, plan);
+fn pack_uniforms(limits: &wgpu::Limits, plan: &Plan) -> (Vec<u8>, u64) {
+    let (stride, size) = uniform_layout(limits, plan);
     let mut packed = vec![0; size as usize];
     for (slot, bytes) in packed.chunks_exact_mut(stride as usize).zip(uniforms(plan)) {
         slot[..bytes.len()].copy_from_slice(&bytes);
@@ -146,8 +146,7 @@ fn pack_uniforms(device: &GpuDevice, plan: &Plan) -> (Vec<u8>, u64) {
     (packed, stride)
 }
 
-fn check_limits(device: &GpuDevice, plan: &Plan) -> Result<()> {
-    let limits = device.limits();
+fn check_limits(limits: &wgpu::Limits, plan: &Plan) -> Result<()> {
     let granted = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
     for buffer in plan.buffers() {
         if bytes(buffer.words) > granted {

@@ -2,7 +2,7 @@
 
 use super::buffers::Buffers;
 use super::device::GpuDevice;
-use super::pipelines::{self, Recorded};
+use super::prepare::{Recorded, prepare};
 use super::readback::PendingRead;
 use crate::backend::MOST_RUNS;
 use crate::error::{Error, Result};
@@ -32,9 +32,9 @@ impl GpuExecutor {
     /// [`Error::Limit`] if the plan exceeds the device's limits, [`Error::OutOfMemory`] if it does not fit, or the
     /// driver's reason in [`Error::Gpu`].
     pub async fn load(device: Arc<GpuDevice>, plan: Plan) -> Result<GpuExecutor> {
-        let buffers = Buffers::create(&device, &plan).await?;
-        let phases = pipelines::record(&device, &plan, &buffers).await?;
-        device.write_new_pipelines();
+        let buffers = Buffers::create(&device.handle, &plan).await?;
+        let phases = prepare(&device, &plan, &buffers).await?;
+        device.pipelines.write_new();
         let allocated = buffers.size();
         Ok(GpuExecutor { device, plan, buffers, phases, staging: HashMap::new(), allocated })
     }
@@ -61,8 +61,8 @@ impl GpuExecutor {
     /// What the driver has reported since the last call.
     pub fn submit(&mut self, runs: &[(PhaseId, Clock)]) -> Result<()> {
         for runs in runs.chunks(MOST_RUNS) {
-            self.device.check()?;
-            self.buffers.write_clocks(&self.device, runs.iter().map(|(_, clock)| clock));
+            self.device.handle.check()?;
+            self.buffers.write_clocks(&self.device.handle.queue, runs.iter().map(|(_, clock)| clock));
             let clocks = (0..).step_by(self.buffers.clock_stride() as usize);
             let launches = runs
                 .iter()
@@ -76,7 +76,7 @@ impl GpuExecutor {
     /// Runs a phase `times` times with one clock, in one submission.
     ///
     /// # Errors
-    /// As [`GpuExecutor::submit`].
+    /// Fails as [`GpuExecutor::submit`] does.
     pub fn submit_repeated(&mut self, phase: PhaseId, clock: &Clock, times: u32) -> Result<()> {
         self.write_clock(clock);
         let launches = (0..times).flat_map(|_| self.phases[phase.0].iter().map(|launch| (launch, 0)));
@@ -86,7 +86,7 @@ impl GpuExecutor {
     /// Runs one launch of a phase `times` times with one clock, in one submission.
     ///
     /// # Errors
-    /// As [`GpuExecutor::submit`].
+    /// Fails as [`GpuExecutor::submit`] does.
     pub fn submit_launch(&mut self, phase: PhaseId, index: usize, clock: &Clock, times: u32) -> Result<()> {
         self.write_clock(clock);
         let launches = (0..times).map(|_| (&self.phases[phase.0][index], 0));
@@ -95,18 +95,18 @@ impl GpuExecutor {
 
     /// Makes `clock` the first, at offset 0, of the submission to come.
     pub(super) fn write_clock(&mut self, clock: &Clock) {
-        self.buffers.write_clocks(&self.device, std::iter::once(clock));
+        self.buffers.write_clocks(&self.device.handle.queue, std::iter::once(clock));
     }
 
     /// Submits launches in order, each with the offset of its clock.
     fn submit_launches<'a>(&self, launches: impl Iterator<Item = (&'a Recorded, u32)>) -> Result<()> {
-        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        let mut encoder = self.device.handle.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             launches.for_each(|(launch, clock)| record(&mut pass, launch, clock));
         }
-        self.device.queue.submit([encoder.finish()]);
-        self.device.check()
+        self.device.handle.queue.submit([encoder.finish()]);
+        self.device.handle.check()
     }
 
     /// The launches of a phase as they are recorded.
@@ -131,8 +131,8 @@ impl GpuExecutor {
             return Err(Error::shape(&value.name, detail));
         }
         let buffer = &self.buffers.data[place.buffer.index()];
-        self.device.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
-        self.device.check()
+        self.device.handle.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
+        self.device.handle.check()
     }
 
     /// Starts to copy a value back, as it is after everything submitted so far.
@@ -145,11 +145,11 @@ impl GpuExecutor {
             Some(staging) => staging,
             None => self.create_staging(place.words).await?,
         };
-        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        let mut encoder = self.device.handle.device.create_command_encoder(&Default::default());
         let source = &self.buffers.data[place.buffer.index()];
         encoder.copy_buffer_to_buffer(source, 0, &staging, 0, 4 * place.words as u64);
-        let submission = self.device.queue.submit([encoder.finish()]);
-        self.device.check()?;
+        let submission = self.device.handle.queue.submit([encoder.finish()]);
+        self.device.handle.check()?;
         Ok(PendingRead::start(self.device.clone(), staging, place.words, submission))
     }
 
@@ -170,7 +170,8 @@ impl GpuExecutor {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        let staging = self.device.scoped("staging", || self.device.device.create_buffer(&descriptor)).await?;
+        let staging =
+            self.device.handle.scoped("staging", || self.device.handle.device.create_buffer(&descriptor)).await?;
         self.allocated += staging.size();
         Ok(staging)
     }

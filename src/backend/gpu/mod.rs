@@ -7,15 +7,21 @@ mod adapter;
 mod buffers;
 mod device;
 mod encode;
+mod handle;
 #[cfg(test)]
 mod objects;
+mod open;
 mod pipeline_cache;
 mod pipelines;
+mod prepare;
 mod readback;
+mod reflect;
 mod timestamps;
 mod warm_up;
 
 pub use adapter::{Adapter, Granted, adapters, gl_adapters};
-pub use device::{DeviceState, GpuDevice, Held};
+pub use device::{GpuDevice, Held};
 pub use encode::GpuExecutor;
+pub use handle::DeviceState;
 pub use readback::PendingRead;
+pub use reflect::reflect;

@@ -5,8 +5,9 @@
 //! large or of something else is as good as none, and replaced; one that cannot be written is done without. Neither is
 //! an error of a run, which gets the same kernels and the same bits either way.
 
-use super::device::GpuDevice;
-use crate::error::Result;
+use super::adapter::Adapter;
+use super::handle::Handle;
+use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,73 +34,43 @@ pub(super) struct PipelineCache {
 /// Devices of one process write one after the other: they would share the name of the temporary file.
 static WRITING: Mutex<()> = Mutex::new(());
 
-impl GpuDevice {
-    /// Keeps compiled pipelines of the plans that are loaded from now on in a file of `folder`, and takes from it what
-    /// an earlier run compiled. The folder is created; it is to be one that only the user can write to, such as the
-    /// folder for caches: the driver trusts what is in it.
-    ///
-    /// Returns whether this device can do so: opened with [`Granted::Large`](super::Granted) or `Timed`, of an adapter
-    /// that lists `pipeline cache` among its features. A second call changes nothing. A file that cannot be used or
-    /// written is logged and done without.
-    pub async fn keep_pipelines(&self, folder: &Path) -> bool {
-        if self.pipeline_cache.get().is_some() {
-            return true;
-        }
-        let key = self.adapter().pipeline_cache_key();
-        let Some(key) = key.filter(|_| self.device.features().contains(wgpu::Features::PIPELINE_CACHE)) else {
-            return false;
-        };
+impl PipelineCache {
+    /// The collection of a device, with what the file in a folder holds for its adapter; `None` if the device keeps none.
+    pub async fn open(handle: &Handle, adapter: &Adapter, folder: &Path) -> Option<PipelineCache> {
+        let can = handle.device.features().contains(wgpu::Features::PIPELINE_CACHE);
+        let key = adapter.pipeline_cache_key().filter(|_| can)?;
         let mut hash = Fnv::default();
-        for part in [env!("CARGO_PKG_VERSION"), &key, &self.adapter().name(), &self.adapter().driver()] {
+        for part in [env!("CARGO_PKG_VERSION"), &key, &adapter.name(), &adapter.driver()] {
             hash.feed(part.as_bytes());
             hash.feed(&[0]);
         }
         let (path, holds_for) = (folder.join(key), hash.value());
         let mut data = read(&path, holds_for);
-        let mut collection = self.collection(data.as_deref()).await;
+        let mut collection = collect(handle, data.as_deref()).await;
         if let (Err(error), true) = (&collection, data.is_some()) {
             log::warn!("compiled pipelines in {} are not used: {error}", path.display());
             data = None;
-            collection = self.collection(None).await;
+            collection = collect(handle, None).await;
         }
-        match collection {
-            Ok(collection) => {
-                let on_disk = Mutex::new(data.as_deref().map(checksum));
-                let cache = PipelineCache { collection, path, holds_for, used: AtomicBool::new(false), on_disk };
-                // What was compiled before is compiled again, if it is needed again, and then kept.
-                self.pipelines.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                let _ = self.pipeline_cache.set(cache);
-                true
-            }
-            Err(error) => {
-                log::warn!("compiled pipelines are not kept: {error}");
-                false
-            }
-        }
-    }
-
-    async fn collection(&self, data: Option<&[u8]>) -> Result<wgpu::PipelineCache> {
-        self.scoped("compiled pipelines", || create(&self.device, data)).await
+        let refused = |error: &Error| log::warn!("compiled pipelines are not kept: {error}");
+        let collection = collection.inspect_err(refused).ok()?;
+        let on_disk = Mutex::new(data.as_deref().map(checksum));
+        Some(PipelineCache { collection, path, holds_for, used: AtomicBool::new(false), on_disk })
     }
 
     /// What is given to the driver beside a kernel that is to be compiled.
-    pub(super) fn pipelines_of_before(&self) -> Option<&wgpu::PipelineCache> {
-        let cache = self.pipeline_cache.get()?;
-        cache.used.store(true, Ordering::Relaxed);
-        Some(&cache.collection)
+    pub fn collection(&self) -> &wgpu::PipelineCache {
+        self.used.store(true, Ordering::Relaxed);
+        &self.collection
     }
 
-    /// Writes the file, if one was asked for and something new has been compiled.
-    pub(super) fn write_new_pipelines(&self) {
-        if let Some(cache) = self.pipeline_cache.get()
-            && cache.used.swap(false, Ordering::Relaxed)
-        {
-            cache.write();
+    /// Writes the file, if something new has been compiled.
+    pub fn write_new(&self) {
+        if self.used.swap(false, Ordering::Relaxed) {
+            self.write();
         }
     }
-}
 
-impl PipelineCache {
     fn write(&self) {
         let Some(data) = self.collection.get_data() else { return };
         let mut on_disk = self.on_disk.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,6 +86,10 @@ impl PipelineCache {
             Err(error) => log::debug!("compiled pipelines are not kept: {error}"),
         }
     }
+}
+
+async fn collect(handle: &Handle, data: Option<&[u8]>) -> Result<wgpu::PipelineCache> {
+    handle.scoped("compiled pipelines", || create(&handle.device, data)).await
 }
 
 /// A collection, with the content of an earlier one.

@@ -1,58 +1,15 @@
 //! Shader modules and pipelines, one per kernel, variant and set of constants, or per several that run side by side.
 
-use super::buffers::Buffers;
-use super::device::GpuDevice;
-use super::warm_up::warm_up;
+use super::handle::Handle;
+use super::pipeline_cache::PipelineCache;
 use crate::error::Result;
 use crate::kernel::combine::{self, Resource};
 use crate::kernel::{Access, source};
-use crate::ops::Workgroups;
 use crate::plan::{Dispatch, Launch, Plan};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-
-/// One launch as it is recorded.
-#[derive(Debug)]
-pub(super) struct Recorded {
-    pub pipeline: wgpu::ComputePipeline,
-    pub bind_group: wgpu::BindGroup,
-    pub workgroups: Workgroups,
-    /// Whether the bind group takes the offset of a clock.
-    pub reads_clock: bool,
-}
-
-/// Compiles what the plan needs and binds its buffers: for each phase the list of launches.
-pub(super) async fn record(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
-    compile_all(device, plan)?;
-    let (mut phases, mut number) = (Vec::new(), 0);
-    for phase in plan.phases() {
-        let mut recorded = Vec::with_capacity(phase.launches.len());
-        for launch in &phase.launches {
-            let dispatches: Vec<&Dispatch> = phase.dispatches_of(launch).collect();
-            let module = Module::new(&dispatches, launch);
-            let Compiled { layout, pipeline } = compiled(device, &module).await?;
-            let entry = |(binding, resource): (u32, Resource)| {
-                let buffer = match resource {
-                    Resource::Buffer { part, at, .. } => buffers.bound(&dispatches[part].buffers[at]),
-                    Resource::Params => buffers.uniform(number),
-                    Resource::Clock => buffers.clock(),
-                };
-                wgpu::BindGroupEntry { binding, resource: wgpu::BindingResource::Buffer(buffer) }
-            };
-            let entries: Vec<_> = module.bindings().into_iter().map(entry).collect();
-            let label = phase.labels_of(launch);
-            let descriptor = wgpu::BindGroupDescriptor { label: Some(&label), layout: &layout, entries: &entries };
-            let bind_group = device.scoped(&label, || device.device.create_bind_group(&descriptor)).await?;
-            let (workgroups, reads_clock) = (phase.workgroups_of(launch), module.reads_clock());
-            recorded.push(Recorded { pipeline, bind_group, workgroups, reads_clock });
-            number += 1;
-        }
-        phases.push(recorded);
-    }
-    Ok(phases)
-}
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a pipeline is made of: one kernel by itself, or an entry point for the parts of a launch.
 #[derive(Clone, Debug)]
@@ -62,7 +19,7 @@ pub(super) struct Module<'a> {
 }
 
 impl<'a> Module<'a> {
-    fn new(dispatches: &[&'a Dispatch], launch: &Launch) -> Self {
+    pub fn new(dispatches: &[&'a Dispatch], launch: &Launch) -> Self {
         let part =
             |d: &&'a Dispatch| combine::Part { kernel: d.kernel, variant: d.variant, constants: &d.specialization };
         Module { parts: dispatches.iter().map(part).collect(), combined: launch.single().is_none() }
@@ -77,14 +34,14 @@ impl<'a> Module<'a> {
 
     pub fn wgsl(&self) -> String {
         match &self.parts[..] {
-            [part] if !self.combined => source::assemble(part.variant, part.constants),
+            [part] if !self.combined => source::assemble(part.kernel, part.variant, part.constants),
             parts => combine::combine(parts),
         }
     }
 
     fn entry_point(&self) -> &'static str {
         match &self.parts[..] {
-            [part] if !self.combined => part.variant.entry_point,
+            [part] if !self.combined => part.kernel.entry_point(part.variant),
             _ => combine::ENTRY_POINT,
         }
     }
@@ -111,29 +68,50 @@ pub(super) struct Compiled {
 }
 
 /// The pipelines of a device by kernel, variant and constants: each is compiled once, whatever plans come.
-pub(super) type Pipelines = Mutex<HashMap<String, Compiled>>;
-
-pub(super) async fn compiled(device: &GpuDevice, module: &Module<'_>) -> Result<Compiled> {
-    let known = || device.pipelines.lock().unwrap_or_else(PoisonError::into_inner);
-    let label = module.label();
-    if let Some(compiled) = known().get(&label) {
-        return Ok(compiled.clone());
-    }
-    let compiled = device.scoped(&label, || compile(device, module, &label)).await?;
-    known().insert(label, compiled.clone());
-    Ok(compiled)
+#[derive(Debug, Default)]
+pub(super) struct Pipelines {
+    compiled: Mutex<HashMap<String, Compiled>>,
+    /// What is kept on disk, if it was asked for.
+    cache: OnceLock<PipelineCache>,
 }
 
-/// Compiles what the plan needs on all processors. In a browser, which does so by itself, nothing.
-fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
-    if cfg!(target_arch = "wasm32") {
-        return Ok(());
+impl Pipelines {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Compiled>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    warm_up(device, plan)?;
-    let missing = modules(plan).filter(|module| !has(device, module));
-    let needed: BTreeMap<String, Module<'_>> = missing.map(|module| (module.label(), module)).collect();
-    let needed = Vec::from_iter(needed.into_values());
-    in_parallel(&needed, usize::MAX, drop, |(), module| pollster::block_on(compiled(device, module)).map(drop))
+
+    /// Whether a module is compiled.
+    pub fn has(&self, module: &Module<'_>) -> bool {
+        self.known().contains_key(&module.label())
+    }
+
+    /// The pipeline of a module, compiled if it is not yet.
+    pub async fn compiled(&self, handle: &Handle, module: &Module<'_>) -> Result<Compiled> {
+        let label = module.label();
+        if let Some(compiled) = self.known().get(&label) {
+            return Ok(compiled.clone());
+        }
+        let cache = || self.cache.get().map(PipelineCache::collection);
+        let compiled = handle.scoped(&label, || compile(&handle.device, module, &label, cache())).await?;
+        self.known().insert(label, compiled.clone());
+        Ok(compiled)
+    }
+
+    /// Whether pipelines are kept on disk.
+    pub fn are_kept(&self) -> bool {
+        self.cache.get().is_some()
+    }
+
+    /// Keeps what is compiled from now on. What was compiled before is compiled again, if it is needed again, and then kept.
+    pub fn keep(&self, cache: PipelineCache) {
+        self.known().clear();
+        let _ = self.cache.set(cache);
+    }
+
+    /// Writes to disk what is new, if pipelines are kept there.
+    pub fn write_new(&self) {
+        self.cache.get().into_iter().for_each(PipelineCache::write_new);
+    }
 }
 
 /// The modules of all launches of a plan, in order.
@@ -142,11 +120,6 @@ pub(super) fn modules(plan: &Plan) -> impl Iterator<Item = Module<'_>> {
         let module = |launch| Module::new(&phase.dispatches_of(launch).collect::<Vec<_>>(), launch);
         phase.launches.iter().map(module)
     })
-}
-
-/// Whether a module is compiled.
-pub(super) fn has(device: &GpuDevice, module: &Module<'_>) -> bool {
-    device.pipelines.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&module.label())
 }
 
 /// Does work on items on all processors, but on no more than `most`; each thread, by its number, starts with a state.
@@ -174,7 +147,7 @@ pub(super) fn in_parallel<T: Sync, S>(
     })
 }
 
-fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
+fn compile(device: &wgpu::Device, module: &Module<'_>, label: &str, cache: Option<&wgpu::PipelineCache>) -> Compiled {
     let entry = |(binding, resource)| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
@@ -191,19 +164,18 @@ fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
         count: None,
     };
     let entries: Vec<_> = module.bindings().into_iter().map(entry).collect();
-    let layout = device
-        .device
-        .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
-    let pipeline_layout = device.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+    let layout =
+        device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries: &entries });
+    let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
         label: Some(label),
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
-    let shader = device.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+    let shader = device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
         source: wgpu::ShaderSource::Wgsl(module.wgsl().into()),
     });
-    let pipeline = device.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(label),
         layout: Some(&pipeline_layout),
         module: &shader,
@@ -213,7 +185,7 @@ fn compile(device: &GpuDevice, module: &Module<'_>, label: &str) -> Compiled {
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: device.pipelines_of_before(),
+        cache,
     });
     Compiled { layout, pipeline }
 }

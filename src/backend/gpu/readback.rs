@@ -39,12 +39,12 @@ impl PendingRead {
     /// device; in a browser the future yields to the event loop.
     pub(super) async fn finish(self) -> Result<(Vec<u32>, wgpu::Buffer)> {
         if cfg!(not(target_arch = "wasm32")) {
-            self.device.wait(self.submission, "a read-back")?;
+            self.device.handle.wait(self.submission, "a read-back")?;
         }
         match self.mapped.receive().await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
-                self.device.check()?;
+                self.device.handle.check()?;
                 return Err(Error::Gpu { context: "a read-back".into(), message: format!("mapping failed: {error}") });
             }
             None => return Err(Error::DeviceLost { reason: "the mapping never ended".into() }),

@@ -18,7 +18,7 @@ impl GpuExecutor {
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
     pub async fn time_launches(&mut self, phase: PhaseId, clock: &Clock) -> Result<Option<Vec<f64>>> {
         let device = self.device().clone();
-        let gpu = &device.device;
+        let gpu = &device.handle.device;
         let count = self.recorded(phase).len();
         if !gpu.features().contains(wgpu::Features::TIMESTAMP_QUERY) || count == 0 || count > MOST_LAUNCHES {
             return Ok(None);
@@ -35,7 +35,7 @@ impl GpuExecutor {
                 wgpu::QuerySetDescriptor { label: Some("timestamps"), ty: wgpu::QueryType::Timestamp, count: queries };
             (gpu.create_query_set(&descriptor), gpu.create_buffer(&resolved), gpu.create_buffer(&staging))
         };
-        let (set, resolved, staging) = device.scoped("timestamps", create).await?;
+        let (set, resolved, staging) = device.handle.scoped("timestamps", create).await?;
         self.write_clock(clock);
         let mut encoder = gpu.create_command_encoder(&Default::default());
         for (i, launch) in self.recorded(phase).iter().enumerate() {
@@ -49,10 +49,10 @@ impl GpuExecutor {
         }
         encoder.resolve_query_set(&set, 0..queries, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes);
-        let submission = device.queue.submit([encoder.finish()]);
-        device.check()?;
+        let submission = device.handle.queue.submit([encoder.finish()]);
+        device.handle.check()?;
         let (words, _) = PendingRead::start(device.clone(), staging, 4 * count, submission).finish().await?;
-        let period = f64::from(device.queue.get_timestamp_period());
+        let period = f64::from(device.handle.queue.get_timestamp_period());
         let tick = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         let nanoseconds = |pair: &[u32]| {
             let ticks = tick(pair[2], pair[3]).saturating_sub(tick(pair[0], pair[1]));

@@ -29,7 +29,7 @@ pub(super) fn warm_up(device: &GpuDevice, plan: &Plan) -> Result<()> {
     }
     // With parameters of the run: where they leave little of a kernel, the driver builds them into its code.
     let kernels = pipelines::modules(plan).zip(buffers::uniforms(plan));
-    let mut kernels: Vec<_> = kernels.filter(|(module, _)| !pipelines::has(device, module)).collect();
+    let mut kernels: Vec<_> = kernels.filter(|(module, _)| !device.pipelines.has(module)).collect();
     // The longest first, so that no processor is left with one at the end.
     kernels.sort_by_cached_key(|(module, _)| (Reverse(module.wgsl().len()), module.label()));
     kernels.dedup_by_key(|(module, _)| module.label());
@@ -46,16 +46,17 @@ pub(super) fn warm_up(device: &GpuDevice, plan: &Plan) -> Result<()> {
 
 /// Dispatches a kernel over no workgroups, on buffers that stand for those of a run, and waits.
 async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]) -> Result<()> {
-    let compiled = pipelines::compiled(device, module).await?;
+    let handle = &device.handle;
+    let compiled = device.pipelines.compiled(handle, module).await?;
     let bindings = module.bindings();
     let create = || {
         let stand_in = |&(_, resource): &(u32, Resource)| {
             let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
             let (label, size) = (Some("stand-in"), BYTES.max(params.len()) as u64);
             let descriptor = wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false };
-            let buffer = device.device.create_buffer(&descriptor);
+            let buffer = handle.device.create_buffer(&descriptor);
             if resource == Resource::Params {
-                device.queue.write_buffer(&buffer, 0, params);
+                handle.queue.write_buffer(&buffer, 0, params);
             }
             buffer
         };
@@ -66,17 +67,17 @@ async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]
         let entries: Vec<_> =
             entries.map(|(&(binding, _), resource)| wgpu::BindGroupEntry { binding, resource }).collect();
         let (label, layout) = (Some("stand-ins"), &compiled.layout);
-        device.device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries: &entries })
+        handle.device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries: &entries })
     };
-    let bind_group = device.scoped("stand-ins", create).await?;
-    let mut encoder = device.device.create_command_encoder(&Default::default());
+    let bind_group = handle.scoped("stand-ins", create).await?;
+    let mut encoder = handle.device.create_command_encoder(&Default::default());
     {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&compiled.pipeline);
         pass.set_bind_group(0, &bind_group, &[0][..usize::from(module.reads_clock())]);
         pass.dispatch_workgroups(0, 1, 1);
     }
-    device.wait(device.queue.submit([encoder.finish()]), "compiling kernels")
+    handle.wait(handle.queue.submit([encoder.finish()]), "compiling kernels")
 }
 
 #[cfg(test)]
@@ -100,7 +101,7 @@ mod tests {
         assert!(kernels.len() > FEWEST);
         for (module, params) in &kernels {
             pollster::block_on(run_over_nothing(&device, module, params)).expect("no objection");
-            assert!(pipelines::has(&device, module), "{}", module.label());
+            assert!(device.pipelines.has(module), "{}", module.label());
         }
     }
 
@@ -108,7 +109,7 @@ mod tests {
     fn the_device_and_others_share_the_kernels() {
         let Some((device, plan)) = device_and_plan() else { return };
         warm_up(&device, &plan).expect("no objection");
-        let own = pipelines::modules(&plan).filter(|module| pipelines::has(&device, module)).count();
+        let own = pipelines::modules(&plan).filter(|module| device.pipelines.has(module)).count();
         assert_eq!(own > 0, device.adapter().compiles_at_first_run());
     }
 }

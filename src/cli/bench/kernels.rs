@@ -1,10 +1,9 @@
 //! Times each kernel of a training step, and sets it against what the device reaches at best.
 
-use super::measure::{Budget, median};
 use super::nets::Net;
+use super::setup::{Budget, CLOCK, load, median};
 use anygrad::backend::gpu::Granted;
 use anygrad::backend::{Device, Executor};
-use anygrad::data::{Dataset, Features, Targets};
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::Clock;
 use anygrad::ops::{Op, column_sum::ColumnSum, elementwise::Elementwise, matmul::Matmul};
@@ -15,9 +14,6 @@ use anygrad::{Error, Result};
 use pollster::block_on;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The clock before the first step of what is measured.
-pub const CLOCK: Clock = Clock { step: 0, epoch: 0, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.01 };
 
 /// The best rates that a device reaches with kernels of this program.
 #[derive(Clone, Copy, Debug)]
@@ -171,28 +167,6 @@ fn repeated(
         times.push(median(samples.collect::<Result<_>>()?).max(0.0));
     }
     Ok(times)
-}
-
-/// A program with its rows and weights on the device, before the first step.
-pub fn load(
-    net: &Net,
-    device: &Device,
-    fuse: bool,
-    variants: &Variants,
-    data: &Dataset,
-) -> Result<(Program, Executor)> {
-    let program = net.trainer().drop_last(true).program(data, None)?;
-    let target = device.target();
-    let plan = if fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
-    let mut executor = block_on(device.load(variants.apply(plan?, &target)?))?;
-    for (&value, tensor) in program.tensors.values().iter().zip(net.model().initialize(0)?) {
-        executor.write(value, &tensor.data)?;
-    }
-    if let (Features::F32 { data: rows, .. }, Targets::Labels { data: labels, .. }) = (&data.features, &data.targets) {
-        executor.write(program.train.features, rows)?;
-        executor.write_words(program.train.targets, labels)?;
-    }
-    Ok((program, executor))
 }
 
 /// Measures the best matrix product and the best stream through memory, caches included.

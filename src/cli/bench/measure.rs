@@ -3,6 +3,7 @@
 use super::super::tuning::TuneOptions;
 use super::nets::Net;
 use super::recording::microseconds_per_step;
+use super::setup::{Budget, median};
 use anygrad::Result;
 use anygrad::backend::{Device, Request};
 use anygrad::data::Dataset;
@@ -11,17 +12,6 @@ use anygrad::tune::Variants;
 use pollster::block_on;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-
-/// For how long to measure.
-#[derive(Clone, Copy, Debug)]
-pub struct Budget {
-    /// Least number of steps; without it as many are taken as fit into `seconds`.
-    pub steps: Option<u64>,
-    /// Seconds for each net on each device.
-    pub seconds: f64,
-    /// Whether fused kernels are used, which do several ops at once.
-    pub fuse: bool,
-}
 
 /// What was measured of one net on one device.
 #[derive(Clone, Debug)]
@@ -153,22 +143,5 @@ fn milliseconds_per_step(marks: &[(Instant, u64)]) -> f64 {
     match &intervals[..] {
         [_, middle @ .., _] if middle.len() >= 3 => median(middle.to_vec()),
         _ => marks.last().map_or(0.0, |last| between(&marks[0], last)),
-    }
-}
-
-/// The median of `values`; 0 of none.
-pub fn median(values: Vec<f64>) -> f64 {
-    anygrad::tune::median(&values).unwrap_or(0.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::median;
-
-    #[test]
-    fn the_median_is_the_middle() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(vec![]), 0.0);
     }
 }

@@ -7,6 +7,9 @@ mod plot;
 mod products;
 mod recording;
 mod scaling;
+mod setup;
+
+pub use setup::parse_seconds;
 
 use super::options::Format;
 use super::output::{note, print_line, thousands};
@@ -15,11 +18,12 @@ use anygrad::backend::{Device, Request, Work};
 use anygrad::{Error, Result};
 use clap::Args;
 use kernels::{KernelTime, Method, Roofline};
-use measure::{Budget, Measured};
+use measure::Measured;
 use nets::Net;
 use pollster::block_on;
 use scaling::{Axis, Point};
 use serde_json::{Value, json};
+use setup::Budget;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -94,11 +98,6 @@ impl Devices {
     fn forgive(&self, error: &Error) -> bool {
         *self == Devices::Both && matches!(error, Error::NoDevice { .. })
     }
-}
-
-pub fn parse_seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
-    seconds.ok_or_else(|| "give a number from 0.01 to 3600".into())
 }
 
 /// Measures and prints.

@@ -1,8 +1,7 @@
 //! What a step costs the host: recording its dispatches and handing them to the driver.
 
-use super::kernels::{CLOCK, load};
-use super::measure::{Budget, median};
 use super::nets::Net;
+use super::setup::{Budget, CLOCK, load, median};
 use anygrad::backend::{Device, Executor};
 use anygrad::kernel::Clock;
 use anygrad::plan::PhaseId;

@@ -1,7 +1,8 @@
 //! How time per row grows with the batch, the width and the depth of a net.
 
-use super::measure::{Budget, Measured, steady};
+use super::measure::{Measured, steady};
 use super::nets::Net;
+use super::setup::Budget;
 use anygrad::Result;
 use anygrad::backend::Device;
 use anygrad::tune::Variants;

@@ -1,6 +1,6 @@
 //! `C = A · Bᵀ` for few rows of A, such as a batch that goes through a layer: only these are packed, as the lanes of
-//! vectors, by each thread for itself, and B is read where it stands. Of a layer's weight a copy would cost as much as some
-//! rows of the batch.
+//! vectors, by each thread for itself, and B is read where it stands. Of a layer's weight a copy would cost as much as
+//! some rows of the batch.
 
 use super::Size;
 use super::pack::{self, Cut, Matrix, Operand};
@@ -18,7 +18,7 @@ pub(super) fn suits(kernel: Kernel, size: Size) -> bool {
     size.m <= FEW * kernel.nr
 }
 
-/// As [`super::multiply_on`] in the form NT; nothing is empty.
+/// Computes what [`super::multiply_on`] does in the form NT, for operands that are not empty.
 pub(super) fn multiply(
     (kernel, threads): (Kernel, usize),
     size: Size,

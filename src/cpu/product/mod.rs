@@ -12,11 +12,12 @@ mod tests;
 mod tile;
 
 use super::aligned::Aligned;
-use super::parts::{Block, Grid, share_blocks};
+use super::parts::{Grid, share_blocks};
 use super::threads;
 use pack::{Cut, Operand, Side};
 use tile::{Extents, Kernel, MAX_MR, MAX_NR, Panel};
 
+pub use super::parts::Block;
 pub(crate) use pack::Matrix;
 pub(crate) use tile::Scaling;
 
@@ -38,7 +39,7 @@ const WORTH_SHARING: usize = 1 << 19;
 
 /// Which factor is stored transposed: N as it stands, T transposed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// `A: [M, K]`, `B: [K, N]`
     NN,
     /// `A: [M, K]`, `B: [N, K]`

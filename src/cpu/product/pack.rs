@@ -3,13 +3,12 @@
 use super::tile::{Kernel, Panel};
 use crate::cpu::aligned::Aligned;
 use crate::cpu::parts::for_each_chunk;
-use crate::kernel::{Bound, twin::MISMATCH};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Aligned of narrow panels of an operand by k that are packed at a time: the width of one alone is a part of a line of the
-/// cache, which would be gone when the next panel needs it.
+/// Aligned of narrow panels of an operand by k that are packed at a time: the width of one alone is a part of a line of
+/// the cache, which would be gone when the next panel needs it.
 const TOGETHER: usize = 32;
 
 thread_local! {
@@ -23,8 +22,8 @@ pub(super) fn with_shared_memory<R>(f: impl FnOnce(&mut Aligned<f32>, &mut Align
     SHARED.with(|[a, b]| f(&mut a.borrow_mut(), &mut b.borrow_mut()))
 }
 
-/// Lends the memory for what each of so many threads packs for itself, room for so many numbers each. It is got here, not
-/// when a thread first packs something, which may be at any step.
+/// Lends the memory for what each of so many threads packs for itself, room for so many numbers each. It is got here,
+/// not when a thread first packs something, which may be at any step.
 pub(super) fn with_own_memory<R>(threads: usize, numbers: usize, f: impl FnOnce(&[Mutex<Aligned<f32>>]) -> R) -> R {
     OWN.with_borrow_mut(|memory| {
         if memory.len() < threads {
@@ -126,18 +125,6 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// The matrix that a fast form is given.
-    ///
-    /// # Panics
-    /// If it is not given floats to read.
-    pub fn of(bound: &Bound<'a, f32>) -> Self {
-        match *bound {
-            Bound::Float(data) => data.into(),
-            Bound::Rows(data, row_indices) => Matrix { data, row_indices: Some(row_indices) },
-            _ => panic!("{MISMATCH}"),
-        }
-    }
-
     /// Where a row is in the data, in rows.
     #[inline(always)]
     fn place(&self, row: usize) -> usize {
@@ -152,7 +139,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// So many rows and columns, one after the other: a copy if they are chosen by `row_indices`.
+    /// The rows one after the other, as one slice: a copy if they are chosen by `row_indices`.
     pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Aligned<f32>) -> &'b [f32]
     where
         'a: 'b,

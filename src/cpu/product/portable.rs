@@ -5,7 +5,7 @@ use super::tile::Scaling;
 use super::{Form, Size, extents};
 use crate::cpu::parts::Block;
 
-/// As [`super::multiply`]; C is finished once it is complete.
+/// Computes what [`super::multiply`] does; C is finished once it is complete.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix.

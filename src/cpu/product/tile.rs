@@ -49,8 +49,8 @@ pub(super) struct Extents {
     pub scaling: Scaling,
 }
 
-/// What becomes of C, by the factors of BLAS: `alpha · op(A) · op(B) + beta · C`. With `beta` = 0, what C holds does not
-/// count, even NaN.
+/// What becomes of C, by the factors of BLAS: `alpha · op(A) · op(B) + beta · C`. With `beta` = 0, what C holds does
+/// not count, even NaN.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling {
     pub alpha: f32,
@@ -113,8 +113,8 @@ impl Kernel {
         }
     }
 
-    /// The same, written across: the elements of a line of A stand below each other in C. Where the block has fewer rows
-    /// than the tile columns, the rest is dropped.
+    /// Multiplies a tile and writes it transposed: the elements of a line of A stand below each other in C. Where the
+    /// block has fewer rows than the tile columns, the rest is dropped.
     #[allow(unsafe_code)]
     pub fn tile_across(self, extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
         let (rows, whole) = (extents.rows, extents.columns == self.nr);

@@ -1,7 +1,8 @@
 //! Activation functions `y = f(x)`, their derivatives, and how far a device may be from them.
 
 use crate::error::{Error, Result};
-use crate::kernel::Float;
+use crate::kernel::error_bound::{TINY, U};
+use crate::kernel::{Float, Specialization};
 use std::fmt;
 use std::str::FromStr;
 
@@ -65,22 +66,34 @@ impl Activation {
         Activation::Silu,
     ];
 
+    /// Names of all, in this order.
+    const NAMES: &[&str] = &[
+        "identity",
+        "relu",
+        "leaky_relu",
+        "sigmoid",
+        "tanh",
+        "softplus",
+        "step",
+        "elu",
+        "gelu",
+        "gelu_tanh",
+        "gelu_sigmoid",
+        "silu",
+    ];
+
+    /// The constant in WGSL that chooses one.
+    pub(crate) const CONSTANT: Specialization = Specialization::choice("ACTIVATION", Self::NAMES);
+
+    /// Position among [`Activation::ALL`].
+    fn position(self) -> usize {
+        let same = |other: &Activation| std::mem::discriminant(other) == std::mem::discriminant(&self);
+        Self::ALL.iter().position(same).unwrap_or(0)
+    }
+
     /// Name in flags, config files and model files.
     pub fn name(self) -> &'static str {
-        match self {
-            Activation::Identity => "identity",
-            Activation::Relu => "relu",
-            Activation::LeakyRelu { .. } => "leaky_relu",
-            Activation::Sigmoid => "sigmoid",
-            Activation::Tanh => "tanh",
-            Activation::Softplus => "softplus",
-            Activation::Step => "step",
-            Activation::Elu { .. } => "elu",
-            Activation::Gelu => "gelu",
-            Activation::GeluTanh => "gelu_tanh",
-            Activation::GeluSigmoid => "gelu_sigmoid",
-            Activation::Silu => "silu",
-        }
+        Self::NAMES[self.position()]
     }
 
     /// The function's parameter: the slope for x ≤ 0 where the function is linear on both sides, α; 0 if it has none.
@@ -94,7 +107,7 @@ impl Activation {
         }
     }
 
-    /// The same function with another parameter, `None` if it takes none or not this one.
+    /// This function with another parameter, `None` if it takes none or not this one.
     fn with_parameter(self, p: f32) -> Option<Activation> {
         match self {
             Activation::LeakyRelu { .. } if p >= 0.0 && p.is_finite() => Some(Activation::LeakyRelu { slope: p }),
@@ -124,8 +137,7 @@ impl Activation {
             Activation::LeakyRelu { slope } => if_else(x <= F::ZERO, F::from_f32(slope) * x, x),
             Activation::Sigmoid => logistic(x),
             Activation::Tanh => x.tanh(),
-            // max(x, 0) + log1p(e^−|x|): neither overflows nor loses small values.
-            Activation::Softplus => if_else(x < F::ZERO, F::ZERO, x) + (-x.abs()).exp().ln_1p(),
+            Activation::Softplus => softplus(x),
             Activation::Step => if_else(x >= F::ZERO, F::ONE, F::ZERO),
             Activation::Elu { alpha } => if_else(x > F::ZERO, x, F::from_f32(alpha) * x.exp_m1()),
             Activation::Gelu => x * normal_cdf(x),
@@ -169,6 +181,58 @@ impl Activation {
         }
     }
 
+    /// f(z) and f′ as text, in terms of `z` and, where that is how it is computed, the output `a`.
+    pub fn formula(self, z: &str, a: &str) -> (String, String) {
+        let logistic = |factor: &str| {
+            let s = format!("σ({factor}{z})");
+            (format!("{z}·{s}"), format!("s + {factor}{z}·s·(1 − s) with s = {s}"))
+        };
+        match self {
+            Activation::Identity => (z.into(), "1".into()),
+            Activation::Relu => (format!("max(0, {z})"), format!("1 where {z} > 0, else 0")),
+            Activation::LeakyRelu { slope } => {
+                (format!("{z} where {z} > 0, else {slope}·{z}"), format!("1 where {z} > 0, else {slope}"))
+            }
+            Activation::Sigmoid => (format!("σ({z}) = 1/(1 + exp(−{z}))"), format!("{a}·(1 − {a})")),
+            Activation::Tanh => (format!("tanh({z})"), format!("1 − {a}²")),
+            Activation::Softplus => (format!("log(1 + exp({z}))"), format!("σ({z})")),
+            Activation::Step => (format!("1 where {z} ≥ 0, else 0"), "0, by definition also at the jump".into()),
+            Activation::Elu { alpha } => (
+                format!("{z} where {z} > 0, else {alpha}·(exp({z}) − 1)"),
+                format!("1 where {z} > 0, else {a} + {alpha}"),
+            ),
+            Activation::Gelu => {
+                (format!("{z}·Φ({z}), Φ the normal distribution"), format!("Φ({z}) + {z}·φ({z}), φ the normal density"))
+            }
+            Activation::GeluTanh => (
+                format!("{z}·½(1 + tanh u), u = √(2/π)·({z} + 0.044715·{z}³)"),
+                format!("½(1 + tanh u) + ½{z}·(1 − tanh² u)·√(2/π)·(1 + 0.134145·{z}²)"),
+            ),
+            Activation::GeluSigmoid => logistic("1.702·"),
+            Activation::Silu => logistic(""),
+        }
+    }
+
+    /// Whether the derivative jumps at 0.
+    pub fn has_kink(self) -> bool {
+        match self {
+            Activation::Relu | Activation::Step => true,
+            Activation::LeakyRelu { slope } => slope != 1.0,
+            Activation::Elu { alpha } => alpha != 1.0,
+            _ => false,
+        }
+    }
+
+    /// How far a device may be from f(x) if x is known to `error` only, or to `slack` of it where the step function
+    /// decides. `y` is f(x).
+    pub fn bound_through(self, x: f64, slack: f64, error: f64, y: f64) -> f64 {
+        if self == Activation::Step {
+            return if x.abs() <= slack * error { 1.0 } else { 0.0 };
+        }
+        // No activation is steeper than 1.2 with its default parameter.
+        1.2 * error + 2.0 * U * self.rounding_bound(x, y) + TINY * (1.0 + x.abs())
+    }
+
     /// How far the WGSL form may be from f(x), in units of 2⁻²³, from WGSL's guarantees: exp is good to 3 + 2|x| ULP,
     /// a division to 2.5. `y` is f(x). Tests hold every device to it.
     pub fn rounding_bound(self, x: f64, y: f64) -> f64 {
@@ -196,7 +260,7 @@ impl Activation {
         }
     }
 
-    /// The same for f′, from what was saved.
+    /// How far the WGSL form may be from f′, in units of 2⁻²³, from what was saved.
     pub fn derivative_rounding_bound(self, saved: f64) -> f64 {
         match self {
             Activation::Gelu | Activation::GeluTanh | Activation::GeluSigmoid | Activation::Silu => 96.0,
@@ -205,14 +269,14 @@ impl Activation {
         }
     }
 
-    /// The constant `ACTIVATION` in WGSL: the position among [`Activation::ALL`]. What is linear on both sides of 0 has one
-    /// between them, so that the layers of a net, its last too, share a kernel.
+    /// The value of [`Activation::CONSTANT`]. What is linear on both sides of 0 has one between them, so that the layers of
+    /// a net, its last too, share a kernel.
     pub(crate) fn index(self) -> u32 {
-        let name = match self {
-            Activation::Identity | Activation::Relu => "leaky_relu",
-            other => other.name(),
+        let own = match self {
+            Activation::Identity | Activation::Relu => Activation::LeakyRelu { slope: 0.0 },
+            other => other,
         };
-        Self::ALL.iter().position(|a| a.name() == name).unwrap_or(0) as u32
+        own.position() as u32
     }
 
     pub(crate) fn from_index(index: u32, parameter: f32) -> Activation {
@@ -224,9 +288,33 @@ impl Activation {
     }
 }
 
+/// Runs `$body` with the function known to the compiler, which can then vectorize a loop over it.
+macro_rules! known {
+    ($activation:expr, $name:ident => $body:expr) => {
+        known!(@ $activation, $name => $body, Identity Relu Sigmoid Tanh Step Gelu GeluTanh GeluSigmoid Silu)
+    };
+    (@ $activation:expr, $name:ident => $body:expr, $($unit:ident)*) => {
+        match $activation {
+            $(Activation::$unit => { let $name = Activation::$unit; $body })*
+            Activation::LeakyRelu { slope } => { let $name = Activation::LeakyRelu { slope }; $body }
+            Activation::Elu { alpha } => { let $name = Activation::Elu { alpha }; $body }
+            // It calls a function of the library for each number.
+            $name @ Activation::Softplus => $body
+        }
+    };
+}
+
+pub(crate) use known;
+
+/// log(1 + eˣ) as max(x, 0) + log1p(e^−|x|): neither overflows nor loses small values.
+#[inline(always)]
+pub(in crate::ops) fn softplus<F: Float>(x: F) -> F {
+    if_else(x < F::ZERO, F::ZERO, x) + (-x.abs()).exp().ln_1p()
+}
+
 /// σ(x) = 1/(1 + e⁻ˣ), by exp of −|x|, so that it cannot overflow.
 #[inline(always)]
-fn logistic<F: Float>(x: F) -> F {
+pub(in crate::ops) fn logistic<F: Float>(x: F) -> F {
     let e = (-x.abs()).exp();
     if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
 }

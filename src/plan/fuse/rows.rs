@@ -1,14 +1,14 @@
-//! Lets the kernels that read a batch's features read them where they lie in the dataset: the gathering disappears, and
-//! the batch with it.
+//! Lets the products that read a batch's features read them where they lie in the dataset: the gathering disappears, and the
+//! batch with it.
 
 use super::fused;
 use crate::graph::{Graph, Node, Role, ValueId};
-use crate::kernel::Target;
-use crate::ops::Op;
+use crate::kernel::{Profile, Target};
+use crate::ops::fused::{Factor, Fused, Link};
 use crate::ops::gather::Gather;
-use crate::ops::gathered::{Gathered, Reader};
+use crate::ops::matmul::Matmul;
 
-/// Replaces each gathering of features that only layers and their updates read.
+/// Replaces each gathering of features that only products read.
 pub(super) fn gather_in_products(graph: &Graph, target: &Target, mut nodes: Vec<Node>) -> Vec<Node> {
     for at in (0..nodes.len()).rev() {
         if let Some(readers) = readers(graph, target, &nodes, at) {
@@ -21,34 +21,38 @@ pub(super) fn gather_in_products(graph: &Graph, target: &Target, mut nodes: Vec<
 
 /// What comes in the place of each reader of the batch that is gathered at `at`; `None` if one of them cannot do without.
 fn readers(graph: &Graph, target: &Target, nodes: &[Node], at: usize) -> Option<Vec<(usize, Node)>> {
-    let Node { op: Op::Gather(gather), inputs, outputs, .. } = &nodes[at] else { return None };
+    let Node { op, inputs, outputs, .. } = &nodes[at];
     let (&[data, order], &[batch]) = (&inputs[..], &outputs[..]) else { return None };
-    let (rows, byte_scale) = match *gather {
+    let (rows, byte_scale) = match *op.downcast_ref::<Gather>()? {
         Gather::F32 { rows } => (rows, None),
         Gather::U8 { rows, scale } => (rows, Some(scale)),
         Gather::Labels { .. } => return None,
     };
-    if graph.value(batch).role != Role::Intermediate || !target.gathers_in_products(byte_scale.is_some()) {
+    let Profile { products_read_bytes, products_read_floats, .. } = *target.profile;
+    let reads = if byte_scale.is_some() { products_read_bytes } else { products_read_floats };
+    if graph.value(batch).role != Role::Intermediate || !reads {
         return None;
     }
     let readers = (at + 1..nodes.len()).filter(|&reader| nodes[reader].inputs.contains(&batch));
     let fused = readers.map(|reader| {
-        let Node { inputs, outputs, label, .. } = &nodes[reader];
-        let op = Gathered { reader: reader_of(&nodes[reader], batch)?, rows, byte_scale };
-        let rest = inputs.iter().copied().filter(|&input| input != batch);
-        let inputs = [data, order].into_iter().chain(rest).collect();
+        let Node { outputs, label, inputs, .. } = &nodes[reader];
+        let mut op = product_of(&nodes[reader])?;
+        let factor = inputs.iter().position(|&input| input == batch).filter(|&factor| factor < 2)?;
+        if op.factors != [Factor::Dense; 2] || inputs.iter().filter(|&&input| input == batch).count() != 1 {
+            return None;
+        }
+        op.factors[factor] = Factor::Rows { rows, byte_scale };
+        let operands = |&input: &ValueId| if input == batch { vec![data, order] } else { vec![input] };
+        let inputs = inputs.iter().flat_map(operands).collect();
         Some((reader, fused(graph, target, op, (inputs, outputs.clone()), label)?))
     });
     fused.collect()
 }
 
-/// The op of a node, if the batch is its x and nothing else.
-fn reader_of(node: &Node, batch: ValueId) -> Option<Reader> {
-    let reader = match node.op {
-        Op::Linear(op) => Reader::Linear(op),
-        Op::LinearUpdate(op) => Reader::Update(op),
-        _ => return None,
-    };
-    let is_x = |(at, &input): (usize, &ValueId)| (input == batch) == (at == reader.x());
-    node.inputs.iter().enumerate().all(is_x).then_some(reader)
+/// A node's product.
+fn product_of(node: &Node) -> Option<Fused> {
+    match node.op.downcast_ref::<Matmul>() {
+        Some(form) => Some(Fused { chain: vec![Link::Store], ..Fused::new(*form, [Factor::Dense; 2]) }),
+        None => node.op.downcast_ref::<Fused>().cloned(),
+    }
 }

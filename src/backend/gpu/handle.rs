@@ -1,0 +1,150 @@
+//! The driver's side of an open device: where work is given to, and what is reported back.
+
+use crate::error::{Error, Result};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a submission may take before the device counts as hung.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// wgpu's device and queue, and what the driver reports of them.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    /// The limits that the device was opened with.
+    pub limits: wgpu::Limits,
+    faults: Faults,
+}
+
+/// Whether a device is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceState {
+    /// It works.
+    #[default]
+    Live,
+    /// It is gone for good, for this reason: reset by the driver, unplugged, destroyed. Every call reports it from then on.
+    Lost(String),
+}
+
+/// What the driver reported outside a call.
+#[derive(Debug, Default)]
+struct Reports {
+    /// The first error that no call has passed on yet.
+    fault: Option<Error>,
+    state: DeviceState,
+}
+
+/// The reports of a device, shared with the driver's callbacks.
+#[derive(Clone, Debug, Default)]
+struct Faults(Arc<Mutex<Reports>>);
+
+impl Faults {
+    fn lock(&self) -> MutexGuard<'_, Reports> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, error: Error) {
+        log::error!("{error}");
+        self.lock().fault.get_or_insert(error);
+    }
+
+    fn lose(&self, reason: wgpu::DeviceLostReason, message: String) {
+        let reason = match (reason, message.is_empty()) {
+            (wgpu::DeviceLostReason::Destroyed, true) => "it was destroyed".into(),
+            (reason, true) => format!("{reason:?}"),
+            (reason, false) => format!("{reason:?}: {message}"),
+        };
+        self.lock().state = DeviceState::Lost(reason);
+    }
+}
+
+impl Handle {
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Handle {
+        let faults = Faults::default();
+        let noted = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error| noted.note(fault(error, "a kernel or buffer"))));
+        let noted = faults.clone();
+        device.set_device_lost_callback(move |reason, message| noted.lose(reason, message));
+        Handle { limits: device.limits(), device, queue, faults }
+    }
+
+    /// Whether the device is there.
+    pub fn state(&self) -> DeviceState {
+        self.faults.lock().state.clone()
+    }
+
+    /// Fails if the device is gone, or the driver has reported an error since the last call.
+    pub fn check(&self) -> Result<()> {
+        let fault = self.faults.lock().fault.take();
+        match fault {
+            Some(error) => Err(self.unless_lost(error)),
+            None => self.faults.lock().state.check(),
+        }
+    }
+
+    /// The device's loss where that is why something failed, else the error itself. A destroyed device complains of what it
+    /// is given before it says that it is gone, which it does once nothing is under way.
+    fn unless_lost(&self, error: Error) -> Error {
+        let idle = wgpu::PollType::Wait { submission_index: None, timeout: Some(TIMEOUT) };
+        // Only what it brings to light counts.
+        let _ = self.device.poll(idle);
+        let mut reports = self.faults.lock();
+        match reports.state.check() {
+            Err(lost) => {
+                reports.fault = None;
+                lost
+            }
+            Ok(()) => error,
+        }
+    }
+
+    /// Runs `create` and turns what the driver has against it into an error.
+    pub async fn scoped<T>(&self, context: &str, create: impl FnOnce() -> T) -> Result<T> {
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let created = create();
+        // Scopes close in reverse order.
+        let (internal, memory, validation) = (internal.pop(), memory.pop(), validation.pop());
+        if let Some(error) = internal.await.or(memory.await).or(validation.await) {
+            return Err(self.unless_lost(fault(error, context)));
+        }
+        self.check()?;
+        Ok(created)
+    }
+
+    /// Waits until a submission is done.
+    pub fn wait(&self, submission: wgpu::SubmissionIndex, context: &str) -> Result<()> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) };
+        let outcome = self.device.poll(wait);
+        self.check()?;
+        match outcome {
+            Ok(_) => Ok(()),
+            Err(wgpu::PollError::Timeout) => {
+                Err(Error::Timeout { context: context.into(), seconds: TIMEOUT.as_secs() })
+            }
+            Err(error) => Err(self.unless_lost(Error::Gpu { context: context.into(), message: error.to_string() })),
+        }
+    }
+}
+
+impl DeviceState {
+    /// Fails if the device is gone.
+    fn check(&self) -> Result<()> {
+        match self {
+            DeviceState::Live => Ok(()),
+            DeviceState::Lost(reason) => Err(Error::DeviceLost { reason: reason.clone() }),
+        }
+    }
+}
+
+/// A wgpu error as ours.
+fn fault(error: wgpu::Error, context: &str) -> Error {
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { context: context.into() },
+        wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
+            Error::Gpu { context: context.into(), message: description.replace('\n', " ") }
+        }
+    }
+}

@@ -53,13 +53,13 @@ fn real_gpus_get_tiles_where_these_occupy_them_and_split_sums_where_they_do_not(
     let table = [
         // 128-64-64-10 at batch 16
         (NT, 16, 64, 128, "split_k_16"),
-        (TN, 64, 128, 16, "plain"),
+        (TN, 64, 128, 16, "split_k_16"),
         (NT, 16, 64, 64, "split_k_16"),
         (NN, 16, 64, 64, "split_k_16"),
-        (TN, 64, 64, 16, "plain"),
+        (TN, 64, 64, 16, "split_k_16"),
         (NT, 16, 10, 64, "split_k_16"),
         (NN, 16, 64, 10, "plain"),
-        (TN, 10, 64, 16, "plain"),
+        (TN, 10, 64, 16, "split_k_16_ragged"),
         // 784-128-10 at batch 64
         (NT, 64, 128, 784, "split_k_64"),
         (TN, 128, 784, 64, "split_k_16"),
@@ -67,10 +67,10 @@ fn real_gpus_get_tiles_where_these_occupy_them_and_split_sums_where_they_do_not(
         (NN, 64, 128, 10, "plain"),
         (TN, 10, 128, 64, "split_k_16_ragged"),
         // 784-512-256-10 at batch 128
-        (NT, 128, 512, 784, "split_k_64"),
+        (NT, 128, 512, 784, "split_k_16"),
         (TN, 512, 784, 128, "tiled_32"),
-        (NT, 128, 256, 512, "split_k_64"),
-        (NN, 128, 512, 256, "split_k_64"),
+        (NT, 128, 256, 512, "split_k_16"),
+        (NN, 128, 512, 256, "split_k_16"),
         (TN, 256, 512, 128, "tiled_32"),
         (NT, 128, 10, 256, "split_k_64"),
         (NN, 128, 256, 10, "plain"),

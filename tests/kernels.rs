@@ -15,7 +15,9 @@ use anygrad::plan::{PhaseId, choose, storage_buffers};
 use common::twins::Twin;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Compares one case under every variant that accepts it and every class of values.
 fn sweep(device: &Arc<GpuDevice>, case: &Case, target: &Target, classes: &[Values]) -> usize {
@@ -104,17 +106,30 @@ fn products(rows: usize, columns: usize, inner: usize) -> [Case; 3] {
     ]
 }
 
+/// Runs work on every item, on all processors: where a driver takes long to compile a kernel it does so for many at once.
+fn on_all_processors<T: Sync>(items: &[T], work: impl Fn(&T) -> usize + Sync) -> usize {
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let own = std::iter::from_fn(|| items.get(next.fetch_add(1, Ordering::Relaxed)));
+        own.map(&work).sum::<usize>()
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(share)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).sum()
+    })
+}
+
+/// A case's kernel with each variant that it can take.
+fn names(case: &Case) -> Vec<(&'static str, &'static str)> {
+    case.variants().expect("valid").into_iter().map(|variant| (case.op.name(), variant.name)).collect()
+}
+
 #[test]
 fn kernels_equal_their_twins() {
     let Some(device) = common::gpu() else { return };
-    let mut compared = 0;
-    let mut seen = BTreeSet::new();
-    let mut run = |case: &Case, classes: &[Values]| {
-        for variant in case.variants().expect("valid") {
-            seen.insert((case.op.name(), variant.name));
-        }
-        compared += sweep(&device, case, &device.target(), classes);
-    };
+    let mut cases: Vec<(Case, &[Values])> = Vec::new();
+    let mut run = |case: &Case, classes: &'static [Values]| cases.push((case.clone(), classes));
     for (rows, columns, inner) in AWKWARD {
         // Every activation at shapes beside and at the tiles.
         let all = [33, 64].contains(&rows);
@@ -144,11 +159,13 @@ fn kernels_equal_their_twins() {
     ] {
         run(&case, &[Values::Unit]);
     }
+    let target = device.target();
+    let compared = on_all_processors(&cases, |(case, classes)| sweep(&device, case, &target, classes));
     common::report_comparisons("kernels", compared);
+    let seen: BTreeSet<_> = cases.iter().flat_map(|(case, _)| names(case)).collect();
     // Of a fused product those that its form can take at all.
     let fused = common::cases(64, 64, 64);
-    let fused = fused.iter().filter(|case| case.op.is::<Fused>());
-    let fused = fused.flat_map(|case| case.variants().expect("valid").into_iter().map(|v| (case.op.name(), v.name)));
+    let fused = fused.iter().filter(|case| case.op.is::<Fused>()).flat_map(names);
     let all = kernels().into_iter().flat_map(|kernel| kernel.variants.iter().map(|v| (kernel.name, v.name)));
     let all: BTreeSet<_> = all.chain(fused).collect();
     assert_eq!(seen, all, "variants that no case reaches");

@@ -61,6 +61,11 @@ fn checksum(data: &[u8]) -> [u8; 8] {
     data.iter().fold(0xCBF2_9CE4_8422_2325, hash).to_le_bytes()
 }
 
+/// Whether a file holds more than wgpu's header, and what its envelope says. How long it is is up to the driver.
+fn is_sound(file: &[u8]) -> bool {
+    file.len() > ENVELOPE + HEADER && file[24..32] == checksum(&file[ENVELOPE..])
+}
+
 #[test]
 fn a_second_device_finds_what_the_first_compiled_and_computes_the_same() {
     let Some(adapter) = adapter() else { return };
@@ -70,8 +75,7 @@ fn a_second_device_finds_what_the_first_compiled_and_computes_the_same() {
     assert_eq!(run(&adapter, Some(&folder)), without);
     let file = only_file(&folder);
     let first = std::fs::read(&file).expect("a file");
-    assert!(first.len() > ENVELOPE + HEADER, "{} bytes", first.len());
-    assert_eq!(first[24..32], checksum(&first[ENVELOPE..]));
+    assert!(is_sound(&first), "{} bytes", first.len());
     assert_eq!(run(&adapter, Some(&folder)), without);
     let second = std::fs::read(only_file(&folder)).expect("a file");
     println!("{} bytes, then {}, the same: {}", first.len(), second.len(), first == second);
@@ -116,7 +120,8 @@ fn no_damage_to_the_file_is_an_error_of_the_run() {
         let (name, bytes) = &damaged[pick];
         std::fs::write(&file, bytes).expect("written");
         assert_eq!(run(&adapter, Some(&folder)), without, "{name}");
-        assert_eq!(std::fs::read(&file).expect("a file").len(), whole.len(), "{name}");
+        let again = std::fs::read(&file).expect("a file");
+        assert!(is_sound(&again) && again != *bytes, "{name}: {} bytes", again.len());
     }
     println!("{} damaged files", damaged.len());
     std::fs::remove_dir_all(&folder).expect("removed");

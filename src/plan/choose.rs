@@ -29,8 +29,7 @@ pub fn choose(target: &Target, kernel: &'static KernelSpec, grid: &Grid, constan
 fn is_worth_it(profile: &Profile, variant: &Variant, grid: &Grid, constants: &Constants) -> bool {
     match (variant.class, variant.tile) {
         (Class::Tiled, Tile::Workgroup { rows, columns }) => fills(profile, rows, columns, grid),
-        // Four steps of the inner extent for each slice.
-        (Class::SplitK, _) => grid.extents()[2] >= variant.workgroup_size as usize,
+        (Class::SplitK, _) => slices_pay(profile, variant, grid),
         (Class::SubgroupFours, Tile::Workgroup { rows: 32, .. }) => large_tile_pays(grid),
         (Class::SubgroupPairs, _) => pairs_pay(grid, constants),
         (Class::Outer, _) => !is_large(grid),
@@ -42,6 +41,14 @@ fn is_worth_it(profile: &Profile, variant: &Variant, grid: &Grid, constants: &Co
 fn fills(profile: &Profile, rows: u32, columns: u32, grid: &Grid) -> bool {
     let [m, n, _] = grid.extents();
     m > rows as usize / 2 && n > columns as usize / 2 && grid.tiles(rows, columns) >= profile.occupied
+}
+
+/// Whether each of the slices that a workgroup cuts the inner extent into has a step to do; and of many slices four, with
+/// so few workgroups that the device is not occupied twice.
+fn slices_pay(profile: &Profile, variant: &Variant, grid: &Grid) -> bool {
+    let Tile::Workgroup { rows, columns } = variant.tile else { return false };
+    let (steps, slices) = (grid.extents()[2], variant.constant("SLICES") as usize);
+    steps >= slices && (slices <= 16 || steps >= 4 * slices && grid.tiles(rows, columns) <= 2 * profile.occupied)
 }
 
 /// Whether one tile of 32 × 32 costs a driver on a CPU less than two of 16 × 32 and pays, though it takes twice as long

@@ -181,9 +181,18 @@ pub struct Equivalent {
 /// assert_eq!(op.downcast_ref::<Matmul>(), Some(&Matmul::NT));
 /// ```
 #[derive(Clone)]
-pub struct Op(Arc<dyn Operation>);
+pub struct Op {
+    op: Arc<dyn Operation>,
+    /// Asked for once: the CPU backend needs it for each op of a chain in every step.
+    stage: Option<Stage>,
+}
 
 impl Op {
+    /// How it is a stage of fused products, if it can be one.
+    pub fn stage(&self) -> Option<&Stage> {
+        self.stage.as_ref()
+    }
+
     /// The kernel's name.
     pub fn name(&self) -> &'static str {
         self.spec().name
@@ -196,7 +205,7 @@ impl Op {
 
     /// The op as a `T`, if it is one.
     pub fn downcast_ref<T: Operation>(&self) -> Option<&T> {
-        let op: &dyn Any = &*self.0;
+        let op: &dyn Any = &*self.op;
         op.downcast_ref()
     }
 }
@@ -204,13 +213,13 @@ impl Op {
 impl Op {
     /// The op as a value of its type, for the twins of fused kernels.
     pub fn as_any(&self) -> &dyn Any {
-        &*self.0
+        &*self.op
     }
 }
 
 impl<T: Operation> From<T> for Op {
     fn from(op: T) -> Op {
-        Op(Arc::new(op))
+        Op { stage: op.stage(), op: Arc::new(op) }
     }
 }
 
@@ -218,18 +227,18 @@ impl Deref for Op {
     type Target = dyn Operation;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        &*self.op
     }
 }
 
 impl Debug for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.op.fmt(f)
     }
 }
 
 impl PartialEq for Op {
     fn eq(&self, other: &Op) -> bool {
-        self.0.dyn_eq(&*other.0)
+        self.op.dyn_eq(&*other.op)
     }
 }

@@ -81,7 +81,7 @@ fn through(
         let count = stage.part.bindings.len();
         let own: Vec<Vec<f32>> =
             (first..first + count).map(|input| elements_of(inputs, input, index, elements)).collect();
-        let one = One { fused, op, stage: &stage, link, own };
+        let one = One { fused, op, stage, link, own };
         match at.tensor.checked_sub(first).filter(|own| *own < count) {
             Some(tensor) => return one.error(known, tensor, slot),
             None => known = one.pass(known),

@@ -125,7 +125,7 @@ const OF_MAP: usize = 8;
 
 impl Link {
     /// The op and how it is a stage; `None` for a store.
-    fn op(&self) -> Option<(&Op, Stage)> {
+    fn op(&self) -> Option<(&Op, &Stage)> {
         match self {
             Link::Op(op) => op.stage().map(|stage| (op, stage)),
             Link::Store => None,
@@ -199,7 +199,7 @@ impl Fused {
             let Link::Op(op) = link else { continue };
             let stage = op.stage().ok_or_else(|| Error::shape(NAME, format!("{} is no stage", op.name())))?;
             let named = |shape| Value { name: String::new(), shape, dtype: DType::F32, role: Role::Intermediate };
-            let values: Vec<Value> = Self::shapes_of(&stage, value, others)?.into_iter().map(named).collect();
+            let values: Vec<Value> = Self::shapes_of(stage, value, others)?.into_iter().map(named).collect();
             let results = op.infer(&values.iter().collect::<Vec<_>>())?;
             let fits = match &results[..] {
                 [] => at + 1 == chain.len(),
@@ -277,7 +277,7 @@ impl Operation for Fused {
         self.factors.iter().for_each(|factor| params.extend(factor.params()));
         for (chain, value) in [(&self.chain, Shape::from([m, n])), (&self.beside, Shape::from([m]))] {
             for (op, stage) in chain.iter().filter_map(Link::op) {
-                let shapes = Self::shapes_of(&stage, &value, &mut others)?;
+                let shapes = Self::shapes_of(stage, &value, &mut others)?;
                 let own = op.params(&shapes.iter().chain([&value]).collect::<Vec<_>>())?;
                 params.extend(&own[OF_MAP..]);
             }

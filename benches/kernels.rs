@@ -8,7 +8,8 @@ use anygrad::backend::{Device, Executor};
 use anygrad::graph::{DType, Graph, Role, Shape, ValueId};
 use anygrad::kernel::Variant;
 use anygrad::ops::activation::{Activate, Activation};
-use anygrad::ops::{Op, add_bias::AddBias, column_sum::ColumnSum, matmul::Matmul, sgd::Sgd};
+use anygrad::ops::{Op, add_bias::AddBias, column_sum::ColumnSum, matmul::Matmul};
+use anygrad::optim::sgd::SgdStep;
 use anygrad::plan::{PhaseId, Plan};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pollster::block_on;
@@ -81,7 +82,7 @@ fn kernels(c: &mut Criterion) {
         let (rows, columns) = (1024usize, 1024usize);
         let (matrix, vector): (Shape, Shape) = ([rows, columns].into(), [columns].into());
         let bytes = |tensors: usize| (4 * tensors * rows * columns) as u64;
-        let sgd = Sgd { momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+        let sgd = SgdStep { momentum: 0.9, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
         for (name, op, inputs, work) in [
             ("add_bias", Op::from(AddBias), vec![matrix.clone(), vector.clone()], bytes(2)),
             ("column_sum", ColumnSum::SUM.into(), vec![matrix.clone()], bytes(1)),

@@ -8,9 +8,9 @@ use anygrad::kernel::Target;
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::fused::{Fused, Link};
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
-use anygrad::ops::sgd::Sgd;
 use anygrad::ops::softmax_cross_entropy::SoftmaxCrossEntropyGrad;
-use anygrad::ops::{kernels, matmul, matmul::Matmul};
+use anygrad::ops::{matmul, matmul::Matmul};
+use anygrad::optim::sgd::SgdStep;
 use anygrad::plan::{PhaseId, choose, storage_buffers};
 use common::twins::Twin;
 use common::{Case, Data, OpPlan, Values, draw_inputs, f, words};
@@ -166,7 +166,7 @@ fn kernels_equal_their_twins() {
     // Of a fused product those that its form can take at all.
     let fused = common::cases(64, 64, 64);
     let fused = fused.iter().filter(|case| case.op.is::<Fused>()).flat_map(names);
-    let all = kernels().into_iter().flat_map(|kernel| kernel.variants.iter().map(|v| (kernel.name, v.name)));
+    let all = common::kernels().into_iter().flat_map(|kernel| kernel.variants.iter().map(|v| (kernel.name, v.name)));
     let all: BTreeSet<_> = all.chain(fused).collect();
     assert_eq!(seen, all, "variants that no case reaches");
 }
@@ -275,7 +275,7 @@ fn grids_beyond_one_dimension_equal_their_twins() {
         for case in [
             Case::new(Matmul::TN, [f([1, sides]), f([1, 1])]),
             Case::new(
-                Fused::update(Sgd { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }, true),
+                Fused::update(SgdStep { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 }, true),
                 [f([2, sides]), f([2, 1]), f([sides, 1]), f([sides])],
             ),
         ] {

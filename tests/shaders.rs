@@ -7,7 +7,6 @@ use anygrad::kernel::combine::{ENTRY_POINT, Part, bindings, can_combine, combine
 use anygrad::kernel::part::PARTS;
 use anygrad::kernel::{Grid, KernelSpec, Shared, Target, Variant, source::assemble};
 use anygrad::ops::product::ALGORITHMS;
-use anygrad::ops::{STAGES, kernels};
 use anygrad::plan::storage_buffers;
 use naga::{AddressSpace, Binding, BuiltIn};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +22,7 @@ fn modules() -> Vec<(&'static KernelSpec, &'static Variant, Constants)> {
             sets.push((kernel, constants));
         }
     }
-    for kernel in kernels() {
+    for kernel in common::kernels() {
         assert!(sets.iter().any(|(own, _)| own.name == kernel.name), "no case for kernel {}", kernel.name);
     }
     let variants = |(kernel, constants): (&'static KernelSpec, Constants)| {
@@ -179,7 +178,7 @@ fn what_the_tables_say_of_launches_is_so_in_the_shaders() {
 
 #[test]
 fn the_first_variant_fits_every_device() {
-    for kernel in kernels() {
+    for kernel in common::kernels() {
         let first = &kernel.variants[0];
         assert!(Target::DOWNLEVEL.can_run(first) && (first.accepts)(&Grid::One, &[]), "{}", kernel.name);
         assert_eq!(first.class, anygrad::kernel::Class::Element, "{}", kernel.name);
@@ -212,7 +211,7 @@ fn workgroup_memory_is_within_the_stated_requirement() {
 #[test]
 fn no_shader_file_is_an_orphan() {
     let mut known: BTreeSet<String> = Shared::ALL.iter().map(|part| format!("shared/{}", part.file())).collect();
-    let whole = kernels().into_iter().filter(|kernel| kernel.composition.is_none());
+    let whole = common::kernels().into_iter().filter(|kernel| kernel.composition.is_none());
     known.extend(whole.clone().flat_map(|k| k.variants).map(|v| v.file.to_string()));
     // Parts have a test of their own.
     known.insert("interface.wgsl".into());
@@ -239,9 +238,9 @@ fn no_shader_file_is_an_orphan() {
 fn no_shader_uses_a_builtin_that_differs_between_drivers() {
     // tanh overflows to NaN on Metal, pow and NaN comparisons are not portable; Mesa's GL compiler crashes on an index
     // into a value that has no name.
-    let parts = PARTS.iter().chain(STAGES).map(|part| (part.source.file, part.source.text));
+    let parts = PARTS.iter().copied().chain(common::stages()).map(|part| (part.source.file, part.source.text));
     let products = ALGORITHMS.iter().flat_map(|a| a.sources.iter().copied().chain(a.finish).chain(a.beside));
-    let sources = kernels().into_iter().flat_map(|k| k.variants).map(|v| (v.file, v.source));
+    let sources = common::kernels().into_iter().flat_map(|k| k.variants).map(|v| (v.file, v.source));
     let sources = sources.chain(parts).chain(products.map(|source| (source.file, source.text)));
     for (file, source) in sources.chain(Shared::ALL.iter().map(|s| (s.file(), s.source()))) {
         let code = source.lines().map(|l| l.split("//").next().unwrap_or(""));

@@ -1,9 +1,7 @@
-//! The table of all ops. One file per op holds everything about it: formula, gradient, parameters, kernel, variants,
+//! The table of all ops but the steps of optimizers, which stand with these in `optim`. One file per op holds everything about it: formula, gradient, parameters, kernel, variants,
 //! dispatch and the CPU twin.
 
 pub mod activation;
-pub mod adagrad;
-pub mod adam;
 pub mod add_bias;
 pub mod broadcast_rows;
 pub mod class_weights;
@@ -24,31 +22,16 @@ pub mod penalty;
 pub mod pointwise_loss;
 pub mod product;
 pub mod record;
-pub mod rmsprop;
 pub mod scale;
-pub mod sgd;
 pub mod shuffle;
 pub mod softmax_cross_entropy;
 
 pub use crate::graph::{Op, Operation};
 
 use crate::error::{Error, Result};
-use crate::graph::{Case, Element, Extents, Inputs, Shape};
-use crate::kernel::error_bound::{TINY, U};
-use crate::kernel::part::Part;
+use crate::graph::{Case, Extents, Shape};
 use crate::kernel::source::CELL;
-use crate::kernel::{KernelSpec, Tile, Variant};
-
-/// The bound of an optimizer's step: each result is a sum of products of the operands with factors below 1, and of a
-/// step whose relative error is a few roundings. Weight and gradient come first.
-pub(crate) fn step_bound(inputs: &Inputs<'_>, at: Element) -> f64 {
-    // What is kept may be several tensors of the weight's size, one after the other.
-    let count = inputs.floats(0).len();
-    let own = |input: usize| inputs.floats(input).iter().skip(at.index % count).step_by(count);
-    let size: f64 = (0..inputs.count()).flat_map(own).map(|x| f64::from(x.abs())).sum();
-    let g = inputs.magnitude(1, at.index % count) + 0.01 * inputs.magnitude(0, at.index % count);
-    32.0 * U * (size + g * g + at.expected.abs()) + TINY
-}
+use crate::kernel::{Tile, Variant};
 
 /// Rows and columns of a matrix that [`Operation::infer`] has let pass; a vector is a column.
 pub(crate) fn rows_and_columns(shape: &Shape) -> (usize, usize) {
@@ -89,39 +72,24 @@ pub(crate) const fn by_cells(plain: Variant) -> [Variant; 2] {
     ]
 }
 
-/// The tables of kernels, cases and stages: for each op's file the kernels in it, and the stages.
+/// What a table of ops makes: for each op's file the kernels in it, and the stages.
 macro_rules! table {
     ($($op:ident: $($spec:ident),+ $(=> $($part:ident),+)?;)*) => {
-        /// All kernels of single ops, in the order of the table. Fused ones are as many as chains: those of [`cases`]
-        /// stand for them.
-        ///
-        /// ```
-        /// use anygrad::ops::kernels;
-        /// let kernels = kernels();
-        /// assert!(kernels.iter().any(|kernel| kernel.name == "matmul"));
-        /// assert!(kernels.iter().all(|kernel| !kernel.variants.is_empty()));
-        /// ```
-        pub fn kernels() -> Vec<&'static KernelSpec> {
+        /// All kernels of this room's single ops, in the order of its table. Fused ones are as many as chains: those of
+        /// [`cases`] stand for them.
+        pub fn kernels() -> Vec<&'static $crate::kernel::KernelSpec> {
             vec![$($(&$op::$spec),+),*]
         }
 
-        /// Every op, and every kernel, on tensors of these extents: what the tests compare.
-        ///
-        /// ```
-        /// use anygrad::graph::Extents;
-        /// for case in anygrad::ops::cases(Extents { rows: 5, columns: 3, inner: 4 }) {
-        ///     assert!(!case.variants()?.is_empty(), "{}", case.op.name());
-        /// }
-        /// # Ok::<(), anygrad::Error>(())
-        /// ```
-        pub fn cases(extents: Extents) -> Vec<Case> {
-            [$($op::cases(extents)),*, fused::cases(extents)].concat()
-        }
-
         /// The stages of all ops that have one.
-        pub const STAGES: &[&Part] = &[$($($(&$op::$part),+,)?)*];
+        pub const STAGES: &[&$crate::kernel::part::Part] = &[$($($(&$op::$part),+,)?)*];
+
+        fn cases_of_ops(extents: $crate::graph::Extents) -> Vec<$crate::graph::Case> {
+            [$($op::cases(extents)),*].concat()
+        }
     };
 }
+pub(crate) use table;
 
 table! {
     matmul: SPEC;
@@ -142,11 +110,21 @@ table! {
     class_weights: SPEC;
     correct_rows: SPEC;
     clip: VALUE_SPEC, NORM_SPEC => PART;
-    sgd: SPEC, MOMENTUM_SPEC => PART, MOMENTUM_PART;
-    adam: SPEC => PART;
-    rmsprop: SPEC => PART;
-    adagrad: SPEC => PART;
     gather: F32_SPEC, U8_SPEC, LABELS_SPEC;
     classification_step: SPEC;
     shuffle: SPEC;
+}
+
+/// Every op, and every kernel, on tensors of these extents: what the tests compare. Those of the steps of optimizers are
+/// `optim::cases`.
+///
+/// ```
+/// use anygrad::graph::Extents;
+/// for case in anygrad::ops::cases(Extents { rows: 5, columns: 3, inner: 4 }) {
+///     assert!(!case.variants()?.is_empty(), "{}", case.op.name());
+/// }
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+pub fn cases(extents: Extents) -> Vec<Case> {
+    [cases_of_ops(extents), fused::cases(extents)].concat()
 }

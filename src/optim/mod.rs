@@ -1,19 +1,27 @@
-//! Optimizers by name: what they keep for each parameter and which op updates it; schedules of the learning rate and
-//! limits on gradients.
+//! The tables of optimizers; schedules of the learning rate and limits on gradients. One file per optimizer holds
+//! everything about it: its rule, its fields, what it keeps for each parameter, and the op that takes a step.
 
-mod adaptive;
+pub mod adagrad;
+pub mod adam;
+mod cases;
 mod clipping;
+pub mod rmsprop;
 mod schedule;
-mod sgd;
+pub mod sgd;
 
-pub use adaptive::{Adagrad, Adam, AdamW, RmsProp};
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use cases::cases;
 pub use clipping::Clipping;
+pub use rmsprop::RmsProp;
 pub(crate) use schedule::Plateau;
 pub use schedule::{Per, ReduceOnPlateau, Schedule, ScheduleStep};
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Role, ValueId};
+use crate::graph::{DType, Element, Graph, Inputs, Role, ValueId};
+use crate::kernel::error_bound::{TINY, U};
+use crate::ops::table;
 
 /// An optimizer: its learning rate, what it keeps for each parameter, and the op that updates one.
 ///
@@ -148,6 +156,13 @@ optimizers! {
     Adagrad = "adagrad", Adagrad::default();
 }
 
+table! {
+    sgd: SPEC, MOMENTUM_SPEC => PART, MOMENTUM_PART;
+    adam: SPEC => PART;
+    rmsprop: SPEC => PART;
+    adagrad: SPEC => PART;
+}
+
 impl Default for Optimizer {
     /// Descent with a learning rate of 0.1 and momentum 0.9.
     fn default() -> Optimizer {
@@ -250,4 +265,15 @@ pub(crate) fn check_range(name: &str, value: f32, low: f32, high: f32) -> Result
         (low, high) => format!("must be at least {low} and below {high}"),
     };
     Err(Error::InvalidOption { name: name.into(), value: value.to_string(), expected })
+}
+
+/// The bound of an optimizer's step: each result is a sum of products of the operands with factors below 1, and of a
+/// step whose relative error is a few roundings. Weight and gradient come first.
+fn step_bound(inputs: &Inputs<'_>, at: Element) -> f64 {
+    // What is kept may be several tensors of the weight's size, one after the other.
+    let count = inputs.floats(0).len();
+    let own = |input: usize| inputs.floats(input).iter().skip(at.index % count).step_by(count);
+    let size: f64 = (0..inputs.count()).flat_map(own).map(|x| f64::from(x.abs())).sum();
+    let g = inputs.magnitude(1, at.index % count) + 0.01 * inputs.magnitude(0, at.index % count);
+    32.0 * U * (size + g * g + at.expected.abs()) + TINY
 }

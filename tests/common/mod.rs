@@ -9,7 +9,8 @@ use anygrad::backend::gpu::{Adapter, GpuDevice, Granted, adapters};
 use anygrad::graph::Extents;
 #[allow(unused_imports)]
 pub use anygrad::graph::case::{floats as f, words};
-use anygrad::kernel::Clock;
+use anygrad::kernel::part::Part;
+use anygrad::kernel::{Clock, KernelSpec};
 use anygrad::ops::dropout::Dropout;
 use anygrad::plan::{PhaseId, Plan};
 use anygrad::random::{Purpose, Stream, stream_key};
@@ -68,7 +69,18 @@ pub fn stream(id: u32) -> Stream {
 
 /// Every op on tensors of about `rows × columns` (and `inner`, for products).
 pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
-    anygrad::ops::cases(Extents { rows, columns, inner })
+    let extents = Extents { rows, columns, inner };
+    [anygrad::ops::cases(extents), anygrad::optim::cases(extents)].concat()
+}
+
+/// The kernels of all single ops.
+pub fn kernels() -> Vec<&'static KernelSpec> {
+    [anygrad::ops::kernels(), anygrad::optim::kernels()].concat()
+}
+
+/// The stages of all ops that have one.
+pub fn stages() -> Vec<&'static Part> {
+    [anygrad::ops::STAGES, anygrad::optim::STAGES].concat()
 }
 
 pub fn dropout(rate: f32) -> Dropout {

@@ -309,6 +309,7 @@ impl Operation for Fused {
 
 /// Cases of fused products for the tests: chains as training makes them, and each stage in one.
 pub use cases::cases;
+pub(crate) use cases::{of_rows, update};
 
 const TWIN: Twin = Twin { f32: definition::call::<f32>, f64: definition::call::<f64>, fast: Some(fast::call) };
 

@@ -11,19 +11,174 @@
 //! `w`, `grad`, `m` and `v` have one shape; `m` and `v` start at 0 and are one tensor, `m` first. Learning rate and
 //! step number are the clock's. `1 − βᵗ` is computed as `−expm1(t · ln β)`, because for β2 near 1 it would cancel.
 
-use super::{Operation, map, step_bound};
+use super::{Kept, Options, Rule, check_range, gradient_formula, step_bound};
 use crate::cpu::{for_each_part, inlined};
 use crate::error::{Error, Result};
-use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
+use crate::graph::{
+    Case, DType, Element, Extents, Graph, Inputs, Operation, Shape, Stage, Value, ValueId, case::floats,
+};
 use crate::kernel::part::{Part, wgsl};
 use crate::kernel::{Binding, Bound, Clock, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
+use crate::ops::map;
 use crate::{twin, uniform_struct};
 use std::sync::LazyLock;
+
+/// What Adam keeps.
+const MOMENTS: &[Kept] = &[Kept { name: "first_moment", letter: "m" }, Kept { name: "second_moment", letter: "v" }];
+
+/// Adam, as `torch.optim.Adam`: each step is scaled by estimates of the gradient's first and second moments.
+///
+/// ```
+/// use anygrad::optim::{Adam, Rule};
+/// let optimizer = Adam { beta2: 0.99, ..Adam::new(0.001) };
+/// assert!(optimizer.validate().is_ok());
+/// assert_eq!(optimizer.learning_rate(), 0.001);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Adam {
+    /// Step length, at least 0.
+    pub learning_rate: f32,
+    /// β1, share of the first moment kept, in `[0, 1)`.
+    pub beta1: f32,
+    /// β2, share of the second moment kept, in `[0, 1)`.
+    pub beta2: f32,
+    /// ε, at least 0.
+    pub epsilon: f32,
+    /// Added to the gradient as `weight_decay · w`.
+    pub weight_decay: f32,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl Adam {
+    /// Adam with this learning rate and PyTorch's defaults for the rest.
+    pub fn new(learning_rate: f32) -> Adam {
+        Adam { learning_rate, ..Adam::default() }
+    }
+
+    /// The step in the lectures' notation, from the gradient g on.
+    fn step_formula(&self) -> Vec<String> {
+        let Adam { learning_rate: eta, beta1, beta2, epsilon, .. } = self;
+        vec![
+            format!("m ← {beta1}·m + (1 − {beta1})·g,  v ← {beta2}·v + (1 − {beta2})·g²"),
+            format!("m̂ = m/(1 − {beta1}ᵗ),  v̂ = v/(1 − {beta2}ᵗ),  t = 1"),
+            format!("w ← w − η·m̂/(√v̂ + {epsilon:e}),  η = {eta}"),
+        ]
+    }
+
+    fn rule(&self, decoupled: bool) -> AdamStep {
+        let Adam { beta1, beta2, epsilon, weight_decay, .. } = *self;
+        AdamStep { beta1, beta2, epsilon, weight_decay, decoupled }
+    }
+}
+
+impl Rule for Adam {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn options(&mut self) -> Options<'_> {
+        let Self { learning_rate, weight_decay, .. } = self;
+        Options { learning_rate, weight_decay, momentum: None, nesterov: None }
+    }
+
+    fn validate(&self) -> Result<()> {
+        check_range("learning_rate", self.learning_rate, 0.0, f32::INFINITY)?;
+        check_range("beta1", self.beta1, 0.0, 1.0)?;
+        check_range("beta2", self.beta2, 0.0, 1.0)?;
+        check_range("epsilon", self.epsilon, 0.0, f32::INFINITY)?;
+        check_range("weight_decay", self.weight_decay, 0.0, f32::INFINITY)
+    }
+
+    fn state(&self) -> &'static [Kept] {
+        MOMENTS
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        [vec![gradient_formula(gradient, self.weight_decay)], self.step_formula()].concat()
+    }
+
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        graph.apply_all(self.rule(false), inputs).map(|_| ())
+    }
+}
+
+/// Adam with decoupled weight decay, as `torch.optim.AdamW`: the decay acts on the weight itself, not on the gradient.
+///
+/// ```
+/// use anygrad::optim::AdamW;
+/// assert_eq!(AdamW::new(0.001).weight_decay, 0.01);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamW {
+    /// Step length, at least 0.
+    pub learning_rate: f32,
+    /// β1, share of the first moment kept, in `[0, 1)`.
+    pub beta1: f32,
+    /// β2, share of the second moment kept, in `[0, 1)`.
+    pub beta2: f32,
+    /// ε, at least 0.
+    pub epsilon: f32,
+    /// `learning_rate · weight_decay · w` is taken off the weight in each step.
+    pub weight_decay: f32,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        AdamW { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 }
+    }
+}
+
+impl AdamW {
+    /// AdamW with this learning rate and PyTorch's defaults for the rest.
+    pub fn new(learning_rate: f32) -> AdamW {
+        AdamW { learning_rate, ..AdamW::default() }
+    }
+
+    fn as_adam(&self) -> Adam {
+        let AdamW { learning_rate, beta1, beta2, epsilon, weight_decay } = *self;
+        Adam { learning_rate, beta1, beta2, epsilon, weight_decay }
+    }
+}
+
+impl Rule for AdamW {
+    fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    fn options(&mut self) -> Options<'_> {
+        let Self { learning_rate, weight_decay, .. } = self;
+        Options { learning_rate, weight_decay, momentum: None, nesterov: None }
+    }
+
+    fn validate(&self) -> Result<()> {
+        self.as_adam().validate()
+    }
+
+    fn state(&self) -> &'static [Kept] {
+        MOMENTS
+    }
+
+    fn formula(&self, gradient: &str) -> Vec<String> {
+        let decay = format!("w ← w·(1 − η·{})", self.weight_decay);
+        [vec![gradient_formula(gradient, 0.0), decay], self.as_adam().step_formula()].concat()
+    }
+
+    fn update(&self, graph: &mut Graph, inputs: &[ValueId]) -> Result<()> {
+        graph.apply_all(self.as_adam().rule(true), inputs).map(|_| ())
+    }
+}
 
 /// The update of one parameter. Inputs: `weight` (in place), `grad`, and the moments (in place), of shape `[2,
 /// …weight]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adam {
+pub struct AdamStep {
     /// β1, share of the first moment kept.
     pub beta1: f32,
     /// β2, share of the second moment kept.
@@ -76,7 +231,7 @@ pub const PART: Part = Part::new("adam", wgsl!("stage/adam.wgsl"))
 /// The kernel that computes the op: its bindings, parameters, variants and twin.
 pub static SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PART, 1, twin!(call, fast = call_fast)));
 
-impl Operation for Adam {
+impl Operation for AdamStep {
     fn spec(&self) -> &'static KernelSpec {
         &SPEC
     }
@@ -135,7 +290,7 @@ impl Operation for Adam {
 pub fn cases(Extents { rows, columns, .. }: Extents) -> Vec<Case> {
     let tensor = || floats([rows, columns]);
     let case = |decoupled| {
-        let op = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, decoupled };
+        let op = AdamStep { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01, decoupled };
         Case::new(op, [tensor(), tensor(), floats([2, rows, columns])])
     };
     vec![case(false), case(true)]

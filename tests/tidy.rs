@@ -20,7 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("backend", &["cpu", "error", "files", "graph", "kernel", "ops", "plan"]),
     ("tune", &["backend", "cpu", "error", "files", "graph", "kernel", "ops", "plan", "random"]),
     ("data", &["error", "files", "random"]),
-    ("optim", &["error", "graph", "kernel", "ops"]),
+    ("optim", &["cpu", "error", "graph", "kernel", "ops"]),
     ("model", &["backend", "data", "error", "files", "graph", "kernel", "ops", "optim", "plan", "random"]),
     (
         "train",

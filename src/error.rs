@@ -55,6 +55,14 @@ pub enum Error {
         /// `; did you mean …` or the list of known names.
         hint: String,
     },
+    /// What is wrong with a layer of a model.
+    #[error("layer {}: {error}", path.iter().map(usize::to_string).collect::<Vec<_>>().join("."))]
+    Layer {
+        /// Its position, in a layer that contains others followed by the position there.
+        path: Vec<usize>,
+        /// What is wrong.
+        error: Box<Error>,
+    },
     /// An error with the line of the config file that it comes from.
     #[error("{place}: {error}")]
     At {
@@ -207,6 +215,22 @@ impl Error {
     /// ```
     pub fn option(name: &str, value: impl ToString, expected: &str) -> Self {
         Error::InvalidOption { name: name.into(), value: value.to_string(), expected: expected.into() }
+    }
+
+    /// An [`Error::Layer`]: what is wrong with the layer at a position.
+    ///
+    /// ```
+    /// use anygrad::Error;
+    /// let error = Error::option("dropout", 1.5, "must be at least 0 and below 1");
+    /// let error = error.in_layer(1).in_layer(2);
+    /// assert_eq!(error.to_string(), "layer 2.1: dropout = 1.5: must be at least 0 and below 1");
+    /// ```
+    #[must_use]
+    pub fn in_layer(self, layer: usize) -> Self {
+        match self {
+            Error::Layer { path, error } => Error::Layer { path: [vec![layer], path].concat(), error },
+            error => Error::Layer { path: vec![layer], error: Box::new(error) },
+        }
     }
 
     /// An [`Error::Io`]: a failed file operation.

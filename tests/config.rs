@@ -88,7 +88,7 @@ fn layers_can_hold_layers() {
 
     write(&folder, "wrong.toml", &text.replace("{ linear = 16 }]", "{ linear = 15 }]"));
     let message = stderr(&anygrad(&folder, &["train", "wrong.toml"]));
-    assert!(message.contains("error: wrong.toml:3: 1.residual: its layers make [15] of [16]"), "{message}");
+    assert!(message.contains("error: wrong.toml:3: layer 1: residual: its layers make [15] of [16]"), "{message}");
 }
 
 #[test]

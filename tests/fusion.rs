@@ -96,7 +96,7 @@ fn train_f64(program: &Program, plan: Plan, initial: &[Vec<f64>], data: &Split) 
     }
     let phase = |name: &str| executor.plan().phase(name).expect("a phase");
     let (tail, begin_eval, eval) = (phase("train_tail"), phase("begin_eval"), phase("eval"));
-    let (batches, plan) = (program.train_batches, executor.plan());
+    let (batches, plan) = (program.epoch.train.batches, executor.plan());
     let mut clock = Clock { learning_rate: 0.05, ..Clock::default() };
     let mut runs = common::epoch(plan, batches.rows, batches.full, &mut clock);
     runs.push((tail, clock));
@@ -300,7 +300,7 @@ fn train_f32(
     executor.write_words(program.train.targets, labels(&data.train)).expect("labels");
     let tail = executor.plan().phase("train_tail").expect("a phase");
     let (batches, mut clock) =
-        (program.train_batches, Clock { learning_rate: optimizer.learning_rate(), ..Clock::default() });
+        (program.epoch.train.batches, Clock { learning_rate: optimizer.learning_rate(), ..Clock::default() });
     for full in [22, 22, 22, 22, 8] {
         let mut runs = common::epoch(executor.plan(), batches.rows, full, &mut clock);
         if full == 22 {

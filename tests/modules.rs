@@ -162,9 +162,9 @@ fn modules_that_do_not_fit_are_named_by_their_path() {
     let of = |model: Sequential| model.widths().expect_err("does not fit").to_string();
     let block = Residual(Sequential::new(16).linear(8));
     let text = of(Sequential::new(64).linear(16).layer(block));
-    assert!(text.starts_with("1.residual: its layers make [8] of [16]"), "{text}");
+    assert!(text.starts_with("layer 1: residual: its layers make [8] of [16]"), "{text}");
     let text = of(Sequential::new(64).linear(8).residual(Sequential::new(16).linear(16)));
-    assert!(text.starts_with("1.sequential: takes rows of 16 numbers"), "{text}");
+    assert!(text.starts_with("layer 1: sequential: takes rows of 16 numbers"), "{text}");
     let text = of(Sequential::new(64).linear(8).residual(Sequential::new(8).relu().dropout(1.5)));
     assert!(text.starts_with("layer 1.1: dropout = 1.5"), "{text}");
     let text = Sequential::new(8).layer(Twice).declare(&mut Graph::new()).expect_err("one name twice").to_string();

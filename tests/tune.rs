@@ -350,7 +350,7 @@ fn quick_bounds_contain_the_exact_ones() {
                         _ => assert!(quick >= exact, "{:?}[{i}]: {quick} < {exact}", case.op),
                     }
                     assert!(
-                        values != Values::Unit || k < 60 || quick <= 8.0 * exact,
+                        values != Values::Unit || k < 60 || quick <= 4.0 * exact,
                         "{:?}: {quick}, {exact}",
                         case.op
                     );

@@ -77,10 +77,14 @@ pub fn located(path: Option<&Path>, error: Error) -> Error {
 /// Where in the file the cause of an error stands.
 fn find(table: &DeTable<'_>, error: &Error) -> Option<usize> {
     match error {
-        Error::InvalidOption { name, value, .. } => match name.split_once(": ") {
-            Some((layer, key)) => find_key(layer_of(table, layer)?.get_ref().as_table()?, key, Some(value)),
-            None => find_key(table, name, Some(value)),
-        },
+        Error::Layer { path, error } => {
+            let layer = table.get("layers")?.get_ref().as_array()?.get(*path.first()?)?;
+            match &**error {
+                Error::InvalidOption { name, value, .. } => find_key(layer.get_ref().as_table()?, name, Some(value)),
+                _ => Some(layer.span().start),
+            }
+        }
+        Error::InvalidOption { name, value, .. } => find_key(table, name, Some(value)),
         Error::UnknownName { kind: "column", .. } => find_key(table, "target", None),
         Error::NoDevice { .. } => find_key(table, "device", None),
         Error::Data { .. } => find_key(table, "source", None),
@@ -91,16 +95,10 @@ fn find(table: &DeTable<'_>, error: &Error) -> Option<usize> {
             },
             "model" => find_key(table, "layers", None),
             "data" => find_key(table, "source", None),
-            place => Some(layer_of(table, place)?.span().start),
+            _ => None,
         },
         _ => None,
     }
-}
-
-/// The table of a layer that is named as `layer 2` or `2.linear`.
-fn layer_of<'a, 'b>(table: &'a DeTable<'b>, place: &str) -> Option<&'a Spanned<DeValue<'b>>> {
-    let position = place.split(['.', ' ']).find_map(|part| part.parse::<usize>().ok())?;
-    table.get("layers")?.get_ref().as_array()?.get(position)
 }
 
 /// Where a key stands; with a value only if the file gives it that value, and not a flag.
@@ -236,9 +234,9 @@ mod tests {
             // Given by a flag, not by the file.
             (Error::option("learning_rate", -1.0f32, "x"), "learning_rate"),
             (Error::shape("loss", "does not fit"), "net.toml:6: "),
-            (Error::shape("1.dropout", "does not fit"), "net.toml:9: "),
-            (Error::option("layer 2.1: dropout", 3, "x"), "net.toml:14: "),
-            (Error::shape("2.1.dropout", "does not fit"), "net.toml:11: "),
+            (Error::shape("dropout", "does not fit").in_layer(1), "net.toml:9: "),
+            (Error::option("dropout", 3, "x").in_layer(1).in_layer(2), "net.toml:14: "),
+            (Error::shape("dropout", "does not fit").in_layer(1).in_layer(2), "net.toml:11: "),
             (Error::shape("model", "does not fit"), "net.toml:7: "),
         ] {
             let text = file.locate(error).to_string();

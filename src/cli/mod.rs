@@ -122,7 +122,7 @@ pub fn run() -> ExitCode {
 
 fn exit_code(error: &Error) -> u8 {
     match error {
-        Error::At { error, .. } => exit_code(error),
+        Error::At { error, .. } | Error::Layer { error, .. } => exit_code(error),
         Error::Io { action: "read", .. } | Error::Data { .. } | Error::ModelFile { .. } => 2,
         Error::InvalidOption { .. } | Error::UnknownName { .. } | Error::Shape { .. } => 2,
         Error::NoDevice { .. } | Error::Limit { .. } => 3,

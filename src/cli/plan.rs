@@ -155,12 +155,14 @@ fn parameters(plan: &Plan) -> impl Iterator<Item = &Value> {
 
 fn print_text(forecast: &Forecast, device: &Device, full: bool) {
     let plan = &forecast.plan;
-    let phases = plan.phases().iter().filter(|phase| full || phase.name == forecast.step().name);
+    let is_step = |phase: &Phase| std::ptr::eq(phase, forecast.step());
+    let phases = plan.phases().iter().filter(|phase| full || is_step(phase));
     for phase in phases {
         print_line("");
-        match phase.name.as_str() {
-            "train" => print_line(&format!("one training step on {} rows", forecast.batch_rows)),
-            name => print_line(&format!("phase {name}")),
+        if is_step(phase) {
+            print_line(&format!("one training step on {} rows", forecast.batch_rows));
+        } else {
+            print_line(&format!("phase {}", phase.name));
         }
         print_phase(plan, phase);
     }

@@ -7,6 +7,7 @@ use super::output::{note, print_line};
 use super::task::Task;
 use super::tuning::{Kept, TuningFile, struck_off};
 use anygrad::backend::{Device, Request, Work};
+use anygrad::ops::matmul::Matmul;
 use anygrad::plan::Plan;
 use anygrad::tune::{Choice, Effort, Finding};
 use anygrad::{Error, Result};
@@ -136,12 +137,9 @@ impl Worst {
 /// The kernel's name, and of a plain product its form.
 fn kernel(finding: &Finding<'_>) -> String {
     let dispatch = &finding.tunable.dispatch;
-    let is = |name| dispatch.specialization.contains(&(name, 1));
-    match dispatch.kernel.name {
-        "matmul" if is("TRANSPOSE_A") => "matmul TN".into(),
-        "matmul" if is("TRANSPOSE_B") => "matmul NT".into(),
-        "matmul" => "matmul NN".into(),
-        name => name.into(),
+    match dispatch.op.downcast_ref::<Matmul>() {
+        Some(form) => format!("{} {form:?}", dispatch.kernel.name),
+        None => dispatch.kernel.name.into(),
     }
 }
 

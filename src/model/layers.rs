@@ -1,6 +1,5 @@
 //! The layers of this crate in a row: a method that adds each, and a model from what files say about its layers.
 
-use super::sequential::in_layer;
 use super::{ActivationLayer, DropoutLayer, DropoutMode, LayerDescription, Linear, Residual, Sequential};
 use crate::error::{Error, Result};
 use crate::ops::activation::Activation;
@@ -49,8 +48,7 @@ impl Sequential {
     pub fn from_description(input: usize, layers: &[LayerDescription]) -> Result<Sequential> {
         let mut model = Sequential::new(input);
         for (i, layer) in layers.iter().enumerate() {
-            let inner =
-                |layers| Sequential::from_description(model.output_width()?, layers).map_err(|e| in_layer(e, i));
+            let inner = |layers| Sequential::from_description(model.output_width()?, layers).map_err(|e| e.in_layer(i));
             model = match layer {
                 &LayerDescription::Linear { outputs, bias, init } => model.layer(Linear { outputs, bias, init }),
                 &LayerDescription::Activation(activation) => model.activation(activation),

@@ -45,23 +45,17 @@ impl Predictor {
         let (input_width, output_width) = (architecture.input_width(), architecture.output_width()?);
         let mut graph = Graph::new();
         let tensors = architecture.declare(&mut graph)?;
-        let mut passes = Vec::new();
+        let mut batches = Vec::new();
         for &rows in sizes {
-            let name = format!("predict {rows}");
             let x = graph.declare(format!("input {rows}"), [rows, input_width], DType::F32, Role::Input);
-            graph.begin_phase(&name);
+            let phase = graph.begin_phase(&format!("predict {rows}"));
             let y = architecture.forward(&mut Pass::new(&mut graph, &tensors, false, 0), x)?;
             if y != x {
                 graph.set_role(y, Role::Output);
             }
-            passes.push((rows, name, x, y));
+            batches.push(Batch { rows, phase, x, y });
         }
         let plan = Plan::fused(&graph, &device.target())?;
-        let phase = |name: &str| plan.phase(name).ok_or_else(|| Error::shape(name, "the plan has no such phase"));
-        let batches = passes
-            .iter()
-            .map(|(rows, name, x, y)| Ok(Batch { rows: *rows, phase: phase(name)?, x: *x, y: *y }))
-            .collect::<Result<_>>()?;
         let mut executor = device.load(plan).await?;
         for (&value, tensor) in tensors.values().iter().zip(&model.tensors) {
             executor.write(value, &tensor.data)?;

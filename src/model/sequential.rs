@@ -54,7 +54,7 @@ impl Sequential {
     fn shapes(&self) -> Result<Vec<Shape>> {
         let mut shapes = vec![Shape::from([self.input])];
         for (i, layer) in self.layers.iter().enumerate() {
-            let output = layer.output(&shapes[i]).map_err(|e| in_layer(e, i))?;
+            let output = layer.output(&shapes[i]).map_err(|e| e.in_layer(i))?;
             shapes.push(output);
         }
         Ok(shapes)
@@ -145,7 +145,7 @@ impl Module for Sequential {
         let shapes = self.shapes()?;
         let mut specs = Vec::new();
         for (i, layer) in self.layers.iter().enumerate() {
-            let own = layer.tensors(&shapes[i]).map_err(|e| in_layer(e, i))?;
+            let own = layer.tensors(&shapes[i]).map_err(|e| e.in_layer(i))?;
             specs.extend(own.into_iter().map(|spec| spec.within(&i.to_string())));
         }
         Ok(specs)
@@ -154,21 +154,6 @@ impl Module for Sequential {
     fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> Result<ValueId> {
         let mut layers = self.layers.iter().enumerate();
         layers.try_fold(x, |x, (i, layer)| pass.child(&i.to_string(), layer.as_ref(), x))
-    }
-}
-
-/// Names the layer that an error is about: `layer 2: dropout`, in a layer that contains others `layer 2.0: dropout`.
-pub(super) fn in_layer(error: Error, layer: usize) -> Error {
-    match error {
-        Error::InvalidOption { name, value, expected } => {
-            let name = match name.strip_prefix("layer ") {
-                Some(inner) => format!("layer {layer}.{inner}"),
-                None => format!("layer {layer}: {name}"),
-            };
-            Error::InvalidOption { name, value, expected }
-        }
-        Error::Shape { place, detail } => Error::Shape { place: format!("{layer}.{place}"), detail },
-        other => other,
     }
 }
 

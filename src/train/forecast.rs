@@ -2,14 +2,14 @@
 
 use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
-use super::queue::{Epoch, Position, Queue};
-use super::session::{IN_FLIGHT, launches_of_a_step};
+use super::queue::{Position, Queue};
+use super::session::IN_FLIGHT;
 use super::trainer::Trainer;
 use crate::backend::Device;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::optim::Schedule;
-use crate::plan::{Phase, Plan};
+use crate::plan::{Phase, PhaseId, Plan};
 use std::collections::{BTreeSet, HashMap};
 
 /// A run before it starts. The tests hold each number to the counters of real runs.
@@ -27,18 +27,18 @@ pub struct Forecast {
     pub plan_bytes: u64,
     /// Bytes of the buffers through which results come back; none on the CPU.
     pub staging_bytes: u64,
+    step: PhaseId,
 }
 
 impl Forecast {
     /// One training step on a full batch.
     pub fn step(&self) -> &Phase {
-        let step = self.plan.phase("train").map_or(0, |phase| phase.index());
-        &self.plan.phases()[step]
+        &self.plan.phases()[self.step.index()]
     }
 
     /// Launches of a full training step.
     pub fn launches_per_step(&self) -> usize {
-        launches_of_a_step(&self.plan)
+        self.step().launches.len()
     }
 
     /// Training steps of a submission in the mean; 0 for a run without epochs.
@@ -75,14 +75,15 @@ impl Trainer {
         let plan = self.lower(&program)?;
         let (submissions, at_once) = self.count_submissions(&program, &plan)?;
         Ok(Forecast {
-            batch_rows: program.train_batches.rows,
-            steps: self.recipe.train.epochs.saturating_mul(program.train_batches.count() as u64),
+            batch_rows: program.epoch.train.batches.rows,
+            steps: self.recipe.train.epochs.saturating_mul(program.epoch.train.batches.count() as u64),
             submissions,
             plan_bytes: self.device.bytes_of(&plan),
             staging_bytes: match self.device {
                 Device::Cpu => 0,
                 Device::Gpu(_) => staging_bytes(&program, at_once),
             },
+            step: program.epoch.train.full,
             plan,
         })
     }
@@ -95,7 +96,7 @@ impl Trainer {
 
     /// Submissions of a run, and how many of them are under way at once.
     fn count_submissions(&self, program: &Program, plan: &Plan) -> Result<(u64, usize)> {
-        let (passes, rate) = (Epoch::find(plan, program)?, LearningRate { function: None, ..self.rate(program) });
+        let (passes, rate) = (program.epoch, LearningRate { function: None, ..self.rate(program) });
         let (mut queue, mut position) = (Queue::default(), Position::START);
         // Where an epoch starts as an earlier one did, all between repeats itself.
         let mut seen = HashMap::new();

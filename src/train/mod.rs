@@ -3,6 +3,7 @@
 mod batch_size;
 mod bytes;
 mod early_stopping;
+mod epoch;
 mod fit;
 mod forecast;
 mod learning_rate;
@@ -21,9 +22,10 @@ mod trainer;
 
 pub use batch_size::BatchSize;
 pub use early_stopping::{EarlyStopping, Monitor};
+pub use epoch::{Batches, Epoch, RowsPass};
 pub use forecast::Forecast;
 pub(crate) use objective::{Objective, Terms};
-pub use program::{Batches, Program};
+pub use program::Program;
 pub use recipe::{DataTable, Recipe, Regularization, TrainTable, multilayer_perceptron};
 pub use report::{EpochReport, Event, Flow, History};
 pub use resident::{ResidentRows, RowsSpec, TargetSpec};

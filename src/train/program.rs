@@ -4,6 +4,7 @@
 //! `begin_eval`, `eval` and `eval_tail` (the test rows). Every batch ends by filing its loss and its number of
 //! correct rows in the ring.
 
+use super::epoch::{Batches, Epoch, RowsPass};
 use super::objective::Objective;
 use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use super::{Recipe, TrainTable};
@@ -25,28 +26,6 @@ const WEIGHT_COLUMN: usize = 3;
 /// Rows of an evaluation batch, at most.
 const EVAL_ROWS: usize = 1024;
 
-/// The batches of a pass over rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Batches {
-    /// Rows of a full batch.
-    pub rows: usize,
-    /// Number of full batches.
-    pub full: usize,
-    /// Rows of the last, smaller batch; 0 if there is none.
-    pub tail: usize,
-}
-
-impl Batches {
-    pub(super) fn new(rows: usize, batch: usize, drop_last: bool) -> Batches {
-        Batches { rows: batch, full: rows / batch, tail: if drop_last { 0 } else { rows % batch } }
-    }
-
-    /// Number of batches.
-    pub fn count(&self) -> usize {
-        self.full + usize::from(self.tail > 0)
-    }
-}
-
 /// The graph of a run and its landmarks.
 ///
 /// ```
@@ -56,7 +35,9 @@ impl Batches {
 /// let program = trainer.program(&data::xor(100, 0)?, None)?;
 /// let phases: Vec<&str> = program.graph.phases().iter().map(|phase| &phase.name[..]).collect();
 /// assert_eq!(phases, ["begin_epoch", "train", "train_tail"]);
-/// assert_eq!((program.train_batches.full, program.train_batches.tail), (2, 4));
+/// let pass = program.epoch.train;
+/// assert_eq!((pass.batches.full, pass.batches.tail), (2, 4));
+/// assert_eq!(program.graph.phases()[pass.full.index()].name, "train");
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -79,12 +60,8 @@ pub struct Program {
     pub order: ValueId,
     /// Results of recent batches, `[slots, 4]`: loss, number of correct rows, penalty, weight of the rows.
     pub ring: ValueId,
-    /// The phase of a training step on a full batch.
-    pub step: PhaseId,
-    /// Batches of a training epoch.
-    pub train_batches: Batches,
-    /// Batches of an evaluation.
-    pub test_batches: Option<Batches>,
+    /// Its passes over rows: batches and phases.
+    pub epoch: Epoch,
 }
 
 impl Program {
@@ -112,41 +89,38 @@ impl Program {
         let train_batches = Batches::new(train.kind.rows, batch_size.rows(train.kind.rows), drop_last);
         let test_batches = test.map(|rows| Batches::new(rows.kind.rows, rows.kind.rows.min(EVAL_ROWS), false));
 
-        let mut program = Program {
-            graph,
-            tensors,
-            parameters,
-            optimizer_state,
-            train,
-            test,
-            class_weights,
-            order,
-            ring,
-            step: PhaseId::FIRST,
-            train_batches,
-            test_batches,
-        };
+        // The phases are numbered as they come.
+        let no_phases = |batches| RowsPass { batches, begin: PhaseId::FIRST, full: PhaseId::FIRST, tail: None };
+        let epoch = Epoch { train: no_phases(train_batches), eval: test_batches.map(no_phases) };
+        let mut program =
+            Program { graph, tensors, parameters, optimizer_state, train, test, class_weights, order, ring, epoch };
         let key = shuffle.then(|| stream_key(recipe.seed, Purpose::Shuffle, 0));
-        program.begin("begin_epoch", train, key)?;
-        program.step = program.batch("train", &objective, train, train_batches.rows, true)?;
-        if train_batches.tail > 0 {
-            program.batch("train_tail", &objective, train, train_batches.tail, true)?;
-        }
+        let names = ["begin_epoch", "train", "train_tail"];
+        program.epoch.train = program.pass(names, &objective, train, train_batches, Some(key))?;
         if let (Some(test), Some(batches)) = (test, test_batches) {
-            program.begin("begin_eval", test, None)?;
-            program.batch("eval", &objective, test, batches.rows, false)?;
-            if batches.tail > 0 {
-                program.batch("eval_tail", &objective, test, batches.tail, false)?;
-            }
+            let names = ["begin_eval", "eval", "eval_tail"];
+            program.epoch.eval = Some(program.pass(names, &objective, test, batches, None)?);
         }
         Ok(program)
     }
 
-    /// A phase that starts a pass over the data: the order of its rows.
-    fn begin(&mut self, name: &str, rows: ResidentRows, key: Option<Key>) -> Result<()> {
-        self.graph.begin_phase(name);
-        self.graph.apply_all(Shuffle { rows: rows.kind.rows, key }, &[self.order])?;
-        Ok(())
+    /// The phases of a pass: what begins it, a full batch and, if there is one, the last, smaller one. A pass over training
+    /// rows has a key for their order, or none to leave them in theirs.
+    fn pass(
+        &mut self,
+        [begin, full, tail]: [&str; 3],
+        objective: &Objective<'_>,
+        rows: ResidentRows,
+        batches: Batches,
+        training: Option<Option<Key>>,
+    ) -> Result<RowsPass> {
+        let begin = self.graph.begin_phase(begin);
+        let shuffle = Shuffle { rows: rows.kind.rows, key: training.flatten() };
+        self.graph.apply_all(shuffle, &[self.order])?;
+        let full = self.batch(full, objective, rows, batches.rows, training.is_some())?;
+        let last = || self.batch(tail, objective, rows, batches.tail, training.is_some());
+        let tail = (batches.tail > 0).then(last).transpose()?;
+        Ok(RowsPass { batches, begin, full, tail })
     }
 
     /// A phase for one batch of `rows`: gather, forward, loss; in training also backward and update; results into the

@@ -1,9 +1,9 @@
 //! What goes into one submission: the batches of a run, queued until it is full. The clock moves on here, and nowhere
 //! else. The loop submits the queue, a forecast counts it.
 
+use super::epoch::Epoch;
 use super::learning_rate::LearningRate;
-use super::program::{Batches, Program};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::Clock;
 use crate::plan::{PhaseId, Plan};
 
@@ -22,57 +22,6 @@ pub(super) struct Entry {
     pub rows: usize,
     pub training: bool,
     pub ends_epoch: bool,
-}
-
-/// The phases of a pass over rows.
-#[derive(Clone, Copy, Debug)]
-struct Pass {
-    begin: PhaseId,
-    full: Option<PhaseId>,
-    tail: Option<PhaseId>,
-    batches: Batches,
-}
-
-impl Pass {
-    fn find(plan: &Plan, begin: &str, full: &str, tail: &str, batches: Batches) -> Result<Pass> {
-        let required =
-            |name: &str| plan.phase(name).ok_or_else(|| Error::shape("plan", format!("has no phase `{name}`")));
-        Ok(Pass { begin: required(begin)?, full: plan.phase(full), tail: plan.phase(tail), batches })
-    }
-
-    /// The phase and the rows of the batch at a position of the pass.
-    fn batch(&self, at: usize) -> Option<(PhaseId, usize)> {
-        if at < self.batches.full {
-            Some((self.full?, self.batches.rows))
-        } else {
-            Some((self.tail?, self.batches.tail))
-        }
-    }
-}
-
-/// The passes of an epoch: over the training rows, then over the rows that are only evaluated, if there are any.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Epoch {
-    train: Pass,
-    eval: Option<Pass>,
-}
-
-impl Epoch {
-    /// The passes of a program in its plan.
-    pub fn find(plan: &Plan, program: &Program) -> Result<Epoch> {
-        let train = Pass::find(plan, "begin_epoch", "train", "train_tail", program.train_batches)?;
-        let eval = program.test_batches.map(|batches| Pass::find(plan, "begin_eval", "eval", "eval_tail", batches));
-        Ok(Epoch { train, eval: eval.transpose()? })
-    }
-
-    /// What a run must do again before it goes on within a pass: the order of the rows is a function of the clock.
-    pub fn begin_again(&self, position: &Position) -> Option<(PhaseId, Clock)> {
-        (position.batch > 0).then(|| (self.pass(position.training).begin, position.clock))
-    }
-
-    fn pass(&self, training: bool) -> Pass {
-        if training { self.train } else { self.eval.unwrap_or(self.train) }
-    }
 }
 
 /// Where a run stands: the batch that is queued next.
@@ -99,6 +48,11 @@ impl Position {
         self.training && self.batch == 0
     }
 
+    /// What a run must do again before it goes on within a pass: the order of the rows is a function of the clock.
+    pub fn begin_again(&self, epoch: &Epoch) -> Option<(PhaseId, Clock)> {
+        (self.batch > 0).then(|| (epoch.pass(self.training).begin, self.clock))
+    }
+
     /// Epochs that are done.
     pub fn epochs_done(&self) -> u64 {
         u64::from(self.clock.epoch).saturating_sub(u64::from(!self.is_between_epochs()))
@@ -117,8 +71,7 @@ impl Queue {
     /// Queues the next batch and moves the position behind it. Returns whether it did; if not, the submission is full.
     pub fn push(&mut self, epoch: &Epoch, position: &mut Position, rate: &LearningRate, plan: &Plan) -> Result<bool> {
         let pass = epoch.pass(position.training);
-        let missing = || Error::shape("plan", "has no phase for a batch");
-        let (phase, rows) = pass.batch(position.batch).ok_or_else(missing)?;
+        let (phase, rows) = pass.batch(position.batch);
         let flops = plan.phases()[phase.index()].flops().max(1);
         // The last, smaller batch goes with the others.
         if position.batch < pass.batches.full && !self.has_room(flops) {
@@ -187,7 +140,7 @@ mod tests {
             let trainer = trainer.batch_size(batch).epochs(500);
             let program = trainer.program(&data.train, Some(&data.test)).unwrap();
             let plan = trainer.lower(&program).unwrap();
-            let (epoch, rate) = (Epoch::find(&plan, &program).unwrap(), trainer.rate(&program));
+            let (epoch, rate) = (program.epoch, trainer.rate(&program));
             let (mut queue, mut position) = (Queue::default(), Position::START);
             while position.epochs_done() < 500 {
                 if !queue.push(&epoch, &mut position, &rate, &plan).unwrap() {

@@ -4,7 +4,7 @@ use super::Recipe;
 use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
 use super::progress::{Kind, Progress};
-use super::queue::{Entry, Epoch, Position, Queue};
+use super::queue::{Entry, Position, Queue};
 use super::report::{Event, History};
 use super::snapshot::Snapshot;
 use crate::backend::{Device, Executor, Reading};
@@ -71,7 +71,6 @@ pub struct Session<'d> {
     device: Device,
     executor: Executor,
     setup: Setup<'d>,
-    passes: Epoch,
     position: Position,
     progress: Progress,
     queue: Queue,
@@ -85,7 +84,6 @@ impl<'d> Session<'d> {
     pub(super) async fn open(device: Device, setup: Setup<'d>) -> Result<Session<'d>> {
         let executor = load(&device, &setup).await?;
         let mut session = Session {
-            passes: Epoch::find(executor.plan(), &setup.program)?,
             device,
             executor,
             setup,
@@ -96,7 +94,7 @@ impl<'d> Session<'d> {
             data_hash: None,
             observer: Box::new(|_| {}),
         };
-        session.progress.history.launches_per_step = launches_of_a_step(session.executor.plan());
+        session.progress.history.launches_per_step = session.launches_of_a_step();
         Ok(session)
     }
 
@@ -186,7 +184,7 @@ impl<'d> Session<'d> {
     pub(super) async fn queue_while(&mut self, wanted: impl Fn(&Position) -> bool) -> Result<()> {
         while !self.is_done() && wanted(&self.position) {
             let plan = self.executor.plan();
-            if !self.queue.push(&self.passes, &mut self.position, &self.setup.rate, plan)? {
+            if !self.queue.push(&self.setup.program.epoch, &mut self.position, &self.setup.rate, plan)? {
                 self.submit().await?;
             } else if self.position.is_between_epochs() && self.setup.decides() {
                 self.finish().await?;
@@ -307,7 +305,7 @@ impl<'d> Session<'d> {
         self.progress = snapshot.progress.clone();
         self.progress.history.launches_per_step = launches_per_step;
         self.setup.rate.initial = snapshot.initial_rate;
-        self.executor.run(self.passes.begin_again(&self.position).as_slice())
+        self.executor.run(self.position.begin_again(&self.setup.program.epoch).as_slice())
     }
 
     /// Goes on from a snapshot on another device, or on a new one in the place of one that was lost.
@@ -316,8 +314,7 @@ impl<'d> Session<'d> {
     /// Fails as [`Session::restore`] does, and if the run does not fit the device.
     pub async fn reopen(&mut self, device: Device, snapshot: &Snapshot) -> Result<()> {
         self.executor = load(&device, &self.setup).await?;
-        self.passes = Epoch::find(self.executor.plan(), &self.setup.program)?;
-        self.progress.history.launches_per_step = launches_of_a_step(self.executor.plan());
+        self.progress.history.launches_per_step = self.launches_of_a_step();
         self.device = device;
         self.restore(snapshot).await
     }
@@ -335,6 +332,11 @@ impl<'d> Session<'d> {
         all.filter(|&id| plan.value(id).role.survives() && plan.place(id).is_some()).collect()
     }
 
+    /// Launches of a full training step.
+    fn launches_of_a_step(&self) -> usize {
+        self.executor.plan().phases()[self.setup.program.epoch.train.full.index()].launches.len()
+    }
+
     fn data_hash(&mut self) -> u64 {
         let Setup { train, held_out, .. } = self.setup;
         *self.data_hash.get_or_insert_with(|| super::snapshot::data_hash(train, held_out))
@@ -348,11 +350,6 @@ impl std::fmt::Debug for Session<'_> {
             .field("position", &self.position)
             .finish_non_exhaustive()
     }
-}
-
-/// Launches of a full training step.
-pub(super) fn launches_of_a_step(plan: &Plan) -> usize {
-    plan.phase("train").map_or(0, |phase| plan.phases()[phase.index()].launches.len())
 }
 
 /// The plan of a program for a device.

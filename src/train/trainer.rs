@@ -290,9 +290,9 @@ impl Trainer {
     /// # Errors
     /// Fails as [`Trainer::plan`] does.
     pub fn work(&self, train: &Dataset) -> Result<Work> {
-        let Program { graph, step, .. } = self.program(train, None)?;
+        let Program { graph, epoch, .. } = self.program(train, None)?;
         let plan = Plan::new(graph, &KernelTarget::DOWNLEVEL)?;
-        let step = &plan.phases()[step.index()];
+        let step = &plan.phases()[epoch.train.full.index()];
         Ok(Work { flops: step.flops(), dispatches: step.launches.len() as u64 })
     }
 
@@ -324,7 +324,7 @@ impl Trainer {
             schedule: self.recipe.schedule,
             function: self.rate_function.clone(),
             initial: self.recipe.optimizer.learning_rate(),
-            steps_per_epoch: program.train_batches.count() as u64,
+            steps_per_epoch: program.epoch.train.batches.count() as u64,
             epochs: self.recipe.train.epochs,
         }
     }

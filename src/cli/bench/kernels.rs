@@ -2,15 +2,15 @@
 
 use super::nets::Net;
 use super::setup::{Budget, CLOCK, load, median};
+use anygrad::Result;
 use anygrad::backend::gpu::Granted;
 use anygrad::backend::{Device, Executor};
 use anygrad::graph::{DType, Graph, Role, ValueId};
 use anygrad::kernel::Clock;
 use anygrad::ops::{Op, column_sum::ColumnSum, elementwise::Elementwise, matmul::Matmul};
 use anygrad::plan::{PhaseId, Plan};
-use anygrad::train::Program;
+use anygrad::train::{Program, RowsPass};
 use anygrad::tune::Variants;
-use anygrad::{Error, Result};
 use pollster::block_on;
 use std::sync::Arc;
 use std::time::Instant;
@@ -86,8 +86,7 @@ pub fn kernel_times(
     let seconds = budget.seconds;
     let data = net.data(net.batches())?;
     let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
-    let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
-    let (begin, train) = (phase("begin_epoch")?, phase("train")?);
+    let RowsPass { begin, full: train, .. } = program.epoch.train;
     let count = executor.plan().phases()[train.index()].launches.len();
     let mut samples = vec![Vec::new(); count];
     let (start, mut step, mut method, mut clock) = (Instant::now(), 0, Method::Clock, CLOCK);

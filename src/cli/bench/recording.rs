@@ -2,12 +2,12 @@
 
 use super::nets::Net;
 use super::setup::{Budget, CLOCK, load, median};
-use anygrad::backend::{Device, Executor};
+use anygrad::Result;
+use anygrad::backend::Device;
 use anygrad::kernel::Clock;
 use anygrad::plan::PhaseId;
-use anygrad::train::{Batches, Program};
+use anygrad::train::{Batches, Program, RowsPass};
 use anygrad::tune::Variants;
-use anygrad::{Error, Result};
 use pollster::block_on;
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, varian
     let trainer = net.trainer().fuse(budget.fuse).variants(variants.clone()).epochs(EPOCHS).on(device.clone());
     let steps = trainer.forecast(&data, None)?.steps_per_submission().round().max(1.0) as usize;
     let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
-    let runs = runs(&executor, &program, steps)?;
+    let runs = runs(&program, steps);
     let (start, mut samples) = (Instant::now(), Vec::new());
     // The first one warms up.
     while samples.len() <= FEWEST_SUBMISSIONS
@@ -43,10 +43,9 @@ pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, varian
 }
 
 /// The phases of `steps` training steps, with the phase that begins an epoch before every `batches` of them.
-fn runs(executor: &Executor, program: &Program, steps: usize) -> Result<Vec<(PhaseId, Clock)>> {
-    let phase = |name: &str| executor.plan().phase(name).ok_or_else(|| Error::shape("plan", "has no such phase"));
-    let (begin, train) = (phase("begin_epoch")?, phase("train")?);
-    let Batches { rows, full, .. } = program.train_batches;
+fn runs(program: &Program, steps: usize) -> Vec<(PhaseId, Clock)> {
+    let RowsPass { begin, full: train, batches, .. } = program.epoch.train;
+    let Batches { rows, full, .. } = batches;
     let (mut runs, mut clock) = (Vec::new(), CLOCK);
     for step in 0..steps {
         if step % full == 0 {
@@ -56,5 +55,5 @@ fn runs(executor: &Executor, program: &Program, steps: usize) -> Result<Vec<(Pha
         runs.push((train, clock));
         clock.end_batch(rows as u32, true);
     }
-    Ok(runs)
+    runs
 }

@@ -29,9 +29,7 @@ pub(super) fn of(fused: &Fused, inputs: &Inputs<'_>, at: Element) -> f64 {
     let [_, n] = extents(fused, inputs);
     let sum = |index: usize| {
         let sum = inputs.sum(index, 0.0);
-        // In f32 the value is known to its error only.
-        let slack = if inputs.is_quick() { 2.0 } else { 1.0 };
-        Known { value: sum.value, error: slack * sum.rounding }
+        Known { value: sum.value, error: sum.rounding }
     };
     let elements = extents(fused, inputs)[0] * n;
     through(fused, &fused.chain, inputs, chain, at, sum, elements)

@@ -8,6 +8,10 @@ use crate::ops::fused::{Factor, Fused, Link};
 use crate::ops::gather::Gather;
 use crate::ops::matmul::Matmul;
 
+/// Storage buffers of two updates of layers side by side, each with its optimizer's state. With fewer these are two launches,
+/// so that a step has none left for the gathering.
+const TWO_UPDATES: u32 = 12;
+
 /// Replaces each gathering of features that only products read.
 pub(super) fn gather_in_products(graph: &Graph, target: &Target, mut nodes: Vec<Node>) -> Vec<Node> {
     for at in (0..nodes.len()).rev() {
@@ -30,7 +34,8 @@ fn readers(graph: &Graph, target: &Target, nodes: &[Node], at: usize) -> Option<
     };
     let Profile { products_read_bytes, products_read_floats, .. } = *target.profile;
     let reads = if byte_scale.is_some() { products_read_bytes } else { products_read_floats };
-    if graph.value(batch).role != Role::Intermediate || !reads {
+    let saves_a_launch = target.budget.kernels > 1 && target.storage_buffers < TWO_UPDATES;
+    if graph.value(batch).role != Role::Intermediate || !(reads || saves_a_launch) {
         return None;
     }
     let readers = (at + 1..nodes.len()).filter(|&reader| nodes[reader].inputs.contains(&batch));

@@ -26,7 +26,7 @@ fn main() -> common::Outcome {
         let mut trainer = Trainer::new(layers, Loss::cross_entropy(), Adam::new(0.03))
             .l2(l2)
             .full_batch()
-            .epochs(1500)
+            .epochs(3000)
             .on(device.clone());
         pollster::block_on(trainer.fit_rows(&train, None))?;
         let accuracy = |data| Ok::<f64, anygrad::Error>(trainer.evaluate_blocking(data)?.accuracy.unwrap_or(0.0));

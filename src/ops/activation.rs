@@ -5,6 +5,7 @@
 //! functions in `shaders/shared/activation.wgsl`; every test, bench and help text loops over [`Activation::ALL`].
 
 mod function;
+mod text;
 
 pub use function::Activation;
 use function::known;

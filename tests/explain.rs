@@ -151,15 +151,10 @@ fn every_activation_loss_and_optimizer_can_be_explained() {
     for name in Optimizer::NAMES {
         let model = Sequential::new(2).linear(3).relu().linear(2);
         let optimizer = Optimizer::named(name).expect("known");
-        let kept = match *name {
-            "adam" | "adamw" => &["m", "v"][..],
-            "adagrad" => &["s"],
-            _ => &["v"],
-        };
         let trainer = Trainer::new(model, Loss::cross_entropy(), optimizer);
         let board = trainer.explain_blocking(&labels, 1, &Device::Cpu).expect("an explanation");
-        for symbol in kept {
-            assert_eq!(find(&board, symbol).shape, [3, 2], "{name}");
+        for kept in optimizer.kept() {
+            assert_eq!(find(&board, kept.letter).shape, [3, 2], "{name}");
         }
         assert!(numbers(&board, "L after")[0] < numbers(&board, "L before")[0], "{name}");
     }

@@ -169,9 +169,26 @@ fn naming(enum_name: &str, variants: &[&str]) -> BTreeSet<String> {
     files
 }
 
+/// Files of `src/` whose code, but for tests and documentation, has a word.
+fn mentioning(word: &str) -> BTreeSet<String> {
+    let has = |file: &PathBuf| {
+        let source = read(file);
+        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+        code.lines().any(|line| !line.trim_start().starts_with("//") && line.contains(word))
+    };
+    let files = files_below("src", &["rs"]).into_iter().filter(has);
+    files.map(|file| file.strip_prefix("src").expect("below src").display().to_string()).collect()
+}
+
 /// What an addition touches, held by adding nothing: the files that tell the members of a kind apart.
 #[test]
 fn an_addition_lands_in_few_files() {
     let activations = naming("Activation", &["Elu", "Gelu", "Softplus", "Silu"]);
     assert_eq!(activations, BTreeSet::from(["ops/activation/function.rs".to_string()]), "activations");
+    let optimizers = mentioning("Adagrad");
+    assert_eq!(optimizers, BTreeSet::from(["optim/adagrad.rs", "optim/mod.rs"].map(String::from)), "optimizers");
+    let losses = mentioning("huber");
+    assert_eq!(losses, BTreeSet::from(["model/loss.rs", "ops/pointwise_loss.rs"].map(String::from)), "losses");
+    let ops = mentioning("ClipNorm");
+    assert_eq!(ops, BTreeSet::from(["ops/clip.rs", "optim/clipping.rs"].map(String::from)), "ops and their users");
 }

@@ -48,8 +48,8 @@ pub struct TrainOptions {
     // Its help names all optimizers.
     #[arg(long, value_name = "NAME", help = optimizers())]
     pub optimizer: Option<NamedOptimizer>,
-    /// Step length [default: 0.1; adam and adamw 0.001; rmsprop and adagrad 0.01]
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    // Its help names those of all optimizers.
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true, help = learning_rates())]
     pub learning_rate: Option<f32>,
     /// Share of the velocity kept from step to step, for sgd and rmsprop [default: 0.9; rmsprop 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
@@ -145,6 +145,12 @@ fn activations() -> String {
 
 fn losses() -> String {
     format!("{} [default: what fits the target]", one_of(Loss::all().map(|loss| loss.name())))
+}
+
+fn learning_rates() -> String {
+    let default = |name| Optimizer::named(name).map_or(0.0, |optimizer| optimizer.learning_rate());
+    let all: Vec<String> = Optimizer::NAMES.iter().map(|name| format!("{name} {}", default(name))).collect();
+    format!("Step length [default: {}]", all.join(", "))
 }
 
 fn optimizers() -> String {

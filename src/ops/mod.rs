@@ -1,5 +1,5 @@
-//! The table of all ops but the steps of optimizers, which stand with these in `optim`. One file per op holds everything about it: formula, gradient, parameters, kernel, variants,
-//! dispatch and the CPU twin.
+//! The table of all ops but the steps of optimizers, which stand with these in `optim`. One file per op holds everything
+//! about it: formula, gradient, parameters, kernel, variants, dispatch and the CPU twin.
 
 pub mod activation;
 pub mod add_bias;

@@ -1,6 +1,5 @@
 //! Activation functions `y = f(x)`, their derivatives, and how far a device may be from them.
 
-use crate::kernel::error_bound::{TINY, U};
 use crate::kernel::{Float, Specialization};
 
 /// An activation function.
@@ -218,16 +217,6 @@ impl Activation {
             Activation::Elu { alpha } => alpha != 1.0,
             _ => false,
         }
-    }
-
-    /// How far a device may be from f(x) if x is known to `error` only, or to `slack` of it where the step function
-    /// decides. `y` is f(x).
-    pub fn bound_through(self, x: f64, slack: f64, error: f64, y: f64) -> f64 {
-        if self == Activation::Step {
-            return if x.abs() <= slack * error { 1.0 } else { 0.0 };
-        }
-        // No activation is steeper than 1.2 with its default parameter.
-        1.2 * error + 2.0 * U * self.rounding_bound(x, y) + TINY * (1.0 + x.abs())
     }
 
     /// How far the WGSL form may be from f(x), in units of 2⁻²³, from WGSL's guarantees: exp is good to 3 + 2|x| ULP,

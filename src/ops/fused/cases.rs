@@ -4,6 +4,7 @@
 use super::{Factor, Fused, Link};
 use crate::graph::case::{floats, words};
 use crate::graph::{Case, DType, Extents, Op, Shape};
+use crate::kernel::part::Part;
 use crate::ops::activation::{Activate, Activation};
 use crate::ops::add_bias::AddBias;
 use crate::ops::clip::ClipValue;
@@ -107,5 +108,23 @@ pub fn cases(Extents { rows, columns, inner }: Extents) -> Vec<Case> {
             [(plain, 0), (layer(Activation::Tanh, None, extents), 0), (layer(Activation::Tanh, Some(0.3), extents), 0)];
         cases.extend(readers.into_iter().map(|(case, factor)| of_rows(&case, factor, byte_scale)));
     }
+    cases.extend(other_stages(&cases, [rows, columns, inner]));
     cases
+}
+
+/// Each stage that no chain of these has, by itself behind a product.
+fn other_stages(cases: &[Case], [m, n, k]: [usize; 3]) -> Vec<Case> {
+    let has = |case: &Case, part: &Part| {
+        let fused = case.op.downcast_ref::<Fused>();
+        fused.is_some_and(|fused| fused.links().any(|link| link.part().name == part.name))
+    };
+    let alone = |single: Case| {
+        let stage = single.op.stage()?;
+        let is_new = !stage.part.changes_in_place() && !cases.iter().any(|case| has(case, stage.part));
+        let others = (0..).zip(single.inputs).filter(|(at, _)| *at != stage.value).map(|(_, input)| input).collect();
+        let chain = vec![Link::Op(single.op.clone()), Link::Store];
+        is_new.then(|| case(Matmul::NT, chain, [floats([m, k]), floats([n, k])], others))
+    };
+    let singles = crate::ops::cases_of_ops(Extents { rows: m, columns: n, inner: k });
+    singles.into_iter().filter_map(alone).collect()
 }

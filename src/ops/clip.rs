@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, case::floats};
 use crate::kernel::error_bound::relative;
 use crate::kernel::part::{Part, wgsl};
-use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
+use crate::kernel::{Binding, Bound, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 use std::sync::LazyLock;
 
@@ -53,7 +53,12 @@ pub static VALUE_SPEC: LazyLock<&KernelSpec> = LazyLock::new(|| map::kernel(&PAR
 /// The kernel of [`ClipNorm`].
 pub const NORM_SPEC: KernelSpec = KernelSpec {
     name: "clip_norm",
-    bindings: &[Binding::PARAMS, Binding::read("x"), Binding::read("squares"), Binding::write("y")],
+    bindings: &[
+        Binding::PARAMS,
+        Binding::read("x"),
+        Binding::read("squares").holding(Content::Positive),
+        Binding::write("y"),
+    ],
     params: Params::LAYOUT,
     specialization: &[],
     variants: &[plain!("clip_norm", [Grid])],

@@ -113,7 +113,7 @@ impl Candidate {
     }
 }
 
-fn measure(device: &Device, product: Product, line: &str, named: Option<&str>) {
+fn measure(device: &Device, product: Product, line: &str, named: Option<&str>, turns: usize) {
     let (form, m, n, k) = product;
     let target = device.target();
     let (grid, constants) = (Grid::Product { m, n, k }, form.constants());
@@ -128,7 +128,7 @@ fn measure(device: &Device, product: Product, line: &str, named: Option<&str>) {
         }
     };
     let mut candidates: Vec<_> = variants.into_iter().map(|v| Candidate::load(device, product, v)).collect();
-    for _ in 0..TURNS {
+    for _ in 0..turns {
         candidates.iter_mut().for_each(Candidate::take_turn);
     }
     let chosen = choose(&target, &SPEC, &grid, &constants).name;
@@ -145,7 +145,8 @@ fn measure(device: &Device, product: Product, line: &str, named: Option<&str>) {
 }
 
 fn main() {
-    // Cargo adds `--bench`.
+    // `cargo bench` adds `--bench`, `cargo test` does not: then each variant runs once or twice, and its time is no figure.
+    let turns = if std::env::args().any(|argument| argument == "--bench") { TURNS } else { 0 };
     let mut words = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
     let (filter, named) = (words.next().unwrap_or_default(), words.next());
     for device in common::devices() {
@@ -154,7 +155,7 @@ fn main() {
             let (form, m, n, k) = product;
             let line = format!("{form:?} {m}x{n}x{k}");
             if line.contains(&filter) {
-                measure(&device, product, &line, named.as_deref());
+                measure(&device, product, &line, named.as_deref(), turns);
             }
         }
     }

@@ -21,7 +21,8 @@ pub struct Profile {
     /// hundred times: plans prefer kernels that several dispatches share, and products that are quick to compile unless
     /// they are large.
     pub compiles_slowly: bool,
-    /// Whether products read a batch of float rows where they lie in the dataset, rather than from a copy.
+    /// Whether products read a batch of float rows where they lie in the dataset, rather than from a copy. (On a device of
+    /// few storage buffers they do anyway, where that saves a launch: `plan/fuse/rows.rs`.)
     pub products_read_floats: bool,
     /// Whether they read a batch of byte rows there.
     pub products_read_bytes: bool,

@@ -17,6 +17,7 @@ mod mnist;
 mod preprocessing;
 mod source;
 mod split;
+pub mod table;
 
 pub use self::csv::{Table, TargetKind};
 pub use cifar10::cifar10;

@@ -233,6 +233,17 @@ impl Error {
         }
     }
 
+    /// The error with what it means for the user in front.
+    #[must_use]
+    pub fn in_addition(self, meaning: &str) -> Self {
+        Error::At { place: meaning.into(), error: Box::new(self) }
+    }
+
+    /// The error with the file that it is about in front.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        Error::At { place: path.display().to_string(), error: Box::new(self) }
+    }
+
     /// An [`Error::Io`]: a failed file operation.
     ///
     /// ```
@@ -283,6 +294,19 @@ fn io_remedy(source: &std::io::Error) -> &'static str {
         std::io::ErrorKind::PermissionDenied => "; check the permissions",
         _ => "",
     }
+}
+
+/// A text as messages show it: one line of at most about 60 characters, control characters escaped.
+pub(crate) fn shown(text: &str) -> String {
+    const ENDS: usize = 28;
+    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    let count = text.chars().count();
+    if count <= 2 * ENDS + 4 {
+        return text.chars().map(escaped).collect();
+    }
+    let first: String = text.chars().take(ENDS).map(escaped).collect();
+    let last: String = text.chars().skip(count - ENDS).map(escaped).collect();
+    format!("{first}…{last}")
 }
 
 /// Levenshtein distance: insertions, deletions and substitutions that turn `a` into `b`.

@@ -1,5 +1,7 @@
 //! The text of a config file: read, changed by `--set`, and searched for the line that an error comes from.
 
+use anygrad::nn::LayerDescription;
+use anygrad::optim::Optimizer;
 use anygrad::train::Recipe;
 use anygrad::{Error, Result};
 use serde::Deserialize;
@@ -22,15 +24,30 @@ impl Config {
         Ok(Config { path: path.into(), text })
     }
 
-    /// What it says, changed by `KEY=VALUE` settings such as `optimizer.momentum=0.5` or `layers.0.linear=32`.
-    pub fn recipe(&self, settings: &[String]) -> Result<Recipe> {
-        let mut recipe: Recipe = toml::from_str(&self.text).map_err(|e| self.parse_error(&e))?;
-        let mut root = Value::Table(self.text.parse::<Table>().map_err(|e| self.parse_error(&e))?);
-        for setting in settings {
-            let refused = |why: &str| Error::option("--set", setting, why);
-            let (key, value) = setting.split_once('=').ok_or_else(|| refused("must have the form KEY=VALUE"))?;
-            insert(&mut root, key.trim(), parse_value(value.trim())).map_err(|why| refused(&why))?;
-            recipe = Recipe::deserialize(root.clone()).map_err(|e| refused(&explain(e.message())))?;
+    /// What it says, changed by `KEY=VALUE` settings such as `optimizer.momentum=0.5` or `layers.0.linear=32`. All are
+    /// taken, then judged together with what `given` knows and the defaults.
+    pub fn recipe(&self, settings: &[String], given: &Given) -> Result<Recipe> {
+        // Errors of the file itself are told with their line.
+        let _: Recipe = toml::from_str(&self.text).map_err(|e| self.parse_error(&e))?;
+        let root = Value::Table(self.text.parse::<Table>().map_err(|e| self.parse_error(&e))?);
+        let parsed = settings.iter().map(|text| Setting::parse(text)).collect::<Result<Vec<_>>>()?;
+        let wanted = parsed.iter().filter(|setting| given.knows(&root, setting)).collect::<Vec<_>>();
+        let mut recipe = read(&root, &wanted, given).map_err(|why| {
+            // The setting without which the others would do is the one to name.
+            let without = |i: usize| [&wanted[..i], &wanted[i + 1..]].concat();
+            let culprit = (0..wanted.len()).find(|&i| read(&root, &without(i), given).is_ok());
+            let all = wanted.iter().map(|setting| setting.text).collect::<Vec<_>>().join(" --set ");
+            Error::option("--set", culprit.map_or(all, |i| wanted[i].text.into()), &why)
+        })?;
+        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let data = &mut recipe.data;
+            let sources = [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()];
+            let named = |key: &str| wanted.iter().any(|setting| setting.key == format!("data.{key}"));
+            for (source, key) in sources.into_iter().zip(["source", "test_data", "validation_data"]) {
+                if let Some(source) = source.filter(|_| !named(key)) {
+                    source.relocate(|path| folder.join(path));
+                }
+            }
         }
         Ok(recipe)
     }
@@ -64,6 +81,88 @@ impl Config {
             None => error,
         }
     }
+}
+
+/// What flags and data say about settings that only name a part of a thing.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The optimizer that a flag names.
+    pub optimizer: Option<&'static str>,
+    /// The loss that a flag names, or that fits the target.
+    pub loss: Option<&'static str>,
+    /// The layers that flags and data make.
+    pub layers: Vec<LayerDescription>,
+}
+
+impl Given {
+    /// Whether a setting can be judged: parts of a loss wait for its kind, and of layers for the others.
+    fn knows(&self, root: &Value, setting: &Setting<'_>) -> bool {
+        let (table, part) = setting.key.split_once('.').unwrap_or((&setting.key, ""));
+        match table {
+            "layers" if !part.is_empty() => root.get("layers").is_some() || !self.layers.is_empty(),
+            "loss" if part != "kind" && !part.is_empty() => root.get("loss").is_some() || self.loss.is_some(),
+            _ => true,
+        }
+    }
+}
+
+/// A setting, `KEY=VALUE`.
+#[derive(Clone, Debug)]
+struct Setting<'a> {
+    text: &'a str,
+    key: &'a str,
+    value: Value,
+}
+
+impl Setting<'_> {
+    fn parse(text: &str) -> Result<Setting<'_>> {
+        let refused = || Error::option("--set", text, "must have the form KEY=VALUE");
+        let (key, value) = text.split_once('=').ok_or_else(refused)?;
+        Ok(Setting { text, key: key.trim(), value: parse_value(value.trim()) })
+    }
+}
+
+/// The recipe that a file's tables make with settings on top.
+fn read(root: &Value, settings: &[&Setting<'_>], given: &Given) -> std::result::Result<Recipe, String> {
+    let mut root = root.clone();
+    let name_kind = |root: &mut Value, table: &str, kind: Option<&str>, default: &str| {
+        let own = root.get(table).and_then(|own| own.get("kind")).and_then(Value::as_str).map(String::from);
+        let is_part = |setting: &&&Setting<'_>| setting.key.split_once('.').is_some_and(|(of, _)| of == table);
+        let names_kind = settings.iter().any(|setting| setting.key == format!("{table}.kind"));
+        if settings.iter().find(is_part).is_none() || names_kind {
+            return Ok(());
+        }
+        let kind = kind.map(String::from).or(own.clone()).unwrap_or_else(|| default.into());
+        if own.as_ref().is_some_and(|own| *own == kind) {
+            return Ok(());
+        }
+        let whole = match table {
+            "optimizer" => {
+                let named = if kind == default { Ok(Optimizer::default()) } else { Optimizer::named(&kind) };
+                Value::try_from(named.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?
+            }
+            _ => Value::Table(Table::from_iter([("kind".to_string(), Value::String(kind))])),
+        };
+        insert(root, table, whole)
+    };
+    name_kind(&mut root, "optimizer", given.optimizer, Optimizer::default().name())?;
+    if let Some(loss) = given.loss {
+        name_kind(&mut root, "loss", given.loss, loss)?;
+    }
+    if root.get("layers").is_none() && !given.layers.is_empty() {
+        let layers = Value::try_from(&given.layers).map_err(|e| e.to_string())?;
+        insert(&mut root, "layers", layers)?;
+    }
+    for setting in settings {
+        // Another kind has options of its own.
+        if let Some((table, "kind")) = setting.key.split_once('.')
+            && root.get(table).and_then(|own| own.get("kind")).is_some_and(|own| *own != setting.value)
+        {
+            insert(&mut root, table, Value::Table(Table::new()))?;
+        }
+        insert(&mut root, setting.key, setting.value.clone())?;
+    }
+    Recipe::deserialize(root).map_err(|e| explain(e.message()))
 }
 
 /// Adds to an error the line of the config file that it comes from, if one is named.
@@ -199,7 +298,7 @@ mod tests {
             ("[data]\nsource = \"digit\"\n", ["net.toml:2", "did you mean `digits`?"]),
             ("seed = \n", ["net.toml:1", ""]),
         ] {
-            let error = config(text).recipe(&[]).expect_err(text).to_string();
+            let error = config(text).recipe(&[], &Given::default()).expect_err(text).to_string();
             assert!(parts.iter().all(|part| error.contains(part)) && error.lines().count() == 1, "{text}: {error}");
         }
     }
@@ -208,8 +307,8 @@ mod tests {
     fn settings_change_the_file() {
         let file = config("[train]\nepochs = 3\n[[layers]]\nlinear = 8\n");
         let settings = ["train.epochs=7", "layers.0.linear=5", "layers.1.activation=tanh", "loss.kind=hinge"];
-        let recipe = file.recipe(&settings.map(String::from)).unwrap();
-        assert_eq!(recipe.train.epochs, 7);
+        let recipe = file.recipe(&settings.map(String::from), &Given::default()).unwrap();
+        assert_eq!(recipe.train.epochs, Some(7));
         assert_eq!(recipe.layers.len(), 2);
         assert_eq!(recipe.loss, Some("hinge".parse().unwrap()));
         for (setting, part) in [
@@ -219,7 +318,7 @@ mod tests {
             ("layers.5.linear=1", "positions 0 to 1"),
             ("train.epochs.first=1", "no `first`"),
         ] {
-            let error = file.recipe(&[setting.to_string()]).expect_err(setting).to_string();
+            let error = file.recipe(&[setting.to_string()], &Given::default()).expect_err(setting).to_string();
             assert!(error.contains(part) && error.contains(setting), "{setting}: {error}");
         }
     }

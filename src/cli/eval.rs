@@ -2,8 +2,9 @@
 
 use super::cache::PipelineCacheOptions;
 use super::options::Format;
-use super::output::print_line;
+use super::output::{note, print_line};
 use super::rows::{Part, labelled};
+use super::subject::Subject;
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Source;
@@ -15,15 +16,16 @@ use std::path::PathBuf;
 /// The flags of `eval`.
 #[derive(Debug, Args)]
 pub struct EvalOptions {
-    /// A model file that `train` wrote.
+    /// A model file that `train` wrote, or a run folder
+    #[arg(value_name = "MODEL|RUN")]
     model: PathBuf,
-    /// digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with a header
+    /// A table with the model's columns, digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine
     #[arg(long, value_name = "SPEC")]
     data: Source,
-    /// The CSV column with the true answer [default: the model's]
+    /// The column with the true answer [default: the model's]
     #[arg(long, value_name = "COLUMN")]
     target: Option<String>,
-    /// Which rows: test (held back by `train`), train, all, or auto: MNIST's test set, else all
+    /// Which rows: test or validation (held back by `train`), train, all, or auto: MNIST's test set, else all
     #[arg(long, value_enum, default_value_t)]
     part: Part,
     /// Count a row as found if its class is among the K with the largest outputs
@@ -41,8 +43,9 @@ pub struct EvalOptions {
 
 /// Evaluates a model.
 pub fn run(options: &EvalOptions) -> Result<()> {
-    let model = Model::load(&options.model)?;
-    let data = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
+    let model = Model::load(Subject::model(&options.model)?)?;
+    let (data, decisions) = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
+    decisions.iter().for_each(|decision| note(decision));
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
     options.cache.apply(&choice.device);
     let evaluation = pollster::block_on(model.evaluate_top_k(&data, options.top_k, &choice.device))?;

@@ -50,10 +50,10 @@ pub fn run(options: &mut ExplainOptions) -> Result<()> {
 
 /// Without a config file or data: exclusive or with three hidden units and plain descent, as far as no flag says otherwise.
 fn make_small(options: &mut TrainOptions) {
-    if options.config.is_some() || options.data.is_some() {
+    if options.subject.is_some() || options.data.data.is_some() {
         return;
     }
-    options.data = Some(Source::Generated("xor".into()));
+    options.data.data = Some(Source::Generated("xor".into()));
     options.hidden.get_or_insert(Hidden(vec![3]));
     if options.optimizer.is_none() && !options.nesterov {
         options.momentum.get_or_insert(0.0);

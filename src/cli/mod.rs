@@ -3,6 +3,7 @@
 mod bench;
 mod cache;
 mod config;
+mod data_options;
 mod devices;
 mod eval;
 mod explain;
@@ -12,7 +13,10 @@ mod output;
 mod overlay;
 mod plan;
 mod predict;
+mod result;
 mod rows;
+mod sink;
+mod subject;
 mod task;
 mod train;
 mod tune;
@@ -21,7 +25,8 @@ mod tuning;
 use anygrad::Error;
 use clap::{CommandFactory, Parser, Subcommand};
 use output::{note, output_failure};
-use std::path::Path;
+use subject::Subject;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Neural-network training on any GPU through WebGPU, and on the CPU where there is none.
@@ -74,15 +79,16 @@ enum Verb {
 
 impl Verb {
     /// The config file that the verb is given.
-    fn config(&self) -> Option<&Path> {
-        match self {
-            Verb::Train(options) => options.train.config.as_deref(),
-            Verb::Gradcheck(options) => options.train.config.as_deref(),
-            Verb::Explain(options) => options.train.config.as_deref(),
-            Verb::Plan(options) => options.train.config.as_deref(),
+    fn config(&self) -> Option<PathBuf> {
+        let subject = match self {
+            Verb::Train(options) => options.train.subject.as_deref(),
+            Verb::Gradcheck(options) => options.train.subject.as_deref(),
+            Verb::Explain(options) => options.train.subject.as_deref(),
+            Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
             Verb::Eval(_) | Verb::Predict(_) | Verb::Bench(_) | Verb::Devices(_) => None,
-        }
+        };
+        subject.and_then(Subject::config)
     }
 }
 
@@ -92,7 +98,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let config = cli.verb.config().map(Path::to_path_buf);
+    let config = cli.verb.config();
     let outcome = match cli.verb {
         Verb::Train(options) => train::run(&options),
         Verb::Eval(options) => eval::run(&options),

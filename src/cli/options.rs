@@ -1,8 +1,8 @@
 //! Flags that several verbs share.
 
+use super::data_options::DataFlags;
 use anygrad::backend::Request;
-use anygrad::data::Source;
-use anygrad::nn::Loss;
+use anygrad::nn::{ClassWeights, Loss};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Optimizer;
 use anygrad::train::BatchSize;
@@ -20,24 +20,15 @@ pub enum Format {
 }
 
 /// The flags of `train`. Each replaces what the config file says.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct TrainOptions {
-    /// A config file (TOML), such as the config.toml of a run folder.
-    pub config: Option<PathBuf>,
-    /// digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with a header [default: digits]
-    #[arg(long, value_name = "SPEC")]
-    pub data: Option<Source>,
-    /// The CSV column to predict, or several: a,b,c [default: the last]
-    #[arg(long, value_name = "COLUMN")]
-    pub target: Option<String>,
-    /// Share of the rows held back for testing [default: 0.2]
-    #[arg(long, value_name = "F")]
-    pub test_fraction: Option<f32>,
-    /// Share of the training rows to watch while training instead of the test rows [default: 0]
-    #[arg(long, value_name = "F")]
-    pub validation_fraction: Option<f32>,
+    /// A table to learn from, a config file (TOML), or a run folder, whose recipe is taken.
+    #[arg(value_name = "FILE|RUN")]
+    pub subject: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataFlags,
     /// Widths of the hidden layers, such as 128,64; `none` for none [default: 64]
-    #[arg(long, value_name = "WIDTHS")]
+    #[arg(long, value_name = "WIDTHS", help_heading = "Model and training")]
     pub hidden: Option<Hidden>,
     // Its help names all activations.
     #[arg(long, value_name = "NAME", help = activations())]
@@ -45,6 +36,9 @@ pub struct TrainOptions {
     // Its help names all losses.
     #[arg(long, value_name = "NAME", help = losses())]
     pub loss: Option<Loss>,
+    /// Weights of the classes in the loss: balanced (in inverse proportion to their rows), or a list such as 1,2.5
+    #[arg(long, value_name = "WEIGHTS")]
+    pub class_weights: Option<ClassWeights>,
     // Its help names all optimizers.
     #[arg(long, value_name = "NAME", help = optimizers())]
     pub optimizer: Option<NamedOptimizer>,
@@ -72,10 +66,10 @@ pub struct TrainOptions {
     /// Rows per step, or `full` [default: 64]
     #[arg(long, value_name = "ROWS")]
     pub batch_size: Option<BatchSize>,
-    /// Passes over the training rows; 0 writes the initial model [default: 30]
+    /// Passes over the training rows; 0 writes the initial model [default: until the validation loss no longer falls]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u64>,
-    /// Stop after this many epochs without a lower validation or test loss, and keep the best epoch's weights
+    /// Stop after this many epochs without a lower validation loss, and keep the best epoch's weights
     #[arg(long, value_name = "EPOCHS")]
     pub patience: Option<u64>,
     /// Sets any key of the config file, such as schedule.kind=cosine or layers.0.linear=32; may be repeated

@@ -15,13 +15,13 @@ pub struct Progress {
     bar: Option<ProgressBar>,
     start: Instant,
     rows: u64,
-    last: String,
+    has_header: bool,
 }
 
 impl Progress {
     /// For a run of this many epochs.
     pub fn new(format: Format, epochs: u64) -> Progress {
-        Progress { format, epochs, bar: None, start: Instant::now(), rows: 0, last: String::new() }
+        Progress { format, epochs, bar: None, start: Instant::now(), rows: 0, has_header: false }
     }
 
     /// Shows one event; for an epoch returns its JSON object.
@@ -29,7 +29,8 @@ impl Progress {
         match event {
             Event::Start { steps } => {
                 self.start = Instant::now();
-                if std::io::stderr().is_terminal() {
+                // A terminal that cannot move its cursor gets the lines of epochs alone.
+                if std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
                     self.bar = Some(bar(*steps));
                 }
                 None
@@ -38,8 +39,7 @@ impl Progress {
                 self.rows = *rows;
                 if let Some(bar) = &self.bar {
                     bar.set_position(*done);
-                    let speed = thousands(self.samples_per_second());
-                    bar.set_message(format!("loss {loss:.4}  {speed} samples/s  {}", self.last));
+                    bar.set_message(format!("loss {loss:.4}  {}/s", thousands(self.samples_per_second())));
                 }
                 None
             }
@@ -60,35 +60,56 @@ impl Progress {
         }
         object["learning_rate"] = json!(shortest(report.learning_rate));
         object["samples_per_second"] = json!(self.samples_per_second().round());
-        let line = self.line(report);
-        match (self.format, &self.bar) {
-            (Format::Json, None) => print_line(&object.to_string()),
-            (Format::Json, Some(bar)) => bar.suspend(|| print_line(&object.to_string())),
-            (Format::Text, None) => note(&line),
-            (Format::Text, Some(_)) => {}
+        match self.format {
+            Format::Json => {
+                let line = object.to_string();
+                match &self.bar {
+                    Some(bar) => bar.suspend(|| print_line(&line)),
+                    None => print_line(&line),
+                }
+            }
+            Format::Text => {
+                let (header, line) = self.lines(report);
+                if !std::mem::replace(&mut self.has_header, true) {
+                    self.say(&header);
+                }
+                self.say(&line);
+            }
         }
-        let held_out = report.validation_accuracy.map(|a| ("validation", a));
-        let held_out = held_out.or(report.test_accuracy.map(|a| ("test", a)));
-        let accuracy = held_out.map_or(String::new(), |(rows, a)| format!("  {rows} accuracy {a:.4}"));
-        self.last = format!("epoch {}{accuracy}", report.epoch);
         object
     }
 
-    fn line(&self, report: &EpochReport) -> String {
-        let width = self.epochs.to_string().len();
-        let mut line = format!("epoch {:>width$}/{}  train loss {:.4}", report.epoch, self.epochs, report.train_loss);
+    /// Prints a line above the bar.
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| note(line)),
+            None => note(line),
+        }
+    }
+
+    /// The header of the columns, and the line of an epoch: at most 79 characters.
+    fn lines(&self, report: &EpochReport) -> (String, String) {
+        let digits = self.epochs.to_string().len();
+        let (mut header, mut line) = (String::new(), format!("{:>digits$}/{}", report.epoch, self.epochs));
+        header.push_str(&format!("{:>width$}", "epoch", width = line.len().max(5)));
+        line = format!("{line:>width$}", width = header.len());
         let mut add = |name: &str, value: Option<f64>| {
             if let Some(value) = value {
-                line.push_str(&format!("  {name} {value:.4}"));
+                let text = significant(value);
+                let width = name.len().max(6);
+                header.push_str(&format!("  {name:>width$}"));
+                line.push_str(&format!("  {text:>width$}"));
             }
         };
+        add("train loss", Some(report.train_loss));
         add("accuracy", report.train_accuracy);
         add("validation loss", report.validation_loss);
         add("accuracy", report.validation_accuracy);
-        add("test loss", report.test_loss);
-        add("accuracy", report.test_accuracy);
-        line.push_str(&format!("  {} samples/s", thousands(self.samples_per_second())));
-        line
+        add("test loss", report.test_loss.filter(|_| report.validation_loss.is_none()));
+        add("accuracy", report.test_accuracy.filter(|_| report.validation_loss.is_none()));
+        header.push_str(&format!("  {:>10}", "samples/s"));
+        line.push_str(&format!("  {:>10}", thousands(self.samples_per_second())));
+        (header, line)
     }
 
     /// Rows trained on per second since the start; 0 before the first report.
@@ -106,8 +127,9 @@ impl Progress {
 
 fn bar(steps: u64) -> ProgressBar {
     let bar = ProgressBar::new(steps);
-    if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos}/{len} steps  {eta} left  {wide_msg}") {
-        bar.set_style(style.progress_chars("━╸ "));
+    // The bar takes what the texts leave of the line.
+    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps  {eta} left  {msg}") {
+        bar.set_style(style.progress_chars("━╸─"));
     }
     bar
 }
@@ -130,22 +152,41 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
-/// Why a line of data could not be written, once that has happened.
-static FAILURE: OnceLock<String> = OnceLock::new();
+/// A number with four significant digits at least: `0.9721`, `14.57`, `0.00001234`, `232.7`, `1234567`.
+pub fn significant(x: f64) -> String {
+    let magnitude = if x == 0.0 || !x.is_finite() { 0 } else { x.abs().log10().floor() as i32 };
+    match magnitude {
+        -9..=-2 => format!("{x:.*}", (3 - magnitude) as usize),
+        -1..=0 => format!("{x:.4}"),
+        1..=14 => format!("{x:.*}", (3 - magnitude).max(0) as usize),
+        _ => format!("{x:.3e}"),
+    }
+}
+
+/// Why a line of data could not be written, once that has happened; nothing if the pipe was closed.
+static FAILURE: OnceLock<Option<String>> = OnceLock::new();
 
 /// Prints a line of data to stdout. A closed pipe (`anygrad … | head`) ends the output, not the run; any other failure
 /// is kept for [`output_failure`].
 pub fn print_line(line: &str) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}")
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        FAILURE.get_or_init(|| error.to_string());
+    if let Err(error) = writeln!(std::io::stdout(), "{line}") {
+        fail_output(&error);
     }
+}
+
+/// Keeps the reason why data could not be written.
+pub fn fail_output(error: &std::io::Error) {
+    FAILURE.get_or_init(|| (error.kind() != std::io::ErrorKind::BrokenPipe).then(|| error.to_string()));
+}
+
+/// Whether data could not be written, so that more need not be tried.
+pub fn stdout_failed() -> bool {
+    FAILURE.get().is_some()
 }
 
 /// Why data could not be written, if so.
 pub fn output_failure() -> Option<&'static str> {
-    FAILURE.get().map(String::as_str)
+    FAILURE.get()?.as_deref()
 }
 
 /// Prints a message to stderr. Unlike `eprintln!` it does not panic if stderr is closed or full.
@@ -159,6 +200,24 @@ mod tests {
     fn thousands_are_separated() {
         for (number, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {
             assert_eq!(super::thousands(number), text);
+        }
+    }
+
+    #[test]
+    fn small_and_large_numbers_keep_their_digits() {
+        for (number, text) in [
+            (0.0, "0.0000"),
+            (1.0, "1.0000"),
+            (0.97214, "0.9721"),
+            (0.012345, "0.01235"),
+            (0.00001234, "0.00001234"),
+            (-0.5, "-0.5000"),
+            (14.567, "14.57"),
+            (232.66151, "232.7"),
+            (1_234_567.0, "1234567"),
+            (1.5e-12, "1.500e-12"),
+        ] {
+            assert_eq!(super::significant(number), text);
         }
     }
 }

@@ -5,34 +5,33 @@ use anygrad::data::Targets;
 use anygrad::model::Loss;
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Optimizer;
-use anygrad::train::{EarlyStopping, Monitor, Recipe, multilayer_perceptron};
+use anygrad::train::{EarlyStopping, Recipe, multilayer_perceptron};
 use anygrad::{Error, Result};
 
 /// Replaces what flags say, as far as it does not depend on the data.
 pub fn overlay(recipe: &mut Recipe, options: &TrainOptions) -> Result<()> {
     set(&mut recipe.seed, &options.seed);
     set(&mut recipe.device, &options.device);
-    set(&mut recipe.data.source, &options.data);
-    recipe.data.target = options.target.clone().or(recipe.data.target.take());
-    set(&mut recipe.data.test_fraction, &options.test_fraction);
-    set(&mut recipe.data.validation_fraction, &options.validation_fraction);
-    recipe.loss = options.loss.clone().or(recipe.loss.take());
+    options.data.overlay(&mut recipe.data);
+    if let Some(loss) = &options.loss {
+        // A flag that names the loss of the file keeps its options.
+        let own = recipe.loss.take().filter(|own| own.name() == loss.name());
+        recipe.loss = Some(own.unwrap_or_else(|| loss.clone()));
+    }
     set(&mut recipe.regularization.l1, &options.l1);
     set(&mut recipe.regularization.l2, &options.l2);
-    set(&mut recipe.train.epochs, &options.epochs);
+    recipe.train.epochs = options.epochs.or(recipe.train.epochs);
     set(&mut recipe.train.batch_size, &options.batch_size);
     if let Some(patience) = options.patience {
-        let validates = recipe.data.validation_fraction != 0.0;
-        let monitor = if validates { Monitor::ValidationLoss } else { Monitor::TestLoss };
-        let rule = EarlyStopping { monitor, ..EarlyStopping::default() };
-        let rule = recipe.train.early_stopping.unwrap_or(rule);
+        let rule = recipe.train.early_stopping.unwrap_or_default();
         recipe.train.early_stopping = Some(EarlyStopping { patience, ..rule });
     }
     recipe.optimizer = optimizer(recipe.optimizer, options)?;
+    recipe.settle();
     Ok(())
 }
 
-fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
+pub(super) fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
     if let Some(value) = flag {
         field.clone_from(value);
     }
@@ -55,8 +54,19 @@ pub fn overlay_layers(recipe: &mut Recipe, options: &TrainOptions, targets: &Tar
     }
     let hidden = options.hidden.as_ref().map_or(&[64][..], |hidden| &hidden.0);
     let (activation, dropout) = (options.activation.unwrap_or(Activation::Relu), options.dropout.unwrap_or(0.0));
-    let outputs = recipe.loss.get_or_insert_with(|| Loss::for_targets(targets)).outputs(targets);
+    let outputs = recipe.name_loss(targets).outputs(targets);
     recipe.layers = multilayer_perceptron(hidden, activation, dropout, outputs);
+    Ok(())
+}
+
+/// The flag `--class-weights`, once the loss is known.
+pub fn overlay_class_weights(recipe: &mut Recipe, options: &TrainOptions, targets: &Targets) -> Result<()> {
+    if let Some(weights) = &options.class_weights {
+        recipe.name_loss(targets);
+        let loss = recipe.loss.take().map(|loss| loss.class_weights(weights.clone()));
+        loss.iter().try_for_each(Loss::validate)?;
+        recipe.loss = loss;
+    }
     Ok(())
 }
 

@@ -34,9 +34,9 @@ pub fn run(options: &PlanOptions) -> Result<()> {
     let choice = task.choose()?;
     let Task { trainer, data } = task;
     let trainer = trainer.on(choice.device.clone()).fuse(!options.no_fusion);
-    let variants = options.variants.choose(&choice.device, || trainer.plan(&data.train, Some(data.held_out())))?;
+    let variants = options.variants.choose(&choice.device, || trainer.plan(&data.train, data.held_out()))?;
     let trainer = trainer.variants(variants);
-    let forecast = trainer.forecast(&data.train, Some(data.held_out()))?;
+    let forecast = trainer.forecast(&data.train, data.held_out())?;
     match options.train.format {
         Format::Json => print_json(&forecast, &choice, options.no_fusion),
         Format::Text => {

@@ -2,12 +2,14 @@
 
 use super::cache::PipelineCacheOptions;
 use super::options::Format;
-use super::output::print_line;
-use super::rows;
-use anygrad::Result;
+use super::output::note;
+use super::rows::Reading;
+use super::sink::Sink;
+use super::subject::Subject;
 use anygrad::backend::{Device, Request, Work};
-use anygrad::data::Source;
+use anygrad::data::{Applied, Source, Targets};
 use anygrad::model::{Model, Target, probabilities};
+use anygrad::{Error, Result};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -15,11 +17,21 @@ use std::path::PathBuf;
 /// The flags of `predict`.
 #[derive(Debug, Args)]
 pub struct PredictOptions {
-    /// A model file that `train` wrote.
+    /// A model file that `train` wrote, or a run folder
+    #[arg(value_name = "MODEL|RUN")]
     model: PathBuf,
-    /// digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with the model's feature columns
+    /// A table with the model's feature columns, digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine
     #[arg(long, value_name = "SPEC")]
     data: Source,
+    /// Columns of the table to carry along, such as id,name
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    keep: Vec<String>,
+    /// Only rows whose class is predicted wrongly, with the true one; the data must have it
+    #[arg(long)]
+    errors_only: bool,
+    /// Write to a file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Request,
@@ -32,28 +44,138 @@ pub struct PredictOptions {
 
 /// Predicts each row.
 pub fn run(options: &PredictOptions) -> Result<()> {
-    let model = Model::load(&options.model)?;
-    let features = rows::features(&options.data, &model)?;
+    let model = Model::load(Subject::model(&options.model)?)?;
+    if options.errors_only && matches!(model.target, Target::Values { .. }) {
+        let expected = "the model predicts numbers, which are never quite right: compare them by `anygrad eval`";
+        return Err(Error::option("errors-only", true, expected));
+    }
+    let mut reading = Reading::new(&model).keeping(&options.keep);
+    if options.errors_only {
+        reading = reading.with_target(None);
+    }
+    let rows = reading.rows(&options.data, &model)?;
+    rows.decisions.iter().for_each(|decision| note(decision));
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
     options.cache.apply(&choice.device);
-    let outputs = pollster::block_on(model.outputs(&features, &choice.device))?;
+    let outputs = pollster::block_on(model.outputs(&rows.features, &choice.device))?;
     let width = model.architecture.output_width()?;
-    match options.format {
-        Format::Text => print_line(&header(&model)),
-        Format::Json => {}
+    let page = Page { model: &model, rows: &rows, keep: &options.keep, errors_only: options.errors_only };
+    let mut sink = Sink::open(options.out.as_deref())?;
+    if options.format == Format::Text {
+        sink.line(&page.header())?;
     }
-    for row in outputs.chunks_exact(width) {
+    for (row, outputs) in outputs.chunks_exact(width).enumerate().filter(|(row, outputs)| page.shows(*row, outputs)) {
         match options.format {
-            Format::Text => print_line(&csv_line(&model, row)),
-            Format::Json => print_line(&json_line(&model, row).to_string()),
+            Format::Text => sink.line(&page.csv_line(row, outputs))?,
+            Format::Json => sink.line(&page.json_line(row, outputs).to_string())?,
         }
     }
-    Ok(())
+    sink.finish()
+}
+
+/// What is printed of each row.
+struct Page<'a> {
+    model: &'a Model,
+    rows: &'a Applied,
+    keep: &'a [String],
+    errors_only: bool,
+}
+
+impl Page<'_> {
+    fn truth(&self, row: usize) -> Option<usize> {
+        match &self.rows.targets {
+            Some(Targets::Labels { data, .. }) => Some(data[row] as usize),
+            _ => None,
+        }
+    }
+
+    fn shows(&self, row: usize, outputs: &[f32]) -> bool {
+        !self.errors_only || self.truth(row) != Some(predicted_class(outputs))
+    }
+
+    fn header(&self) -> String {
+        let mut cells: Vec<String> = Vec::new();
+        if self.errors_only {
+            cells.push("row".into());
+        }
+        cells.extend(self.keep.iter().cloned());
+        match &self.model.target {
+            Target::Classes { name, classes } => {
+                if self.errors_only {
+                    cells.push(format!("true {name}"));
+                }
+                cells.push(name.clone());
+                cells.extend(classes.iter().map(|class| format!("p({class})")));
+            }
+            Target::Values { names } if self.model.loss.takes_labels() => {
+                cells.extend(names.iter().map(|name| format!("p({name})")));
+            }
+            Target::Values { names } => cells.extend(names.iter().cloned()),
+        }
+        csv(cells.iter().map(String::as_str))
+    }
+
+    fn csv_line(&self, row: usize, outputs: &[f32]) -> String {
+        let mut cells: Vec<String> = Vec::new();
+        if self.errors_only {
+            cells.push((self.rows.rows[row] + 1).to_string());
+        }
+        cells.extend((0..self.keep.len()).map(|kept| self.rows.spelling(kept, row).to_string()));
+        match &self.model.target {
+            Target::Classes { classes, .. } => {
+                if let (true, Some(truth)) = (self.errors_only, self.truth(row)) {
+                    cells.push(classes[truth].clone());
+                }
+                let (class, probabilities) = classify(classes, outputs);
+                cells.push(class);
+                cells.extend(probabilities.iter().take(classes.len()).map(|p| format!("{p:.6}")));
+            }
+            Target::Values { .. } if self.model.loss.takes_labels() => {
+                cells.extend(values(self.model, outputs).iter().map(|p| format!("{p:.6}")));
+            }
+            Target::Values { .. } => cells.extend(outputs.iter().map(ToString::to_string)),
+        }
+        csv(cells.iter().map(String::as_str))
+    }
+
+    fn json_line(&self, row: usize, outputs: &[f32]) -> Value {
+        let mut object = Map::new();
+        if self.errors_only {
+            object.insert("row".into(), json!(self.rows.rows[row] + 1));
+        }
+        for (kept, name) in self.keep.iter().enumerate() {
+            object.insert(name.clone(), self.rows.spelling(kept, row).into());
+        }
+        match &self.model.target {
+            Target::Classes { classes, .. } => {
+                if let (true, Some(truth)) = (self.errors_only, self.truth(row)) {
+                    object.insert("true_class".into(), classes[truth].clone().into());
+                }
+                let (class, probabilities) = classify(classes, outputs);
+                let by_class = classes.iter().cloned().zip(probabilities.into_iter().map(Value::from));
+                object.insert("class".into(), class.into());
+                object.insert("probabilities".into(), by_class.collect::<Map<_, _>>().into());
+            }
+            Target::Values { names } => {
+                let by_name = names.iter().cloned().zip(values(self.model, outputs).into_iter().map(Value::from));
+                if self.model.loss.takes_labels() {
+                    object.insert("probabilities".into(), by_name.collect::<Map<_, _>>().into());
+                } else {
+                    object.extend(by_name);
+                }
+            }
+        }
+        Value::Object(object)
+    }
+}
+
+fn predicted_class(logits: &[f32]) -> usize {
+    anygrad::ops::correct_rows::predicted_class(logits)
 }
 
 /// The most likely class and the probabilities of all.
 fn classify(classes: &[String], logits: &[f32]) -> (String, Vec<f64>) {
-    let class = anygrad::ops::correct_rows::predicted_class(logits);
+    let class = predicted_class(logits);
     let name = classes.get(class).cloned().unwrap_or_else(|| class.to_string());
     (name, probabilities(logits))
 }
@@ -68,50 +190,11 @@ fn values(model: &Model, row: &[f32]) -> Vec<f64> {
     }
 }
 
-fn header(model: &Model) -> String {
-    match &model.target {
-        Target::Classes { name, classes } => {
-            let probabilities = classes.iter().map(|class| quoted(&format!("p({class})")));
-            std::iter::once(quoted(name)).chain(probabilities).collect::<Vec<_>>().join(",")
-        }
-        Target::Values { names } if model.loss.takes_labels() => {
-            names.iter().map(|name| quoted(&format!("p({name})"))).collect::<Vec<_>>().join(",")
-        }
-        Target::Values { names } => names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(","),
-    }
-}
-
-fn csv_line(model: &Model, row: &[f32]) -> String {
-    match &model.target {
-        Target::Classes { classes, .. } => {
-            let (class, probabilities) = classify(classes, row);
-            let probabilities = probabilities.iter().take(classes.len()).map(|p| format!("{p:.6}"));
-            std::iter::once(quoted(&class)).chain(probabilities).collect::<Vec<_>>().join(",")
-        }
-        Target::Values { .. } if model.loss.takes_labels() => {
-            values(model, row).iter().map(|p| format!("{p:.6}")).collect::<Vec<_>>().join(",")
-        }
-        Target::Values { .. } => row.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-    }
-}
-
-fn json_line(model: &Model, row: &[f32]) -> Value {
-    match &model.target {
-        Target::Classes { classes, .. } => {
-            let (class, probabilities) = classify(classes, row);
-            let by_class: Map<String, Value> =
-                classes.iter().cloned().zip(probabilities.into_iter().map(Value::from)).collect();
-            json!({ "class": class, "probabilities": by_class })
-        }
-        Target::Values { names } => {
-            let by_name: Map<String, Value> =
-                names.iter().cloned().zip(values(model, row).into_iter().map(Value::from)).collect();
-            if model.loss.takes_labels() { json!({ "probabilities": by_name }) } else { Value::Object(by_name) }
-        }
-    }
-}
-
-/// A cell as CSV writes it.
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into() }
+/// A line of cells as CSV writes it.
+fn csv<'a>(cells: impl Iterator<Item = &'a str>) -> String {
+    let quoted = |cell: &str| {
+        let needs_quotes = cell.contains([',', '"', '\n', '\r']);
+        if needs_quotes { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.into() }
+    };
+    cells.map(quoted).collect::<Vec<String>>().join(",")
 }

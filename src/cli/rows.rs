@@ -1,97 +1,168 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
-use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, cifar10, digits, generated, mnist};
+use anygrad::data::{Application, Applied, DataOptions, Dataset, Encoder, Source, Split, apply, load};
 use anygrad::model::{Model, Target};
-use anygrad::train::{DataTable, Recipe};
 use anygrad::{Error, Result};
 use clap::ValueEnum;
+use std::path::Path;
 
 /// Which rows of a source to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// MNIST and CIFAR-10: their test set; everything else: all rows.
+    /// Sources with test rows of their own, as MNIST: these; everything else: all rows.
     #[default]
     Auto,
-    /// The rows that `train` held back.
+    /// The rows that `train` held back for testing.
     Test,
+    /// The rows that `train` held back for validation.
+    Validation,
     /// The rows that `train` trained on.
     Train,
     /// All rows.
     All,
 }
 
-/// Features and targets of a source, for `model`.
-pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<Dataset> {
-    let data = match source {
-        Source::Mnist(folder) | Source::Cifar10(folder) => {
-            let Split { train, test, .. } =
-                if let Source::Mnist(_) = source { mnist(folder)? } else { cifar10(folder)? };
-            return match part {
-                Part::Auto | Part::Test => Ok(test),
-                Part::Train => Ok(train),
-                Part::All => Err(Error::option("part", "all", "this data comes as train and test: name one")),
-            };
-        }
-        Source::Digits => digits()?,
-        Source::Generated(name) => generated(name, model.recipe.seed)?,
-        Source::Memory => return Err(Source::unknown_rows()),
-        Source::Csv(path) => csv(&Table::read(path)?, target, model)?,
-    };
-    if matches!(part, Part::Auto | Part::All) {
-        return Ok(data);
+impl Part {
+    fn name(self) -> String {
+        self.to_possible_value().map_or(String::new(), |value| value.get_name().into())
     }
-    held_back(&data, part, model)
 }
 
-/// The part that the model was tested with, or trained on, if `data` is what it came from.
-fn held_back(data: &Dataset, part: Part, model: &Model) -> Result<Dataset> {
-    let name = if part == Part::Test { "test" } else { "train" };
-    let unknown =
-        |why: &str| Err(Error::option("part", name, &format!("{why}, so its split is unknown: use --part all")));
-    let Recipe { seed, data: DataTable { source, test_fraction, validation_fraction, .. }, .. } = &model.recipe;
-    if *source == Source::Memory {
+/// Features and targets of a source, for `model`, and what was taken for what.
+pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<(Dataset, Vec<String>)> {
+    match (source, part) {
+        (Source::Memory, _) => Err(Source::unknown_rows()),
+        (_, Part::Test | Part::Validation | Part::Train) => {
+            if let Some(target) = target {
+                let expected = "names another column than the model's, whose split is known: use --part all";
+                return Err(Error::option("target", target, expected));
+            }
+            Ok((held_back(source, part, model)?, Vec::new()))
+        }
+        (Source::Csv(path), _) => {
+            let application = Reading::new(model).with_target(target);
+            let mut applied = apply(path, &application.application(model))?;
+            let decisions = std::mem::take(&mut applied.decisions);
+            let name = path.file_name().map_or("table".into(), |name| name.to_string_lossy().into_owned());
+            let mut data = applied.into_dataset(&name)?;
+            data.feature_names.clone_from(&model.feature_names);
+            Ok((data, decisions))
+        }
+        (source, _) => {
+            let Split { train, test, .. } = whole(source, model)?;
+            match (test.rows() > 0, part) {
+                (true, Part::All) => {
+                    Err(Error::option("part", "all", "this data comes as train and test: name one"))
+                }
+                (true, _) => Ok((test, Vec::new())),
+                (false, _) => Ok((train, Vec::new())),
+            }
+        }
+    }
+}
+
+/// All rows of a source that is no table.
+fn whole(source: &Source, model: &Model) -> Result<Split> {
+    let options = DataOptions { source: source.clone(), test_fraction: 0.0, ..DataOptions::default() };
+    load(&options, model.recipe.seed)
+}
+
+/// The part that the model was tested with, or trained on, if the source is what it came from.
+fn held_back(source: &Source, part: Part, model: &Model) -> Result<Dataset> {
+    let unknown = |why: &str| {
+        Err(Error::option("part", part.name(), &format!("{why}, so its split is unknown: use --part all")))
+    };
+    let mut recipe = model.recipe.clone();
+    if recipe.data.source == Source::Memory {
         return unknown("the model was trained on rows that a program made");
     }
-    let mut split = data.split(*test_fraction, *seed)?;
-    if *validation_fraction != 0.0 {
-        split = split.with_validation(*validation_fraction, *seed)?;
-    }
+    recipe.data.source = source.clone();
+    let split = recipe.load()?;
     if model.data_hash.as_ref() != Some(&split.train.hash()) {
         return unknown("the data differs from what the model was trained on");
     }
-    Ok(if part == Part::Test { split.test } else { split.train })
-}
-
-/// Features of a source, for `model`; a CSV needs no target column.
-pub fn features(source: &Source, model: &Model) -> Result<Features> {
-    match source {
-        Source::Csv(path) => Table::read(path)?.floats(model.feature_names.iter().map(String::as_str)),
-        source => Ok(labelled(source, None, Part::Auto, model)?.features),
-    }
-}
-
-/// The model's features by name, and its target with the model's classes.
-fn csv(table: &Table, target: Option<&str>, model: &Model) -> Result<Dataset> {
-    let features = table.floats(model.feature_names.iter().map(String::as_str))?;
-    let targets = match &model.target {
-        Target::Classes { name, classes } => {
-            let column = table.column(target.unwrap_or(name))?;
-            let data = table.label_numbers(column, classes)?;
-            Targets::Labels { name: name.clone(), classes: classes.clone(), data }
-        }
-        Target::Values { names } => {
-            let given = target.map(|target| table.target_columns(target)).transpose()?;
-            let columns: Vec<&str> = match &given {
-                Some(columns) => columns.iter().map(|&column| table.columns[column].as_str()).collect(),
-                None => names.iter().map(String::as_str).collect(),
-            };
-            match table.floats(columns)? {
-                Features::F32 { data, .. } => Targets::Values { names: names.clone(), data },
-                Features::U8 { .. } => return Err(Error::shape("csv", "a column of floats came as bytes")),
-            }
-        }
+    let data = match part {
+        Part::Validation => match split.validation {
+            Some(validation) => validation,
+            None => return unknown("the model was trained without validation rows"),
+        },
+        Part::Train => split.train,
+        _ => split.test,
     };
-    let mut data = Dataset::new("csv", features, targets)?;
-    data.feature_names.clone_from(&model.feature_names);
+    if data.rows() == 0 {
+        return Err(Error::option("part", part.name(), "the model was trained without such rows: use --part all"));
+    }
     Ok(data)
+}
+
+/// What is read of a table for a model.
+pub struct Reading {
+    encoder: Encoder,
+    target: Vec<String>,
+    reads_target: bool,
+    keep: Vec<String>,
+}
+
+impl Reading {
+    /// The features alone.
+    pub fn new(model: &Model) -> Reading {
+        let encoder = model.encoder.clone().unwrap_or_else(|| Encoder::of_numbers(&model.feature_names));
+        let target = match &model.target {
+            Target::Classes { name, .. } => vec![name.clone()],
+            Target::Values { names } => names.clone(),
+        };
+        Reading { encoder, target, reads_target: false, keep: Vec::new() }
+    }
+
+    /// The true answers as well, from the model's columns or from those that are named.
+    pub fn with_target(mut self, target: Option<&str>) -> Reading {
+        self.reads_target = true;
+        if let Some(target) = target {
+            self.target = match self.target[..] {
+                [_] => vec![target.into()],
+                _ => target.split(',').map(|name| name.trim().into()).collect(),
+            };
+        }
+        self
+    }
+
+    /// Columns to carry along.
+    pub fn keeping(mut self, keep: &[String]) -> Reading {
+        self.keep = keep.to_vec();
+        self
+    }
+
+    fn application<'a>(&'a self, model: &'a Model) -> Application<'a> {
+        let classes = match &model.target {
+            Target::Classes { classes, .. } => Some(&classes[..]),
+            Target::Values { .. } => None,
+        };
+        Application {
+            encoder: &self.encoder,
+            preprocessing: &model.preprocessing,
+            options: &model.recipe.data,
+            target: self.reads_target.then_some((&self.target[..], classes)),
+            weights: self.reads_target.then_some(model.recipe.data.weights.as_deref()).flatten(),
+            keep: &self.keep,
+        }
+    }
+
+    /// Rows of a table.
+    pub fn table(&self, path: &Path, model: &Model) -> Result<Applied> {
+        apply(path, &self.application(model))
+    }
+
+    /// Rows of any source.
+    pub fn rows(&self, source: &Source, model: &Model) -> Result<Applied> {
+        if let Source::Csv(path) = source {
+            return self.table(path, model);
+        }
+        if let Some(name) = self.keep.first() {
+            return Err(Error::option("keep", name, "only tables have columns to carry along"));
+        }
+        let (data, decisions) = labelled(source, None, Part::Auto, model)?;
+        let rows = (0..data.rows()).collect();
+        let targets = self.reads_target.then_some(data.targets);
+        Ok(Applied { features: data.features, targets, weights: None, kept: Vec::new(), rows, decisions })
+    }
 }

@@ -3,16 +3,17 @@
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
+use super::result::{Outcome, print_result};
 use super::task::Task;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::{Source, Split, Targets};
-use anygrad::model::Model;
-use anygrad::train::{History, RunFolder, Trainer};
+use anygrad::data::Source;
+use anygrad::train::{Recipe, RunFolder, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
 use clap::Args;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -28,13 +29,23 @@ pub struct TrainVerbOptions {
 }
 
 /// Trains, evaluates, writes the run folder.
-pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptions) -> Result<()> {
-    let task = Task::new(options)?;
+pub fn run(options: &TrainVerbOptions) -> Result<()> {
+    let task = Task::new(&options.train)?;
+    let outcome = train(task, options, options.train.out.as_deref())?;
+    print_result(options.train.format, &outcome);
+    match outcome.failure {
+        Some(failure) => Err(failure),
+        None => Ok(()),
+    }
+}
+
+/// One run, into a folder of its own.
+fn train(task: Task, TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptions, out: Option<&Path>) -> Result<Outcome> {
     let choice = task.choose()?;
     announce(&task, &choice);
     let Task { trainer, data } = task;
     let trainer = trainer.on(choice.device.clone());
-    let plan = |trainer: &Trainer| trainer.plan(&data.train, Some(data.held_out()));
+    let plan = |trainer: &Trainer| trainer.plan(&data.train, data.held_out());
     let chosen = variants.choose(&choice.device, || plan(&trainer))?;
     // Of the variants that tuning tries, only the chosen ones are worth keeping.
     cache.apply(&choice.device);
@@ -43,10 +54,12 @@ pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptio
     let records = variants.any() && matches!(choice.device, Device::Gpu(_));
     let used = if records { Some(Variants::of(&plan(&trainer)?)) } else { None };
 
-    let mut folder = RunFolder::create(options.out.as_deref(), &run_name(&trainer.recipe().data.source))?;
-    let config = toml::to_string(trainer.recipe()).map_err(|e| Error::option("config", "", &e.to_string()))?;
-    folder.write("config.toml", &config)?;
+    let mut folder = RunFolder::create(out, &run_name(&trainer.recipe().data.source))?;
+    folder.write("config.toml", &config(trainer.recipe(), folder.path())?)?;
     folder.write("environment.json", &format!("{:#}\n", environment(&choice)))?;
+    if !data.decisions.is_empty() {
+        folder.write("decisions.txt", &format!("{}\n", data.decisions.join("\n")))?;
+    }
     if let Some(used) = used {
         folder.write("variants.json", &used.to_json())?;
         let entries: serde_json::Map<_, _> = used.iter().map(|(key, name)| (key.into(), name.into())).collect();
@@ -58,37 +71,41 @@ pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptio
     }
 
     let sink = Arc::new(Mutex::new(Sink {
-        progress: Progress::new(options.format, trainer.recipe().train.epochs),
+        progress: Progress::new(options.format, trainer.recipe().epochs()),
         folder,
         failure: None,
     }));
     let observed = sink.clone();
     let mut trainer = trainer.observe(move |event| lock(&observed).take(event));
     let start = Instant::now();
-    let outcome = trainer.fit_blocking(&data);
+    let fitted = trainer.fit_blocking(&data);
     let seconds = start.elapsed().as_secs_f64();
     let mut sink = lock(&sink);
     sink.progress.finish();
-    let history = outcome?;
-    if let Some(failure) = sink.failure.take() {
-        return Err(failure);
+    let history = fitted?;
+    let model = trainer.model()?;
+    // Whatever else fails, the model is there.
+    sink.folder.save_model(model)?;
+    let mut outcome = Outcome::of(model, &history, &choice, seconds, &data, sink.folder.path())?;
+    if let Err(error) = sink.folder.append_metrics(&outcome.json().to_string()) {
+        sink.failure.get_or_insert(error);
     }
-    let trained = trainer.model()?;
-    sink.folder.save_model(trained)?;
-    finish(options.format, trained, &history, &choice, seconds, &data, &mut sink)
+    outcome.failure = sink.failure.take().map(|error| error.in_addition("the model is saved, lines of metrics.jsonl are missing"));
+    Ok(outcome)
 }
 
 fn announce(task: &Task, choice: &Choice) {
     let (data, model) = (&task.data, task.trainer.architecture());
+    data.decisions.iter().for_each(|decision| note(decision));
     let parameters = model.parameter_count().unwrap_or(0);
     let validation = data.validation.as_ref().map_or(String::new(), |v| format!(", {} validation", v.rows()));
     let (source, train, test) = (&task.trainer.recipe().data.source, data.train.rows(), data.test.rows());
     note(&format!("data    {source}, {train} training{validation} and {test} test rows"));
-    let target = match &data.train.targets {
-        Targets::Labels { name, classes, .. } => format!("{name}, {} classes", classes.len()),
-        Targets::Values { names, .. } => format!("{}, as numbers", names.join(", ")),
-    };
-    note(&format!("target  {target}"));
+    if let Some(rule) = task.trainer.recipe().train.early_stopping
+        && rule.monitor.is_of_validation()
+    {
+        note(&format!("stops   after {} epochs without a better result on the validation rows", rule.patience));
+    }
     note(&format!("model   {model}, {parameters} parameters"));
     note(&format!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason));
 }
@@ -102,6 +119,34 @@ fn run_name(source: &Source) -> String {
         Source::Csv(path) => path.file_stem().map_or("csv".into(), |stem| stem.to_string_lossy().into_owned()),
         other => other.to_string(),
     }
+}
+
+/// The resolved recipe as a config file in a folder. Whether it says the same when it is read again is tried.
+fn config(recipe: &Recipe, folder: &Path) -> Result<String> {
+    let mut recipe = recipe.clone();
+    let data = &mut recipe.data;
+    for source in [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()].into_iter().flatten() {
+        source.relocate(|path| seen_from(path, folder));
+    }
+    let refused = |why: String| Error::option("config", "of this run", &why);
+    let text = toml::to_string(&recipe).map_err(|e| refused(e.to_string()))?;
+    match toml::from_str::<Recipe>(&text) {
+        Ok(again) if again == recipe => Ok(text),
+        Ok(_) => Err(refused("would not be read as it was written: use smaller numbers".into())),
+        Err(error) => Err(refused(format!("could not be read again: {}; use smaller numbers", error.message()))),
+    }
+}
+
+/// A relative path as it is seen from a folder; absolute ones stay.
+fn seen_from(path: &Path, folder: &Path) -> PathBuf {
+    let (Ok(target), Ok(from)) = (path.canonicalize(), folder.canonicalize()) else { return path.into() };
+    if path.is_absolute() {
+        return path.into();
+    }
+    let shared = target.components().zip(from.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| std::path::Component::ParentDir);
+    // The path as given ends in the same names, if no link leads elsewhere.
+    up.chain(target.components().skip(shared)).collect()
 }
 
 fn environment(choice: &Choice) -> serde_json::Value {
@@ -140,51 +185,4 @@ impl Sink {
 
 fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
     sink.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[allow(clippy::too_many_arguments)]
-fn finish(
-    format: Format,
-    model: &Model,
-    history: &History,
-    choice: &Choice,
-    seconds: f64,
-    data: &Split,
-    sink: &mut Sink,
-) -> Result<()> {
-    // Without an epoch, or with validation rows, the test rows have not been looked at yet.
-    let (test_loss, test_accuracy) = match history.of_model() {
-        Some(report) if report.test_loss.is_some() => (report.test_loss, report.test_accuracy),
-        _ => {
-            let evaluation = model.evaluate_blocking(&data.test, &choice.device)?;
-            (Some(evaluation.loss), evaluation.accuracy)
-        }
-    };
-    let rows = history.epochs.len() as f64 * data.train.rows() as f64;
-    let folder = sink.folder.path().display().to_string();
-    let done = json!({
-        "event": "done",
-        "device": choice.device.device_name(),
-        "backend": choice.device.name(),
-        "parameters": model.architecture.parameter_count()?,
-        "steps": history.step_losses.len(),
-        "seconds": seconds,
-        "samples_per_second": (rows / seconds.max(1e-9)).round(),
-        "test_loss": test_loss,
-        "test_accuracy": test_accuracy,
-        "weights_hash": model.weights_hash(),
-        "run": folder,
-    });
-    sink.folder.append_metrics(&done.to_string())?;
-    if format == Format::Json {
-        print_line(&done.to_string());
-        return Ok(());
-    }
-    let number = |name: &str, value: Option<f64>| value.map(|v| print_line(&format!("{name:<14} {v:.4}")));
-    number("test accuracy", test_accuracy);
-    number("test loss", test_loss);
-    print_line(&format!("{:<14} {} in {seconds:.2} s", "steps", history.step_losses.len()));
-    print_line(&format!("{:<14} {}", "weights hash", model.weights_hash()));
-    print_line(&format!("{:<14} {folder}", "run"));
-    Ok(())
 }

@@ -78,8 +78,8 @@ pub fn run(options: &TuneVerbOptions) -> Result<()> {
 fn plans(options: &TuneVerbOptions, device: &Device) -> Result<Vec<(String, Plan)>> {
     if let Some(config) = &options.config {
         let Task { trainer, data } =
-            Task::new(&TrainOptions { config: Some(config.clone()), ..TrainOptions::default() })?;
-        let plan = trainer.on(device.clone()).plan(&data.train, Some(data.held_out()))?;
+            Task::new(&TrainOptions { subject: Some(config.clone()), ..TrainOptions::default() })?;
+        let plan = trainer.on(device.clone()).plan(&data.train, data.held_out())?;
         return Ok(vec![(config.display().to_string(), plan)]);
     }
     let chosen = options.nets.clone().unwrap_or_else(|| nets::defaults()[..3].to_vec());

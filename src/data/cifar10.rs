@@ -34,7 +34,7 @@ const REMEDY: &str = "fetch the file again, it should be of CIFAR-10's binary ve
 /// # Errors
 /// [`Error::Data`] if a file is missing or damaged; [`Error::Io`] if one cannot be read.
 pub fn cifar10(folder: &Path) -> Result<Split> {
-    Ok(Split { train: part(folder, &TRAIN)?, validation: None, test: part(folder, &TEST)? })
+    Ok(Split::new(part(folder, &TRAIN)?, part(folder, &TEST)?))
 }
 
 fn part(folder: &Path, names: &[&str]) -> Result<Dataset> {
@@ -50,6 +50,8 @@ fn part(folder: &Path, names: &[&str]) -> Result<Dataset> {
         targets: Targets::Labels { name: "object".into(), classes: CLASSES.map(String::from).to_vec(), data: labels },
         preprocessing: Preprocessing::Scale { factor: 1.0 / 255.0 },
         target_preprocessing: Preprocessing::None,
+        weights: None,
+        encoder: None,
     };
     data.check()?;
     Ok(data)

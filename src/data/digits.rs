@@ -43,6 +43,8 @@ pub fn digits() -> Result<Dataset> {
         },
         preprocessing: Preprocessing::Scale { factor: 1.0 / 16.0 },
         target_preprocessing: Preprocessing::None,
+        weights: None,
+        encoder: None,
     };
     data.check()?;
     Ok(data)

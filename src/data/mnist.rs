@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// [`Error::Data`] if a file is missing or damaged, or images and labels do not match; [`Error::Io`] if one cannot be
 /// read.
 pub fn mnist(folder: &Path) -> Result<Split> {
-    Ok(Split { train: part(folder, "train")?, validation: None, test: part(folder, "t10k")? })
+    Ok(Split::new(part(folder, "train")?, part(folder, "t10k")?))
 }
 
 fn part(folder: &Path, prefix: &str) -> Result<Dataset> {
@@ -52,6 +52,8 @@ fn part(folder: &Path, prefix: &str) -> Result<Dataset> {
         },
         preprocessing: Preprocessing::Scale { factor: 1.0 / 255.0 },
         target_preprocessing: Preprocessing::None,
+        weights: None,
+        encoder: None,
     };
     data.check()?;
     Ok(data)

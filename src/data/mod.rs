@@ -8,25 +8,32 @@
 //! # Ok::<(), anygrad::Error>(())
 //! ```
 
+mod apply;
 mod cifar10;
-mod csv;
+mod columns;
 mod digits;
 mod generated;
+mod hold_back;
 mod idx;
 mod mnist;
+mod options;
 mod preprocessing;
 mod source;
 mod split;
 pub mod table;
+mod tables;
 
-pub use self::csv::{Table, TargetKind};
+pub use apply::{Application, Applied, apply};
 pub use cifar10::cifar10;
+pub use columns::{EncodedColumn, Encoder, Encoding, TimePart, Unusual, same_value};
 pub use digits::digits;
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
 pub use mnist::mnist;
+pub use options::{DataOptions, MOST_CATEGORIES, Missing, Scaling, Task};
 pub use preprocessing::Preprocessing;
-pub use source::{Fractions, Source, load};
+pub use source::{Source, load};
 pub use split::Split;
+pub use table::Table;
 
 use crate::error::{Error, Result};
 
@@ -41,11 +48,15 @@ pub struct Dataset {
     pub feature_names: Vec<String>,
     /// The targets of all rows: what is to be predicted.
     pub targets: Targets,
+    /// Weight of each row in the loss and the metrics; without, all count the same.
+    pub weights: Option<Vec<f32>>,
     /// How raw features become the model's inputs; saved with the model.
     pub preprocessing: Preprocessing,
     /// How target values become what the model puts out; saved with the model and undone when it predicts. Classes
     /// have none.
     pub target_preprocessing: Preprocessing,
+    /// How the columns of the table that the rows come from became features; saved with the model.
+    pub encoder: Option<Encoder>,
 }
 
 /// The features of all rows, row-major: `width` numbers for each row.
@@ -182,8 +193,10 @@ impl Dataset {
             features,
             feature_names,
             targets,
+            weights: None,
             preprocessing: Preprocessing::None,
             target_preprocessing: Preprocessing::None,
+            encoder: None,
         };
         data.check()?;
         Ok(data)
@@ -223,11 +236,11 @@ impl Dataset {
         for (preprocessing, width, what) in
             [(&self.preprocessing, width, "features"), (&self.target_preprocessing, target_width, "target values")]
         {
-            if let Preprocessing::Standardize { means, deviations } = preprocessing
-                && (means.len() != width || deviations.len() != width)
+            if let Preprocessing::Affine { centers, scales } = preprocessing
+                && (centers.len() != width || scales.len() != width)
             {
-                let (means, deviations) = (means.len(), deviations.len());
-                return wrong(format!("{means} means and {deviations} deviations for {width} {what}"));
+                let (centers, scales) = (centers.len(), scales.len());
+                return wrong(format!("{centers} centers and {scales} scales for {width} {what}"));
             }
         }
         if self.feature_names.len() != width {
@@ -267,8 +280,10 @@ impl Dataset {
             features: self.features.select(rows),
             feature_names: self.feature_names.clone(),
             targets: self.targets.select(rows),
+            weights: self.weights.as_ref().map(|weights| select(weights, 1, rows)),
             preprocessing: self.preprocessing.clone(),
             target_preprocessing: self.target_preprocessing.clone(),
+            encoder: self.encoder.clone(),
         }
     }
 

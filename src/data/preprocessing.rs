@@ -1,6 +1,6 @@
 //! How raw features become a model's inputs. It is saved with the model, so that `predict` needs nothing else.
 
-use super::Features;
+use super::{Features, Scaling};
 
 /// A map from raw features to a model's inputs, feature by feature.
 ///
@@ -24,12 +24,16 @@ pub enum Preprocessing {
         /// The factor.
         factor: f32,
     },
-    /// Inputs are (x − mean) / deviation, with a mean and a deviation for each feature.
-    Standardize {
-        /// Means of the training rows.
-        means: Vec<f32>,
-        /// Standard deviations of the training rows (divisor N); 1 where a feature is constant.
-        deviations: Vec<f32>,
+    /// Inputs are (x − center) / scale, with a center and a scale for each feature, computed in 64 bits: for
+    /// standardization mean and standard deviation of the training rows.
+    #[serde(alias = "standardize")]
+    Affine {
+        /// What is subtracted.
+        #[serde(alias = "means")]
+        centers: Vec<f64>,
+        /// What is divided by; 1 where a feature is constant.
+        #[serde(alias = "deviations")]
+        scales: Vec<f64>,
     },
 }
 
@@ -40,31 +44,45 @@ impl Preprocessing {
     /// use anygrad::data::Preprocessing;
     /// // Two rows of two features; the second is constant, so its deviation counts as 1.
     /// let preprocessing = Preprocessing::standardize(&[1.0, 5.0, 3.0, 5.0], 2);
-    /// let expected = Preprocessing::Standardize { means: vec![2.0, 5.0], deviations: vec![1.0, 1.0] };
+    /// let expected = Preprocessing::Affine { centers: vec![2.0, 5.0], scales: vec![1.0, 1.0] };
     /// assert_eq!(preprocessing, expected);
     /// ```
     pub fn standardize(rows: &[f32], width: usize) -> Preprocessing {
-        let count = (rows.len() / width.max(1)).max(1) as f64;
-        let (mut means, mut deviations) = (vec![0.0f64; width], vec![0.0f64; width]);
-        for row in rows.chunks_exact(width) {
-            row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x) / count);
+        Preprocessing::fit(Scaling::Standard, rows, &vec![true; width])
+    }
+
+    /// A scaling by these rows; features that are not `scaled` stay as they are.
+    ///
+    /// ```
+    /// use anygrad::data::{Preprocessing, Scaling};
+    /// // Two rows of two features, of which the second is not scaled.
+    /// let preprocessing = Preprocessing::fit(Scaling::MinMax, &[1.0, 0.0, 3.0, 1.0], &[true, false]);
+    /// assert_eq!(preprocessing, Preprocessing::Affine { centers: vec![1.0, 0.0], scales: vec![2.0, 1.0] });
+    /// ```
+    pub fn fit(scaling: Scaling, rows: &[f32], scaled: &[bool]) -> Preprocessing {
+        if scaling == Scaling::None {
+            return Preprocessing::None;
         }
-        for row in rows.chunks_exact(width) {
-            for (i, &x) in row.iter().enumerate() {
-                deviations[i] += (f64::from(x) - means[i]).powi(2) / count;
-            }
-        }
+        let width = scaled.len();
+        let bounds = bounds(rows, width);
+        let (mut centers, mut scales) = match scaling {
+            Scaling::Standard => moments(rows, width),
+            Scaling::MinMax => bounds.iter().map(|(low, high)| (*low, high - low)).unzip(),
+            Scaling::Robust | Scaling::None => (0..width).map(|i| quartiles(rows, width, i)).unzip(),
+        };
         for i in 0..width {
-            let first = rows.get(i).copied().unwrap_or(0.0);
-            // Rounding gives a constant feature a tiny variance, which would blow up any other value it meets later.
-            if rows.iter().skip(i).step_by(width).all(|&x| x == first) {
-                (means[i], deviations[i]) = (f64::from(first), 1.0);
+            let (low, high) = bounds[i];
+            if !scaled[i] {
+                (centers[i], scales[i]) = (0.0, 1.0);
+            } else if low >= high {
+                // Rounding gives a constant feature a tiny variance, which would blow up any other value it meets later.
+                (centers[i], scales[i]) = (if low == high { low } else { 0.0 }, 1.0);
+            } else if scales[i] <= 0.0 {
+                // Most values are the same: quartiles that coincide tell no scale.
+                scales[i] = high - low;
             }
         }
-        Preprocessing::Standardize {
-            means: means.iter().map(|&m| m as f32).collect(),
-            deviations: deviations.iter().map(|&variance| variance.sqrt() as f32).collect(),
-        }
+        Preprocessing::Affine { centers, scales }
     }
 
     /// The model's inputs for all rows, as floats, row-major.
@@ -88,14 +106,26 @@ impl Preprocessing {
         match self {
             Preprocessing::None => {}
             Preprocessing::Scale { factor } => rows.iter_mut().for_each(|x| *x *= factor),
-            Preprocessing::Standardize { means, deviations } => {
-                for row in rows.chunks_exact_mut(means.len()) {
-                    for i in 0..row.len() {
-                        row[i] = (row[i] - means[i]) / deviations[i];
+            Preprocessing::Affine { centers, scales } => {
+                for row in rows.chunks_exact_mut(centers.len()) {
+                    for ((x, center), scale) in row.iter_mut().zip(centers).zip(scales) {
+                        *x = ((f64::from(*x) - center) / scale) as f32;
                     }
                 }
             }
         }
+    }
+
+    /// The first number of these rows whose input is not finite, with its row and feature.
+    pub(crate) fn first_unfit(&self, features: &Features) -> Option<(usize, usize, f32)> {
+        let Features::F32 { width, data } = features else { return None };
+        let mut inputs = vec![0.0; *width];
+        data.chunks_exact((*width).max(1)).enumerate().find_map(|(row, features)| {
+            inputs.copy_from_slice(features);
+            self.apply(&mut inputs);
+            let at = inputs.iter().position(|x| !x.is_finite())?;
+            Some((row, at, features[at]))
+        })
     }
 
     /// Turns rows of inputs back into raw features, in place: the inverse of [`Preprocessing::apply`].
@@ -103,10 +133,10 @@ impl Preprocessing {
         match self {
             Preprocessing::None => {}
             Preprocessing::Scale { factor } => rows.iter_mut().for_each(|x| *x /= factor),
-            Preprocessing::Standardize { means, deviations } => {
-                for row in rows.chunks_exact_mut(means.len()) {
-                    for i in 0..row.len() {
-                        row[i] = row[i] * deviations[i] + means[i];
+            Preprocessing::Affine { centers, scales } => {
+                for row in rows.chunks_exact_mut(centers.len()) {
+                    for ((x, center), scale) in row.iter_mut().zip(centers).zip(scales) {
+                        *x = (f64::from(*x) * scale + center) as f32;
                     }
                 }
             }
@@ -115,13 +145,13 @@ impl Preprocessing {
 
     /// Whether it fits rows of `width` numbers and can be undone: no deviation or factor is 0 or not finite.
     pub fn is_sound(&self, width: usize) -> bool {
-        let usable = |x: &f32| x.is_finite() && *x > 0.0;
+        let usable = |x: f64| x.is_finite() && x > 0.0;
         match self {
             Preprocessing::None => true,
-            Preprocessing::Scale { factor } => usable(factor),
-            Preprocessing::Standardize { means, deviations } => {
-                let lengths = means.len() == width && deviations.len() == width;
-                lengths && means.iter().all(|m| m.is_finite()) && deviations.iter().all(usable)
+            Preprocessing::Scale { factor } => usable((*factor).into()),
+            Preprocessing::Affine { centers, scales } => {
+                let lengths = centers.len() == width && scales.len() == width;
+                lengths && centers.iter().all(|m| m.is_finite()) && scales.iter().all(|&x| usable(x))
             }
         }
     }
@@ -131,9 +161,50 @@ impl Preprocessing {
         match self {
             Preprocessing::None => Some(1.0),
             Preprocessing::Scale { factor } => Some(*factor),
-            Preprocessing::Standardize { .. } => None,
+            Preprocessing::Affine { .. } => None,
         }
     }
+}
+
+/// Lowest and highest number of each feature.
+fn bounds(rows: &[f32], width: usize) -> Vec<(f64, f64)> {
+    let mut bounds = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
+    for row in rows.chunks_exact(width.max(1)) {
+        for (&x, (low, high)) in row.iter().zip(&mut bounds) {
+            (*low, *high) = (low.min(x.into()), high.max(x.into()));
+        }
+    }
+    bounds
+}
+
+/// Means and standard deviations (divisor N).
+fn moments(rows: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
+    let count = (rows.len() / width.max(1)).max(1) as f64;
+    let (mut means, mut deviations) = (vec![0.0f64; width], vec![0.0f64; width]);
+    for row in rows.chunks_exact(width) {
+        row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x));
+    }
+    means.iter_mut().for_each(|mean| *mean /= count);
+    for row in rows.chunks_exact(width) {
+        for ((&x, mean), square) in row.iter().zip(&means).zip(&mut deviations) {
+            *square += (f64::from(x) - mean).powi(2);
+        }
+    }
+    deviations.iter_mut().for_each(|square| *square = (*square / count).sqrt());
+    (means, deviations)
+}
+
+/// Median, and the distance of the quartiles, as scikit-learn's `RobustScaler`: percentiles interpolated linearly.
+fn quartiles(rows: &[f32], width: usize, feature: usize) -> (f64, f64) {
+    let mut values: Vec<f32> = rows.iter().skip(feature).step_by(width).copied().collect();
+    values.sort_unstable_by(f32::total_cmp);
+    let at = |share: f64| {
+        let place = share * (values.len().max(1) - 1) as f64;
+        let value = |i: usize| values.get(i).map_or(0.0, |&x| f64::from(x));
+        let below = place.floor() as usize;
+        value(below) + (place - place.floor()) * (value((below + 1).min(values.len().max(1) - 1)) - value(below))
+    };
+    (at(0.5), at(0.75) - at(0.25))
 }
 
 #[cfg(test)]
@@ -158,7 +229,7 @@ mod tests {
     #[test]
     fn a_constant_feature_keeps_deviation_1_whatever_the_rounding() {
         for rows in 1..300 {
-            let expected = Preprocessing::Standardize { means: vec![0.1], deviations: vec![1.0] };
+            let expected = Preprocessing::Affine { centers: vec![f64::from(0.1f32)], scales: vec![1.0] };
             assert_eq!(Preprocessing::standardize(&vec![0.1; rows], 1), expected, "{rows} rows");
         }
     }

@@ -1,7 +1,7 @@
 //! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `cifar10:DIR`, `spiral`,
 //! `iris.csv`.
 
-use super::{GENERATED, Split, Table, TargetKind, cifar10, digits, generated, mnist};
+use super::{DataOptions, Dataset, GENERATED, Split, cifar10, digits, generated, mnist, tables};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,22 @@ impl FromStr for Source {
 }
 
 impl Source {
+    /// Changes the path, if it has one.
+    pub fn relocate(&mut self, change: impl Fn(&Path) -> PathBuf) {
+        match self {
+            Source::Mnist(path) | Source::Cifar10(path) | Source::Csv(path) => *path = change(path),
+            Source::Digits | Source::Generated(_) | Source::Memory => {}
+        }
+    }
+
+    /// The path of a table; `option` is what names it.
+    fn table(&self, option: &str) -> Result<&Path> {
+        match self {
+            Source::Csv(path) => Ok(path),
+            other => Err(Error::option(option, other, "must be a file with a table, as the training rows are")),
+        }
+    }
+
     /// The error of asking for the rows of [`Source::Memory`].
     pub fn unknown_rows() -> Error {
         let expected =
@@ -102,42 +118,43 @@ impl From<Source> for String {
     }
 }
 
-/// The shares of the rows that are held back from training, each from 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Fractions {
-    /// Share of all rows for testing; MNIST and CIFAR-10 have test rows of their own, and ignore it.
-    pub test: f32,
-    /// Share of the other rows to watch while training; 0 for none.
-    pub validation: f32,
-}
-
-/// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `fractions` and
-/// `seed`. CSV features are standardized by the training rows. `target` names the CSV columns to predict; without it
-/// the last one is taken.
+/// Loads rows and splits them: MNIST and CIFAR-10 into their own sets, everything else by what the options say and
+/// `seed`. Tables are understood and encoded by the training rows, and their target values are standardized.
 ///
 /// ```
-/// use anygrad::data::{Fractions, Source, TargetKind, load};
-/// let fractions = Fractions { test: 0.25, validation: 0.0 };
-/// let split = load(&Source::Generated("xor".into()), None, TargetKind::Auto, fractions, 0)?;
+/// use anygrad::data::{DataOptions, load};
+/// let options = DataOptions { source: "xor".parse()?, test_fraction: 0.25, ..DataOptions::default() };
+/// let split = load(&options, 0)?;
 /// assert_eq!((split.train.rows(), split.test.rows()), (300, 100));
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged; [`Error::InvalidOption`] if a fraction is out of
-/// range, or a target is named and the source is no CSV file; [`Error::UnknownName`] if there is no such column.
-pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, fractions: Fractions, seed: u64) -> Result<Split> {
-    if let (Some(target), false) = (target, matches!(source, Source::Csv(_))) {
-        return Err(Error::option("target", target, "only CSV files have named columns"));
+/// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged; [`Error::InvalidOption`] if an option is out of
+/// range, or names columns of a source without; [`Error::UnknownName`] if there is no such column.
+pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
+    options.validate()?;
+    let DataOptions { source, test_fraction, validation_fraction, .. } = options;
+    if let Source::Csv(path) = source {
+        let train = path;
+        let paths = tables::Paths {
+            train,
+            validation: options.validation_data.as_ref().map(|own| own.table("validation_data")).transpose()?,
+            test: options.test_data.as_ref().map(|own| own.table("test_data")).transpose()?,
+        };
+        return tables::split(&paths, options, seed);
     }
+    options.refuse_columns()?;
+    let divided = |data: Dataset| match *test_fraction {
+        0.0 => Ok(Split::new(data.select(&(0..data.rows()).collect::<Vec<_>>()), data.select(&[]))),
+        share => data.split(share, seed),
+    };
     let split = match source {
-        Source::Digits => digits()?.split(fractions.test, seed)?,
+        Source::Digits => divided(digits()?)?,
         Source::Mnist(folder) => mnist(folder)?,
         Source::Cifar10(folder) => cifar10(folder)?,
-        Source::Generated(name) => generated(name, seed)?.split(fractions.test, seed)?,
-        Source::Csv(path) => Table::read(path)?.dataset(target, kind)?.split(fractions.test, seed)?,
-        Source::Memory => return Err(Source::unknown_rows()),
+        Source::Generated(name) => divided(generated(name, seed)?)?,
+        Source::Csv(_) | Source::Memory => return Err(Source::unknown_rows()),
     };
-    let split = if fractions.validation == 0.0 { split } else { split.with_validation(fractions.validation, seed)? };
-    Ok(if let Source::Csv(_) = source { split.standardized() } else { split })
+    if *validation_fraction == 0.0 { Ok(split) } else { split.with_validation(*validation_fraction, seed) }
 }

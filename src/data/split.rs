@@ -1,8 +1,9 @@
 //! Training, validation and test rows.
 
-use super::{Dataset, Features, Preprocessing, Targets};
+use super::hold_back::{By, hold_back, shuffled};
+use super::{Dataset, Features, Preprocessing, Scaling, Targets};
 use crate::error::{Error, Result};
-use crate::random::{Permutation, Purpose, stream_key};
+use crate::random::{Purpose, stream_key};
 
 /// Rows to train on and rows to test with.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +12,10 @@ pub struct Split {
     pub train: Dataset,
     /// Rows to watch while training, for early stopping and schedules; the optimizer never sees them.
     pub validation: Option<Dataset>,
-    /// Rows to test with at the end; the optimizer never sees them.
+    /// Rows to test with at the end; the optimizer never sees them. There may be none.
     pub test: Dataset,
+    /// What was taken for what while the rows were read, a sentence each.
+    pub decisions: Vec<String>,
 }
 
 impl Dataset {
@@ -30,7 +33,7 @@ impl Dataset {
     /// than two rows.
     pub fn split(&self, test_fraction: f32, seed: u64) -> Result<Split> {
         let (test, train) = self.divide("test_fraction", test_fraction, seed, 0)?;
-        Ok(Split { train: self.select(&train), validation: None, test: self.select(&test) })
+        Ok(Split::new(self.select(&train), self.select(&test)))
     }
 
     /// Numbers of the rows held back and of the others, both in random order.
@@ -39,56 +42,28 @@ impl Dataset {
             let expected = "the share of rows held back must lie between 0 and 1, such as 0.2";
             return Err(Error::option(option, fraction, expected));
         }
-        let rows = self.rows();
-        if rows < 2 {
-            return Err(Error::shape(format!("dataset {}", self.name), "a split needs at least 2 rows"));
-        }
-        let held_back = ((rows as f64 * f64::from(fraction)) as usize).clamp(1, rows - 1);
-        let order = Permutation::new(stream_key(seed, Purpose::Split, id), 0, rows as u32);
-        let shuffled = (0..rows as u32).map(|i| order.at(i) as usize);
-        let mut quotas = self.quotas(held_back);
-        let class = |row: usize| match &self.targets {
-            Targets::Labels { data, .. } => data[row] as usize,
-            Targets::Values { .. } => 0,
+        let by = match &self.targets {
+            Targets::Labels { data, .. } => By::Class(data),
+            Targets::Values { .. } => By::Chance,
         };
-        Ok(shuffled.partition(|&row| {
-            let quota = &mut quotas[class(row)];
-            let is_held_back = *quota > 0;
-            *quota -= usize::from(is_held_back);
-            is_held_back
-        }))
-    }
-
-    /// How many of `held_back` rows each class gives: its share, rounded down, and one more for the largest
-    /// remainders. A class keeps at least one row to train on where others can give more.
-    fn quotas(&self, held_back: usize) -> Vec<usize> {
-        let Targets::Labels { classes, data, .. } = &self.targets else { return vec![held_back] };
-        let mut counts = vec![0; classes.len()];
-        data.iter().for_each(|&label| counts[label as usize] += 1);
-        let mut quotas: Vec<usize> = counts.iter().map(|n| n * held_back / data.len()).collect();
-        let mut by_remainder: Vec<usize> = (0..counts.len()).collect();
-        by_remainder.sort_by_key(|&class| std::cmp::Reverse(counts[class] * held_back % data.len()));
-        let mut left = held_back - quotas.iter().sum::<usize>();
-        for keep in [1, 0] {
-            let mut before = usize::MAX;
-            while left > 0 && left < before {
-                before = left;
-                for &class in &by_remainder {
-                    if left > 0 && quotas[class] + keep < counts[class] {
-                        quotas[class] += 1;
-                        left -= 1;
-                    }
-                }
-            }
-        }
-        quotas
+        let (rows, key) = ((0..self.rows()).collect::<Vec<_>>(), stream_key(seed, Purpose::Split, id));
+        let held_back = hold_back(&rows, by, fraction, key)?;
+        let mut is_held_back = vec![false; rows.len()];
+        held_back.iter().for_each(|&row| is_held_back[row] = true);
+        let others = shuffled(&rows, key).filter(|&row| !is_held_back[row]).collect();
+        Ok((held_back, others))
     }
 }
 
 impl Split {
-    /// The rows that training watches: for validation if there are any, else for testing.
-    pub fn held_out(&self) -> &Dataset {
-        self.validation.as_ref().unwrap_or(&self.test)
+    /// Rows to train on and to test with, none to watch.
+    pub fn new(train: Dataset, test: Dataset) -> Split {
+        Split { train, validation: None, test, decisions: Vec::new() }
+    }
+
+    /// The rows that are evaluated while training: for validation if there are any, else for testing, if there are any.
+    pub fn held_out(&self) -> Option<&Dataset> {
+        self.validation.as_ref().or((self.test.rows() > 0).then_some(&self.test))
     }
 
     /// Moves a random `fraction` of the training rows, at least one, into a validation set. Each class gives its share
@@ -116,27 +91,45 @@ impl Split {
     }
 
     /// Has features and target values of all parts standardized, by means and deviations of the training rows. Features
-    /// that are bytes keep their preprocessing, and so do target values from 0 to 1, which may be probabilities.
+    /// that are bytes keep their preprocessing, and so do target values that are 0 and 1 only.
     ///
     /// ```
     /// use anygrad::data::{Preprocessing, moons};
     /// let split = moons(200, 0.1, 0)?.split(0.2, 0)?.standardized();
-    /// assert!(matches!(split.train.preprocessing, Preprocessing::Standardize { .. }));
+    /// assert!(matches!(split.train.preprocessing, Preprocessing::Affine { .. }));
     /// assert_eq!(split.train.preprocessing, split.test.preprocessing);
     /// # Ok::<(), anygrad::Error>(())
     /// ```
     pub fn standardized(mut self) -> Split {
-        if let Features::F32 { width, data } = &self.train.features {
-            let preprocessing = Preprocessing::standardize(data, *width);
+        if let Features::F32 { width, .. } = &self.train.features {
+            let scaled = vec![true; *width];
+            self.scale_features(Scaling::Standard, &scaled);
+        }
+        self.standardize_targets();
+        self
+    }
+
+    /// Scales features by the training rows, but for those that are not to be.
+    pub(super) fn scale_features(&mut self, scaling: Scaling, scaled: &[bool]) {
+        if let Features::F32 { data, .. } = &self.train.features {
+            let preprocessing = Preprocessing::fit(scaling, data, scaled);
             self.parts_mut().for_each(|part| part.preprocessing = preprocessing.clone());
         }
+    }
+
+    /// Leaves target values as they are.
+    pub(crate) fn leave_targets(&mut self) {
+        self.parts_mut().for_each(|part| part.target_preprocessing = Preprocessing::None);
+    }
+
+    /// Standardizes target values, unless they are 0 and 1 only.
+    pub(super) fn standardize_targets(&mut self) {
         if let Targets::Values { names, data } = &self.train.targets
-            && !data.iter().all(|y| (0.0..=1.0).contains(y))
+            && !data.iter().all(|y| [0.0, 1.0].contains(y))
         {
             let preprocessing = Preprocessing::standardize(data, names.len());
             self.parts_mut().for_each(|part| part.target_preprocessing = preprocessing.clone());
         }
-        self
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::data::Targets;
 use crate::error::{Error, Result};
+use std::str::FromStr;
 
 /// Weights of the classes in a loss.
 ///
@@ -83,6 +84,16 @@ impl std::fmt::Display for ClassWeights {
             ClassWeights::Balanced => f.write_str("balanced"),
             ClassWeights::Given(weights) => f.write_str(&list(weights)),
         }
+    }
+}
+
+/// `balanced`, or numbers with commas between.
+impl FromStr for ClassWeights {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<ClassWeights> {
+        let numbers: std::result::Result<Vec<f32>, _> = text.split(',').map(|w| w.trim().parse()).collect();
+        let value = numbers.map_or_else(|_| ClassWeightsValue::Word(text.into()), ClassWeightsValue::Numbers);
+        value.try_into()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::description::in_a_row;
 use super::{ClassWeights, Form, LayerDescription, Loss, Model, Sequential, Target, Tensor, TensorSpec};
-use crate::data::{Preprocessing, Source};
+use crate::data::{DataOptions, Encoder, Preprocessing, Source};
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
-use crate::train::{DataTable, Recipe, Regularization, TrainTable};
+use crate::train::{Recipe, Regularization, TrainTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,6 +30,8 @@ struct Description {
     #[serde(default)]
     target_preprocessing: Preprocessing,
     feature_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    encoder: Option<Encoder>,
     target: Target,
     recipe: Recorded,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +69,7 @@ impl Recorded {
             max_grad_value: part(&parts, "max_grad_value"),
         };
         let train = TrainTable {
-            epochs: part(&parts, "epochs").unwrap_or(whole.train.epochs),
+            epochs: Some(part(&parts, "epochs").unwrap_or(30)),
             batch_size: part(&parts, "batch_size").unwrap_or(whole.train.batch_size),
             shuffle: part(&parts, "shuffle").unwrap_or(whole.train.shuffle),
             drop_last: part(&parts, "drop_last").unwrap_or(whole.train.drop_last),
@@ -75,7 +77,7 @@ impl Recorded {
         };
         let recipe = Recipe {
             seed: part(&parts, "seed").unwrap_or_default(),
-            data: DataTable { source: Source::Memory, ..DataTable::default() },
+            data: DataOptions { source: Source::Memory, ..DataOptions::default() },
             optimizer: part(&parts, "optimizer").unwrap_or_default(),
             schedule: part(&parts, "schedule").unwrap_or_default(),
             regularization,
@@ -118,6 +120,7 @@ impl Model {
             preprocessing: self.preprocessing.clone(),
             target_preprocessing: self.target_preprocessing.clone(),
             feature_names: self.feature_names.clone(),
+            encoder: self.encoder.clone(),
             target: self.target.clone(),
             recipe: Recorded::Recipe(Box::new(self.recipe.clone())),
             data_hash: self.data_hash.clone(),
@@ -241,6 +244,7 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
         preprocessing: description.preprocessing,
         target_preprocessing: description.target_preprocessing,
         feature_names: description.feature_names,
+        encoder: description.encoder,
         target: description.target,
         recipe,
         data_hash: description.data_hash.or(hash),
@@ -287,7 +291,8 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
     }
     let width = model.architecture.input_width();
     let prepared = model.preprocessing.is_sound(width) && model.target_preprocessing.is_sound(outputs);
-    if width == 0 || model.feature_names.len() != width || !prepared {
+    let encoded = model.encoder.as_ref().is_none_or(|encoder| encoder.width() == width);
+    if width == 0 || model.feature_names.len() != width || !prepared || !encoded {
         return Err(format!("its features do not fit its input of {width}"));
     }
     Ok(())
@@ -315,7 +320,7 @@ mod tests {
         assert_eq!((recipe.seed, recipe.data.source, recipe.optimizer.name()), (3, Source::Memory, "adam"));
         assert_eq!((recipe.regularization.l2, recipe.regularization.max_grad_value), (0.01, Some(0.5)));
         assert_eq!(recipe.schedule, crate::optim::Schedule::cosine());
-        assert_eq!((recipe.train.epochs, recipe.train.batch_size), (7, BatchSize::Full));
+        assert_eq!((recipe.train.epochs, recipe.train.batch_size), (Some(7), BatchSize::Full));
         assert!(recipe.train.drop_last);
 
         let mut parts = parts;
@@ -323,7 +328,7 @@ mod tests {
             json!({ "seed": 5, "data": { "source": "xor", "test_fraction": 0.25 }, "train": { "epochs": 2 } });
         let (recipe, hash) = resolve(parts);
         assert_eq!(hash.as_deref(), Some("12ab"));
-        assert_eq!((recipe.seed, recipe.data.test_fraction, recipe.train.epochs), (5, 0.25, 2));
+        assert_eq!((recipe.seed, recipe.data.test_fraction, recipe.train.epochs), (5, 0.25, Some(2)));
         assert_eq!(recipe.data.source, Source::Generated("xor".into()));
         assert_eq!(resolve(json!(null)).0.data.source, Source::Memory);
     }

@@ -1,7 +1,7 @@
 //! A trained model: weights and everything that is needed to use them.
 
 use super::{Loss, Sequential, Tensor, weights_hash};
-use crate::data::Preprocessing;
+use crate::data::{Encoder, Preprocessing};
 use crate::train::Recipe;
 
 /// A trained model.
@@ -19,6 +19,8 @@ pub struct Model {
     pub target_preprocessing: Preprocessing,
     /// Names of the raw features, in order.
     pub feature_names: Vec<String>,
+    /// How the columns of a table become these features, if they come from a table.
+    pub encoder: Option<Encoder>,
     /// What the outputs mean.
     pub target: Target,
     /// How it was trained.

@@ -110,8 +110,7 @@ pub struct ScheduleStep {
     pub initial: f32,
 }
 
-/// Lowers the learning rate when a result stops improving, as PyTorch's `ReduceLROnPlateau`. The result is the
-/// validation loss; without validation rows the test loss, and without test rows the training loss.
+/// Lowers the learning rate when the validation loss stops improving, as PyTorch's `ReduceLROnPlateau`.
 ///
 /// ```
 /// use anygrad::optim::{ReduceOnPlateau, Schedule};

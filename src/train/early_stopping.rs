@@ -4,15 +4,15 @@ use super::report::EpochReport;
 use crate::error::{Error, Result};
 use crate::model::Tensor;
 
-/// A rule of early stopping: `early_stopping = { monitor = "test_loss", patience = 5 }` in a config file.
+/// A rule of early stopping: `early_stopping = { monitor = "validation_loss", patience = 5 }` in a config file.
 ///
 /// ```
 /// use anygrad::train::{EarlyStopping, Monitor};
-/// let rule = EarlyStopping { monitor: Monitor::TestAccuracy, min_delta: 0.001, ..EarlyStopping::patience(10) };
+/// let rule = EarlyStopping { monitor: Monitor::ValidationAccuracy, min_delta: 0.001, ..EarlyStopping::patience(10) };
 /// rule.validate()?;
-/// // A run with test rows and classes has a test accuracy, one with values has none.
-/// assert!(rule.check_run(Some(false), true).is_ok());
-/// assert!(rule.check_run(Some(false), false).is_err());
+/// // A run with validation rows and classes has an accuracy, one with values has none.
+/// assert!(rule.check_run(true, true).is_ok());
+/// assert!(rule.check_run(true, false).is_err());
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -37,21 +37,28 @@ pub enum Monitor {
     /// Higher is better.
     ValidationAccuracy,
     /// Lower is better.
-    TestLoss,
-    /// Higher is better.
-    TestAccuracy,
-    /// Lower is better.
     TrainLoss,
+    /// Of files that older programs wrote. A rule with it is refused: what test rows have decided, they cannot judge.
+    TestLoss,
+    /// As [`Monitor::TestLoss`].
+    TestAccuracy,
+}
+
+impl Monitor {
+    /// Whether validation rows are watched.
+    pub fn is_of_validation(self) -> bool {
+        matches!(self, Monitor::ValidationLoss | Monitor::ValidationAccuracy)
+    }
 }
 
 impl Default for EarlyStopping {
     fn default() -> Self {
-        EarlyStopping { monitor: Monitor::TestLoss, patience: 5, min_delta: 0.0, restore_best: true }
+        EarlyStopping { monitor: Monitor::ValidationLoss, patience: 10, min_delta: 0.0, restore_best: true }
     }
 }
 
 impl EarlyStopping {
-    /// Stops after `patience` epochs without a lower test loss, and restores the best weights.
+    /// Stops after `patience` epochs without a lower validation loss, and restores the best weights.
     pub fn patience(patience: u64) -> EarlyStopping {
         EarlyStopping { patience, ..EarlyStopping::default() }
     }
@@ -61,6 +68,15 @@ impl EarlyStopping {
     /// # Errors
     /// [`Error::InvalidOption`] with the field's name.
     pub fn validate(&self) -> Result<()> {
+        let refused = match self.monitor {
+            Monitor::TestLoss => Some(("test_loss", "validation_loss")),
+            Monitor::TestAccuracy => Some(("test_accuracy", "validation_accuracy")),
+            _ => None,
+        };
+        if let Some((name, instead)) = refused {
+            let expected = format!("test rows decide nothing, or they could not judge the result: use {instead}");
+            return Err(Error::option("monitor", name, &expected));
+        }
         if self.patience == 0 {
             return Err(Error::option("patience", 0, "must be at least 1 epoch"));
         }
@@ -70,35 +86,32 @@ impl EarlyStopping {
         Ok(())
     }
 
-    /// Checks that a run has the watched result: which rows it holds back (`None`, or whether they are for validation),
-    /// and whether its target is classes.
+    /// Checks that a run has the watched result: whether it holds back validation rows, and whether its target is classes.
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] that names a result to use instead.
-    pub fn check_run(&self, validates: Option<bool>, has_accuracy: bool) -> Result<()> {
-        use Monitor::{TestAccuracy, TestLoss, TrainLoss, ValidationAccuracy, ValidationLoss};
-        let (name, rows, is_accuracy) = match self.monitor {
-            TestLoss => ("test_loss", Some(false), false),
-            TestAccuracy => ("test_accuracy", Some(false), true),
-            ValidationLoss => ("validation_loss", Some(true), false),
-            ValidationAccuracy => ("validation_accuracy", Some(true), true),
-            TrainLoss => return Ok(()),
-        };
-        if rows == validates && (has_accuracy || !is_accuracy) {
-            return Ok(());
+    /// [`Error::InvalidOption`] that says what to do.
+    pub fn check_run(&self, validates: bool, has_accuracy: bool) -> Result<()> {
+        match self.monitor {
+            Monitor::ValidationLoss | Monitor::ValidationAccuracy if !validates => {
+                let expected = "there are no validation rows to watch: hold some back, as by with_validation(0.1, seed)";
+                Err(Error::option("early_stopping", format!("patience {}", self.patience), expected))
+            }
+            Monitor::ValidationAccuracy if !has_accuracy => {
+                let expected = "the target is numbers, which have no accuracy: use validation_loss";
+                Err(Error::option("monitor", "validation_accuracy", expected))
+            }
+            _ => Ok(()),
         }
-        let known = validates.map_or("train_loss", |yes| if yes { "validation_loss" } else { "test_loss" });
-        Err(Error::option("monitor", name, &format!("this run has no such result: use {known}")))
     }
 
     /// The watched result, turned so that lower is better.
     fn result(&self, report: &EpochReport) -> f64 {
         let value = match self.monitor {
-            Monitor::TestLoss => report.test_loss,
-            Monitor::TestAccuracy => report.test_accuracy.map(|accuracy| -accuracy),
             Monitor::ValidationLoss => report.validation_loss,
             Monitor::ValidationAccuracy => report.validation_accuracy.map(|accuracy| -accuracy),
             Monitor::TrainLoss => Some(report.train_loss),
+            // No run begins with these.
+            Monitor::TestLoss | Monitor::TestAccuracy => None,
         };
         value.unwrap_or(f64::INFINITY)
     }
@@ -142,17 +155,16 @@ impl Best {
 mod tests {
     use super::*;
 
-    fn report(test_loss: f64, test_accuracy: f64) -> EpochReport {
+    fn report(loss: f64, accuracy: f64) -> EpochReport {
         EpochReport {
             epoch: 1,
             train_loss: 1.0,
-            train_penalty: None,
-            train_accuracy: None,
-            validation_loss: None,
-            validation_accuracy: None,
-            test_loss: Some(test_loss),
-            test_accuracy: Some(test_accuracy),
-            learning_rate: 0.1,
+            validation_loss: Some(loss),
+            validation_accuracy: Some(accuracy),
+            // What test rows say is never looked at.
+            test_loss: Some(-loss),
+            test_accuracy: Some(1.0 - accuracy),
+            ..EpochReport::default()
         }
     }
 
@@ -169,8 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn test_rows_decide_nothing() {
+        for monitor in [Monitor::TestLoss, Monitor::TestAccuracy] {
+            let error = EarlyStopping { monitor, ..EarlyStopping::default() }.validate().unwrap_err().to_string();
+            assert!(error.contains("test rows decide nothing") && error.contains("use validation_"), "{error}");
+        }
+    }
+
+    #[test]
     fn accuracy_is_better_when_higher() {
-        let rule = EarlyStopping { monitor: Monitor::TestAccuracy, ..EarlyStopping::default() };
+        let rule = EarlyStopping { monitor: Monitor::ValidationAccuracy, ..EarlyStopping::default() };
         let mut best = Best::default();
         assert!(best.improves(&rule, &report(1.0, 0.5)));
         assert!(!best.improves(&rule, &report(0.5, 0.4)));

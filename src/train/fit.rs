@@ -18,10 +18,7 @@ impl Trainer {
     /// If model, loss, optimizer and data do not fit together; [`Error::Diverged`] if the loss becomes NaN or
     /// infinite; what the device reports.
     pub async fn fit(&mut self, data: &Split) -> Result<History> {
-        match &data.validation {
-            Some(validation) => self.fit_held_out(&data.train, Some(validation), true).await,
-            None => self.fit_held_out(&data.train, Some(&data.test), false).await,
-        }
+        self.fit_held_out(&data.train, data.held_out(), data.validation.is_some()).await
     }
 
     /// [`Trainer::fit`], blocking.
@@ -70,10 +67,7 @@ impl Trainer {
     /// # Errors
     /// If model, loss, optimizer and data do not fit together; what the device reports.
     pub async fn session<'d>(&self, data: &'d Split) -> Result<Session<'d>> {
-        match &data.validation {
-            Some(validation) => self.open(&data.train, Some(validation), true).await,
-            None => self.open(&data.train, Some(&data.test), false).await,
-        }
+        self.open(&data.train, data.held_out(), data.validation.is_some()).await
     }
 
     /// Like [`Trainer::session`], with or without test rows.
@@ -90,10 +84,7 @@ impl Trainer {
         held_out: Option<&'d Dataset>,
         validates: bool,
     ) -> Result<Session<'d>> {
-        if let Some(rule) = self.recipe.train.early_stopping {
-            rule.validate()?;
-            rule.check_run(held_out.map(|_| validates), matches!(train.targets, Targets::Labels { .. }))?;
-        }
+        self.recipe.check_decisions(validates, matches!(train.targets, Targets::Labels { .. }))?;
         let program = self.program(train, held_out)?;
         let loss = self.recipe.loss()?;
         let weights = loss.class_weights.as_ref();
@@ -164,6 +155,7 @@ impl Trainer {
             preprocessing: train.preprocessing.clone(),
             target_preprocessing: train.target_preprocessing.clone(),
             feature_names: train.feature_names.clone(),
+            encoder: train.encoder.clone(),
             target,
             recipe: self.recipe.clone(),
             data_hash: Some(train.hash()),

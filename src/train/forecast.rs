@@ -76,7 +76,7 @@ impl Trainer {
         let (submissions, at_once) = self.count_submissions(&program, &plan)?;
         Ok(Forecast {
             batch_rows: program.epoch.train.batches.rows,
-            steps: self.recipe.train.epochs.saturating_mul(program.epoch.train.batches.count() as u64),
+            steps: self.recipe.epochs().saturating_mul(program.epoch.train.batches.count() as u64),
             submissions,
             plan_bytes: self.device.bytes_of(&plan),
             staging_bytes: match self.device {
@@ -101,7 +101,7 @@ impl Trainer {
         // Where an epoch starts as an earlier one did, all between repeats itself.
         let mut seen = HashMap::new();
         let (mut submissions, mut epoch, mut in_a_row, mut at_once) = (0, 0, 0, 0);
-        while epoch < self.recipe.train.epochs {
+        while epoch < self.recipe.epochs() {
             epoch += 1;
             let done = position.epochs_done();
             while position.epochs_done() == done {
@@ -119,7 +119,7 @@ impl Trainer {
                 in_a_row = 0;
             }
             if let Some((first, by_then)) = seen.insert(queue.level(), (epoch, submissions)) {
-                let rounds = (self.recipe.train.epochs - epoch) / (epoch - first);
+                let rounds = (self.recipe.epochs() - epoch) / (epoch - first);
                 submissions += rounds * (submissions - by_then);
                 epoch += rounds * (epoch - first);
                 at_once = if rounds > 0 && in_a_row > 0 { usize::MAX } else { at_once };

@@ -26,7 +26,7 @@ pub use epoch::{Batches, Epoch, RowsPass};
 pub use forecast::Forecast;
 pub(crate) use objective::{Objective, Terms};
 pub use program::Program;
-pub use recipe::{DataTable, Recipe, Regularization, TrainTable, multilayer_perceptron};
+pub use recipe::{Recipe, Regularization, TrainTable, multilayer_perceptron};
 pub use report::{EpochReport, Event, Flow, History};
 pub use resident::{ResidentRows, RowsSpec, TargetSpec};
 pub use run_folder::RunFolder;

@@ -2,9 +2,9 @@
 
 use super::{BatchSize, EarlyStopping};
 use crate::backend::Request;
-use crate::data::{Fractions, Source, Split, TargetKind, Targets, load};
+use crate::data::{DataOptions, Source, Split, Targets, Task, load};
 use crate::error::{Error, Result};
-use crate::model::{LayerDescription, Loss, Sequential};
+use crate::model::{Form, LayerDescription, Loss, Sequential};
 use crate::ops::activation::Activation;
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
@@ -15,7 +15,7 @@ use crate::optim::{Clipping, Optimizer, Schedule};
 /// ```
 /// use anygrad::train::{Recipe, Trainer};
 /// let mut recipe = Recipe::default();
-/// recipe.train.epochs = 3;
+/// recipe.train.epochs = Some(3);
 /// let data = recipe.load()?;
 /// let mut trainer = Trainer::of(recipe, &data)?;
 /// trainer.fit_blocking(&data)?;
@@ -30,7 +30,7 @@ pub struct Recipe {
     /// The device to run on.
     pub device: Request,
     /// The rows to train on and to test with.
-    pub data: DataTable,
+    pub data: DataOptions,
     /// The layers; none stands for a hidden layer of 64 with ReLU, once the data is known.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub layers: Vec<LayerDescription>,
@@ -47,21 +47,6 @@ pub struct Recipe {
     pub regularization: Regularization,
     /// How long to train, and on how many rows at once.
     pub train: TrainTable,
-}
-
-/// The table `[data]` of a config file.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataTable {
-    /// Where rows come from; the flag `--data`.
-    pub source: Source,
-    /// The CSV columns to predict, separated by commas, the last if none is named; the flag `--target`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Share of the rows held back for testing; the flag `--test-fraction`.
-    pub test_fraction: f32,
-    /// Share of the training rows to watch while training, 0 for none; the flag `--validation-fraction`.
-    pub validation_fraction: f32,
 }
 
 /// The table `[regularization]` of a config file.
@@ -84,8 +69,10 @@ pub struct Regularization {
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainTable {
-    /// Passes over the training rows; the flag `--epochs`.
-    pub epochs: u64,
+    /// Passes over the training rows; the flag `--epochs`. Without, as many as it takes: until the validation loss no
+    /// longer falls, at most [`Recipe::MOST_EPOCHS`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u64>,
     /// Rows of a step; the flag `--batch-size`.
     pub batch_size: BatchSize,
     /// Whether rows come in a new random order each epoch.
@@ -99,16 +86,10 @@ pub struct TrainTable {
     pub early_stopping: Option<EarlyStopping>,
 }
 
-impl Default for DataTable {
-    fn default() -> Self {
-        DataTable { source: Source::Digits, target: None, test_fraction: 0.2, validation_fraction: 0.0 }
-    }
-}
-
 impl Default for TrainTable {
     fn default() -> Self {
-        let (epochs, batch_size) = (30, BatchSize::Rows(64));
-        TrainTable { epochs, batch_size, shuffle: true, drop_last: false, early_stopping: None }
+        let batch_size = BatchSize::Rows(64);
+        TrainTable { epochs: None, batch_size, shuffle: true, drop_last: false, early_stopping: None }
     }
 }
 
@@ -141,10 +122,44 @@ impl Regularization {
 }
 
 impl Recipe {
+    /// Most epochs of a run that ends when the validation loss no longer falls.
+    pub const MOST_EPOCHS: u64 = 200;
+    /// Share of the training rows that is held back for validation where something decides by it and nothing else is
+    /// named.
+    pub const VALIDATION_FRACTION: f32 = 0.1;
+
     /// A run on rows that the program holds, with batches of 64 rows, 30 epochs, seed 0.
     pub fn new(loss: Loss, optimizer: impl Into<Optimizer>) -> Recipe {
-        let data = DataTable { source: Source::Memory, ..DataTable::default() };
-        Recipe { data, loss: Some(loss), optimizer: optimizer.into(), ..Recipe::default() }
+        let data = DataOptions { source: Source::Memory, ..DataOptions::default() };
+        let train = TrainTable { epochs: Some(30), ..TrainTable::default() };
+        Recipe { data, loss: Some(loss), optimizer: optimizer.into(), train, ..Recipe::default() }
+    }
+
+    /// Fills in what follows from the settings without a look at the data: how long to train, and the validation rows that
+    /// decide it. Whatever decides anything does so by validation rows, never by those for testing.
+    ///
+    /// ```
+    /// use anygrad::train::Recipe;
+    /// let mut recipe = Recipe::default();
+    /// recipe.settle();
+    /// assert!(recipe.train.early_stopping.is_some());
+    /// assert_eq!(recipe.data.validation_fraction, 0.1);
+    /// ```
+    pub fn settle(&mut self) {
+        if self.train.epochs.is_none() {
+            self.train.epochs = Some(Recipe::MOST_EPOCHS);
+            self.train.early_stopping.get_or_insert_default();
+        }
+        let stops = self.train.early_stopping.is_some_and(|rule| rule.monitor.is_of_validation());
+        let reduces = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
+        if (stops || reduces) && !self.data.validates() && self.data.source != Source::Memory {
+            self.data.validation_fraction = Recipe::VALIDATION_FRACTION;
+        }
+    }
+
+    /// Passes over the training rows, at most.
+    pub fn epochs(&self) -> u64 {
+        self.train.epochs.unwrap_or(Recipe::MOST_EPOCHS)
     }
 
     /// Loads the data and splits it.
@@ -152,14 +167,20 @@ impl Recipe {
     /// # Errors
     /// Fails as [`load`] does.
     pub fn load(&self) -> Result<Split> {
-        let kind = match &self.loss {
-            Some(loss) if !loss.takes_values() => TargetKind::Labels,
-            Some(loss) if !loss.takes_labels() => TargetKind::Values,
-            Some(_) | None => TargetKind::Auto,
+        let mut own = self.clone();
+        own.settle();
+        let task = match &own.loss {
+            Some(loss) if !loss.takes_values() => Some(Task::Classes),
+            Some(loss) if !loss.takes_labels() => Some(Task::Values),
+            Some(_) | None => None,
         };
-        let DataTable { source, target, test_fraction, validation_fraction } = &self.data;
-        let fractions = Fractions { test: *test_fraction, validation: *validation_fraction };
-        load(source, target.as_deref(), kind, fractions, self.seed)
+        own.data.task = own.data.task.or(task);
+        let mut split = load(&own.data, own.seed)?;
+        if own.loss.is_some_and(|loss| loss.form == Form::BinaryCrossEntropy) {
+            // Its targets are probabilities.
+            split.leave_targets();
+        }
+        Ok(split)
     }
 
     /// Fills in what depends on the data: the loss, and the layers where none are listed. Returns the model.
@@ -168,18 +189,39 @@ impl Recipe {
     /// [`Error::InvalidOption`] if early stopping watches what the run does not have, or for a layer that only code can
     /// build; as [`Sequential::widths`].
     pub fn complete(&mut self, data: &Split) -> Result<Sequential> {
+        self.settle();
         let targets = &data.train.targets;
-        if let Some(rule) = self.train.early_stopping {
-            rule.validate()?;
-            rule.check_run(Some(data.validation.is_some()), matches!(targets, Targets::Labels { .. }))?;
-        }
-        let outputs = self.loss.get_or_insert_with(|| Loss::for_targets(targets)).outputs(targets);
+        self.check_decisions(data.validation.is_some(), matches!(targets, Targets::Labels { .. }))?;
+        let outputs = self.name_loss(targets).outputs(targets);
         if self.layers.is_empty() {
             self.layers = multilayer_perceptron(&[64], Activation::Relu, 0.0, outputs);
         }
         let model = Sequential::from_description(data.train.features.width(), &self.layers)?;
         model.widths()?;
         Ok(model)
+    }
+
+    /// The loss, by the task and the targets if none is named.
+    pub fn name_loss(&mut self, targets: &Targets) -> &Loss {
+        let task = self.data.task;
+        self.loss.get_or_insert_with(|| match task {
+            Some(Task::Labels) => Loss::binary_cross_entropy(),
+            Some(Task::Values) => Loss::mean_squared_error(),
+            Some(Task::Classes) | None => Loss::for_targets(targets),
+        })
+    }
+
+    /// Checks that a run has what its decisions are made by: whether it has validation rows, and its target is classes.
+    pub(super) fn check_decisions(&self, validates: bool, has_accuracy: bool) -> Result<()> {
+        if let Some(rule) = self.train.early_stopping {
+            rule.validate()?;
+            rule.check_run(validates, has_accuracy)?;
+        }
+        if matches!(self.schedule, Schedule::ReduceOnPlateau(_)) && !validates {
+            let expected = "decides by validation rows: hold some back, as by with_validation(0.1, seed)";
+            return Err(Error::option("schedule", "reduce_on_plateau", expected));
+        }
+        Ok(())
     }
 
     /// Whether a run by this recipe can be gone on with by another: all is the same but the number of epochs, where

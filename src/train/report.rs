@@ -18,7 +18,8 @@ pub struct EpochReport {
     /// Share of the validation rows classified correctly after the epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation_accuracy: Option<f64>,
-    /// Mean loss over the test rows after the epoch. With validation rows, the test rows wait until training is over.
+    /// Mean loss over the test rows after the epoch, for the eye only. With validation rows, the test rows wait until
+    /// training is over.
     pub test_loss: Option<f64>,
     /// Share of the test rows classified correctly after the epoch.
     pub test_accuracy: Option<f64>,
@@ -27,16 +28,16 @@ pub struct EpochReport {
 }
 
 impl EpochReport {
-    /// The loss that tells how well the model generalizes: of the validation rows, else of the test rows, else of the
-    /// training rows.
+    /// The loss that decisions are made by: of the validation rows, or of the training rows if there are none; never of
+    /// the test rows.
     ///
     /// ```
     /// use anygrad::train::EpochReport;
     /// let report = EpochReport { train_loss: 0.1, test_loss: Some(0.3), ..EpochReport::default() };
-    /// assert_eq!(report.held_out_loss(), 0.3);
+    /// assert_eq!(report.deciding_loss(), 0.1);
     /// ```
-    pub fn held_out_loss(&self) -> f64 {
-        self.validation_loss.or(self.test_loss).unwrap_or(self.train_loss)
+    pub fn deciding_loss(&self) -> f64 {
+        self.validation_loss.unwrap_or(self.train_loss)
     }
 }
 
@@ -89,6 +90,8 @@ pub struct History {
     /// The epoch whose weights the model has, counted from 1; 0 for the initial ones. It is the last one unless early
     /// stopping has restored a better.
     pub model_epoch: u64,
+    /// Whether early stopping has ended the run before its last epoch.
+    pub stopped_early: bool,
     /// Loss of each step before its update.
     pub step_losses: Vec<f32>,
     /// Launches of one full training step, of one or several kernels each.

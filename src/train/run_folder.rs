@@ -7,6 +7,19 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// The lines of results.
+const METRICS: &str = "metrics.jsonl";
+/// What a run writes.
+const FILES: [&str; 7] = [
+    METRICS,
+    "config.toml",
+    "environment.json",
+    "decisions.txt",
+    "variants.json",
+    "last.safetensors",
+    "best.safetensors",
+];
+
 /// A folder that a run writes to.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -18,21 +31,25 @@ impl RunFolder {
     /// Creates `path`, or the first free `runs/<name>-N` below the current folder.
     ///
     /// # Errors
-    /// [`Error::Io`] if the folder cannot be created; [`Error::InvalidOption`] if `path` already holds a run.
+    /// [`Error::Io`] if the folder cannot be created; [`Error::InvalidOption`] if `path` already holds a run or a model:
+    /// nothing is overwritten.
     pub fn create(path: Option<&Path>, name: &str) -> Result<RunFolder> {
         let path = match path {
             Some(path) => {
-                if path.join("metrics.jsonl").exists() {
-                    let expected = "the folder already holds a run: name another by --out";
-                    return Err(Error::option("out", path.display(), expected));
+                if let Some(there) = FILES.iter().find(|file| path.join(file).exists()) {
+                    return Err(taken(path, there));
                 }
                 std::fs::create_dir_all(path).map_err(|e| Error::io("create", path, e))?;
                 path.to_path_buf()
             }
             None => first_free(name)?,
         };
-        let file = path.join("metrics.jsonl");
-        let metrics = File::create(&file).map_err(|e| Error::io("create", &file, e))?;
+        let file = path.join(METRICS);
+        // Of two runs that start together, one creates the file.
+        let metrics = File::create_new(&file).map_err(|e| match e.kind() {
+            std::io::ErrorKind::AlreadyExists => taken(&path, METRICS),
+            _ => Error::io("create", &file, e),
+        })?;
         Ok(RunFolder { path, metrics })
     }
 
@@ -54,7 +71,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`].
     pub fn append_metrics(&mut self, line: &str) -> Result<()> {
-        writeln!(self.metrics, "{line}").map_err(|e| Error::io("write", &self.path.join("metrics.jsonl"), e))
+        writeln!(self.metrics, "{line}").map_err(|e| Error::io("write", &self.path.join(METRICS), e))
     }
 
     /// Writes the model as `last.safetensors` and returns its path.
@@ -66,6 +83,11 @@ impl RunFolder {
         model.save(&path)?;
         Ok(path)
     }
+}
+
+fn taken(path: &Path, file: &str) -> Error {
+    let expected = format!("the folder already holds {file}, which is not overwritten: name another by --out");
+    Error::option("out", path.display(), &expected)
 }
 
 /// Creates the first `runs/<name>-N` that does not exist yet. Creation itself decides, so that two runs that start

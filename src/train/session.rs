@@ -207,7 +207,7 @@ impl<'d> Session<'d> {
         }
         let rate = &mut self.setup.rate;
         if let Schedule::ReduceOnPlateau(rule) = &rate.schedule {
-            rate.initial = plateau.next(rule, report.held_out_loss(), rate.initial);
+            rate.initial = plateau.next(rule, report.deciding_loss(), rate.initial);
         }
         Ok(())
     }
@@ -322,6 +322,8 @@ impl<'d> Session<'d> {
     /// What happened, with the memory that it took.
     pub(super) fn into_history(mut self) -> History {
         self.progress.history.device_bytes = self.executor.allocated_bytes();
+        let is_whole = self.epochs_done() >= self.setup.rate.epochs;
+        self.progress.history.stopped_early = self.progress.has_ended && !is_whole;
         self.progress.history
     }
 

@@ -165,7 +165,7 @@ impl Trainer {
 
     /// Passes over the training rows; 0 leaves the initial values.
     pub fn epochs(mut self, epochs: u64) -> Trainer {
-        self.recipe.train.epochs = epochs;
+        self.recipe.train.epochs = Some(epochs);
         self
     }
 
@@ -246,7 +246,7 @@ impl Trainer {
         self
     }
 
-    /// Ends training when a result no longer improves.
+    /// Ends training when a result of the validation rows no longer improves.
     ///
     /// ```
     /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::{EarlyStopping, Trainer}};
@@ -254,7 +254,7 @@ impl Trainer {
     /// let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.2).momentum(0.9))
     ///     .epochs(200)
     ///     .early_stopping(EarlyStopping::patience(5));
-    /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?)?;
+    /// let history = trainer.fit_blocking(&data::digits()?.split(0.2, 0)?.with_validation(0.1, 0)?)?;
     /// assert!(history.epochs.len() < 200);
     /// # Ok::<(), anygrad::Error>(())
     /// ```
@@ -325,14 +325,14 @@ impl Trainer {
             function: self.rate_function.clone(),
             initial: self.recipe.optimizer.learning_rate(),
             steps_per_epoch: program.epoch.train.batches.count() as u64,
-            epochs: self.recipe.train.epochs,
+            epochs: self.recipe.epochs(),
         }
     }
 
     /// The learning rate of the first step.
     pub(crate) fn first_learning_rate(&self) -> f32 {
         let initial = self.recipe.optimizer.learning_rate();
-        let at = ScheduleStep { step: 0, epoch: 0, steps_per_epoch: 1, epochs: self.recipe.train.epochs, initial };
+        let at = ScheduleStep { step: 0, epoch: 0, steps_per_epoch: 1, epochs: self.recipe.epochs(), initial };
         self.rate_function.as_ref().map_or_else(|| self.recipe.schedule.rate(at), |function| function(at))
     }
 

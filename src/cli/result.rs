@@ -1,0 +1,117 @@
+//! What a run has reached: figures on rows that decided nothing, as text and as JSON.
+
+use super::options::Format;
+use super::output::print_line;
+use super::output::significant;
+use anygrad::backend::Choice;
+use anygrad::data::Split;
+use anygrad::model::{Evaluation, Model};
+use anygrad::train::History;
+use anygrad::{Error, Result};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// The result of a run.
+pub struct Outcome {
+    /// What is told of it, in JSON.
+    fields: Map<String, Value>,
+    /// On the test rows, if there are any.
+    pub test: Option<Evaluation>,
+    /// On the validation rows, if there are any.
+    pub validation: Option<Evaluation>,
+    stopped: Option<String>,
+    /// What could not be written.
+    pub failure: Option<Error>,
+}
+
+impl Outcome {
+    /// Evaluates a model on the rows that were held back.
+    pub fn of(
+        model: &Model,
+        history: &History,
+        choice: &Choice,
+        seconds: f64,
+        data: &Split,
+        folder: &Path,
+    ) -> Result<Outcome> {
+        let evaluate = |rows| model.evaluate_blocking(rows, &choice.device);
+        let test = (data.test.rows() > 0).then(|| evaluate(&data.test)).transpose()?;
+        let validation = data.validation.as_ref().map(evaluate).transpose()?;
+        let (epochs, kept) = (history.epochs.len() as u64, history.model_epoch);
+        let rows = epochs as f64 * data.train.rows() as f64;
+        let mut fields = Map::new();
+        let mut put = |name: &str, value: Value| fields.insert(name.into(), value);
+        put("event", json!("done"));
+        put("device", json!(choice.device.device_name()));
+        put("backend", json!(choice.device.name()));
+        put("parameters", json!(model.architecture.parameter_count()?));
+        put("epochs", json!(epochs));
+        put("model_epoch", json!(kept));
+        put("stopped_early", json!(history.stopped_early));
+        put("steps", json!(history.step_losses.len()));
+        put("seconds", json!(seconds));
+        put("samples_per_second", json!((rows / seconds.max(1e-9)).round()));
+        for (part, evaluation) in [("validation", &validation), ("test", &test)] {
+            let Some(evaluation) = evaluation else { continue };
+            for (name, value) in figures(evaluation) {
+                put(&format!("{part}_{name}"), json!(value));
+            }
+        }
+        put("weights_hash", json!(model.weights_hash()));
+        put("run", json!(folder.display().to_string()));
+        let stopped = match (history.stopped_early, kept != epochs) {
+            (true, _) => Some(format!("after epoch {epochs}; the model is that of epoch {kept}")),
+            (false, true) => Some(format!("after the last epoch; the model is that of epoch {kept}")),
+            (false, false) => None,
+        };
+        Ok(Outcome { fields, test, validation, stopped, failure: None })
+    }
+
+    /// The last line of a run.
+    pub fn json(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
+}
+
+/// The figures of an evaluation by name.
+pub fn figures(evaluation: &Evaluation) -> Vec<(&'static str, f64)> {
+    let all = [
+        ("accuracy", evaluation.accuracy),
+        ("r_squared", evaluation.r_squared),
+        ("mean_absolute_error", evaluation.mean_absolute_error),
+        ("root_mean_squared_error", evaluation.root_mean_squared_error),
+        ("loss", Some(evaluation.loss)),
+    ];
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Prints the result of a run.
+pub fn print_result(format: Format, outcome: &Outcome) {
+    if format == Format::Json {
+        print_line(&outcome.json().to_string());
+        return;
+    }
+    let line = |name: &str, value: &str| print_line(&format!("{name:<14} {value}"));
+    if let Some(stopped) = &outcome.stopped {
+        line("stopped", stopped);
+    }
+    // With no test rows, what the validation rows say is all there is.
+    let (part, shown) = match (&outcome.test, &outcome.validation) {
+        (Some(test), _) => ("test", Some(test)),
+        (None, validation) => ("validation", validation.as_ref()),
+    };
+    for (name, value) in shown.map(figures).unwrap_or_default() {
+        let name = match name {
+            "r_squared" => "R²",
+            "mean_absolute_error" => "MAE",
+            "root_mean_squared_error" => "RMSE",
+            other => other,
+        };
+        line(&format!("{part} {name}"), &significant(value));
+    }
+    let field = |name: &str| outcome.fields.get(name).cloned().unwrap_or_default();
+    let seconds = field("seconds").as_f64().unwrap_or(0.0);
+    line("steps", &format!("{} in {} s", field("steps"), significant(seconds)));
+    line("weights hash", field("weights_hash").as_str().unwrap_or(""));
+    line("run", field("run").as_str().unwrap_or(""));
+}

@@ -1,0 +1,373 @@
+//! Tables as rows to train on, to watch and to test with: columns understood, rows held back, cells encoded.
+
+use super::columns::{self, Encoder, Encoding, Kind, Known, LEFT_OUT, Roles, describe, encode, infer, names_of, position};
+use super::hold_back::{By, fold, hold_back};
+use super::options::{DataOptions, Missing, Scaling};
+use super::table::{Cells, MISSING_TEXT, MISSING_TIME, ReadOptions, Table, Want};
+use super::{Dataset, Features, Preprocessing, Split, Targets};
+use crate::error::{Error, Result, shown};
+use crate::random::{Purpose, stream_key};
+use std::path::Path;
+
+/// The parts that rows belong to.
+const TRAIN: u8 = 0;
+const VALIDATION: u8 = 1;
+const TEST: u8 = 2;
+
+/// Where the tables of a run lie.
+pub(super) struct Paths<'a> {
+    pub train: &'a Path,
+    pub validation: Option<&'a Path>,
+    pub test: Option<&'a Path>,
+}
+
+/// What reading a table needs to know of the options, with what is wanted of its columns.
+pub(super) fn read_options<'a>(options: &DataOptions, wants: &'a dyn Fn(&[String]) -> Vec<Want>) -> ReadOptions<'a> {
+    let mut read = ReadOptions {
+        header: options.header,
+        separator: options.separator.map(|c| c as u8),
+        decimal: options.decimal.map(|c| c as u8),
+        encoding: options.encoding.clone(),
+        wants,
+        ..ReadOptions::default()
+    };
+    if let Some(missing) = &options.missing_values {
+        read.missing.clone_from(missing);
+    }
+    read
+}
+
+/// Reads a table for the roles that the options name.
+pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table> {
+    let wants = |names: &[String]| match Roles::of(names, options) {
+        Ok(roles) => roles.wants(names.len()),
+        // The table is not worth reading; the reason is found again below.
+        Err(_) => vec![Want::Skip; names.len()],
+    };
+    let table = Table::read(path, &read_options(options, &wants))?;
+    match Roles::of(&names_of(&table), options) {
+        Ok(_) => Ok(table),
+        Err(error) => Err(error.in_file(&table.path)),
+    }
+}
+
+/// The rows of a table with their target and what decides their part.
+struct Rows {
+    table: Table,
+    targets: Targets,
+    weights: Option<Vec<f32>>,
+    /// The part of each row.
+    part_of: Vec<u8>,
+}
+
+impl Rows {
+    fn of(table: Table, roles: &Roles, known: Known<'_>, part: u8, decisions: &mut Vec<String>) -> Result<Rows> {
+        let found = columns::targets(&table, &roles.target, known)?;
+        let absent = found.there.iter().filter(|there| !**there).count();
+        if absent == table.rows {
+            let reason = "the target is missing in every row";
+            return Err(Error::data(&table.path, "", reason, "name another column by --target"));
+        }
+        if absent > 0 {
+            decisions.push(format!("rows    {absent} of {} left out: their target is missing", table.rows));
+        }
+        if part == TRAIN {
+            let which = if roles.target_is_named { "" } else { " (the last column; --target names another)" };
+            decisions.push(format!("target  {}{which}", found.decision));
+        }
+        let weights = roles.weights.map(|column| weights(&table, column)).transpose()?;
+        let part_of = found.there.iter().map(|there| if *there { part } else { LEFT_OUT }).collect();
+        Ok(Rows { table, targets: found.targets, weights, part_of })
+    }
+
+    fn members(&self, part: u8) -> Vec<usize> {
+        (0..self.part_of.len()).filter(|&row| self.part_of[row] == part).collect()
+    }
+
+    fn put(&mut self, rows: &[usize], part: u8) {
+        rows.iter().for_each(|&row| self.part_of[row] = part);
+    }
+
+    /// Holds back rows for testing and for validation.
+    fn hold_back(&mut self, roles: &Roles, options: &DataOptions, seed: u64, decisions: &mut Vec<String>) -> Result<()> {
+        let groups = roles.groups.map(|column| groups(&self.table, column)).transpose()?;
+        let times = roles.time.map(|column| times(&self.table, column)).transpose()?;
+        let labels = match &self.targets {
+            Targets::Labels { data, .. } => Some(data.clone()),
+            Targets::Values { .. } => None,
+        };
+        let by = match (&groups, &times, &labels) {
+            (Some(groups), _, _) => By::Group(groups),
+            (_, Some(times), _) => By::Time(times),
+            (_, _, Some(labels)) => By::Class(labels),
+            _ => By::Chance,
+        };
+        let key = |id| stream_key(seed, Purpose::Split, id);
+        if let (Some(folds), Some(at)) = (options.folds, options.fold) {
+            let all = self.members(TRAIN);
+            // The folds of one seed do not overlap.
+            let (test, train) = fold(&all, by, (at as usize - 1, folds as usize), key(2))?;
+            self.put(&all, LEFT_OUT);
+            self.put(&train, TRAIN);
+            self.put(&test, TEST);
+        } else if options.test_data.is_none() && options.test_fraction > 0.0 {
+            let test = hold_back(&self.members(TRAIN), by, options.test_fraction, key(0))?;
+            self.put(&test, TEST);
+        }
+        if options.validation_data.is_none() && options.validation_fraction > 0.0 {
+            let validation = hold_back(&self.members(TRAIN), by, options.validation_fraction, key(1))?;
+            self.put(&validation, VALIDATION);
+        }
+        let name = |column: usize| shown(&self.table.columns[column].name);
+        if let Some(column) = roles.groups {
+            decisions.push(format!("split   by `{}`: its rows of one group stay together", name(column)));
+        }
+        if let Some(column) = roles.time {
+            decisions.push(format!("split   by `{}`: the latest rows are held back", name(column)));
+        }
+        Ok(())
+    }
+}
+
+/// Reads, understands, splits and encodes tables. Targets that are values are standardized.
+pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64) -> Result<Split> {
+    let table = read(paths.train, options)?;
+    let names = names_of(&table);
+    let roles = Roles::of(&names, options)?;
+    let mut decisions = table.decisions.clone();
+    let mut train = Rows::of(table, &roles, Known::Task(options.task), TRAIN, &mut decisions)?;
+    train.hold_back(&roles, options, seed, &mut decisions)?;
+    let kinds = infer(&train.table, &roles)?;
+    refuse_default_target(&train.table, &roles, &train.targets)?;
+    decisions.extend(columns_lines(&train.table, &kinds, &roles));
+    let encoder = columns::fit(&train.table, &kinds, &|row| train.part_of[row] == TRAIN, options);
+    decisions.extend(missing_line(&encoder));
+
+    let classes = match &train.targets {
+        Targets::Labels { classes, .. } => Some(classes.clone()),
+        Targets::Values { .. } => None,
+    };
+    let mut datasets: [Option<Dataset>; 3] = [None, None, None];
+    encode_rows(train, &encoder, &mut datasets)?;
+    let targets: Vec<&str> = roles.target.iter().map(|&column| names[column].as_str()).collect();
+    let weights = options.weights.as_deref();
+    for (path, part) in [(paths.validation, VALIDATION), (paths.test, TEST)] {
+        let Some(path) = path else { continue };
+        let table = read_like(path, options, &encoder, &targets, weights.as_slice())?;
+        let known = classes.as_ref().map_or(Known::Values, |classes| Known::Classes(classes));
+        decisions.extend(table.decisions.iter().cloned());
+        let own = roles.in_table(&names, &table)?;
+        encode_rows(Rows::of(table, &own, known, part, &mut decisions)?, &encoder, &mut datasets)?;
+    }
+    let [train, validation, test] = datasets;
+    let train = train.ok_or_else(|| Error::shape("data", "there are no rows to train on"))?;
+    let test = test.unwrap_or_else(|| train.select(&[]));
+    let mut split = Split { train, validation, test, decisions };
+    if options.scaling != Scaling::None {
+        let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
+        split.scale_features(options.scaling, &scaled);
+    }
+    split.standardize_targets();
+    for part in [Some(&split.train), split.validation.as_ref(), Some(&split.test)].into_iter().flatten() {
+        if let Some((_, feature, value)) = part.preprocessing.first_unfit(&part.features) {
+            let name = shown(&part.feature_names[feature]);
+            let reason = format!("`{name}` is {value} in a row, too far from the others for 32-bit floats");
+            return Err(Error::data(paths.train, "", reason, "mend or leave out the row"));
+        }
+    }
+    Ok(split)
+}
+
+/// Reads a table whose columns an encoder knows, with the spelling of some further columns and the numbers of others.
+pub(super) fn read_like(
+    path: &Path,
+    options: &DataOptions,
+    encoder: &Encoder,
+    spelled: &[&str],
+    numbers: &[&str],
+) -> Result<Table> {
+    let want = |name: &String| want_of(name, encoder, spelled, numbers);
+    let wants = |names: &[String]| names.iter().map(want).collect();
+    Table::read(path, &read_options(options, &wants))
+}
+
+/// What an encoder wants of a column, beside columns of which the spelling or the numbers are wanted.
+pub(super) fn want_of(name: &str, encoder: &Encoder, spelled: &[&str], numbers: &[&str]) -> Want {
+    if spelled.contains(&name) {
+        return Want::Spelling;
+    }
+    match encoder.columns.iter().find(|column| column.name == name).map(|column| &column.encoding) {
+        Some(Encoding::Category { .. } | Encoding::YesNo { .. }) => Want::Spelling,
+        Some(Encoding::Number { .. } | Encoding::Time { .. }) => Want::Cells,
+        None if numbers.contains(&name) => Want::Cells,
+        None => Want::Skip,
+    }
+}
+
+/// Encodes the rows of a table into the datasets of their parts.
+fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3]) -> Result<()> {
+    let Rows { table, targets, weights, part_of } = rows;
+    let at = positions(encoder, &table)?;
+    let name = table.path.file_name().map_or("table".into(), |name| name.to_string_lossy().into_owned());
+    let members: Vec<Vec<usize>> =
+        (0..3).map(|part| (0..part_of.len()).filter(|&row| part_of[row] == part).collect()).collect();
+    let (features, _) = encode(encoder, table, &at, &part_of, 3)?;
+    for ((part, data), rows) in datasets.iter_mut().zip(features).zip(members) {
+        if rows.is_empty() {
+            continue;
+        }
+        let weights = weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row]).collect());
+        *part = Some(Dataset {
+            name: name.clone(),
+            features: Features::F32 { width: encoder.width(), data },
+            feature_names: encoder.feature_names(),
+            targets: targets.select(&rows),
+            weights,
+            preprocessing: Preprocessing::None,
+            target_preprocessing: Preprocessing::None,
+            encoder: Some(encoder.clone()),
+        });
+    }
+    Ok(())
+}
+
+/// Where an encoder's columns stand in a table. A column may be absent if training rows had missing cells in it.
+pub(super) fn positions(encoder: &Encoder, table: &Table) -> Result<Vec<Option<usize>>> {
+    let names = names_of(table);
+    let place = |column: &columns::EncodedColumn| match position(&names, &column.name) {
+        Ok(at) => Ok(Some(at)),
+        Err(_) if column.had_missing && encoder.missing != Missing::Refuse => Ok(None),
+        Err(error) => Err(error.in_file(&table.path)),
+    };
+    encoder.columns.iter().map(place).collect()
+}
+
+/// Refuses a target that nobody named and that counts or names rows.
+fn refuse_default_target(table: &Table, roles: &Roles, targets: &Targets) -> Result<()> {
+    let ([column], false, Targets::Values { data, .. }) = (&roles.target[..], roles.target_is_named, targets) else {
+        return Ok(());
+    };
+    let counts = data.len() > 2 && data.windows(2).all(|pair| pair[1] - pair[0] == 1.0);
+    if !counts {
+        return Ok(());
+    }
+    let place = format!(", column `{}`", shown(&table.columns[*column].name));
+    let reason = "the last column, which is the target unless one is named, counts rows";
+    Err(Error::data(&table.path, place, reason, "name the target by --target"))
+}
+
+pub(super) fn weights(table: &Table, column: usize) -> Result<Vec<f32>> {
+    let own = &table.columns[column];
+    let refused = |row: usize, reason: String| {
+        Err(Error::data(&table.path, table.place(row, column), reason, "weights are numbers of at least 0"))
+    };
+    let (offset, values) = match (&own.cells, &own.odd) {
+        (_, Some(odd)) => return refused(odd.row, format!("`{}` is no weight", shown(&odd.text))),
+        (Cells::Numbers { offset, values }, None) => (*offset, values),
+        _ => return refused(0, "the column holds no numbers".into()),
+    };
+    match values.iter().position(|&w| w.is_nan() || offset + f64::from(w) < 0.0) {
+        Some(row) if values[row].is_nan() => refused(row, "the weight is missing".into()),
+        Some(row) => refused(row, format!("the weight is {}", offset + f64::from(values[row]))),
+        None => Ok(values.iter().map(|&w| (offset + f64::from(w)) as f32).collect()),
+    }
+}
+
+fn groups(table: &Table, column: usize) -> Result<Vec<u32>> {
+    let missing = |row: usize| {
+        let remedy = "fill the cell, or leave out the row";
+        Err(Error::data(&table.path, table.place(row, column), "the group is missing", remedy))
+    };
+    match &table.columns[column].cells {
+        Cells::Texts { codes, .. } => match codes.iter().position(|&code| code == MISSING_TEXT) {
+            Some(row) => missing(row),
+            None => Ok(codes.clone()),
+        },
+        _ => Err(Error::option("groups", shown(&table.columns[column].name), "the column cannot be read as groups")),
+    }
+}
+
+fn times(table: &Table, column: usize) -> Result<Vec<f64>> {
+    let own = &table.columns[column];
+    let missing = |row: usize| {
+        let remedy = "fill the cell, or leave out the row";
+        Err(Error::data(&table.path, table.place(row, column), "the time is missing", remedy))
+    };
+    match &own.cells {
+        Cells::Times { seconds, .. } => match seconds.iter().position(|&s| s == MISSING_TIME) {
+            Some(row) => missing(row),
+            None => Ok(seconds.iter().map(|&s| s as f64).collect()),
+        },
+        Cells::Numbers { offset, values } => match values.iter().position(|x| x.is_nan()) {
+            Some(row) => missing(row),
+            None => Ok(values.iter().map(|&x| offset + f64::from(x)).collect()),
+        },
+        _ => {
+            let what = own.odd.as_ref().map_or("text".into(), |odd| shown(&odd.text));
+            let row = own.odd.as_ref().map_or(0, |odd| odd.row);
+            let remedy = "times are numbers, or dates such as 2012-01-31 13:05";
+            Err(Error::data(&table.path, table.place(row, column), format!("`{what}` is no time"), remedy))
+        }
+    }
+}
+
+/// What each column was taken for, a line per kind.
+fn columns_lines(table: &Table, kinds: &[(usize, Kind)], roles: &Roles) -> Vec<String> {
+    const MOST: usize = 12;
+    let mut lines = Vec::new();
+    let name = |at: usize| shown(&table.columns[at].name);
+    let list = |wanted: &dyn Fn(&Kind) -> bool| {
+        let all: Vec<String> = kinds.iter().filter(|(_, kind)| wanted(kind)).map(|(at, _)| name(*at)).collect();
+        let rest = all.len().saturating_sub(MOST);
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        (all.len(), format!("{}{more}", all[..all.len() - rest].join(", ")))
+    };
+    let mut line = |what: &str, (count, names): (usize, String)| {
+        if count > 0 {
+            lines.push(format!("columns {count} {what}: {names}"));
+        }
+    };
+    line("numbers", list(&|kind| *kind == Kind::Number));
+    line("yes or no", list(&|kind| *kind == Kind::YesNo));
+    line("times, as their parts", list(&|kind| *kind == Kind::Time));
+    let categories: Vec<String> = kinds
+        .iter()
+        .filter(|(_, kind)| *kind == Kind::Category)
+        .map(|(at, kind)| format!("{} ({})", name(*at), describe(&table.columns[*at], kind)))
+        .collect();
+    if !categories.is_empty() {
+        let shown_ones = categories.len().min(MOST);
+        let rest = categories.len() - shown_ones;
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        lines.push(format!("columns {} categories: {}{more}", categories.len(), categories[..shown_ones].join(", ")));
+    }
+    for (at, kind) in kinds.iter().filter(|(_, kind)| matches!(kind, Kind::LeftOut(_))).take(MOST) {
+        let Kind::LeftOut(reason) = kind else { continue };
+        lines.push(format!("columns `{}` left out: it {reason} (--features or --numeric takes it)", name(*at)));
+    }
+    let left_out = kinds.iter().filter(|(_, kind)| matches!(kind, Kind::LeftOut(_))).count();
+    if left_out > MOST {
+        lines.push(format!("columns {} more left out", left_out - MOST));
+    }
+    if !roles.drop.is_empty() {
+        let names: Vec<String> = roles.drop.iter().take(MOST).map(|&at| name(at)).collect();
+        lines.push(format!("columns dropped as asked for: {}", names.join(", ")));
+    }
+    lines
+}
+
+/// What is done about missing cells, if there are any.
+fn missing_line(encoder: &Encoder) -> Option<String> {
+    let names: Vec<String> =
+        encoder.columns.iter().filter(|column| column.had_missing).map(|column| shown(&column.name)).collect();
+    let first: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
+    let rest = names.len() - first.len();
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    let what = match encoder.missing {
+        Missing::Indicator => "the mean or the most frequent category, with a feature that says so",
+        Missing::Mean => "the mean or the most frequent category",
+        Missing::Median => "the median or the most frequent category",
+        Missing::Refuse => return None,
+    };
+    (!names.is_empty()).then(|| format!("missing filled with {what}: {}{more}", first.join(", ")))
+}

@@ -60,7 +60,7 @@ impl Config {
         let key = unknown.and_then(|(key, _)| find_key(DeTable::parse(&self.text).ok()?.get_ref(), key, None));
         let at = key.or(error.span().map(|span| span.start));
         let place = at.map_or(String::new(), |at| format!(":{}", self.line(at)));
-        Error::data(&self.path, place, explain(error.message()), "the README lists all keys")
+        Error::data(&self.path, place, explain(error.message()), "`anygrad keys` lists all keys (docs/keys.md)")
     }
 
     fn line(&self, at: usize) -> usize {
@@ -273,6 +273,12 @@ fn explain(message: &str) -> String {
             let known = expected.split('`').skip(1).step_by(2);
             return Error::unknown(kind, name, known).to_string();
         }
+    }
+    if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return match key {
+            "kind" => "the key `kind` is missing: it says which one is meant".into(),
+            key => format!("the key `{key}` is missing"),
+        };
     }
     message
 }

@@ -8,6 +8,7 @@ mod devices;
 mod eval;
 mod explain;
 mod gradcheck;
+mod keys;
 mod options;
 mod output;
 mod overlay;
@@ -15,6 +16,7 @@ mod plan;
 mod predict;
 mod result;
 mod rows;
+mod several;
 mod sink;
 mod subject;
 mod task;
@@ -25,9 +27,9 @@ mod tuning;
 use anygrad::Error;
 use clap::{CommandFactory, Parser, Subcommand};
 use output::{note, output_failure};
-use subject::Subject;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use subject::Subject;
 
 /// Neural-network training on any GPU through WebGPU, and on the CPU where there is none.
 #[derive(Debug, Parser)]
@@ -75,6 +77,8 @@ enum Verb {
     Tune(Box<tune::TuneVerbOptions>),
     /// List the devices that can be used.
     Devices(devices::DevicesOptions),
+    /// List the keys of a config file, with defaults and meanings.
+    Keys(keys::KeysOptions),
 }
 
 impl Verb {
@@ -86,7 +90,7 @@ impl Verb {
             Verb::Explain(options) => options.train.subject.as_deref(),
             Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
-            Verb::Eval(_) | Verb::Predict(_) | Verb::Bench(_) | Verb::Devices(_) => None,
+            Verb::Eval(_) | Verb::Predict(_) | Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) => None,
         };
         subject.and_then(Subject::config)
     }
@@ -109,6 +113,7 @@ pub fn run() -> ExitCode {
         Verb::Bench(options) => bench::run(&options),
         Verb::Tune(options) => tune::run(&options),
         Verb::Devices(options) => devices::run(&options),
+        Verb::Keys(options) => keys::run(&options),
     };
     match outcome {
         Ok(()) => match output_failure() {

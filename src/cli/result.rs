@@ -67,6 +67,12 @@ impl Outcome {
         Ok(Outcome { fields, test, validation, stopped, failure: None })
     }
 
+    /// What the run is judged by: the test rows; without, the validation rows.
+    pub fn judged(&self) -> Option<(&'static str, &Evaluation)> {
+        let test = self.test.as_ref().map(|test| ("test", test));
+        test.or(self.validation.as_ref().map(|validation| ("validation", validation)))
+    }
+
     /// The last line of a run.
     pub fn json(&self) -> Value {
         Value::Object(self.fields.clone())
@@ -85,6 +91,16 @@ pub fn figures(evaluation: &Evaluation) -> Vec<(&'static str, f64)> {
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
+/// A figure's name in tables.
+pub fn short_name(name: &str) -> &str {
+    match name {
+        "r_squared" => "R²",
+        "mean_absolute_error" => "MAE",
+        "root_mean_squared_error" => "RMSE",
+        other => other,
+    }
+}
+
 /// Prints the result of a run.
 pub fn print_result(format: Format, outcome: &Outcome) {
     if format == Format::Json {
@@ -95,19 +111,10 @@ pub fn print_result(format: Format, outcome: &Outcome) {
     if let Some(stopped) = &outcome.stopped {
         line("stopped", stopped);
     }
-    // With no test rows, what the validation rows say is all there is.
-    let (part, shown) = match (&outcome.test, &outcome.validation) {
-        (Some(test), _) => ("test", Some(test)),
-        (None, validation) => ("validation", validation.as_ref()),
-    };
-    for (name, value) in shown.map(figures).unwrap_or_default() {
-        let name = match name {
-            "r_squared" => "R²",
-            "mean_absolute_error" => "MAE",
-            "root_mean_squared_error" => "RMSE",
-            other => other,
-        };
-        line(&format!("{part} {name}"), &significant(value));
+    if let Some((part, evaluation)) = outcome.judged() {
+        for (name, value) in figures(evaluation) {
+            line(&format!("{part} {}", short_name(name)), &significant(value));
+        }
     }
     let field = |name: &str| outcome.fields.get(name).cloned().unwrap_or_default();
     let seconds = field("seconds").as_f64().unwrap_or(0.0);

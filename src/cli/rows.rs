@@ -51,9 +51,7 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
         (source, _) => {
             let Split { train, test, .. } = whole(source, model)?;
             match (test.rows() > 0, part) {
-                (true, Part::All) => {
-                    Err(Error::option("part", "all", "this data comes as train and test: name one"))
-                }
+                (true, Part::All) => Err(Error::option("part", "all", "this data comes as train and test: name one")),
                 (true, _) => Ok((test, Vec::new())),
                 (false, _) => Ok((train, Vec::new())),
             }
@@ -69,9 +67,8 @@ fn whole(source: &Source, model: &Model) -> Result<Split> {
 
 /// The part that the model was tested with, or trained on, if the source is what it came from.
 fn held_back(source: &Source, part: Part, model: &Model) -> Result<Dataset> {
-    let unknown = |why: &str| {
-        Err(Error::option("part", part.name(), &format!("{why}, so its split is unknown: use --part all")))
-    };
+    let unknown =
+        |why: &str| Err(Error::option("part", part.name(), &format!("{why}, so its split is unknown: use --part all")));
     let mut recipe = model.recipe.clone();
     if recipe.data.source == Source::Memory {
         return unknown("the model was trained on rows that a program made");

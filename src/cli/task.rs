@@ -1,6 +1,6 @@
 //! A trainer with its data: what every verb that trains or looks at training starts from.
 
-use super::config::Given;
+use super::config::{Config, Given};
 use super::options::TrainOptions;
 use super::overlay::{overlay, overlay_class_weights, overlay_layers};
 use super::subject::Subject;
@@ -17,43 +17,70 @@ pub struct Task {
     pub data: Split,
 }
 
+/// What config file and flags ask for, before the data is read.
+#[derive(Clone, Debug)]
+pub struct Request {
+    config: Config,
+    options: TrainOptions,
+    given: Given,
+    recipe: Recipe,
+}
+
+impl Request {
+    /// The recipe as far as it is known without the data.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Changes the recipe.
+    pub fn set(&mut self, change: impl FnOnce(&mut Recipe)) {
+        change(&mut self.recipe);
+    }
+
+    /// Reads the data and completes the recipe.
+    pub fn load(&self) -> Result<Task> {
+        let mut recipe = self.recipe.clone();
+        let data = recipe.load()?;
+        let targets = &data.train.targets;
+        let finish = |recipe: &mut Recipe| {
+            overlay_class_weights(recipe, &self.options, targets)?;
+            overlay_layers(recipe, &self.options, targets)
+        };
+        finish(&mut recipe)?;
+        // Settings that only name a part of the loss or of the layers are judged now that both are known.
+        let is_part = |setting: &String| setting.starts_with("loss.") || setting.starts_with("layers.");
+        if self.options.set.iter().any(is_part) {
+            let mut given = self.given.clone();
+            given.loss = recipe.loss.as_ref().map(|loss| loss.name());
+            if self.recipe.layers.is_empty() {
+                given.layers.clone_from(&recipe.layers);
+            }
+            let settled = self.config.recipe(&self.options.set, &given)?;
+            let loss = settled.loss.or(self.recipe.loss.clone());
+            recipe = Recipe { loss, layers: settled.layers, ..self.recipe.clone() };
+            finish(&mut recipe)?;
+        }
+        Ok(Task { trainer: Trainer::of(recipe, &data)?, data })
+    }
+}
+
 impl Task {
     /// Reads config file, flags and data.
     pub fn new(options: &TrainOptions) -> Result<Task> {
-        let (recipe, data) = Task::recipe(options)?;
-        Ok(Task { trainer: Trainer::of(recipe, &data)?, data })
+        Task::read(options)?.load()
     }
 
-    /// The complete recipe, and its data.
-    fn recipe(options: &TrainOptions) -> Result<(Recipe, Split)> {
+    /// Reads config file and flags.
+    pub fn read(options: &TrainOptions) -> Result<Request> {
         let (config, options) = Subject::resolve(options)?;
-        let mut given = Given {
+        let given = Given {
             optimizer: options.optimizer.map(|named| named.0.name()),
             loss: options.loss.as_ref().map(|loss| loss.name()),
             ..Given::default()
         };
         let mut recipe = config.recipe(&options.set, &given)?;
         overlay(&mut recipe, &options)?;
-        let data = recipe.load()?;
-        let targets = &data.train.targets;
-        let finish = |recipe: &mut Recipe| {
-            overlay_class_weights(recipe, &options, targets)?;
-            overlay_layers(recipe, &options, targets)
-        };
-        let before = recipe.clone();
-        finish(&mut recipe)?;
-        // Settings that only name a part of the loss or of the layers are judged now that both are known.
-        let is_part = |setting: &String| setting.starts_with("loss.") || setting.starts_with("layers.");
-        if options.set.iter().any(is_part) {
-            given.loss = recipe.loss.as_ref().map(|loss| loss.name());
-            if before.layers.is_empty() {
-                given.layers.clone_from(&recipe.layers);
-            }
-            let settled = config.recipe(&options.set, &given)?;
-            recipe = Recipe { loss: settled.loss.or(before.loss), layers: settled.layers, ..before };
-            finish(&mut recipe)?;
-        }
-        Ok((recipe, data))
+        Ok(Request { config, options, given, recipe })
     }
 
     /// The device that the recipe asks for.

@@ -4,6 +4,7 @@ use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
 use super::result::{Outcome, print_result};
+use super::several;
 use super::task::Task;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
@@ -22,25 +23,48 @@ use std::time::Instant;
 pub struct TrainVerbOptions {
     #[command(flatten)]
     pub train: TrainOptions,
+    /// Cut the rows into K parts and train K times, each time testing on another part; prints means and deviations
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..), help_heading = "Several runs")]
+    folds: Option<u32>,
+    /// Train with N seeds, counted up from --seed; prints means and deviations
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Several runs")]
+    seeds: Option<u32>,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
     cache: PipelineCacheOptions,
 }
 
-/// Trains, evaluates, writes the run folder.
+/// Trains, evaluates, writes the run folder; several times if folds or seeds are asked for.
 pub fn run(options: &TrainVerbOptions) -> Result<()> {
-    let task = Task::new(&options.train)?;
-    let outcome = train(task, options, options.train.out.as_deref())?;
-    print_result(options.train.format, &outcome);
-    match outcome.failure {
-        Some(failure) => Err(failure),
-        None => Ok(()),
+    let mut recipe = Task::read(&options.train)?;
+    recipe.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
+    let runs = several::runs(recipe.recipe(), options.seeds);
+    if let [_] = runs[..] {
+        let outcome = train(recipe.load()?, options, options.train.out.as_deref())?;
+        print_result(options.train.format, &outcome);
+        return outcome.failure.map_or(Ok(()), Err);
     }
+    let name = run_name(&recipe.recipe().data.source);
+    let group = RunFolder::create_group(options.train.out.as_deref(), &name)?;
+    let mut outcomes = Vec::new();
+    for run in runs {
+        note(&format!("\nrun     {}", run.name));
+        let mut own = recipe.clone();
+        own.set(|recipe| (recipe.seed, recipe.data.fold) = (run.seed, run.fold));
+        let outcome = train(own.load()?, options, Some(&group.join(&run.name)))?;
+        if options.train.format == Format::Json {
+            print_result(Format::Json, &outcome);
+        }
+        outcomes.push((run.name, outcome));
+    }
+    several::print_summary(options.train.format, &outcomes, &group);
+    outcomes.into_iter().find_map(|(_, outcome)| outcome.failure).map_or(Ok(()), Err)
 }
 
 /// One run, into a folder of its own.
-fn train(task: Task, TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptions, out: Option<&Path>) -> Result<Outcome> {
+fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outcome> {
+    let TrainVerbOptions { train: options, variants, cache, .. } = verb;
     let choice = task.choose()?;
     announce(&task, &choice);
     let Task { trainer, data } = task;
@@ -90,7 +114,8 @@ fn train(task: Task, TrainVerbOptions { train: options, variants, cache }: &Trai
     if let Err(error) = sink.folder.append_metrics(&outcome.json().to_string()) {
         sink.failure.get_or_insert(error);
     }
-    outcome.failure = sink.failure.take().map(|error| error.in_addition("the model is saved, lines of metrics.jsonl are missing"));
+    outcome.failure =
+        sink.failure.take().map(|error| error.in_addition("the model is saved, lines of metrics.jsonl are missing"));
     Ok(outcome)
 }
 
@@ -125,7 +150,8 @@ fn run_name(source: &Source) -> String {
 fn config(recipe: &Recipe, folder: &Path) -> Result<String> {
     let mut recipe = recipe.clone();
     let data = &mut recipe.data;
-    for source in [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()].into_iter().flatten() {
+    for source in [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()].into_iter().flatten()
+    {
         source.relocate(|path| seen_from(path, folder));
     }
     let refused = |why: String| Error::option("config", "of this run", &why);

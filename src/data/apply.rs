@@ -79,7 +79,8 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         if keep.contains(name) { Want::EverySpelling } else { want_of(name, encoder, &spelled, weights.as_slice()) }
     };
     let wants = |names: &[String]| names.iter().map(want).collect();
-    let read_options = super::table::ReadOptions { missing: encoder.missing_values.clone(), ..read_options(options, &wants) };
+    let read_options =
+        super::table::ReadOptions { missing: encoder.missing_values.clone(), ..read_options(options, &wants) };
     let mut table = Table::read(path, &read_options)?;
     let mut decisions = std::mem::take(&mut table.decisions);
     let names = names_of(&table);
@@ -147,9 +148,7 @@ impl Applied {
     /// The spelling of a cell that is carried along; empty where it is missing.
     pub fn spelling(&self, kept: usize, row: usize) -> &str {
         match &self.kept[kept].cells {
-            Cells::Texts { codes, levels } => {
-                levels.get(codes[self.rows[row]] as usize).map_or("", String::as_str)
-            }
+            Cells::Texts { codes, levels } => levels.get(codes[self.rows[row]] as usize).map_or("", String::as_str),
             _ => "",
         }
     }

@@ -70,7 +70,12 @@ pub(super) fn hold_back(rows: &[usize], by: By<'_>, share: f32, key: Key) -> Res
 ///
 /// # Errors
 /// [`Error::Shape`] if there are fewer rows, groups or times than folds.
-pub(super) fn fold(rows: &[usize], by: By<'_>, (fold, folds): (usize, usize), key: Key) -> Result<(Vec<usize>, Vec<usize>)> {
+pub(super) fn fold(
+    rows: &[usize],
+    by: By<'_>,
+    (fold, folds): (usize, usize),
+    key: Key,
+) -> Result<(Vec<usize>, Vec<usize>)> {
     let too_few = |what: &str, count: usize| Err(Error::shape("data", format!("{folds} folds of {count} {what}")));
     if rows.len() < folds {
         return too_few("rows", rows.len());

@@ -244,8 +244,7 @@ impl DataOptions {
     /// # Errors
     /// [`Error::InvalidOption`] with the name of what is out of range, or of two that exclude each other.
     pub fn validate(&self) -> Result<()> {
-        for (name, share) in
-            [("test_fraction", self.test_fraction), ("validation_fraction", self.validation_fraction)]
+        for (name, share) in [("test_fraction", self.test_fraction), ("validation_fraction", self.validation_fraction)]
         {
             if !(0.0..1.0).contains(&share) {
                 let expected = "must be a share of the rows of at least 0 and below 1, such as 0.2";

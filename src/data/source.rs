@@ -134,6 +134,9 @@ impl From<Source> for String {
 /// range, or names columns of a source without; [`Error::UnknownName`] if there is no such column.
 pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
     options.validate()?;
+    if let (Some(folds), None) = (options.folds, options.fold) {
+        return Err(Error::option("folds", folds, "makes a run of each part: name one by fold"));
+    }
     let DataOptions { source, test_fraction, validation_fraction, .. } = options;
     if let Source::Csv(path) = source {
         let train = path;

@@ -1,6 +1,8 @@
 //! Tables as rows to train on, to watch and to test with: columns understood, rows held back, cells encoded.
 
-use super::columns::{self, Encoder, Encoding, Kind, Known, LEFT_OUT, Roles, describe, encode, infer, names_of, position};
+use super::columns::{
+    self, Encoder, Encoding, Kind, Known, LEFT_OUT, Roles, describe, encode, infer, names_of, position,
+};
 use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Missing, Scaling};
 use super::table::{Cells, MISSING_TEXT, MISSING_TIME, ReadOptions, Table, Want};
@@ -89,7 +91,13 @@ impl Rows {
     }
 
     /// Holds back rows for testing and for validation.
-    fn hold_back(&mut self, roles: &Roles, options: &DataOptions, seed: u64, decisions: &mut Vec<String>) -> Result<()> {
+    fn hold_back(
+        &mut self,
+        roles: &Roles,
+        options: &DataOptions,
+        seed: u64,
+        decisions: &mut Vec<String>,
+    ) -> Result<()> {
         let groups = roles.groups.map(|column| groups(&self.table, column)).transpose()?;
         let times = roles.time.map(|column| times(&self.table, column)).transpose()?;
         let labels = match &self.targets {

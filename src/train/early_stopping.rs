@@ -93,7 +93,8 @@ impl EarlyStopping {
     pub fn check_run(&self, validates: bool, has_accuracy: bool) -> Result<()> {
         match self.monitor {
             Monitor::ValidationLoss | Monitor::ValidationAccuracy if !validates => {
-                let expected = "there are no validation rows to watch: hold some back, as by with_validation(0.1, seed)";
+                let expected =
+                    "there are no validation rows to watch: hold some back, as by with_validation(0.1, seed)";
                 Err(Error::option("early_stopping", format!("patience {}", self.patience), expected))
             }
             Monitor::ValidationAccuracy if !has_accuracy => {

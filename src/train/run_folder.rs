@@ -53,6 +53,21 @@ impl RunFolder {
         Ok(RunFolder { path, metrics })
     }
 
+    /// Creates a folder for several runs: `path`, or the first free `runs/<name>-N`. Each run then creates its own below.
+    ///
+    /// # Errors
+    /// Fails as [`RunFolder::create`] does.
+    pub fn create_group(path: Option<&Path>, name: &str) -> Result<PathBuf> {
+        match path {
+            Some(path) if FILES.iter().any(|file| path.join(file).exists()) => Err(taken(path, "a run")),
+            Some(path) => {
+                std::fs::create_dir_all(path).map_err(|e| Error::io("create", path, e))?;
+                Ok(path.to_path_buf())
+            }
+            None => first_free(name),
+        }
+    }
+
     /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path

@@ -34,10 +34,10 @@ impl<'a> Prepared<'a> {
     fn new(column: &'a EncodedColumn, table: &Table, at: usize) -> Result<Prepared<'a>> {
         let own = &table.columns[at];
         let refused = |reason: String, remedy: &str| {
-            let place = own.odd.as_ref().map_or_else(
-                || format!(", column `{}`", shown(&own.name)),
-                |odd| table.place(odd.row, at),
-            );
+            let place = own
+                .odd
+                .as_ref()
+                .map_or_else(|| format!(", column `{}`", shown(&own.name)), |odd| table.place(odd.row, at));
             Error::data(&table.path, place, reason, remedy)
         };
         let mut of_text = Vec::new();
@@ -124,7 +124,6 @@ fn expected(encoding: &Encoding) -> &'static str {
         Encoding::Time { .. } => "time",
     }
 }
-
 
 /// The features of the rows of a table, part by part, each row-major and in the order of the table. `at` are the positions
 /// of the encoder's columns in the table; a column that the table lacks is missing in each row. The cells are given up as

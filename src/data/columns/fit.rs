@@ -45,9 +45,8 @@ fn encoding(
         (Kind::Number, _) | (Kind::LeftOut(_), _) => None,
         (Kind::YesNo, Cells::Texts { codes, levels }) => {
             let says: Vec<bool> = levels.iter().map(|level| yes_or_no(level) == Some(true)).collect();
-            let (yes, all) = rows().fold((0, 0), |(yes, all), row| {
-                (yes + usize::from(says[codes[row] as usize]), all + 1)
-            });
+            let (yes, all) =
+                rows().fold((0, 0), |(yes, all), row| (yes + usize::from(says[codes[row] as usize]), all + 1));
             Some(Encoding::YesNo { fill: 2 * yes > all })
         }
         (Kind::Category, Cells::Texts { codes, levels }) => {

@@ -233,8 +233,14 @@ fn various(table: &Table, at: usize, mean_length: f64) -> Result<Kind> {
 
 fn free_text(table: &Table, at: usize, different: usize, rows: usize) -> Error {
     let name = shown(&table.columns[at].name);
-    let reason = format!("text of free form, {different} different ones in {rows} rows, is nothing that anygrad learns from");
-    refuse(table, at, &reason, &format!("leave it out by --drop {name}, or take it as categories by --categorical {name}"))
+    let reason =
+        format!("text of free form, {different} different ones in {rows} rows, is nothing that anygrad learns from");
+    refuse(
+        table,
+        at,
+        &reason,
+        &format!("leave it out by --drop {name}, or take it as categories by --categorical {name}"),
+    )
 }
 
 /// What a column is, in the words of the report.

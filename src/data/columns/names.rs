@@ -82,14 +82,24 @@ impl Roles {
             let elsewhere = target.contains(column) || drop.contains(column) || Some(*column) == weights;
             !elsewhere && Some(*column) != groups
         };
-        let candidates =
-            if features_are_named { features } else { (0..names.len()).filter(own).collect() };
+        let candidates = if features_are_named { features } else { (0..names.len()).filter(own).collect() };
         if candidates.is_empty() {
             let expected = "leaves no column to learn from: name fewer, or add columns";
             return Err(Error::option("target", list(&target), expected));
         }
         let target_is_named = options.target.is_some();
-        Ok(Roles { target, target_is_named, candidates, drop, categorical, numeric, features_are_named, weights, groups, time })
+        Ok(Roles {
+            target,
+            target_is_named,
+            candidates,
+            drop,
+            categorical,
+            numeric,
+            features_are_named,
+            weights,
+            groups,
+            time,
+        })
     }
 
     /// The same roles in a table with other positions. Columns that only splitting needs may be absent.

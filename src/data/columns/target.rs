@@ -4,9 +4,9 @@
 //! comes five times in the mean or there are two; other numbers are values. Spellings of one number are one class.
 
 use super::words::{are_yes_and_no, canonical, is_whole, number, yes_or_no};
+use crate::data::Targets;
 use crate::data::options::Task;
 use crate::data::table::{Cells, MISSING_TEXT, Table};
-use crate::data::Targets;
 use crate::error::{Error, Result, shown};
 use std::collections::BTreeMap;
 
@@ -75,7 +75,11 @@ pub(in crate::data) fn targets(table: &Table, columns: &[usize], known: Known<'_
 /// Why a column of spelled cells is taken as classes, if it is.
 fn looks_like_classes(table: &Table, column: usize, levels: &[String], rows: usize) -> Result<Option<String>> {
     let own = &table.columns[column];
-    let different = levels.iter().map(|l| canonical(l).unwrap_or_else(|| l.clone())).collect::<std::collections::BTreeSet<_>>().len();
+    let different = levels
+        .iter()
+        .map(|l| canonical(l).unwrap_or_else(|| l.clone()))
+        .collect::<std::collections::BTreeSet<_>>()
+        .len();
     if let Some(odd) = &own.odd {
         if 2 * own.numbers > rows {
             let reason = format!("`{}` is not a number, {} of {rows} cells are", shown(&odd.text), own.numbers);
@@ -167,7 +171,12 @@ fn known_classes(table: &Table, column: usize, classes: &[String]) -> Result<Fou
         let label = if code == MISSING_TEXT { Some(0) } else { label_of[code as usize] };
         data.push(label.ok_or_else(|| {
             let reason = format!("unknown class `{}`", shown(&levels[code as usize]));
-            Error::data(&table.path, table.place(row, column), reason, format!("the known classes are {}", few(classes)))
+            Error::data(
+                &table.path,
+                table.place(row, column),
+                reason,
+                format!("the known classes are {}", few(classes)),
+            )
         })?);
     }
     let there = codes.iter().map(|&code| code != MISSING_TEXT).collect();
@@ -202,7 +211,9 @@ fn values(table: &Table, columns: &[usize], known: Known<'_>) -> Result<Found> {
             return Err(Error::option("task", "labels", expected));
         }
         Known::Task(Some(task)) => (if task == Task::Labels { "labels" } else { "values" }, " (as asked for)"),
-        Known::Task(None) if all_bits && columns.len() > 1 => ("labels", " (0 and 1 only; --task values takes them as numbers)"),
+        Known::Task(None) if all_bits && columns.len() > 1 => {
+            ("labels", " (0 and 1 only; --task values takes them as numbers)")
+        }
         Known::Task(None) if columns.len() == 1 => ("values", " (numbers; --task classes takes each as a class)"),
         _ => ("values", ""),
     };

@@ -92,8 +92,12 @@ mod tests {
 
     #[test]
     fn pairs_of_words_are_yes_and_no() {
-        assert!(are_yes_and_no(&["Yes", "no"]) && are_yes_and_no(&["True", "False"]) && are_yes_and_no(&["n", "Y", "N"]));
-        assert!(!are_yes_and_no(&["yes", "false"]) && !are_yes_and_no(&["yes"]) && !are_yes_and_no(&["male", "female"]));
+        assert!(
+            are_yes_and_no(&["Yes", "no"]) && are_yes_and_no(&["True", "False"]) && are_yes_and_no(&["n", "Y", "N"])
+        );
+        assert!(
+            !are_yes_and_no(&["yes", "false"]) && !are_yes_and_no(&["yes"]) && !are_yes_and_no(&["male", "female"])
+        );
         assert_eq!((yes_or_no("TRUE"), yes_or_no("n"), yes_or_no("maybe")), (Some(true), Some(false), None));
     }
 }

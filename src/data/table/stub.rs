@@ -20,16 +20,45 @@ impl Table {
             let cells: Vec<&str> = rows.iter().map(|r| &r[i]).collect();
             let numbers = cells.iter().filter(|c| !missing(c) && c.parse::<f64>().is_ok()).count();
             let there = cells.iter().filter(|c| !missing(c)).count();
-            let odd = cells.iter().position(|c| !missing(c) && c.parse::<f64>().is_err()).map(|row| Odd { row, text: cells[row].into() });
-            let cells = if wants[i] == Want::Skip { Cells::Skipped } else if numbers == there && wants[i] == Want::Cells {
+            let odd = cells
+                .iter()
+                .position(|c| !missing(c) && c.parse::<f64>().is_err())
+                .map(|row| Odd { row, text: cells[row].into() });
+            let cells = if wants[i] == Want::Skip {
+                Cells::Skipped
+            } else if numbers == there && wants[i] == Want::Cells {
                 Cells::Numbers { offset: 0.0, values: cells.iter().map(|c| c.parse().unwrap_or(f32::NAN)).collect() }
             } else {
                 let mut levels: Vec<String> = Vec::new();
-                let codes = cells.iter().map(|c| if missing(c) { MISSING_TEXT } else { levels.iter().position(|l| l == c).unwrap_or_else(|| { levels.push(c.to_string()); levels.len() - 1 }) as u32 }).collect();
+                let codes = cells
+                    .iter()
+                    .map(|c| {
+                        if missing(c) {
+                            MISSING_TEXT
+                        } else {
+                            levels.iter().position(|l| l == c).unwrap_or_else(|| {
+                                levels.push(c.to_string());
+                                levels.len() - 1
+                            }) as u32
+                        }
+                    })
+                    .collect();
                 Cells::Texts { codes, levels }
             };
-            columns.push(Column { is_named: !name.is_empty(), name: if name.is_empty() { format!("column {}", i + 1) } else { name.clone() }, cells, numbers, odd });
+            columns.push(Column {
+                is_named: !name.is_empty(),
+                name: if name.is_empty() { format!("column {}", i + 1) } else { name.clone() },
+                cells,
+                numbers,
+                odd,
+            });
         }
-        Ok(Table { path: path.into(), columns, rows: rows.len(), decisions: vec![], lines: Lines { starts: vec![(0, 2)] } })
+        Ok(Table {
+            path: path.into(),
+            columns,
+            rows: rows.len(),
+            decisions: vec![],
+            lines: Lines { starts: vec![(0, 2)] },
+        })
     }
 }

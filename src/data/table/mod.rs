@@ -1,7 +1,5 @@
 //! A table in memory: named columns of numbers, times or texts, and what was taken for what while it was read.
 
-#[allow(missing_docs)]
-mod stub;
 
 use std::path::PathBuf;
 

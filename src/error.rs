@@ -1,5 +1,9 @@
 //! The one error type: every variant says what went wrong, where, and what to do about it.
 
+mod text;
+
+pub(crate) use text::shown;
+
 use std::path::{Path, PathBuf};
 
 /// The result of every fallible function of the crate.
@@ -276,8 +280,8 @@ impl Error {
         Error::Data { path: path.into(), place: place.into(), reason: reason.into(), remedy: remedy.into() }
     }
 
-    /// An [`Error::UnknownName`]: a name that is not among `known`. It suggests the nearest known name, or lists all if
-    /// none is near.
+    /// An [`Error::UnknownName`]: a name that is not among `known`. It suggests the nearest known name, or lists the
+    /// first of them if none is near. The message stays short, however long the names and however many are known.
     ///
     /// ```
     /// use anygrad::Error;
@@ -286,12 +290,7 @@ impl Error {
     /// ```
     pub fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
-        let nearest = known.iter().min_by_key(|k| edit_distance(name, k));
-        let hint = match nearest {
-            Some(k) if edit_distance(name, k) <= 1 + name.chars().count() / 3 => format!("; did you mean `{k}`?"),
-            _ => format!("; known: {}", known.join(", ")),
-        };
-        Error::UnknownName { kind, name: name.into(), hint }
+        Error::UnknownName { kind, name: shown(name), hint: text::hint(name, &known) }
     }
 }
 
@@ -299,37 +298,9 @@ fn io_remedy(source: &std::io::Error) -> &'static str {
     match source.kind() {
         std::io::ErrorKind::NotFound => "; check the path",
         std::io::ErrorKind::PermissionDenied => "; check the permissions",
+        std::io::ErrorKind::OutOfMemory => "; read fewer rows or columns, or use a machine with more memory",
         _ => "",
     }
-}
-
-/// A text as messages show it: one line of at most about 60 characters, control characters escaped.
-pub(crate) fn shown(text: &str) -> String {
-    const ENDS: usize = 28;
-    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    let count = text.chars().count();
-    if count <= 2 * ENDS + 4 {
-        return text.chars().map(escaped).collect();
-    }
-    let first: String = text.chars().take(ENDS).map(escaped).collect();
-    let last: String = text.chars().skip(count - ENDS).map(escaped).collect();
-    format!("{first}…{last}")
-}
-
-/// Levenshtein distance: insertions, deletions and substitutions that turn `a` into `b`.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -337,18 +308,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edit_distance_counts_single_edits() {
-        assert_eq!(edit_distance("relu", "relu"), 0);
-        assert_eq!(edit_distance("rellu", "relu"), 1);
-        assert_eq!(edit_distance("", "tanh"), 4);
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-    }
-
-    #[test]
     fn unknown_suggests_the_nearest_name_or_lists_all() {
         let near = Error::unknown("activation", "rellu", ["relu", "tanh"]).to_string();
         assert!(near.ends_with("did you mean `relu`?"), "{near}");
+        let first = Error::unknown("column", "ab", ["ac", "ab2", "ad"]).to_string();
+        assert!(first.ends_with("did you mean `ac`?"), "{first}");
         let far = Error::unknown("activation", "zzzzzzzz", ["relu", "tanh"]).to_string();
         assert!(far.ends_with("known: relu, tanh"), "{far}");
+    }
+
+    #[test]
+    fn unknown_stays_short_and_quick() {
+        let long = "x".repeat(100_000);
+        let known: Vec<String> = (0..10_000).map(|i| format!("{i}{long}")).collect();
+        let message = Error::unknown("column", &long, known.iter().map(String::as_str)).to_string();
+        assert!(message.len() < 200, "{} bytes", message.len());
+        let message = Error::unknown("column", "y", known.iter().map(String::as_str)).to_string();
+        assert!(message.len() < 1500 && message.ends_with(" and 9988 more"), "{message}");
     }
 }

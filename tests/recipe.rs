@@ -142,7 +142,7 @@ fn a_model_of_rows_that_a_program_made_says_so() {
     trainer.model().expect("a model").save(&path).expect("a file");
     let recipe = Model::load(&path).expect("a model").recipe;
     assert_eq!(&recipe, trainer.recipe());
-    assert_eq!((recipe.seed, recipe.train.epochs, recipe.train.shuffle), (9, 1, false));
+    assert_eq!((recipe.seed, recipe.train.epochs, recipe.train.shuffle), (9, Some(1), false));
     assert_eq!((recipe.layers, recipe.data.source), (layers.description(), Source::Memory));
     let output = anygrad(&folder, &["eval", "m.safetensors", "--data", "digits", "--part", "test"]);
     let expected = "the model was trained on rows that a program made, so its split is unknown: use --part all";

@@ -1,7 +1,28 @@
 //! A table in memory: named columns of numbers, times or texts, and what was taken for what while it was read.
 
+mod blocks;
+mod cells;
+mod columns;
+mod decode;
+mod dialect;
+mod header;
+mod input;
+mod merge;
+mod missing;
+mod numbers;
+mod parallel;
+mod pass;
+mod read;
+mod rows;
+mod say;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod times;
+mod zstd;
 
-use std::path::PathBuf;
+use crate::error::{Error, Result, shown};
+use std::path::{Path, PathBuf};
 
 /// A table: named columns of the same number of cells. Nothing in it says yet which column is a feature.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +39,58 @@ pub struct Table {
     pub lines: Lines,
 }
 
+impl Table {
+    /// Reads a table of text: cells between commas, semicolons, tabs or bars, in quotes where RFC 4180 has them, in lines
+    /// that end in any of the three ways; in UTF-8, UTF-16 or windows-1252; compressed by gzip or Zstandard or not. `-`
+    /// is the standard input. How it is written is found out and stated in [`Table::decisions`], unless `options` tell.
+    ///
+    /// It is read in blocks on all processors, and again for columns that turn out to be otherwise than they begin; the
+    /// result does not depend on how many processors there are. It is opened once; what comes through a pipe is kept
+    /// while it is read.
+    ///
+    /// ```
+    /// use anygrad::data::table::{Cells, ReadOptions, Table};
+    /// # let path = std::env::temp_dir().join(format!("anygrad-read-{}.csv", std::process::id()));
+    /// std::fs::write(&path, "size;day;kind\n0,5;31.1.2026;oak\n1,25;1.2.2026;\n").unwrap();
+    /// let table = Table::read(&path, &ReadOptions::default())?;
+    /// let size = &table.columns[table.column("size")?];
+    /// assert_eq!(size.cells, Cells::Numbers { offset: 0.0, values: vec![0.5, 1.25] });
+    /// assert_eq!(table.columns[1].cells, Cells::Times { seconds: vec![1769817600, 1769904000], has_clock: false });
+    /// assert!(table.columns[2].is_missing(1));
+    /// assert_eq!(table.decisions[0], "separator  semicolon (as many in each of the first 3 rows)");
+    /// assert_eq!(table.decisions[1], "decimals  after a comma, as in `0,5`");
+    /// # std::fs::remove_file(path).unwrap();
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read or needs more memory than there is; [`Error::Data`] if it is no text, a row has
+    /// more or fewer cells than the first, a quote is never closed, two columns have one name, or there are no rows;
+    /// [`Error::InvalidOption`] for options that mean nothing.
+    pub fn read(path: &Path, options: &ReadOptions) -> Result<Table> {
+        read::read(path, options, read::Division::default())
+    }
+
+    /// Position of a column, counted from 0.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] if there is no such column.
+    pub fn column(&self, name: &str) -> Result<usize> {
+        let known = || self.columns.iter().map(|column| column.name.as_str());
+        known().position(|known| known == name).ok_or_else(|| Error::unknown("column", name, known()))
+    }
+
+    /// Where a cell stands, to follow the path in an error: `:12, column `x``, or `, row 11, column `x`` if the table has
+    /// no lines. Rows and columns are counted from 0, in the text rows from 1.
+    pub fn place(&self, row: usize, column: usize) -> String {
+        let name = self.columns.get(column).map_or_else(String::new, |column| shown(&column.name));
+        match self.lines.of(row) {
+            Some(line) => format!(":{line}, column `{name}`"),
+            None => format!(", row {}, column `{name}`", row + 1),
+        }
+    }
+}
+
 /// A column of a table.
 #[derive(Clone, Debug)]
 pub struct Column {
@@ -32,6 +105,18 @@ pub struct Column {
     /// Of texts, the first cell that is no number; of numbers, the first that is infinite or too large for a 32-bit
     /// float. It is an error only if the column is used.
     pub odd: Option<Odd>,
+}
+
+impl Column {
+    /// Whether the cell of a row is missing. Cells that are not kept are not.
+    pub fn is_missing(&self, row: usize) -> bool {
+        match &self.cells {
+            Cells::Numbers { values, .. } => values.get(row).is_some_and(|value| value.is_nan()),
+            Cells::Times { seconds, .. } => seconds.get(row) == Some(&MISSING_TIME),
+            Cells::Texts { codes, .. } => codes.get(row) == Some(&MISSING_TEXT),
+            Cells::Various { .. } | Cells::Skipped => false,
+        }
+    }
 }
 
 /// A cell that does not fit the others of its column.
@@ -74,6 +159,23 @@ pub enum Cells {
     },
     /// Not asked for.
     Skipped,
+}
+
+impl Cells {
+    /// How many are kept: the rows of the table, or 0 if none are.
+    pub fn len(&self) -> usize {
+        match self {
+            Cells::Numbers { values, .. } => values.len(),
+            Cells::Times { seconds, .. } => seconds.len(),
+            Cells::Texts { codes, .. } => codes.len(),
+            Cells::Various { .. } | Cells::Skipped => 0,
+        }
+    }
+
+    /// Whether none are kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// The code of a missing text.
@@ -128,6 +230,9 @@ pub struct ReadOptions<'a> {
     pub missing: Vec<String>,
     /// What is wanted of the columns of these names.
     pub wants: &'a dyn Fn(&[String]) -> Vec<Want>,
+    /// Called block by block with the bytes that are read and, if it is known, how many there are. A second pass begins
+    /// from 0.
+    pub progress: Option<&'a (dyn Fn(u64, Option<u64>) + Sync)>,
 }
 
 /// Cells that count as missing unless others are named; compared without regard to case.
@@ -142,6 +247,7 @@ impl Default for ReadOptions<'_> {
             encoding: None,
             missing: MISSING.map(String::from).to_vec(),
             wants: &|names| vec![Want::Cells; names.len()],
+            progress: None,
         }
     }
 }

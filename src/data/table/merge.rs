@@ -1,0 +1,132 @@
+//! What is gathered of a column, block after block, until it is a column of the table.
+
+use super::columns::{Chunk, Plan, Stats};
+use super::texts::Texts;
+use super::{Cells, Column, MISSING_TEXT};
+use std::collections::TryReserveError;
+
+/// What was gathered of a column so far.
+#[derive(Debug)]
+pub(super) struct Total {
+    pub plan: Plan,
+    pub stats: Stats,
+    values: Vec<f32>,
+    seconds: Vec<i64>,
+    codes: Vec<u32>,
+    texts: Texts,
+    /// Whether more texts differ than are kept.
+    pub is_over: bool,
+    characters: u64,
+}
+
+impl Total {
+    pub fn new(plan: Plan) -> Total {
+        Total {
+            plan,
+            stats: Stats::default(),
+            values: Vec::new(),
+            seconds: Vec::new(),
+            codes: Vec::new(),
+            texts: Texts::default(),
+            is_over: false,
+            characters: 0,
+        }
+    }
+
+    /// Takes in the cells of the rows behind the first `rows`. `expected`: how many rows there may be in the end.
+    pub fn append(&mut self, chunk: Chunk, rows: usize, expected: usize) -> Result<(), TryReserveError> {
+        self.stats.join(chunk.stats, rows);
+        let is_all_numbers = self.stats.present == self.stats.numbers;
+        match self.plan {
+            Plan::Skip | Plan::Empty => {}
+            Plan::Numbers { .. } => extend_if(is_all_numbers, &mut self.values, &chunk.values, expected)?,
+            Plan::Times { .. } => {
+                let is_all_times = self.stats.times().is_some() || self.stats.present == 0;
+                let seconds = chunk.more.map(|more| more.seconds).unwrap_or_default();
+                extend_if(is_all_times, &mut self.seconds, &seconds, expected)?;
+            }
+            Plan::Texts { most, with_numbers, .. } => {
+                if with_numbers {
+                    extend_if(is_all_numbers, &mut self.values, &chunk.values, expected)?;
+                }
+                let more = chunk.more.unwrap_or_default();
+                self.characters += more.characters;
+                self.is_over |= more.is_over;
+                if !self.is_over {
+                    let mut numbers = Vec::new();
+                    numbers.try_reserve_exact(more.texts.len())?;
+                    for text in 0..more.texts.len() {
+                        numbers.push(self.texts.number(more.texts.get(text))?);
+                    }
+                    self.is_over = self.texts.len() > most;
+                    reserve(&mut self.codes, more.codes.len(), expected)?;
+                    let number = |&code: &u32| if code == MISSING_TEXT { code } else { numbers[code as usize] };
+                    self.codes.extend(more.codes.iter().map(number));
+                }
+                if self.is_over {
+                    (self.codes, self.texts) = (Vec::new(), Texts::default());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all cells are numbers of the style that was looked for.
+    pub fn is_all_numbers(&self) -> bool {
+        self.stats.present == self.stats.numbers
+    }
+
+    /// The column.
+    pub fn finish(mut self, name: String, is_named: bool) -> Result<Column, TryReserveError> {
+        let is_all_numbers = self.is_all_numbers();
+        let rare = self.stats.rare.take().unwrap_or_default();
+        let present = self.stats.present;
+        let various = || Cells::Various { mean_length: self.characters as f64 / present.max(1) as f64 };
+        let cells = match self.plan {
+            Plan::Skip | Plan::Empty => Cells::Skipped,
+            Plan::Times { .. } => Cells::Times { seconds: fitted(self.seconds), has_clock: rare.has_clock },
+            Plan::Texts { .. } if !self.is_over => {
+                Cells::Texts { codes: fitted(self.codes), levels: self.texts.into_levels()? }
+            }
+            Plan::Texts { offset, with_numbers: true, .. } | Plan::Numbers { offset, .. } if is_all_numbers => {
+                Cells::Numbers { offset, values: fitted(self.values) }
+            }
+            Plan::Texts { .. } | Plan::Numbers { .. } => various(),
+        };
+        let (numbers, odd) = match cells {
+            Cells::Numbers { .. } => (self.stats.numbers, rare.infinite),
+            Cells::Texts { .. } | Cells::Various { .. } => (self.stats.numbers, rare.text),
+            Cells::Times { .. } | Cells::Skipped => (0, None),
+        };
+        Ok(Column { name, is_named, cells, numbers, odd })
+    }
+}
+
+/// Appends `more`, or drops all if what is gathered is no longer wanted.
+fn extend_if<T: Copy>(is_wanted: bool, all: &mut Vec<T>, more: &[T], expected: usize) -> Result<(), TryReserveError> {
+    if is_wanted {
+        reserve(all, more.len(), expected)?;
+        all.extend_from_slice(more);
+    } else {
+        *all = Vec::new();
+    }
+    Ok(())
+}
+
+/// Makes room for `more` entries: for as many as are expected in the end, or a quarter of what is there.
+pub(super) fn reserve<T>(all: &mut Vec<T>, more: usize, expected: usize) -> Result<(), TryReserveError> {
+    let needed = all.len() + more;
+    if needed > all.capacity() {
+        let room = needed.max(expected).max(needed + needed / 4);
+        all.try_reserve_exact(room - all.len())?;
+    }
+    Ok(())
+}
+
+/// The entries without the room that was not needed.
+fn fitted<T>(mut all: Vec<T>) -> Vec<T> {
+    if all.capacity() - all.len() > all.len() / 64 {
+        all.shrink_to_fit();
+    }
+    all
+}

@@ -1,0 +1,104 @@
+//! Texts from outside in messages: cut to a line, and the known name that is nearest to an unknown one.
+
+/// Most characters of a name that are compared with known ones.
+const MOST_COMPARED: usize = 64;
+/// Most known names in a message.
+const MOST_LISTED: usize = 12;
+
+/// A text as part of a message: in one line of at most about 60 characters, its middle left out if it is longer, control
+/// characters and those that turn the direction of writing escaped.
+pub(crate) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    let mut put = |c: char| match c {
+        '\n' | '\r' | '\t' => out.extend(c.escape_default()),
+        '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => {
+            out.extend(c.escape_unicode());
+        }
+        c if c.is_control() => out.extend(c.escape_unicode()),
+        c => out.push(c),
+    };
+    if text.chars().nth(60).is_none() {
+        text.chars().for_each(put);
+    } else {
+        text.chars().take(40).for_each(&mut put);
+        put('…');
+        let mut end: Vec<char> = text.chars().rev().take(15).collect();
+        end.reverse();
+        end.into_iter().for_each(put);
+    }
+    out
+}
+
+/// Levenshtein distance, if it is at most `most`: insertions, deletions and substitutions that turn `a` into `b`, of
+/// which the first characters count.
+fn edit_distance(a: &[char], b: &str, most: usize) -> Option<usize> {
+    let b: Vec<char> = b.chars().take(MOST_COMPARED).collect();
+    if a.len().abs_diff(b.len()) > most {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substituted = diagonal + usize::from(ca != cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+        }
+        if row.iter().all(|&distance| distance > most) {
+            return None;
+        }
+    }
+    Some(row[b.len()]).filter(|&distance| distance <= most)
+}
+
+/// What follows an unknown name in a message: the nearest of the known names, or the first of them if none is near.
+pub(super) fn hint(name: &str, known: &[&str]) -> String {
+    let short: Vec<char> = name.chars().take(MOST_COMPARED).collect();
+    let mut nearest = None;
+    let mut most = 1 + short.len() / 3;
+    for &other in known {
+        // The first of the nearest.
+        match edit_distance(&short, other, most) {
+            Some(0) => {
+                nearest = Some(other);
+                break;
+            }
+            Some(distance) => (nearest, most) = (Some(other), distance - 1),
+            None => {}
+        }
+    }
+    match nearest {
+        Some(other) => format!("; did you mean `{}`?", shown(other)),
+        None => {
+            let listed: Vec<String> = known.iter().take(MOST_LISTED).map(|other| shown(other)).collect();
+            let more = known.len().saturating_sub(MOST_LISTED);
+            let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("; known: {}{rest}", listed.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edit_distance_counts_single_edits() {
+        let distance = |a: &str, b| edit_distance(&a.chars().collect::<Vec<_>>(), b, 4);
+        assert_eq!(distance("relu", "relu"), Some(0));
+        assert_eq!(distance("rellu", "relu"), Some(1));
+        assert_eq!(distance("", "tanh"), Some(4));
+        assert_eq!(distance("kitten", "sitting"), Some(3));
+        assert_eq!(distance("kitten", "activation"), None);
+        assert_eq!(edit_distance(&['a', 'b'], "cd", 1), None);
+    }
+
+    #[test]
+    fn a_shown_text_is_one_short_line() {
+        assert_eq!(shown("naïve `x`"), "naïve `x`");
+        assert_eq!(shown("\u{1b}[31mred\r\n\t\u{202e}"), "\\u{1b}[31mred\\r\\n\\t\\u{202e}");
+        assert_eq!(shown(&"ü".repeat(60)), "ü".repeat(60));
+        assert_eq!(shown(&"ü".repeat(61)), format!("{}…{}", "ü".repeat(40), "ü".repeat(15)));
+    }
+}

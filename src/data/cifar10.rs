@@ -48,6 +48,7 @@ fn part(folder: &Path, names: &[&str]) -> Result<Dataset> {
         features: Features::U8 { width: PIXELS, data: pixels },
         feature_names: ["red", "green", "blue"].map(name).concat(),
         targets: Targets::Labels { name: "object".into(), classes: CLASSES.map(String::from).to_vec(), data: labels },
+        weights: None,
         preprocessing: Preprocessing::Scale { factor: 1.0 / 255.0 },
         target_preprocessing: Preprocessing::None,
     };

@@ -238,6 +238,7 @@ impl Table {
             features,
             feature_names: names.iter().map(ToString::to_string).collect(),
             targets,
+            weights: None,
             preprocessing: Preprocessing::None,
             target_preprocessing: Preprocessing::None,
         };

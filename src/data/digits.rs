@@ -41,6 +41,7 @@ pub fn digits() -> Result<Dataset> {
             classes: (0..10).map(|d| d.to_string()).collect(),
             data: labels,
         },
+        weights: None,
         preprocessing: Preprocessing::Scale { factor: 1.0 / 16.0 },
         target_preprocessing: Preprocessing::None,
     };

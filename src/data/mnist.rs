@@ -50,6 +50,7 @@ fn part(folder: &Path, prefix: &str) -> Result<Dataset> {
             classes: (0..10).map(|d| d.to_string()).collect(),
             data: labels.data.into_iter().map(u32::from).collect(),
         },
+        weights: None,
         preprocessing: Preprocessing::Scale { factor: 1.0 / 255.0 },
         target_preprocessing: Preprocessing::None,
     };

@@ -18,6 +18,7 @@ mod preprocessing;
 mod source;
 mod split;
 pub mod table;
+mod weights;
 
 pub use self::csv::{Table, TargetKind};
 pub use cifar10::cifar10;
@@ -41,6 +42,8 @@ pub struct Dataset {
     pub feature_names: Vec<String>,
     /// The targets of all rows: what is to be predicted.
     pub targets: Targets,
+    /// Weight of each row in the loss and the metrics; all count the same without. See [`Dataset::with_weights`].
+    pub weights: Option<Vec<f32>>,
     /// How raw features become the model's inputs; saved with the model.
     pub preprocessing: Preprocessing,
     /// How target values become what the model puts out; saved with the model and undone when it predicts. Classes
@@ -182,6 +185,7 @@ impl Dataset {
             features,
             feature_names,
             targets,
+            weights: None,
             preprocessing: Preprocessing::None,
             target_preprocessing: Preprocessing::None,
         };
@@ -194,7 +198,7 @@ impl Dataset {
         self.features.rows()
     }
 
-    /// Checks that features, targets, names and preprocessing fit together.
+    /// Checks that features, targets, weights, names and preprocessing fit together.
     ///
     /// ```
     /// use anygrad::data::digits;
@@ -206,7 +210,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Shape`] if features and targets differ in their number of rows, a row is incomplete, a label has no
-    /// class, or there are more or fewer names, means or deviations than columns.
+    /// class, or there are more or fewer names, means or deviations than columns; if there is not one weight for each
+    /// row, one is neither 0 nor a number from 1e-30 to 1e30, or all are 0.
     pub fn check(&self) -> Result<()> {
         let wrong = |detail: String| Err(Error::shape(format!("dataset {}", self.name), detail));
         let (width, numbers) = match &self.features {
@@ -219,6 +224,7 @@ impl Dataset {
         if self.targets.rows() != self.rows() {
             return wrong(format!("{} rows of features, {} of targets", self.rows(), self.targets.rows()));
         }
+        self.check_weights()?;
         let target_width = if let Targets::Values { names, .. } = &self.targets { names.len() } else { 0 };
         for (preprocessing, width, what) in
             [(&self.preprocessing, width, "features"), (&self.target_preprocessing, target_width, "target values")]
@@ -267,13 +273,14 @@ impl Dataset {
             features: self.features.select(rows),
             feature_names: self.feature_names.clone(),
             targets: self.targets.select(rows),
+            weights: self.weights.as_ref().map(|weights| select(weights, 1, rows)),
             preprocessing: self.preprocessing.clone(),
             target_preprocessing: self.target_preprocessing.clone(),
         }
     }
 
-    /// Hash of features and targets as 16 hexadecimal digits, to tell in a model file what it was trained on. Names and
-    /// preprocessing do not count.
+    /// Hash of features, targets and weights as 16 hexadecimal digits, to tell in a model file what it was trained on.
+    /// Names and preprocessing do not count.
     ///
     /// ```
     /// use anygrad::data::xor;
@@ -290,6 +297,9 @@ impl Dataset {
         match &self.targets {
             Targets::Labels { data, .. } => hash.feed(bytemuck::cast_slice(data)),
             Targets::Values { data, .. } => hash.feed(bytemuck::cast_slice(data)),
+        }
+        if let Some(weights) = &self.weights {
+            hash.feed(bytemuck::cast_slice(weights));
         }
         hash.digits()
     }

@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(ClassWeights::Balanced.resolve(&data()).unwrap(), [2.0, 2.0 / 3.0]);
         // With sample_weight=[0.5, 1, 0.25, 2]: 3.75 / (2 · 0.25), 3.75 / (2 · 3.5).
         let weighted = data().with_weights(vec![0.5, 1.0, 0.25, 2.0]).unwrap();
-        assert_eq!(ClassWeights::Balanced.resolve(&weighted).unwrap(), [7.5, 0.535_714_3]);
+        assert_eq!(ClassWeights::Balanced.resolve(&weighted).unwrap(), [7.5, 3.75 / 7.0]);
     }
 
     #[test]

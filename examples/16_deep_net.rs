@@ -10,7 +10,7 @@ use anygrad::backend::Device;
 use anygrad::data::{self, Dataset, Targets};
 use anygrad::graph::{DType, Graph, Role};
 use anygrad::kernel::Clock;
-use anygrad::nn::{Init, Linear, Loss, Module, Pass, Sequential};
+use anygrad::nn::{BatchWeights, Init, Linear, Loss, Module, Pass, Sequential};
 use anygrad::ops::activation::Activation;
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
@@ -71,7 +71,7 @@ fn gradient_norms(net: &Sequential, rows: &Dataset, device: &Device) -> anygrad:
     let target = graph.declare("target", [rows.rows()], DType::U32, Role::Input);
     graph.begin_phase("gradients");
     let output = net.forward(&mut Pass::new(&mut graph, &tensors, true, 0), x)?;
-    let loss = Loss::cross_entropy().batch(&mut graph, output, target, None)?.loss;
+    let loss = Loss::cross_entropy().batch(&mut graph, output, target, BatchWeights::default())?.loss;
     let gradients = graph.gradients(loss, &tensors.penalized())?;
     gradients.iter().for_each(|&gradient| graph.set_role(gradient, Role::Output));
 

@@ -24,7 +24,7 @@ fn runs() -> Vec<(&'static str, Trainer, bool)> {
         ("epochs that do not divide submissions", trainer(model()).epochs(41).batch_size(96), true),
         ("plain", trainer(model()).epochs(2).fuse(false), true),
         ("adam", adam.epochs(2).batch_size(16), true),
-        ("a parameter as large as the ring", trainer(Sequential::new(64).linear(16).linear(10)).epochs(2), true),
+        ("a parameter as large as the ring", trainer(Sequential::new(64).linear(20).linear(10)).epochs(2), true),
         ("early stopping", trainer(model()).epochs(4).early_stopping(EarlyStopping::patience(100)), true),
         ("a callback", trainer(model()).epochs(3).batch_size(8).on_epoch(|_| Flow::Continue), true),
         ("a schedule", trainer(model()).epochs(3).schedule(Schedule::cosine()), true),
@@ -106,7 +106,7 @@ fn a_layer_on_rows_of_the_dataset_moves_these_and_its_weights() {
     let rows = 8 * 64 + 4 * 8;
     let (weight, output) = (4 * (640 + 10), 4 * 80);
     // 8 labels and places in the order, an entry of the ring.
-    let middle = output + 2 * 4 * 8 + 16 + output;
+    let middle = output + 2 * 4 * 8 + 20 + output;
     let expected = [
         ("matmul of rows_u8 and dense ▸ add_bias", rows + weight + output),
         ("classification_step", middle),

@@ -58,7 +58,23 @@ fn data(trace: &Value) -> Dataset {
         },
         None => Targets::Values { names, data: y },
     };
-    Dataset::new("golden", features, targets).expect("valid data")
+    let data = Dataset::new("golden", features, targets).expect("valid data");
+    if trace.get("weights").is_some() {
+        return data.with_weights(floats(&trace["weights"])).expect("a weight for each row");
+    }
+    data
+}
+
+/// The weight of each row in the loss: its own times that of its class.
+fn weights(trace: &Value, data: &Dataset) -> Vec<f64> {
+    let own = |row: usize| data.weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
+    let of_class = |row: usize| match (trace["loss"].get("class_weights"), &data.targets) {
+        (Some(weights), Targets::Labels { data: labels, .. }) => {
+            weights[labels[row] as usize].as_f64().expect("a weight")
+        }
+        _ => 1.0,
+    };
+    (0..data.rows()).map(|row| own(row) * of_class(row)).collect()
 }
 
 /// The part of the trace that is stated as anygrad's files state it.
@@ -106,8 +122,22 @@ fn check(device: &Device, fuse: bool) -> usize {
         let history = pollster::block_on(trainer.fit_rows(&data, None)).expect("training");
         let expected = trace["losses"].as_array().expect("losses");
         assert!(expected.len() == 20 && history.step_losses.len() >= 20, "{name}");
+        let (weights, batch) = (weights(&trace, &data), trace["batch"].as_u64().expect("a batch size") as usize);
+        let batches: Vec<f64> = weights.chunks(batch).map(|batch| batch.iter().sum()).collect();
+        let mut epoch = [0.0; 2];
         for (step, (&got, expected)) in history.step_losses.iter().zip(expected).enumerate() {
-            close(f64::from(got), expected.as_f64().expect("a number"), &format!("{name}: loss of step {step}"));
+            // What is reported is a mean also where PyTorch's loss is a sum.
+            let (got, weight) = (f64::from(got), batches[step % batches.len()]);
+            let expected = expected.as_f64().expect("a number");
+            let is_sum = trace["loss"]["reduction"] == "sum";
+            close(if is_sum { got * weight } else { got }, expected, &format!("{name}: loss of step {step}"));
+            compared += 1;
+            if step < batches.len() {
+                epoch = [epoch[0] + if is_sum { expected } else { expected * weight }, epoch[1] + weight];
+            }
+        }
+        if trace["drop_last"] != true && batches.len() <= 20 {
+            close(history.epochs[0].train_loss, epoch[0] / epoch[1], &format!("{name}: loss of the first epoch"));
             compared += 1;
         }
         let trained = trainer.model().expect("a model");

@@ -5,6 +5,8 @@
 //!
 //! - `alpha`: scikit-learn adds `alpha/(2n) · Σw²` over weights (not biases), so `l2 = alpha/(2n)`. Its `n` is that of
 //!   the batch at hand, so in a last, smaller batch its penalty is larger. Its losses contain the penalty.
+//! - `sample_weight`: the weighted mean over the batch, as here. `alpha` is divided by the sum of the batch's weights in
+//!   the place of `n`. Its mean loss of an epoch counts batches by their rows; here they count by their weights.
 //! - `momentum`: its velocity contains the learning rate, `v ← μv − ηg`, `w ← w + v`, with Nesterov
 //!   `w ← w + μv − ηg`. PyTorch's `b ← μb + g`, `w ← w − ηb`, with Nesterov `w ← w − η(g + μb)`, is the same with
 //!   `v = −ηb` as long as η is constant. Nesterov is its default.
@@ -69,7 +71,19 @@ fn data(trace: &Value) -> Dataset {
         Some("binary") => labels(2),
         _ => Targets::Values { names: (0..size(&trace["outputs"])).map(|i| i.to_string()).collect(), data: y },
     };
-    Dataset::new("golden", features, targets).expect("valid data")
+    let data = Dataset::new("golden", features, targets).expect("valid data");
+    if trace.get("weights").is_some() {
+        return data.with_weights(floats(&trace["weights"])).expect("a weight for each row");
+    }
+    data
+}
+
+/// The sum of the weights of each batch of an epoch: without weights the number of its rows.
+fn batch_weights(trace: &Value) -> Vec<f64> {
+    let data = data(trace);
+    let weights: Vec<f64> =
+        data.weights.map_or_else(|| vec![1.0; data.features.rows()], |w| w.into_iter().map(f64::from).collect());
+    weights.chunks(size(&trace["batch"])).map(|batch| batch.iter().sum()).collect()
 }
 
 /// The loss, and by how much scikit-learn's gradient is larger than that loss's, and its reported loss.
@@ -109,7 +123,7 @@ fn train(trace: &Value, device: &Device) -> (History, Model) {
         .into_iter()
         .map(|tensor| Tensor { data: floats(&trace["initial"][&tensor.name]), ..tensor })
         .collect();
-    let l2 = number(&trace["settings"]["alpha"]) / (2.0 * number(&trace["batch"])) / gradient_factor;
+    let l2 = number(&trace["settings"]["alpha"]) / (2.0 * batch_weights(trace)[0]) / gradient_factor;
     let mut trainer = Trainer::new(model, loss, optimizer(&trace["settings"], gradient_factor))
         .batch_size(size(&trace["batch"]))
         .epochs(size(&trace["epochs"]) as u64)
@@ -148,7 +162,7 @@ impl Comparison {
 fn check(device: &Device) -> usize {
     let file: Value = serde_json::from_str(include_str!("golden/scikit_learn.json")).expect("the golden file is JSON");
     let traces = file["traces"].as_array().expect("traces");
-    assert!(traces.len() >= 13);
+    assert!(traces.len() >= 19);
     let mut comparison = Comparison::default();
     for trace in traces {
         let name = trace["name"].as_str().expect("a name");
@@ -168,7 +182,18 @@ fn check(device: &Device) -> usize {
             .epochs
             .iter()
             .map(|epoch| epoch.train_loss * loss_factor + epoch.train_penalty.unwrap_or(0.0) * gradient_factor);
-        comparison.all(totals, &trace["loss_curve"], &format!("{name}: loss_curve_"));
+        if trace.get("weights").is_none() {
+            comparison.all(totals, &trace["loss_curve"], &format!("{name}: loss_curve_"));
+        } else {
+            let (weights, losses) = (batch_weights(trace), trace["losses"].as_array().expect("losses"));
+            let mean = |losses: &[Value]| {
+                let sum: f64 = losses.iter().zip(&weights).map(|(loss, weight)| number(loss) * weight).sum();
+                sum / weights.iter().sum::<f64>()
+            };
+            for (epoch, (got, losses)) in totals.zip(losses.chunks(weights.len())).enumerate() {
+                comparison.one(got, mean(losses), &format!("{name}: loss of epoch {epoch}"));
+            }
+        }
         for tensor in &model.tensors {
             let expected = &trace["final"][&tensor.name];
             comparison.all(tensor.data.iter().map(|&w| f64::from(w)), expected, &format!("{name}: {}", tensor.name));

@@ -81,15 +81,15 @@ fn print_text(evaluation: &Evaluation) {
         print_line(&format!("{:<9} {:.4}", format!("top {}", top.k), top.accuracy));
     }
     if let Some(per_class) = &evaluation.per_class {
-        print_classes(per_class);
+        print_classes(per_class, evaluation);
     }
     if let (Some(confusion), Some(classes)) = (&evaluation.confusion, &evaluation.classes) {
         print_confusion(confusion, classes);
     }
 }
 
-/// Precision, recall and F1 of each class, and their means over the classes.
-fn print_classes(classes: &[ClassMetrics]) {
+/// Precision, recall and F1 of each class, and their means over the classes that occur.
+fn print_classes(classes: &[ClassMetrics], evaluation: &Evaluation) {
     let width = classes.iter().map(|c| c.class.chars().count()).max().unwrap_or(1).max("class".len());
     print_line("");
     print_line(&format!("{:>width$}  precision  recall      F1    rows", "class"));
@@ -99,9 +99,12 @@ fn print_classes(classes: &[ClassMetrics]) {
     for class in classes {
         line(&class.class, class.precision, class.recall, class.f1, class.rows);
     }
-    let mean = |of: fn(&ClassMetrics) -> f64| classes.iter().map(of).sum::<f64>() / classes.len() as f64;
     let rows = classes.iter().map(|c| c.rows).sum();
-    line("mean", mean(|c| c.precision), mean(|c| c.recall), mean(|c| c.f1), rows);
+    if let (Some(precision), Some(recall), Some(f1)) =
+        (evaluation.macro_precision, evaluation.macro_recall, evaluation.macro_f1)
+    {
+        line("mean", precision, recall, f1, rows);
+    }
 }
 
 fn print_confusion(confusion: &[Vec<u64>], classes: &[String]) {

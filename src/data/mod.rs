@@ -22,6 +22,7 @@ mod source;
 mod split;
 pub mod table;
 mod tables;
+mod weights;
 
 pub use apply::{Application, Applied, apply};
 pub use cifar10::cifar10;
@@ -48,7 +49,7 @@ pub struct Dataset {
     pub feature_names: Vec<String>,
     /// The targets of all rows: what is to be predicted.
     pub targets: Targets,
-    /// Weight of each row in the loss and the metrics; without, all count the same.
+    /// Weight of each row in the loss and the metrics; all count the same without. See [`Dataset::with_weights`].
     pub weights: Option<Vec<f32>>,
     /// How raw features become the model's inputs; saved with the model.
     pub preprocessing: Preprocessing,
@@ -207,7 +208,7 @@ impl Dataset {
         self.features.rows()
     }
 
-    /// Checks that features, targets, names and preprocessing fit together.
+    /// Checks that features, targets, weights, names and preprocessing fit together.
     ///
     /// ```
     /// use anygrad::data::digits;
@@ -219,7 +220,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Shape`] if features and targets differ in their number of rows, a row is incomplete, a label has no
-    /// class, or there are more or fewer names, means or deviations than columns.
+    /// class, or there are more or fewer names, means or deviations than columns; if there is not one weight for each
+    /// row, one is neither 0 nor a number from 1e-30 to 1e30, or all are 0.
     pub fn check(&self) -> Result<()> {
         let wrong = |detail: String| Err(Error::shape(format!("dataset {}", self.name), detail));
         let (width, numbers) = match &self.features {
@@ -232,6 +234,7 @@ impl Dataset {
         if self.targets.rows() != self.rows() {
             return wrong(format!("{} rows of features, {} of targets", self.rows(), self.targets.rows()));
         }
+        self.check_weights()?;
         let target_width = if let Targets::Values { names, .. } = &self.targets { names.len() } else { 0 };
         for (preprocessing, width, what) in
             [(&self.preprocessing, width, "features"), (&self.target_preprocessing, target_width, "target values")]
@@ -287,8 +290,8 @@ impl Dataset {
         }
     }
 
-    /// Hash of features and targets as 16 hexadecimal digits, to tell in a model file what it was trained on. Names and
-    /// preprocessing do not count.
+    /// Hash of features, targets and weights as 16 hexadecimal digits, to tell in a model file what it was trained on.
+    /// Names and preprocessing do not count.
     ///
     /// ```
     /// use anygrad::data::xor;
@@ -305,6 +308,9 @@ impl Dataset {
         match &self.targets {
             Targets::Labels { data, .. } => hash.feed(bytemuck::cast_slice(data)),
             Targets::Values { data, .. } => hash.feed(bytemuck::cast_slice(data)),
+        }
+        if let Some(weights) = &self.weights {
+            hash.feed(bytemuck::cast_slice(weights));
         }
         hash.digits()
     }

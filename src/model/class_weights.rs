@@ -2,26 +2,28 @@
 //!
 //! The loss of each row is multiplied by the weight of its class, and the mean is PyTorch's weighted mean
 //! Σ wᵧ ℓ / Σ wᵧ over the batch (`torch.nn.CrossEntropyLoss(weight=…)`). scikit-learn's `class_weight="balanced"` is
-//! `Balanced`; Keras's `class_weight` divides by the number of rows instead of by Σ wᵧ.
+//! `Balanced`; Keras's `class_weight` divides by the number of rows instead of by Σ wᵧ. Where rows have weights of their
+//! own, a row has the product of both.
 
-use crate::data::Targets;
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use std::str::FromStr;
 
 /// Weights of the classes in a loss.
 ///
 /// ```
-/// use anygrad::data::Targets;
+/// use anygrad::data::{Dataset, Features, Targets};
 /// use anygrad::nn::ClassWeights;
 /// let classes = vec!["rare".into(), "common".into()];
 /// let targets = Targets::Labels { name: "kind".into(), classes, data: vec![0, 1, 1, 1] };
-/// assert_eq!(ClassWeights::Balanced.resolve(&targets)?, [2.0, 2.0 / 3.0]);
+/// let data = Dataset::new("four rows", Features::F32 { width: 1, data: vec![0.0; 4] }, targets)?;
+/// assert_eq!(ClassWeights::Balanced.resolve(&data)?, [2.0, 2.0 / 3.0]);
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "ClassWeightsValue", into = "ClassWeightsValue")]
 pub enum ClassWeights {
-    /// In inverse proportion to the training rows of the class: N / (C · N_c).
+    /// In inverse proportion to the training rows of the class: N / (C · N_c). Rows with weights count by these.
     Balanced,
     /// One weight per class, in the order of the classes.
     Given(Vec<f32>),
@@ -48,12 +50,12 @@ impl ClassWeights {
         Ok(())
     }
 
-    /// One weight per class of `targets`.
+    /// One weight per class of `data`.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if the targets are not classes, or the weights are not one per class.
-    pub fn resolve(&self, targets: &Targets) -> Result<Vec<f32>> {
-        let Targets::Labels { classes, data, .. } = targets else {
+    pub fn resolve(&self, data: &Dataset) -> Result<Vec<f32>> {
+        let Targets::Labels { classes, data: labels, .. } = &data.targets else {
             return Err(Error::option("class_weights", self, "the target is numbers: only classes have weights"));
         };
         match self {
@@ -64,10 +66,12 @@ impl ClassWeights {
             }
             ClassWeights::Given(weights) => Ok(weights.clone()),
             ClassWeights::Balanced => {
-                let mut counts = vec![0usize; classes.len()];
-                data.iter().for_each(|&label| counts[label as usize] += 1);
-                let share = data.len() as f64 / classes.len() as f64;
-                Ok(counts.iter().map(|&n| (share / n.max(1) as f64) as f32).collect())
+                let mut counts = vec![0.0; classes.len()];
+                for (row, &label) in labels.iter().enumerate() {
+                    counts[label as usize] += data.weights.as_ref().map_or(1.0, |weights| f64::from(weights[row]));
+                }
+                let share = counts.iter().sum::<f64>() / classes.len() as f64;
+                Ok(counts.iter().map(|&n| (share / if n > 0.0 { n } else { 1.0 }) as f32).collect())
             }
         }
     }
@@ -124,23 +128,32 @@ impl From<ClassWeights> for ClassWeightsValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Features;
 
-    fn targets() -> Targets {
+    fn dataset(targets: Targets) -> Dataset {
+        let features = Features::F32 { width: 1, data: vec![0.0; targets.rows()] };
+        Dataset::new("made up", features, targets).unwrap()
+    }
+
+    fn data() -> Dataset {
         let classes = vec!["rare".into(), "common".into()];
-        Targets::Labels { name: "y".into(), classes, data: vec![1, 1, 0, 1] }
+        dataset(Targets::Labels { name: "y".into(), classes, data: vec![1, 1, 0, 1] })
     }
 
     #[test]
     fn balanced_weights_are_those_of_scikit_learn() {
         // compute_class_weight("balanced", classes=[0, 1], y=[1, 1, 0, 1])
-        assert_eq!(ClassWeights::Balanced.resolve(&targets()).unwrap(), [2.0, 2.0 / 3.0]);
+        assert_eq!(ClassWeights::Balanced.resolve(&data()).unwrap(), [2.0, 2.0 / 3.0]);
+        // With sample_weight=[0.5, 1, 0.25, 2]: 3.75 / (2 · 0.25), 3.75 / (2 · 3.5).
+        let weighted = data().with_weights(vec![0.5, 1.0, 0.25, 2.0]).unwrap();
+        assert_eq!(ClassWeights::Balanced.resolve(&weighted).unwrap(), [7.5, 3.75 / 7.0]);
     }
 
     #[test]
     fn weights_must_fit_the_classes() {
-        let error = ClassWeights::Given(vec![1.0]).resolve(&targets()).unwrap_err().to_string();
+        let error = ClassWeights::Given(vec![1.0]).resolve(&data()).unwrap_err().to_string();
         assert!(error.contains("1 weights for 2 classes: rare, common"), "{error}");
-        let values = Targets::Values { names: vec!["y".into()], data: vec![1.0] };
+        let values = dataset(Targets::Values { names: vec!["y".into()], data: vec![1.0] });
         assert!(ClassWeights::Balanced.resolve(&values).is_err());
         for wrong in [vec![-1.0, 1.0], vec![f32::NAN, 1.0], vec![0.0, 1.0], vec![]] {
             assert!(ClassWeights::Given(wrong).validate().is_err());

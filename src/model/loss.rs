@@ -1,17 +1,14 @@
 //! Losses by name: which target they take, which options, and which op computes them.
 //!
-//! The mean over the batch is minimized unless [`Loss::sum`] is asked for. Conversions: PyTorch's `MultiMarginLoss` is
-//! `hinge` divided by the number of classes; its `HuberLoss`, `L1Loss`, `MSELoss`, `BCEWithLogitsLoss` and
-//! `CrossEntropyLoss` are the losses here. The lectures' Σ(ŷ−y)² is `mean_squared_error` with `reduction = "sum"`.
+//! The mean over the batch is minimized unless [`Loss::sum`] is asked for; what is reported is a mean either way.
+//! Conversions: PyTorch's `MultiMarginLoss` is `hinge` divided by the number of classes; its `HuberLoss`, `L1Loss`,
+//! `MSELoss`, `BCEWithLogitsLoss` and `CrossEntropyLoss` are the losses here. The lectures' Σ(ŷ−y)² is
+//! `mean_squared_error` with `reduction = "sum"`.
 
 use super::ClassWeights;
 use super::loss_table::LossTable;
 use crate::error::{Error, Result};
-use crate::graph::{DType, Graph, Role, ValueId};
-use crate::ops::class_weights::ClassWeights as WeightsOfRows;
-use crate::ops::column_sum::ColumnSum;
-use crate::ops::divide::Divide;
-use crate::ops::elementwise::Elementwise;
+use crate::graph::{DType, Graph, ValueId};
 use crate::ops::label_values::LabelValues;
 use crate::ops::margin_loss::MarginLoss;
 use crate::ops::pointwise_loss::{Pointwise, PointwiseLoss};
@@ -37,15 +34,6 @@ pub struct Loss {
     pub reduction: Reduction,
     /// Weight of the rows of each class; 1 for all if not given.
     pub class_weights: Option<ClassWeights>,
-}
-
-/// The loss of a batch in a graph.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchLoss {
-    /// The loss, `[1]`.
-    pub loss: ValueId,
-    /// The divisor of the mean, `[1]`: the sum of the rows' weights, if classes have weights.
-    pub weight: Option<ValueId>,
 }
 
 /// The comparison of a row of outputs ŷ with its target y.
@@ -203,7 +191,7 @@ impl Loss {
         self
     }
 
-    /// Adds the losses of rows (and of outputs) instead of averaging them.
+    /// Adds the losses of rows (and of outputs) instead of averaging them. What a run reports stays a mean over rows.
     pub fn sum(mut self) -> Loss {
         self.reduction = Reduction::Sum;
         self
@@ -283,45 +271,6 @@ impl Loss {
         let is_labels = graph.value(target).dtype == DType::U32;
         let target = if is_labels { graph.apply(LabelValues, &[target])? } else { target };
         graph.apply(op, &[output, target])
-    }
-
-    /// Whether the loss of a batch is a mean by weights of rows.
-    pub fn has_weighted_mean(&self) -> bool {
-        self.class_weights.is_some() && self.reduction == Reduction::Mean
-    }
-
-    /// Declares the weights of `classes` classes in a graph, if the loss has any; the caller writes them.
-    pub fn declare_weights(&self, graph: &mut Graph, classes: usize) -> Option<ValueId> {
-        self.class_weights.is_some().then(|| graph.declare("class_weights", [classes], DType::F32, Role::Dataset))
-    }
-
-    /// Appends the loss of the batch, `[1]`: the mean or the sum of the row losses, weighted by `class_weights` (of
-    /// [`Loss::declare_weights`]) if there are any.
-    ///
-    /// # Errors
-    /// Fails as [`Loss::rows`] does.
-    pub fn batch(
-        &self,
-        graph: &mut Graph,
-        output: ValueId,
-        target: ValueId,
-        class_weights: Option<ValueId>,
-    ) -> Result<BatchLoss> {
-        let rows = self.rows(graph, output, target)?;
-        let is_mean = self.reduction == Reduction::Mean;
-        let Some(class_weights) = class_weights else {
-            let (count, _) = graph.shape(rows).matrix(self.name())?;
-            let scale = if is_mean { 1.0 / count as f32 } else { 1.0 };
-            return Ok(BatchLoss { loss: graph.apply(ColumnSum { scale }, &[rows])?, weight: None });
-        };
-        let weights = graph.apply(WeightsOfRows, &[class_weights, target])?;
-        let weighted = graph.apply(Elementwise::Multiply, &[rows, weights])?;
-        let sum = graph.apply(ColumnSum::SUM, &[weighted])?;
-        if !is_mean {
-            return Ok(BatchLoss { loss: sum, weight: None });
-        }
-        let weight = graph.apply(ColumnSum::SUM, &[weights])?;
-        Ok(BatchLoss { loss: graph.apply(Divide, &[sum, weight])?, weight: Some(weight) })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Loss and metrics of a model on data, in f64 on the host.
 
+use super::class_metrics::{ClassCounts, ClassMetrics, of_confusion, of_counts};
 use super::model::Model;
 use crate::backend::Device;
 use crate::backend::cpu::CpuExecutor;
@@ -11,7 +12,8 @@ use crate::model::{ClassWeights, Loss};
 use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 
-/// Loss and metrics of a model on data.
+/// Loss and metrics of a model on data. Where rows have weights, each figure is that of scikit-learn with
+/// `sample_weight`; numbers of rows stay numbers of rows.
 ///
 /// ```
 /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
@@ -27,7 +29,7 @@ use crate::plan::{PhaseId, Plan};
 pub struct Evaluation {
     /// Number of rows.
     pub rows: usize,
-    /// Mean loss.
+    /// Mean of the row losses, also where training minimizes their sum.
     pub loss: f64,
     /// Share of rows classified correctly; with several targets of 0 and 1 per row, share of these.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,9 +40,21 @@ pub struct Evaluation {
     /// How well each class is found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_class: Option<Vec<ClassMetrics>>,
+    /// Mean of the precision over the classes that occur among the true or the predicted ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_precision: Option<f64>,
+    /// Mean of the recall over these classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_recall: Option<f64>,
+    /// Mean of F1 over these classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
     /// Rows of each true class (outer) by predicted class (inner).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Vec<Vec<u64>>>,
+    /// The sum of the weights of these rows, if rows have weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weighted_confusion: Option<Vec<Vec<f64>>>,
     /// Names of the classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
@@ -62,35 +76,6 @@ pub struct TopK {
     pub k: usize,
     /// Share of the rows whose class is among them, from 0 to 1.
     pub accuracy: f64,
-}
-
-/// Precision, recall and F1 of one class. A quotient without rows is 0, as in scikit-learn.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct ClassMetrics {
-    /// The class, or with several targets of 0 and 1 per row, the target.
-    pub class: String,
-    /// Rows of the class.
-    pub rows: u64,
-    /// Precision: the share of the rows predicted to be of the class that are of it, from 0 to 1.
-    pub precision: f64,
-    /// Recall: the share of the rows of the class that are predicted to be of it, from 0 to 1.
-    pub recall: f64,
-    /// Harmonic mean of precision and recall.
-    pub f1: f64,
-}
-
-impl ClassMetrics {
-    /// From the number of rows predicted rightly to be of the class, predicted to be of it, and of it.
-    fn new(class: &str, right: u64, predicted: u64, rows: u64) -> ClassMetrics {
-        let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
-        ClassMetrics {
-            class: class.into(),
-            rows,
-            precision: share(right, predicted),
-            recall: share(right, rows),
-            f1: share(2 * right, predicted + rows),
-        }
-    }
 }
 
 /// The `k` of [`Evaluation::top_k`] unless another is asked for.
@@ -117,22 +102,25 @@ impl Model {
         let outputs: Vec<f64> = self.outputs(&data.features, device).await?.into_iter().map(f64::from).collect();
         let width = self.architecture.output_width()?;
         let needed = self.loss.outputs(&data.targets);
+        let weights: Option<Vec<f64>> = data.weights.as_ref().map(|w| w.iter().map(|&w| f64::from(w)).collect());
+        let weights = weights.as_deref();
         match &data.targets {
             Targets::Labels { classes, data: labels, .. } if self.loss.takes_labels() && needed <= width => {
-                let loss = mean_loss(&self.loss, &outputs, width, &Target::Labels(labels))?;
-                let top_k = TopK { k, accuracy: top_k(&outputs, width, labels, k) };
-                let evaluation = classification(loss, &outputs, width, labels, classes);
+                let loss = mean_loss(&self.loss, &outputs, width, &Target::Labels(labels), weights)?;
+                let top_k = TopK { k, accuracy: top_k(&outputs, width, labels, k, weights) };
+                let predicted: Vec<usize> = outputs.chunks_exact(width).map(predicted_class).collect();
+                let evaluation = classification(loss, &predicted, width, labels, classes, weights);
                 Ok(Evaluation { top_k: (classes.len() > k).then_some(top_k), ..evaluation })
             }
             Targets::Values { data: values, names } if self.loss.takes_values() && needed == width => {
                 let values: Vec<f64> = values.iter().map(|&y| f64::from(y)).collect();
                 // The loss is that of training, so in standardized numbers; the other metrics are in the data's unit.
                 let (p, y) = (self.standardized(&outputs), self.standardized(&values));
-                let loss = mean_loss(&self.loss, &p, width, &Target::Values(&y))?;
+                let loss = mean_loss(&self.loss, &p, width, &Target::Values(&y), weights)?;
                 if self.loss.takes_labels() {
-                    return Ok(multi_label(loss, &outputs, &values, names));
+                    return Ok(multi_label(loss, &outputs, &values, names, weights));
                 }
-                Ok(regression(loss, &outputs, width, &values))
+                Ok(regression(loss, &outputs, width, &values, weights))
             }
             targets => {
                 let loss = &self.loss;
@@ -164,8 +152,24 @@ enum Target<'a> {
     Values(&'a [f64]),
 }
 
+/// The weight of a row; 1 without weights.
+fn weight(weights: Option<&[f64]>, row: usize) -> f64 {
+    weights.map_or(1.0, |weights| weights[row])
+}
+
+/// The mean of a figure over rows, by their weights.
+fn mean(figures: impl IntoIterator<Item = f64>, weights: Option<&[f64]>) -> f64 {
+    let (mut sum, mut whole) = (0.0, 0.0);
+    for (row, figure) in figures.into_iter().enumerate() {
+        let weight = weight(weights, row);
+        sum += figure * weight;
+        whole += weight;
+    }
+    sum / whole
+}
+
 /// Mean of the row losses, by the loss's own ops in f64.
-fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<f64> {
+fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>, weights: Option<&[f64]>) -> Result<f64> {
     let rows = outputs.len() / width;
     let mut graph = Graph::new();
     let output = graph.declare("output", [rows, width], DType::F32, Role::Input);
@@ -183,41 +187,42 @@ fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) ->
     }
     executor.run(PhaseId::FIRST, &Clock::default());
     let row_losses = executor.read(row_losses)?;
-    let weights: Vec<f64> = match (&loss.class_weights, target) {
-        (Some(ClassWeights::Given(weights)), Target::Labels(labels)) => {
-            labels.iter().map(|&label| weights.get(label as usize).map_or(0.0, |&w| f64::from(w))).collect()
-        }
-        _ => vec![1.0; rows],
+    let (Some(ClassWeights::Given(by_class)), Target::Labels(labels)) = (&loss.class_weights, target) else {
+        return Ok(mean(row_losses, weights));
     };
-    let weighted: f64 = row_losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
-    Ok(weighted / weights.iter().sum::<f64>())
+    let by_class = |label: u32| by_class.get(label as usize).map_or(0.0, |&w| f64::from(w));
+    let products: Vec<f64> =
+        labels.iter().enumerate().map(|(row, &label)| by_class(label) * weight(weights, row)).collect();
+    Ok(mean(row_losses, Some(&products)))
 }
 
-fn classification(loss: f64, outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
+fn classification(
+    loss: f64,
+    predicted: &[usize],
+    width: usize,
+    labels: &[u32],
+    classes: &[String],
+    weights: Option<&[f64]>,
+) -> Evaluation {
     // A single logit tells two classes apart.
     let mut confusion = vec![vec![0; width.max(2)]; classes.len()];
-    for (row, &label) in outputs.chunks_exact(width).zip(labels) {
-        confusion[label as usize][predicted_class(row)] += 1;
+    let mut weighted = vec![vec![0.0; width.max(2)]; classes.len()];
+    for (row, (&class, &label)) in predicted.iter().zip(labels).enumerate() {
+        confusion[label as usize][class] += 1;
+        weighted[label as usize][class] += weight(weights, row);
     }
-    let right = |c: usize| confusion[c][c];
-    let correct: u64 = (0..classes.len()).map(right).sum();
-    let metrics = |(c, class): (usize, &String)| {
-        let predicted = confusion.iter().map(|row| row[c]).sum();
-        ClassMetrics::new(class, right(c), predicted, confusion[c].iter().sum())
-    };
+    let is_right = labels.iter().zip(predicted).map(|(&label, &class)| f64::from(label as usize == class));
     Evaluation {
         rows: labels.len(),
         loss,
-        accuracy: Some(correct as f64 / labels.len() as f64),
-        per_class: Some(classes.iter().enumerate().map(metrics).collect()),
-        confusion: Some(confusion.clone()),
+        accuracy: Some(mean(is_right, weights)),
         classes: Some(classes.to_vec()),
-        ..Evaluation::default()
+        ..of_confusion(classes, confusion, weighted, weights.is_some())
     }
 }
 
 /// Share of rows in which fewer than `k` classes have a larger output than the true one, or the same and come first.
-fn top_k(outputs: &[f64], width: usize, labels: &[u32], k: usize) -> f64 {
+fn top_k(outputs: &[f64], width: usize, labels: &[u32], k: usize, weights: Option<&[f64]>) -> f64 {
     let is_among = |row: &[f64], label: usize| {
         let ahead = |(c, z): (usize, &f64)| *z > row[label] || (*z == row[label] && c < label);
         row.iter().enumerate().filter(|&output| ahead(output)).count() < k
@@ -225,43 +230,41 @@ fn top_k(outputs: &[f64], width: usize, labels: &[u32], k: usize) -> f64 {
     if width == 1 {
         return 1.0;
     }
-    let found = outputs.chunks_exact(width).zip(labels).filter(|(row, label)| is_among(row, **label as usize));
-    found.count() as f64 / labels.len() as f64
+    let rows = outputs.chunks_exact(width).zip(labels);
+    mean(rows.map(|(row, &label)| f64::from(is_among(row, label as usize))), weights)
 }
 
 /// Several targets per row, each between 0 and 1; a positive logit predicts 1, a target above ½ is 1.
-fn multi_label(loss: f64, logits: &[f64], targets: &[f64], names: &[String]) -> Evaluation {
-    let metrics = |(column, name): (usize, &String)| {
-        let of_column = logits.iter().zip(targets).skip(column).step_by(names.len());
-        let pairs: Vec<(bool, bool)> = of_column.map(|(&z, &y)| (z > 0.0, y > 0.5)).collect();
-        let count = |fits: fn(&(bool, bool)) -> bool| pairs.iter().filter(|pair| fits(pair)).count() as u64;
-        ClassMetrics::new(name, count(|&(p, y)| p && y), count(|&(p, _)| p), count(|&(_, y)| y))
-    };
-    let correct = logits.iter().zip(targets).filter(|&(&z, &y)| (z > 0.0) == (y > 0.5)).count();
-    Evaluation {
-        rows: targets.len() / names.len(),
-        loss,
-        accuracy: Some(correct as f64 / targets.len() as f64),
-        per_class: Some(names.iter().enumerate().map(metrics).collect()),
-        ..Evaluation::default()
+fn multi_label(loss: f64, logits: &[f64], targets: &[f64], names: &[String], weights: Option<&[f64]>) -> Evaluation {
+    let width = names.len();
+    let (mut counts, mut weighted) = (vec![ClassCounts::default(); width], vec![ClassCounts::default(); width]);
+    for (i, (&z, &y)) in logits.iter().zip(targets).enumerate() {
+        counts[i % width].add(z > 0.0, y > 0.5, 1.0);
+        weighted[i % width].add(z > 0.0, y > 0.5, weight(weights, i / width));
     }
+    let is_correct = |(&z, &y): (&f64, &f64)| f64::from((z > 0.0) == (y > 0.5));
+    let rows = logits.chunks_exact(width).zip(targets.chunks_exact(width));
+    let accuracy = mean(rows.map(|(z, y)| z.iter().zip(y).map(is_correct).sum()), weights) / width as f64;
+    Evaluation { rows: targets.len() / width, loss, accuracy: Some(accuracy), ..of_counts(names, &counts, &weighted) }
 }
 
-fn regression(loss: f64, outputs: &[f64], width: usize, targets: &[f64]) -> Evaluation {
-    let rows = targets.len() / width;
-    let absolute: f64 = outputs.iter().zip(targets).map(|(p, y)| (p - y).abs()).sum();
-    let mut variance = 0.0;
-    for column in 0..width {
-        let mean = targets.iter().skip(column).step_by(width).sum::<f64>() / rows as f64;
-        variance += targets.iter().skip(column).step_by(width).map(|y| (y - mean).powi(2)).sum::<f64>();
-    }
-    let residual: f64 = outputs.iter().zip(targets).map(|(p, y)| (p - y).powi(2)).sum();
+fn regression(loss: f64, outputs: &[f64], width: usize, targets: &[f64], weights: Option<&[f64]>) -> Evaluation {
+    // The mean over rows of the sum over a row's values.
+    let total = |of: &dyn Fn(f64, f64, usize) -> f64| {
+        let rows = outputs.chunks_exact(width).zip(targets.chunks_exact(width));
+        let in_row = |(p, y): (&[f64], &[f64])| (0..width).map(|i| of(p[i], y[i], i)).sum();
+        mean(rows.map(in_row), weights)
+    };
+    let column = |i: usize| targets.iter().skip(i).step_by(width).copied();
+    let means: Vec<f64> = (0..width).map(|i| mean(column(i), weights)).collect();
+    let variance = total(&|_, y, i| (y - means[i]).powi(2));
+    let (residual, absolute) = (total(&|p, y, _| (p - y).powi(2)), total(&|p, y, _| (p - y).abs()));
     Evaluation {
-        rows,
+        rows: targets.len() / width,
         loss,
         r_squared: (variance > 0.0).then(|| 1.0 - residual / variance),
-        mean_absolute_error: Some(absolute / targets.len() as f64),
-        root_mean_squared_error: Some((residual / targets.len() as f64).sqrt()),
+        mean_absolute_error: Some(absolute / width as f64),
+        root_mean_squared_error: Some((residual / width as f64).sqrt()),
         ..Evaluation::default()
     }
 }
@@ -287,7 +290,7 @@ mod tests {
         };
         let outputs: Vec<f64> = (0..7).flat_map(|i| (0..3).map(move |c| score(i, c))).collect();
         let classes = ["a", "b", "c"].map(String::from);
-        let evaluation = classification(0.0, &outputs, 3, &labels, &classes);
+        let evaluation = classification(0.0, &predicted, 3, &labels, &classes, None);
         assert_eq!(evaluation.confusion.unwrap(), [[1, 1, 0], [0, 2, 0], [1, 1, 1]]);
         let per_class = evaluation.per_class.unwrap();
         let expected = [(0.5, 0.5, 0.5), (0.5, 1.0, 2.0 / 3.0), (1.0, 1.0 / 3.0, 0.5)];
@@ -296,14 +299,14 @@ mod tests {
             assert!((class.recall - recall).abs() < 1e-12, "{class:?}");
             assert!((class.f1 - f1).abs() < 1e-12, "{class:?}");
         }
-        assert!((top_k(&outputs, 3, &labels, 2) - 6.0 / 7.0).abs() < 1e-12);
-        assert_eq!(top_k(&outputs, 3, &labels, 1), evaluation.accuracy.unwrap());
+        assert!((top_k(&outputs, 3, &labels, 2, None) - 6.0 / 7.0).abs() < 1e-12);
+        assert_eq!(top_k(&outputs, 3, &labels, 1, None), evaluation.accuracy.unwrap());
     }
 
     /// r2_score(multioutput="variance_weighted"), mean_absolute_error, root_mean_squared_error.
     #[test]
     fn figures_of_regression_are_those_of_scikit_learn() {
-        let evaluation = regression(0.0, &[1.0, 2.0, 3.0, 5.0, 5.0, 9.0], 2, &[1.5, 2.0, 2.0, 4.0, 6.5, 9.0]);
+        let evaluation = regression(0.0, &[1.0, 2.0, 3.0, 5.0, 5.0, 9.0], 2, &[1.5, 2.0, 2.0, 4.0, 6.5, 9.0], None);
         let close = |got: Option<f64>, expected: f64| assert!((got.unwrap() - expected).abs() < 1e-12, "{got:?}");
         close(evaluation.r_squared, 0.8906882591093117);
         close(evaluation.mean_absolute_error, 0.6666666666666666);
@@ -311,15 +314,10 @@ mod tests {
     }
 
     #[test]
-    fn a_class_without_rows_has_figures_of_0() {
-        let metrics = ClassMetrics::new("none", 0, 0, 0);
-        assert_eq!((metrics.precision, metrics.recall, metrics.f1), (0.0, 0.0, 0.0));
-    }
-
-    #[test]
     fn several_targets_are_judged_each_for_itself() {
         let names = ["p", "q"].map(String::from);
-        let evaluation = multi_label(0.0, &[1.0, -1.0, 1.0, 2.0, -1.0, -1.0], &[1.0, 0.0, 0.0, 1.0, 1.0, 0.0], &names);
+        let evaluation =
+            multi_label(0.0, &[1.0, -1.0, 1.0, 2.0, -1.0, -1.0], &[1.0, 0.0, 0.0, 1.0, 1.0, 0.0], &names, None);
         assert_eq!((evaluation.rows, evaluation.accuracy), (3, Some(4.0 / 6.0)));
         let per_class = evaluation.per_class.unwrap();
         assert_eq!((per_class[0].precision, per_class[0].recall), (0.5, 0.5));

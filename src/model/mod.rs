@@ -2,6 +2,8 @@
 //! to a graph; none writes a backward pass.
 
 mod activation;
+mod batch_loss;
+mod class_metrics;
 mod class_weights;
 mod description;
 mod draw;
@@ -23,13 +25,15 @@ mod sequential;
 mod tensor;
 
 pub use activation::ActivationLayer;
+pub use batch_loss::{BatchLoss, BatchWeights};
+pub use class_metrics::ClassMetrics;
 pub use class_weights::ClassWeights;
 pub use description::{DropoutMode, LayerDescription};
 pub use dropout::DropoutLayer;
 pub use init::Init;
 pub use linear::Linear;
-pub use loss::{BatchLoss, Form, Loss, Reduction};
-pub use metrics::{ClassMetrics, Evaluation, TOP_K, TopK};
+pub use loss::{Form, Loss, Reduction};
+pub use metrics::{Evaluation, TOP_K, TopK};
 pub use model::{Model, Target, probabilities};
 pub use module::{Module, Pass};
 pub use predictor::Predictor;

@@ -1,4 +1,5 @@
-//! `y[i] = a[i] / b[i]`, for tensors of one shape. Gradients: of a `g / b`, of b `−g · y / b`. y is saved.
+//! `y[i] = a[i] / b[i]`, for tensors of one shape, 0 where the divisor is 0: a mean over no weight is 0, and so is its
+//! gradient. Gradients: of a `g / b`, of b `−g · y / b`. y is saved.
 
 use super::elementwise::Elementwise;
 use super::scale::Scale;
@@ -9,7 +10,7 @@ use crate::kernel::error_bound::relative;
 use crate::kernel::{Binding, Bound, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
-/// Quotient, element by element. Inputs: dividend, divisor.
+/// Quotient, element by element, 0 where the divisor is 0. Inputs: dividend, divisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Divide;
 
@@ -88,6 +89,6 @@ fn call<F: Float>(call: &mut TwinCall<'_, '_, F>) {
 /// Computes the op by plain loops over slices: the definition that all its kernels are compared with.
 pub fn reference<F: Float>(dividend: &[F], divisor: &[F], y: &mut [F]) {
     for ((&a, &b), y) in dividend.iter().zip(divisor).zip(y) {
-        *y = a / b;
+        *y = if b == F::ZERO { F::ZERO } else { a / b };
     }
 }

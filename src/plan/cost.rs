@@ -4,7 +4,7 @@ use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::kernel::{Access, Content, KernelSpec, combine};
 
 /// Bytes of one entry in the ring of results.
-const RING_ENTRY: u64 = 16;
+const RING_ENTRY: u64 = 20;
 
 /// The most of each limited resource that any launch of a plan uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

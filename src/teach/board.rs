@@ -8,7 +8,7 @@ use crate::data::{Dataset, Preprocessing, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, PhaseId, Role, ValueId};
 use crate::kernel::Clock;
-use crate::model::Form;
+use crate::model::{Form, Reduction};
 use crate::ops::activation::{Activate, ActivateGrad, Activation};
 use crate::ops::dropout::Dropout;
 use crate::ops::elementwise::Elementwise;
@@ -41,12 +41,12 @@ pub(super) struct Board<'a> {
 impl<'a> Board<'a> {
     /// The board for one row.
     pub fn draw(spec: Objective<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
-        let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } = inputs;
+        let Inputs { mut graph, x, target, weights, tensors, floats, words, clock } = inputs;
         let parameters = tensors.trained();
         let kept: Vec<Option<ValueId>> =
             parameters.iter().map(|&parameter| spec.recipe.optimizer.declare_state(&mut graph, parameter)).collect();
         graph.begin_phase("step");
-        let objective = spec.append(&mut graph, &tensors, x, (target, class_weights), true)?;
+        let objective = spec.append(&mut graph, &tensors, x, (target, weights), true)?;
         let mut symbols = Symbols::default();
         symbols.name(x, "x".to_string());
         let links = links(&graph, objective.forward_nodes, &mut symbols);
@@ -91,7 +91,7 @@ impl<'a> Board<'a> {
         board.update(&parameters, &kept)?;
         let phase = board.graph.begin_phase("after");
         board.later.push(phase);
-        let after = spec.append(&mut board.graph, &tensors, x, (target, class_weights), true)?;
+        let after = spec.append(&mut board.graph, &tensors, x, (target, weights), true)?;
         let mut values = Vec::new();
         for (symbol, before, after) in [("L", objective.loss, after.loss), ("J", objective.total, after.total)] {
             if symbol == board.objective() || symbol == "L" {
@@ -237,8 +237,20 @@ impl<'a> Board<'a> {
             }
             _ => {}
         }
-        values.push(("L".into(), objective.loss));
-        self.write(Stage::Loss, None, formula, values);
+        let weight = objective.weight.filter(|_| self.spec.loss.reduction == Reduction::Sum);
+        match weight {
+            Some(weight) => {
+                values.push(("ℓ".into(), objective.row_losses));
+                self.write(Stage::Loss, None, formula.replacen('L', "ℓ", 1), values);
+                let values = vec![("w".into(), weight), ("L".into(), objective.loss)];
+                self.write(Stage::Loss, None, "L = w·ℓ, with the weight w of the row".into(), values);
+            }
+            // In the mean over one row its weight cancels.
+            None => {
+                values.push(("L".into(), objective.loss));
+                self.write(Stage::Loss, None, formula, values);
+            }
+        }
         if let Some(penalty) = objective.penalty {
             let (formula, _) = notation::penalty(self.spec.recipe.regularization.penalty(), "w");
             self.write(Stage::Loss, None, formula, vec![("R".into(), penalty)]);
@@ -247,7 +259,8 @@ impl<'a> Board<'a> {
         if let Some(&gradient) = self.gradients.get(&output) {
             let of = self.gradient_symbol(output);
             let written_out = if of.starts_with('δ') { format!("{of} = ∂L/∂{z}") } else { of.clone() };
-            self.write(Stage::Loss, None, format!("{written_out} = {derivative}"), vec![(of, gradient)]);
+            let rule = if weight.is_some() { format!("w·({derivative})") } else { derivative };
+            self.write(Stage::Loss, None, format!("{written_out} = {rule}"), vec![(of, gradient)]);
         }
         Ok(())
     }

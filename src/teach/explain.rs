@@ -54,7 +54,8 @@ pub struct Quantity {
 
 impl Trainer {
     /// The first training step on row number `row` of `data` alone, run on `device`. Dropout drops as it would in that
-    /// step, and again in the same way when the loss is computed with the new weights.
+    /// step, and again in the same way when the loss is computed with the new weights. A weight of the row cancels in the
+    /// mean over it alone, and shows where losses are summed.
     ///
     /// ```
     /// use anygrad::{backend::Device, data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
@@ -65,12 +66,17 @@ impl Trainer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::InvalidOption`] if there is no such row; if model, loss and data do not fit together; what the device
+    /// [`Error::InvalidOption`] if there is no such row or it has the weight 0; if model, loss and data do not fit together; what the device
     /// reports.
     pub async fn explain(&self, data: &Dataset, row: usize, device: &Device) -> Result<Explanation> {
         if row >= data.rows() {
             let expected = format!("there are {} rows, counted from 0", data.rows());
             return Err(Error::option("row", row, &expected));
+        }
+        data.check()?;
+        if data.weights.as_ref().is_some_and(|weights| weights.get(row) == Some(&0.0)) {
+            let expected = "the row has the weight 0, so that a step on it alone changes nothing: choose another";
+            return Err(Error::option("row", row, expected));
         }
         let batch = data.select(&[row]);
         let objective = self.objective([&batch])?;

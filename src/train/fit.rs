@@ -6,8 +6,7 @@ use super::session::{Session, Setup};
 use super::trainer::Trainer;
 use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
-use crate::model::{ClassWeights, Tensor};
-use crate::model::{Model, Target};
+use crate::model::{ClassWeights, Model, Reduction, Target, Tensor};
 use crate::ops::penalty::Penalty;
 
 impl Trainer {
@@ -93,13 +92,16 @@ impl Trainer {
             program,
             train,
             held_out,
-            class_weights: weights.map(|weights| weights.resolve(&train.targets)).transpose()?,
+            class_weights: weights.map(|weights| weights.resolve(train)).transpose()?,
             fuse: self.fuse,
             variants: self.variants.clone(),
             kind: Kind {
                 takes_labels: matches!(train.targets, Targets::Labels { .. }),
                 has_penalty: self.recipe.regularization.penalty() != Penalty::NONE,
-                has_weights: loss.has_weighted_mean(),
+                sums: loss.reduction == Reduction::Sum,
+                weighs_classes: loss.class_weights.is_some(),
+                weighs_training_rows: train.weights.is_some(),
+                weighs_held_out_rows: held_out.is_some_and(|rows| rows.weights.is_some()),
                 validates,
             },
             recipe: self.recipe.clone(),
@@ -146,7 +148,7 @@ impl Trainer {
         };
         let mut loss = self.recipe.loss()?.clone();
         if let Some(weights) = &loss.class_weights {
-            loss.class_weights = Some(ClassWeights::Given(weights.resolve(&train.targets)?));
+            loss.class_weights = Some(ClassWeights::Given(weights.resolve(train)?));
         }
         Ok(Model {
             architecture: self.architecture.clone(),

@@ -4,7 +4,7 @@ use super::{BatchSize, Recipe, RowsSpec, TargetSpec};
 use crate::data::Targets;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, ValueId};
-use crate::model::{BatchLoss, Form, Loss, ModelTensors, Module, Pass, Sequential};
+use crate::model::{BatchLoss, BatchWeights, Form, Loss, ModelTensors, Module, Pass, Sequential};
 use crate::ops::elementwise::Elementwise;
 use crate::ops::penalty::Penalty;
 use crate::optim::check_range;
@@ -24,9 +24,11 @@ pub(crate) struct Terms {
     pub output: ValueId,
     /// Number of nodes in the graph after the forward pass.
     pub forward_nodes: usize,
+    /// The loss of each row without its weight, `[B, 1]`.
+    pub row_losses: ValueId,
     /// The loss of the batch.
     pub loss: ValueId,
-    /// The sum of the rows' weights, if classes have weights.
+    /// The sum of the rows' weights, if rows or classes have weights.
     pub weight: Option<ValueId>,
     /// The penalty on weights, if any.
     pub penalty: Option<ValueId>,
@@ -41,26 +43,26 @@ impl<'a> Objective<'a> {
         Ok(Objective { model, recipe, loss: recipe.loss()? })
     }
 
-    /// Appends forward pass and loss, in training with dropout and penalty. The target is labels or values, with the
-    /// weights of the classes if the loss has any.
+    /// Appends forward pass and loss, in training with dropout and penalty. The target is labels or values, with weights
+    /// if there are any.
     pub fn append(
         &self,
         graph: &mut Graph,
         tensors: &ModelTensors,
         x: ValueId,
-        (target, class_weights): (ValueId, Option<ValueId>),
+        (target, weights): (ValueId, BatchWeights),
         training: bool,
     ) -> Result<Terms> {
         let output = self.model.forward(&mut Pass::new(graph, tensors, training, self.recipe.seed), x)?;
         let forward_nodes = graph.nodes().len();
         graph.set_scope("loss");
-        let BatchLoss { loss, weight } = self.loss.batch(graph, output, target, class_weights)?;
+        let BatchLoss { rows: row_losses, loss, weight } = self.loss.batch(graph, output, target, weights)?;
         let penalty = if training { self.penalty(graph, tensors)? } else { None };
         let total = match penalty {
             Some(penalty) => graph.apply(Elementwise::Add, &[loss, penalty])?,
             None => loss,
         };
-        Ok(Terms { output, forward_nodes, loss, weight, penalty, total })
+        Ok(Terms { output, forward_nodes, row_losses, loss, weight, penalty, total })
     }
 
     /// The penalty on all weights.

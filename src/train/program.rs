@@ -2,7 +2,7 @@
 //!
 //! Phases: `begin_epoch` (row order), `train` and `train_tail` (one step on a full and on the last, smaller batch),
 //! `begin_eval`, `eval` and `eval_tail` (the test rows). Every batch ends by filing its loss and its number of
-//! correct rows in the ring.
+//! correct rows (or their weight) in the ring.
 
 use super::epoch::{Batches, Epoch, RowsPass};
 use super::objective::Objective;
@@ -10,15 +10,17 @@ use super::resident::{ResidentRows, RowsSpec, TargetSpec};
 use super::{Recipe, TrainTable};
 use crate::error::Result;
 use crate::graph::{DType, Graph, PhaseId, Role, ValueId};
-use crate::model::{ModelTensors, Sequential};
-use crate::ops::{column_sum::ColumnSum, correct_rows::CorrectRows, gather::Gather, record::Record, shuffle::Shuffle};
+use crate::model::{BatchWeights, ModelTensors, Sequential};
+use crate::ops::{column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise};
+use crate::ops::{gather::Gather, record::Record, shuffle::Shuffle};
 use crate::random::{Key, Purpose, stream_key};
 
 /// Entries of the ring of results; more than any one submission files.
 pub(super) const RING_SLOTS: usize = 256;
 
-/// Numbers of an entry: loss, number of correct rows, penalty, weight.
-pub(super) const RING_WIDTH: usize = 4;
+/// Numbers of an entry: the loss of the batch, the number of correct rows or the sum of their own weights, the penalty,
+/// the sum of the weights in the loss, the sum of the rows' own weights.
+pub(super) const RING_WIDTH: usize = 5;
 const LOSS_COLUMN: usize = 0;
 const PENALTY_COLUMN: usize = 2;
 const WEIGHT_COLUMN: usize = 3;
@@ -58,7 +60,8 @@ pub struct Program {
     pub class_weights: Option<ValueId>,
     /// Numbers of the rows of a pass, in their order.
     pub order: ValueId,
-    /// Results of recent batches, `[slots, 4]`: loss, number of correct rows, penalty, weight of the rows.
+    /// Results of recent batches, `[slots, 5]`: loss, number of correct rows or the sum of their own weights, penalty, sum
+    /// of the weights in the loss, sum of the rows' own weights.
     pub ring: ValueId,
     /// Its passes over rows: batches and phases.
     pub epoch: Epoch,
@@ -144,14 +147,20 @@ impl Program {
         let gather_targets = if takes_labels { Gather::Labels { rows } } else { Gather::F32 { rows } };
         let x = graph.apply(gather_features, &[resident.features, self.order])?;
         let target = graph.apply(gather_targets, &[resident.targets, self.order])?;
-        let terms = objective.append(graph, &self.tensors, x, (target, self.class_weights), training)?;
-        for (column, value) in [(WEIGHT_COLUMN, terms.weight), (PENALTY_COLUMN, terms.penalty)] {
-            if let Some(value) = value {
-                graph.apply_all(Record::One { column }, &[value, self.ring])?;
-            }
+        let row_weights = resident.weights.map(|weights| graph.apply(Gather::F32 { rows }, &[weights, self.order]));
+        let weights = BatchWeights { classes: self.class_weights, rows: row_weights.transpose()? };
+        let terms = objective.append(graph, &self.tensors, x, (target, weights), training)?;
+        if let Some(weight) = terms.weight {
+            file_weights(graph, weight, weights, self.ring)?;
+        }
+        if let Some(penalty) = terms.penalty {
+            graph.apply_all(Record::One { column: PENALTY_COLUMN }, &[penalty, self.ring])?;
         }
         let metric = if takes_labels {
-            let correct = graph.apply(CorrectRows, &[terms.output, target])?;
+            let mut correct = graph.apply(CorrectRows, &[terms.output, target])?;
+            if let Some(weights) = weights.rows {
+                correct = graph.apply(Elementwise::Multiply, &[correct, weights])?;
+            }
             graph.apply(ColumnSum::SUM, &[correct])?
         } else {
             terms.loss
@@ -175,4 +184,19 @@ impl Program {
         }
         Ok(())
     }
+}
+
+/// Files the sum of a batch's weights and, where rows have weights of their own, the sum of these, by which an accuracy
+/// counts.
+fn file_weights(graph: &mut Graph, weight: ValueId, weights: BatchWeights, ring: ValueId) -> Result<()> {
+    let own = match (weights.rows, weights.classes) {
+        (None, _) => {
+            graph.apply_all(Record::One { column: WEIGHT_COLUMN }, &[weight, ring])?;
+            return Ok(());
+        }
+        (Some(_), None) => weight,
+        (Some(own), Some(_)) => graph.apply(ColumnSum::SUM, &[own])?,
+    };
+    graph.apply_all(Record::Two { column: WEIGHT_COLUMN }, &[weight, own, ring])?;
+    Ok(())
 }

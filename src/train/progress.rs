@@ -12,8 +12,13 @@ use crate::optim::Plateau;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
     pub rows: u64,
+    /// Of the weights in the loss.
     pub weight: f64,
+    /// Of the row losses, each times its weight.
     pub loss: f64,
+    /// Of the rows' own weights.
+    pub own_weight: f64,
+    /// Of the own weights of correct rows.
     pub correct: f64,
     pub penalty: f64,
 }
@@ -25,8 +30,14 @@ pub(super) struct Kind {
     pub takes_labels: bool,
     /// Whether a penalty is filed.
     pub has_penalty: bool,
-    /// Whether the weight of each batch is filed.
-    pub has_weights: bool,
+    /// Whether the loss of a batch is a sum over its rows, not their mean.
+    pub sums: bool,
+    /// Whether classes have weights.
+    pub weighs_classes: bool,
+    /// Whether training rows have weights of their own.
+    pub weighs_training_rows: bool,
+    /// Whether rows that are only evaluated have weights of their own.
+    pub weighs_held_out_rows: bool,
     /// Whether the rows that are only evaluated are validation rows (else test rows).
     pub validates: bool,
 }
@@ -55,8 +66,8 @@ impl Progress {
         }
     }
 
-    /// Adds up one entry of the ring: loss, number of correct rows, penalty, weight of the rows. `rate` is the learning
-    /// rate of an epoch.
+    /// Adds up one entry of the ring: loss, number or weight of correct rows, penalty, sum of the weights in the loss, sum
+    /// of the rows' own weights. `rate` is the learning rate of an epoch.
     pub fn take_in(
         &mut self,
         entry: Entry,
@@ -76,15 +87,19 @@ impl Progress {
             };
             return Err(Error::Diverged { what: what.into(), step, epoch, value: loss });
         }
-        let weight = if kind.has_weights { f64::from(filed[3]) } else { entry.rows as f64 };
+        let weighs_rows = if entry.training { kind.weighs_training_rows } else { kind.weighs_held_out_rows };
+        let filed_or_rows = |is_filed: bool, filed: f32| if is_filed { f64::from(filed) } else { entry.rows as f64 };
+        let weight = filed_or_rows(weighs_rows || kind.weighs_classes, filed[3]);
+        let loss = if kind.sums { over(f64::from(loss), weight).unwrap_or(0.0) } else { f64::from(loss) };
         let sums = if entry.training { &mut self.train } else { &mut self.held_out };
         sums.rows += entry.rows as u64;
         sums.weight += weight;
-        sums.loss += f64::from(loss) * weight;
+        sums.loss += loss * weight;
+        sums.own_weight += filed_or_rows(weighs_rows, filed[4]);
         sums.correct += f64::from(correct);
         if entry.training {
             sums.penalty += f64::from(filed[2]) * entry.rows as f64;
-            self.history.step_losses.push(loss);
+            self.history.step_losses.push(loss as f32);
             self.rows_done += entry.rows as u64;
         }
         if entry.ends_epoch {
@@ -98,9 +113,13 @@ impl Progress {
     }
 }
 
+/// A quotient, if there is something to divide by.
+fn over(sum: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| sum / whole)
+}
+
 fn report(epoch: u64, train: Sums, held_out: Sums, kind: Kind, learning_rate: f32) -> EpochReport {
-    let over = |sum: f64, whole: f64| (whole > 0.0).then(|| sum / whole);
-    let accuracy = |sums: Sums| if kind.takes_labels { over(sums.correct, sums.rows as f64) } else { None };
+    let accuracy = |sums: Sums| if kind.takes_labels { over(sums.correct, sums.own_weight) } else { None };
     let of = |is_asked_for: bool, value: Option<f64>| if is_asked_for { value } else { None };
     let (loss, validates) = (over(held_out.loss, held_out.weight), kind.validates);
     EpochReport {

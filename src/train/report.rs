@@ -1,6 +1,8 @@
 //! What a run tells while it runs and afterwards.
 
-/// Results of one epoch.
+/// Results of one epoch. A loss is a mean over rows, also where training minimizes their sum (`reduction = "sum"`), so
+/// that it does not depend on the size of batches; where rows or classes have weights, it is their mean by weight. An
+/// accuracy is a share of rows, by weight where rows have weights.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct EpochReport {
     /// Counted from 1.
@@ -55,7 +57,7 @@ pub enum Event {
         done: u64,
         /// Rows trained on so far.
         rows: u64,
-        /// Loss of the latest step.
+        /// Loss of the latest step, the mean over its rows.
         loss: f32,
     },
     /// An epoch is done.
@@ -92,7 +94,8 @@ pub struct History {
     pub model_epoch: u64,
     /// Whether early stopping has ended the run before its last epoch.
     pub stopped_early: bool,
-    /// Loss of each step before its update.
+    /// Loss of each step before its update: the mean over its rows, by weight. With `reduction = "sum"` the step minimizes
+    /// it times the number (or the weight) of these rows; 0 for a step whose rows all have the weight 0.
     pub step_losses: Vec<f32>,
     /// Launches of one full training step, of one or several kernels each.
     pub launches_per_step: usize,

@@ -23,6 +23,8 @@ pub struct RowsSpec {
     pub byte_scale: Option<f32>,
     /// Target of a row.
     pub target: TargetSpec,
+    /// Whether rows have weights.
+    pub weighted: bool,
 }
 
 /// The kind of target.
@@ -45,7 +47,8 @@ impl RowsSpec {
             Targets::Labels { classes, .. } => TargetSpec::Labels(classes.len()),
             Targets::Values { names, .. } => TargetSpec::Values(names.len()),
         };
-        RowsSpec { rows: data.rows(), width: data.features.width(), byte_scale, target }
+        let (rows, width, weighted) = (data.rows(), data.features.width(), data.weights.is_some());
+        RowsSpec { rows, width, byte_scale, target, weighted }
     }
 
     /// Number of classes; 0 if the target is numbers.
@@ -63,6 +66,8 @@ pub struct ResidentRows {
     pub features: ValueId,
     /// `[N]` labels or `[N, O]` values.
     pub targets: ValueId,
+    /// `[N, 1]`, the weights of the rows, if they have any.
+    pub weights: Option<ValueId>,
 }
 
 impl ResidentRows {
@@ -75,7 +80,8 @@ impl ResidentRows {
             TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
         };
         let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::Dataset);
-        ResidentRows { kind, features, targets }
+        let weights = || graph.declare(format!("{name}.weights"), [kind.rows, 1], DType::F32, Role::Dataset);
+        ResidentRows { kind, features, targets, weights: kind.weighted.then(weights) }
     }
 
     /// Copies the rows of `data`, of the declared kind, to the device.
@@ -89,6 +95,9 @@ impl ResidentRows {
                 executor.write_words(self.features, &data.chunks(4).map(word).collect::<Vec<_>>())?;
             }
             (features, _) => executor.write(self.features, &data.preprocessing.inputs(features))?,
+        }
+        if let (Some(value), Some(weights)) = (self.weights, &data.weights) {
+            executor.write(value, weights)?;
         }
         match &data.targets {
             Targets::Labels { data: labels, .. } => executor.write_words(self.targets, labels),

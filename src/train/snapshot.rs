@@ -22,7 +22,7 @@ use crate::model::Tensor;
 
 const MAGIC: [u8; 8] = *b"anygrad\0";
 /// Version of the layout. A reader accepts this one.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The state of a run between two steps: [`Session::snapshot`](super::Session::snapshot) takes it down,
 /// [`Session::restore`](super::Session::restore) goes on from it, bit for bit as the run would have gone on by itself.
@@ -183,9 +183,9 @@ fn visit_progress(progress: &mut Progress, io: &mut Bytes<'_>) -> Outcome {
 }
 
 fn visit_sums(sums: &mut Sums, io: &mut Bytes<'_>) -> Outcome {
-    let Sums { rows, weight, loss, correct, penalty } = sums;
+    let Sums { rows, weight, loss, own_weight, correct, penalty } = sums;
     io.u64(rows)?;
-    [weight, loss, correct, penalty].into_iter().try_for_each(|number| io.f64(number))
+    [weight, loss, own_weight, correct, penalty].into_iter().try_for_each(|number| io.f64(number))
 }
 
 /// Reads or writes a history. Of the counters of a device only the number of submissions is kept.

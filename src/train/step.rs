@@ -7,7 +7,7 @@ use crate::data::{Dataset, Targets};
 use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 use crate::kernel::Clock;
-use crate::model::{ModelTensors, Tensor};
+use crate::model::{BatchWeights, ModelTensors, Tensor};
 
 /// A differentiated graph of one phase, with the contents of its inputs.
 ///
@@ -47,10 +47,10 @@ impl Trainer {
     /// If model, loss and data do not fit together.
     pub fn step(&self, batch: &Dataset) -> Result<Step> {
         let objective = self.objective([batch])?;
-        let Inputs { mut graph, x, target, class_weights, tensors, floats, words, clock } =
+        let Inputs { mut graph, x, target, weights, tensors, floats, words, clock } =
             Inputs::declare(&objective, batch, self.initial_values()?, self.first_learning_rate())?;
         graph.begin_phase("step");
-        let loss = objective.append(&mut graph, &tensors, x, (target, class_weights), true)?.total;
+        let loss = objective.append(&mut graph, &tensors, x, (target, weights), true)?.total;
         let parameters = tensors.trained();
         let gradients = graph.gradients(loss, &parameters)?;
         Ok(Step { graph, loss, parameters, gradients, floats, words, clock })
@@ -65,8 +65,8 @@ pub(crate) struct Inputs {
     pub x: ValueId,
     /// `[B]` labels or `[B, O]` values.
     pub target: ValueId,
-    /// Weights of the classes, if the loss has any.
-    pub class_weights: Option<ValueId>,
+    /// Weights of the classes and of the rows, if there are any.
+    pub weights: BatchWeights,
     pub tensors: ModelTensors,
     pub floats: Vec<(ValueId, Vec<f32>)>,
     pub words: Vec<(ValueId, Vec<u32>)>,
@@ -105,11 +105,19 @@ impl Inputs {
                 target
             }
         };
-        let class_weights = objective.loss.declare_weights(&mut graph, RowsSpec::of(batch).classes());
-        if let (Some(value), Some(weights)) = (class_weights, &objective.loss.class_weights) {
-            floats.push((value, weights.resolve(&batch.targets)?));
+        let classes = objective.loss.declare_weights(&mut graph, RowsSpec::of(batch).classes());
+        if let (Some(value), Some(weights)) = (classes, &objective.loss.class_weights) {
+            floats.push((value, weights.resolve(batch)?));
         }
+        let weights = BatchWeights {
+            classes,
+            rows: batch.weights.as_ref().map(|weights| {
+                let value = graph.declare("weights", [rows, 1], DType::F32, Role::Input);
+                floats.push((value, weights.clone()));
+                value
+            }),
+        };
         let clock = Clock { learning_rate, ..Clock::default() };
-        Ok(Inputs { graph, x, target, class_weights, tensors, floats, words, clock })
+        Ok(Inputs { graph, x, target, weights, tensors, floats, words, clock })
     }
 }

@@ -312,7 +312,7 @@ impl Trainer {
             data.check()?;
             objective.check_targets(&data.targets)?;
             if let (0, Some(weights)) = (number, &objective.loss.class_weights) {
-                weights.resolve(&data.targets)?;
+                weights.resolve(data)?;
             }
         }
         Ok(objective)

@@ -101,6 +101,30 @@ TRACES = [
          optimizer=sgd(0.3)),
     dict(name="dropout_vanilla", layers=[("linear", 9), ("sigmoid",), ("dropout_vanilla", 0.5), ("linear", 7), ("tanh",),
                                          ("dropout_vanilla", 0.25), ("linear", 3)], loss=MSE, optimizer=sgd(0.2)),
+    dict(name="row_weights", layers=SMALL, loss=CE, optimizer=sgd(0.3), weighted=True),
+    dict(name="row_weights_sum", layers=SMALL, loss=dict(kind="cross_entropy", reduction="sum"), optimizer=sgd(0.03),
+         weighted=True),
+    dict(name="row_and_class_weights", layers=SMALL, loss=dict(kind="cross_entropy", class_weights=[0.25, 2.0, 1.5]),
+         optimizer=sgd(0.3), weighted=True),
+    dict(name="row_and_class_weights_sum", layers=SMALL, optimizer=sgd(0.02), weighted=True,
+         loss=dict(kind="cross_entropy", reduction="sum", class_weights=[0.5, 3.0, 1.0])),
+    dict(name="row_weights_label_smoothing", layers=SMALL, loss=dict(kind="cross_entropy", label_smoothing=0.125),
+         optimizer=dict(kind="adam", learning_rate=0.01), weighted=True),
+    dict(name="row_weights_logistic_regression", layers=[("linear", 1)], loss=dict(kind="binary_cross_entropy"), labels=2,
+         optimizer=sgd(0.3), weighted=True),
+    dict(name="row_weights_multi_label", layers=SMALL, loss=dict(kind="binary_cross_entropy"), optimizer=sgd(0.3),
+         weighted=True),
+    dict(name="row_weights_hinge", layers=SMALL, loss=dict(kind="hinge", margin=1.0), optimizer=sgd(0.1), weighted=True),
+    dict(name="row_weights_squared_error", layers=SMALL, loss=MSE, l2=0.01, optimizer=sgd(0.1, momentum=0.5),
+         weighted=True),
+    dict(name="row_weights_squared_error_sum", layers=SMALL, loss=dict(kind="mean_squared_error", reduction="sum"),
+         optimizer=sgd(0.01), weighted=True),
+    dict(name="row_weights_half_squared_error", layers=[("linear", 6), ("tanh",), ("linear", 1)],
+         loss=dict(kind="half_squared_error"), optimizer=sgd(0.2), weighted=True),
+    dict(name="row_weights_mean_absolute_error", layers=SMALL, loss=dict(kind="mean_absolute_error"), optimizer=sgd(0.1),
+         weighted=True),
+    dict(name="row_weights_huber", layers=SMALL, loss=dict(kind="huber", delta=0.5), optimizer=sgd(0.3), batch=ROWS,
+         epochs=20, weighted=True),
 ]
 
 DROPOUT = 3  # anygrad::random::Purpose::Dropout
@@ -189,6 +213,16 @@ def make_loss(kind, reduction="mean", class_weights=None, **options):
     return perceptron
 
 
+def weighted_loss(z, y, weights, kind, reduction="mean", class_weights=None, **options):
+    """The losses of rows times their weights, added, and for the mean divided by the sum of the weights."""
+    rows = make_loss(kind, reduction="none", class_weights=class_weights, **options)(z, y)
+    if rows.dim() == 2:
+        rows = rows.mean(1) if reduction == "mean" else rows.sum(1)
+    # The losses of rows have the weights of classes in them already.
+    divisor = weights if class_weights is None else weights * torch.tensor(class_weights)[y]
+    return (weights * rows).sum() / (divisor.sum() if reduction == "mean" else 1)
+
+
 def make_optimizer(parameters, kind, learning_rate, beta1=None, beta2=None, epsilon=None, rate_decay=None, **options):
     if beta1 is not None:
         options["betas"] = (f32(beta1), f32(beta2))
@@ -251,6 +285,8 @@ def trace(spec):
     x = as_f32(torch.randn(ROWS, inputs))
     y, classes = make_targets(spec, outputs)
     criterion = make_loss(**spec["loss"])
+    # Some rows do not count at all.
+    row_weights = as_f32(2 * torch.rand(ROWS) * (torch.rand(ROWS) > 0.2)) if "weighted" in spec else None
     optimizer = make_optimizer(model.parameters(), **spec["optimizer"])
     batch_rows, epochs = spec.get("batch", BATCH), spec.get("epochs", EPOCHS)
     schedule, per = make_schedule(optimizer, epochs=epochs, **spec["schedule"]) if "schedule" in spec else (None, None)
@@ -264,7 +300,11 @@ def trace(spec):
             if "labels" in spec:
                 batch = batch[:, None].to(torch.float64)
             optimizer.zero_grad()
-            loss = criterion(model(x[start:start + batch_rows]), batch)
+            z = model(x[start:start + batch_rows])
+            if row_weights is None:
+                loss = criterion(z, batch)
+            else:
+                loss = weighted_loss(z, batch, row_weights[start:start + batch_rows], **spec["loss"])
             weights = [parameter for parameter in model.parameters() if parameter.dim() == 2]
             penalty = sum(f32(spec.get("l2", 0.0)) * (w ** 2).sum() + f32(spec.get("l1", 0.0)) * w.abs().sum()
                           for w in weights)
@@ -286,6 +326,7 @@ def trace(spec):
         name=spec["name"], layers=spec["layers"], loss=spec["loss"], optimizer=spec["optimizer"],
         l1=spec.get("l1", 0.0), l2=spec.get("l2", 0.0), inputs=inputs, outputs=outputs, classes=classes,
         batch=batch_rows, epochs=epochs, **{name: spec[name] for name in options if name in spec},
+        **({} if row_weights is None else dict(weights=digits(row_weights, 9))),
         x=digits(x, 9), y=digits(y, 9), initial=initial, losses=digits(torch.tensor(losses[:20]), 12),
         final={name: digits(value, 12) for name, value in model.state_dict().items()},
         predictions=digits(model(x), 12),

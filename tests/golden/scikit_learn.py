@@ -46,6 +46,17 @@ TRACES = [
          settings=SGD | dict(learning_rate_init=0.03, alpha=0.5)),
     dict(name="regression_three_outputs_adam", task="values", outputs=3, hidden=[6], activation="tanh", batch=12,
          settings=dict(solver="adam", epsilon=TINY, learning_rate_init=0.01, alpha=0.0)),
+    dict(name="sample_weight", task="classes", hidden=[6, 5], activation="tanh", batch=12, weighted=True,
+         settings=SGD | dict(nesterovs_momentum=False)),
+    dict(name="sample_weight_alpha_full_batch", task="classes", hidden=[6], activation="relu", batch=ROWS, weighted=True,
+         settings=SGD | dict(alpha=0.5)),
+    dict(name="sample_weight_binary", task="binary", hidden=[6], activation="tanh", batch=12, weighted=True, settings=SGD),
+    dict(name="sample_weight_multi_label", task="multi_label", hidden=[6], activation="tanh", batch=8, weighted=True,
+         settings=SGD),
+    dict(name="sample_weight_regression", task="values", outputs=1, hidden=[6], activation="tanh", batch=12,
+         weighted=True, settings=dict(solver="adam", epsilon=TINY, learning_rate_init=0.01, alpha=0.0)),
+    dict(name="sample_weight_regression_three_outputs", task="values", outputs=3, hidden=[6], activation="tanh", batch=10,
+         weighted=True, settings=SGD | dict(learning_rate_init=0.03)),
 ]
 
 
@@ -96,9 +107,13 @@ def trace(seed, spec):
     epochs = -(-STEPS // -(-ROWS // spec["batch"]))
     kind = Regressor if spec["task"] == "values" else Classifier
     fit_y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    # Some rows do not count at all.
+    weighted = spec.get("weighted", False)
+    weight = f32(2 * random.random(ROWS) * (random.random(ROWS) > 0.2)) if weighted else np.ones(ROWS)
+    weights = lambda rows: dict(sample_weight=weight[rows]) if weighted else {}
 
     whole = kind(**settings, batch_size=spec["batch"], max_iter=epochs, tol=0.0, n_iter_no_change=10**6)
-    whole.fit(x, fit_y)
+    whole.fit(x, fit_y, **weights(slice(None)))
 
     # A step too short to change a weight only initializes; the next one makes its optimizer.
     net = kind(**settings | dict(learning_rate_init=1e-300), batch_size=ROWS)
@@ -111,9 +126,9 @@ def trace(seed, spec):
     for _ in range(epochs):
         for start in range(0, ROWS, spec["batch"]):
             rows = slice(start, start + spec["batch"])
-            weights = sum((coef**2).sum() for coef in net.coefs_)
-            penalties.append(0.5 * settings["alpha"] * weights / len(x[rows]))
-            net.partial_fit(x[rows], fit_y[rows])
+            squares = sum((coef**2).sum() for coef in net.coefs_)
+            penalties.append(0.5 * settings["alpha"] * squares / weight[rows].sum())
+            net.partial_fit(x[rows], fit_y[rows], **weights(rows))
             losses.append(net.loss_)
     for a, b in zip(net.coefs_ + net.intercepts_, whole.coefs_ + whole.intercepts_):
         assert np.allclose(a, b, rtol=1e-12, atol=1e-14), spec["name"]
@@ -121,7 +136,7 @@ def trace(seed, spec):
     return dict(
         name=spec["name"], task=spec["task"], inputs=INPUTS, hidden=spec["hidden"], activation=spec["activation"],
         batch=spec["batch"], epochs=epochs, settings=spec["settings"], x=x.astype(np.float32).flatten().tolist(),
-        outputs=net.n_outputs_, y=y.flatten().tolist(), initial=initial, losses=losses, penalties=penalties,
+        **(dict(weights=weight.tolist()) if weighted else {}), outputs=net.n_outputs_, y=y.flatten().tolist(), initial=initial, losses=losses, penalties=penalties,
         loss_curve=whole.loss_curve_, final=tensors(net), predictions=outputs.flatten().tolist(),
     )
 

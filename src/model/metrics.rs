@@ -1,6 +1,7 @@
 //! Loss and metrics of a model on data, in f64 on the host.
 
 use super::model::Model;
+use super::quality::{self, Calibration, TargetMetrics};
 use crate::backend::Device;
 use crate::backend::cpu::CpuExecutor;
 use crate::data::{Dataset, Targets};
@@ -8,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role};
 use crate::kernel::{Clock, Target as KernelTarget};
 use crate::model::{ClassWeights, Loss};
-use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 
 /// Loss and metrics of a model on data.
@@ -29,9 +29,34 @@ pub struct Evaluation {
     pub rows: usize,
     /// Mean loss.
     pub loss: f64,
-    /// Share of rows classified correctly; with several targets of 0 and 1 per row, share of these.
+    /// Share of rows classified correctly, by the model's threshold if it has one; with several targets of 0 and 1 per
+    /// row, share of these, as training reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// With several targets of 0 and 1 per row, share of the rows in which all are right, scikit-learn's
+    /// `accuracy_score` of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subset_accuracy: Option<f64>,
+    /// Area under the ROC curve. Of two classes the second is the positive one; of several it is the mean over the
+    /// classes of each against the others, if the loss gives probabilities. See [`quality`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roc_auc: Option<f64>,
+    /// Average precision of the second of two classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+    /// Mean of −ln of the probability of the true class, if the loss gives probabilities. Unlike `loss` it knows no
+    /// smoothing of labels and no weights of classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
+    /// Brier score: the mean squared distance between the probability of the second of two classes and 1 or 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brier: Option<f64>,
+    /// How often rows are of the second of two classes, by its probability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// The model's threshold on the probability of the second of two classes, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// Share of rows whose class is among the `k` with the largest outputs, if there are more than `k` classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<TopK>,
@@ -44,15 +69,19 @@ pub struct Evaluation {
     /// Names of the classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
-    /// Share of the target's variance that the predictions explain (R²), over all values.
+    /// Share of the target's variance that the predictions explain (R²); of several targets the mean of theirs. None if
+    /// a target is constant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r_squared: Option<f64>,
-    /// Mean absolute error.
+    /// Mean absolute error, if there is one target: several may have different units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_absolute_error: Option<f64>,
-    /// Root of the mean squared error.
+    /// Root of the mean squared error, if there is one target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_mean_squared_error: Option<f64>,
+    /// Figures of each target in its own unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_target: Option<Vec<TargetMetrics>>,
 }
 
 /// Share of rows whose class is among the `k` with the largest outputs.
@@ -114,15 +143,20 @@ impl Model {
             return Err(Error::option("top_k", k, "must be at least 1"));
         }
         data.check()?;
-        let outputs: Vec<f64> = self.outputs(&data.features, device).await?.into_iter().map(f64::from).collect();
         let width = self.architecture.output_width()?;
+        let raw = self.outputs(&data.features, device).await?;
+        quality::check_outputs(&raw, width)?;
+        let outputs: Vec<f64> = raw.iter().map(|&output| f64::from(output)).collect();
         let needed = self.loss.outputs(&data.targets);
         match &data.targets {
             Targets::Labels { classes, data: labels, .. } if self.loss.takes_labels() && needed <= width => {
                 let loss = mean_loss(&self.loss, &outputs, width, &Target::Labels(labels))?;
                 let top_k = TopK { k, accuracy: top_k(&outputs, width, labels, k) };
-                let evaluation = classification(loss, &outputs, width, labels, classes);
-                Ok(Evaluation { top_k: (classes.len() > k).then_some(top_k), ..evaluation })
+                let predicted: Vec<usize> = raw.chunks_exact(width).map(|row| self.class_of(row)).collect();
+                let evaluation = classification(loss, &predicted, width, labels, classes);
+                let evaluation = evaluation.of_classes(&self.loss, &raw, labels, classes.len(), None)?;
+                let top_k = (classes.len() > k).then_some(top_k);
+                Ok(Evaluation { top_k, threshold: self.threshold, ..evaluation })
             }
             Targets::Values { data: values, names } if self.loss.takes_values() && needed == width => {
                 let values: Vec<f64> = values.iter().map(|&y| f64::from(y)).collect();
@@ -132,7 +166,7 @@ impl Model {
                 if self.loss.takes_labels() {
                     return Ok(multi_label(loss, &outputs, &values, names));
                 }
-                Ok(regression(loss, &outputs, width, &values))
+                Ok(quality::regression(loss, &outputs, &values, names, None))
             }
             targets => {
                 let loss = &self.loss;
@@ -193,11 +227,11 @@ fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) ->
     Ok(weighted / weights.iter().sum::<f64>())
 }
 
-fn classification(loss: f64, outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
+fn classification(loss: f64, predicted: &[usize], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {
     // A single logit tells two classes apart.
     let mut confusion = vec![vec![0; width.max(2)]; classes.len()];
-    for (row, &label) in outputs.chunks_exact(width).zip(labels) {
-        confusion[label as usize][predicted_class(row)] += 1;
+    for (&class, &label) in predicted.iter().zip(labels) {
+        confusion[label as usize][class] += 1;
     }
     let right = |c: usize| confusion[c][c];
     let correct: u64 = (0..classes.len()).map(right).sum();
@@ -237,31 +271,14 @@ fn multi_label(loss: f64, logits: &[f64], targets: &[f64], names: &[String]) -> 
         let count = |fits: fn(&(bool, bool)) -> bool| pairs.iter().filter(|pair| fits(pair)).count() as u64;
         ClassMetrics::new(name, count(|&(p, y)| p && y), count(|&(p, _)| p), count(|&(_, y)| y))
     };
-    let correct = logits.iter().zip(targets).filter(|&(&z, &y)| (z > 0.0) == (y > 0.5)).count();
+    let right: Vec<bool> = logits.iter().zip(targets).map(|(&z, &y)| (z > 0.0) == (y > 0.5)).collect();
+    let (labels, rows) = quality::label_shares(&right, names.len(), None);
     Evaluation {
         rows: targets.len() / names.len(),
         loss,
-        accuracy: Some(correct as f64 / targets.len() as f64),
+        accuracy: Some(labels),
+        subset_accuracy: Some(rows),
         per_class: Some(names.iter().enumerate().map(metrics).collect()),
-        ..Evaluation::default()
-    }
-}
-
-fn regression(loss: f64, outputs: &[f64], width: usize, targets: &[f64]) -> Evaluation {
-    let rows = targets.len() / width;
-    let absolute: f64 = outputs.iter().zip(targets).map(|(p, y)| (p - y).abs()).sum();
-    let mut variance = 0.0;
-    for column in 0..width {
-        let mean = targets.iter().skip(column).step_by(width).sum::<f64>() / rows as f64;
-        variance += targets.iter().skip(column).step_by(width).map(|y| (y - mean).powi(2)).sum::<f64>();
-    }
-    let residual: f64 = outputs.iter().zip(targets).map(|(p, y)| (p - y).powi(2)).sum();
-    Evaluation {
-        rows,
-        loss,
-        r_squared: (variance > 0.0).then(|| 1.0 - residual / variance),
-        mean_absolute_error: Some(absolute / targets.len() as f64),
-        root_mean_squared_error: Some((residual / targets.len() as f64).sqrt()),
         ..Evaluation::default()
     }
 }
@@ -287,7 +304,7 @@ mod tests {
         };
         let outputs: Vec<f64> = (0..7).flat_map(|i| (0..3).map(move |c| score(i, c))).collect();
         let classes = ["a", "b", "c"].map(String::from);
-        let evaluation = classification(0.0, &outputs, 3, &labels, &classes);
+        let evaluation = classification(0.0, &predicted, 3, &labels, &classes);
         assert_eq!(evaluation.confusion.unwrap(), [[1, 1, 0], [0, 2, 0], [1, 1, 1]]);
         let per_class = evaluation.per_class.unwrap();
         let expected = [(0.5, 0.5, 0.5), (0.5, 1.0, 2.0 / 3.0), (1.0, 1.0 / 3.0, 0.5)];
@@ -300,16 +317,6 @@ mod tests {
         assert_eq!(top_k(&outputs, 3, &labels, 1), evaluation.accuracy.unwrap());
     }
 
-    /// r2_score(multioutput="variance_weighted"), mean_absolute_error, root_mean_squared_error.
-    #[test]
-    fn figures_of_regression_are_those_of_scikit_learn() {
-        let evaluation = regression(0.0, &[1.0, 2.0, 3.0, 5.0, 5.0, 9.0], 2, &[1.5, 2.0, 2.0, 4.0, 6.5, 9.0]);
-        let close = |got: Option<f64>, expected: f64| assert!((got.unwrap() - expected).abs() < 1e-12, "{got:?}");
-        close(evaluation.r_squared, 0.8906882591093117);
-        close(evaluation.mean_absolute_error, 0.6666666666666666);
-        close(evaluation.root_mean_squared_error, 0.8660254037844386);
-    }
-
     #[test]
     fn a_class_without_rows_has_figures_of_0() {
         let metrics = ClassMetrics::new("none", 0, 0, 0);
@@ -320,7 +327,10 @@ mod tests {
     fn several_targets_are_judged_each_for_itself() {
         let names = ["p", "q"].map(String::from);
         let evaluation = multi_label(0.0, &[1.0, -1.0, 1.0, 2.0, -1.0, -1.0], &[1.0, 0.0, 0.0, 1.0, 1.0, 0.0], &names);
-        assert_eq!((evaluation.rows, evaluation.accuracy), (3, Some(4.0 / 6.0)));
+        assert_eq!(
+            (evaluation.rows, evaluation.accuracy, evaluation.subset_accuracy),
+            (3, Some(4.0 / 6.0), Some(1.0 / 3.0))
+        );
         let per_class = evaluation.per_class.unwrap();
         assert_eq!((per_class[0].precision, per_class[0].recall), (0.5, 0.5));
         assert_eq!((per_class[1].precision, per_class[1].recall, per_class[1].f1), (1.0, 1.0, 1.0));

@@ -2,6 +2,7 @@
 //! to a graph; none writes a backward pass.
 
 mod activation;
+pub mod baseline;
 mod class_weights;
 mod description;
 mod draw;
@@ -18,6 +19,7 @@ mod metrics;
 mod model;
 mod module;
 mod predictor;
+pub mod quality;
 mod residual;
 mod sequential;
 mod tensor;

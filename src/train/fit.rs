@@ -165,6 +165,7 @@ impl Trainer {
             target_preprocessing: train.target_preprocessing.clone(),
             feature_names: train.feature_names.clone(),
             target,
+            threshold: None,
             recipe: self.recipe.clone(),
             data_hash: Some(train.hash()),
             metrics: as_json(&history.of_model()),

@@ -228,25 +228,6 @@ fn simple_models_of_values_and_labels_reach_what_those_of_scikit_learn_do() {
 }
 
 #[test]
-fn a_simple_model_that_would_take_long_is_fitted_to_some_rows_or_left_out_with_the_reason() {
-    let of = |rows: usize, width: usize, classes: usize| {
-        let features = Features::U8 { width, data: (0..rows * width).map(|i| (i * 7919 % 251) as u8).collect() };
-        let names = (0..classes).map(|i| i.to_string()).collect();
-        let data = (0..rows).map(|row| (row % classes) as u32).collect();
-        let targets = Targets::Labels { name: "y".into(), classes: names, data };
-        let data = Dataset::new("large", features, targets).expect("valid data");
-        Baseline::of(&data, &data.select(&[0, 1, 2]), &Loss::cross_entropy()).expect("figures")
-    };
-    let some = of(20_000, 7, 100);
-    assert_eq!(some.linear_rows, Some(10_000));
-    let note = some.note.expect("a note");
-    assert_eq!(note, "fitted to 10000 of 20000 training rows, drawn at random, to save time");
-    let none = of(600, 2000, 10);
-    assert!(none.linear.is_none() && none.constant.accuracy.is_some());
-    assert_eq!(none.note.as_deref(), Some("2000 features are too many for a quick comparison"));
-}
-
-#[test]
 fn wrong_rows_and_weights_are_refused_by_name() {
     let message = |scores: &[f64], weights: Option<&[f32]>| {
         BinaryScores::new(scores, &[true, false], weights).expect_err("refused").to_string()

@@ -10,8 +10,10 @@ use crate::model::quality::weight;
 const TOLERANCE: f64 = 1e-8;
 /// Most Newton steps.
 const MOST_STEPS: usize = 50;
-/// Most products with the Hessian over all steps.
-const MOST_PRODUCTS: usize = 1000;
+/// Most rows · inputs · functions · products with the Hessian: what takes a few seconds.
+const MOST_WORK: usize = 4_000_000_000;
+/// Fewest and most products with the Hessian, where that allows more or less.
+const PRODUCTS: [usize; 2] = [60, 1000];
 
 /// The classes of the training rows.
 #[derive(Clone, Copy)]
@@ -28,6 +30,8 @@ pub(super) struct LogisticRegression {
     present: Vec<usize>,
     /// For each function its coefficients and its intercept.
     parameters: Vec<f64>,
+    /// Whether they are the minimum; else it would have taken too long.
+    pub is_minimum: bool,
 }
 
 /// What is minimized.
@@ -62,8 +66,8 @@ impl LogisticRegression {
         let position = |&label: &u32| present.iter().position(|&class| class == label as usize).unwrap_or(0);
         let labels = classes.labels.iter().map(position).collect();
         let problem = Problem { x, width, labels, weights, functions };
-        let parameters = problem.minimize()?;
-        Ok(LogisticRegression { width, classes: classes.count, present, parameters })
+        let (parameters, is_minimum) = problem.minimize();
+        Ok(LogisticRegression { width, classes: classes.count, present, parameters, is_minimum })
     }
 
     /// The probability of each class for each row of inputs, row-major; 0 of classes that had no rows.
@@ -198,15 +202,17 @@ impl Problem<'_> {
         sums
     }
 
-    fn minimize(&self) -> Result<Vec<f64>, String> {
+    /// The parameters, and whether they are the minimum.
+    fn minimize(&self) -> (Vec<f64>, bool) {
         let mut parameters = vec![0.0; self.functions * (self.width + 1)];
         let mut value = self.value(&parameters);
-        let mut products = 0;
+        let size = self.labels.len().saturating_mul(parameters.len()).max(1);
+        let mut products = (MOST_WORK / size).clamp(PRODUCTS[0], PRODUCTS[1]);
         for _ in 0..MOST_STEPS {
             let (gradient, diagonal, probabilities) = self.gradient(&parameters);
             let steepest = gradient.iter().fold(0.0f64, |most, g| most.max(g.abs()));
             if steepest <= TOLERANCE {
-                return Ok(parameters);
+                return (parameters, true);
             }
             let direction = self.newton_step(&gradient, &diagonal, &probabilities, &mut products);
             let slope = inner(&gradient, &direction);
@@ -221,17 +227,18 @@ impl Problem<'_> {
                 }
                 length *= 0.5;
                 if length < 1e-10 {
-                    return Err("logistic regression found no minimum".into());
+                    return (parameters, false);
                 }
             }
-            if products >= MOST_PRODUCTS {
+            if products == 0 {
                 break;
             }
         }
-        Err("logistic regression took too many steps: the features have very different sizes".into())
+        (parameters, false)
     }
 
-    /// Solves Hessian · d = −gradient by conjugate gradients, preconditioned by the diagonal, as exactly as it pays.
+    /// Solves Hessian · d = −gradient by conjugate gradients, preconditioned by the diagonal, as exactly as it pays and
+    /// as `products` allows.
     fn newton_step(&self, gradient: &[f64], diagonal: &[f64], probabilities: &[f64], products: &mut usize) -> Vec<f64> {
         let mut step = vec![0.0; gradient.len()];
         let mut residual: Vec<f64> = gradient.iter().map(|g| -g).collect();
@@ -241,8 +248,8 @@ impl Problem<'_> {
         let mut size = inner(&residual, &prepared);
         let length = inner(gradient, gradient).sqrt();
         let target = length * length.sqrt().min(0.1) + 0.01 * TOLERANCE;
-        while inner(&residual, &residual).sqrt() > target && *products < MOST_PRODUCTS {
-            *products += 1;
+        while inner(&residual, &residual).sqrt() > target && *products > 0 {
+            *products -= 1;
             let curved = self.product(probabilities, &direction);
             let curvature = inner(&direction, &curved);
             if curvature <= 0.0 {

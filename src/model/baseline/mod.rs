@@ -7,7 +7,7 @@ mod logistic;
 
 pub use figures::BaselineFigures;
 
-use super::quality::check_weights;
+use super::quality::{check_weights, weight};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::model::Loss;
@@ -44,11 +44,17 @@ pub struct Baseline {
 }
 
 /// Most rows · inputs · classes that logistic regression is fitted to.
-const LOGISTIC_WORK: usize = 8_000_000;
+const LOGISTIC_WORK: usize = 60_000_000;
 /// Most rows · inputs² that linear regression is fitted to.
-const LINEAR_WORK: usize = 2_000_000_000;
+const LINEAR_WORK: usize = 4_000_000_000;
 /// Fewest rows that a linear model is fitted to, where there are more.
 const FEWEST_ROWS: usize = 500;
+
+/// What a linear model answers for the rows of the test, and whether it was fitted to the end.
+struct Fitted {
+    answers: Vec<f64>,
+    is_minimum: bool,
+}
 
 impl Baseline {
     /// Fits both models to `train` and judges them on `test`. With a loss of labels, several targets of 0 and 1 per row
@@ -85,27 +91,32 @@ impl Baseline {
         }
         let answers = Answers::new(&test.targets, loss, test_weights)?;
         let constant = answers.judge(answers.constant_name(), &constant(train, loss, train_weights, test.rows()))?;
+        let without =
+            |reason| Baseline { constant: constant.clone(), linear: None, linear_rows: None, note: Some(reason) };
         let chosen = match chosen_rows(train, loss, train_weights) {
             Ok(chosen) => chosen,
-            Err(reason) => return Ok(Baseline { constant, linear: None, linear_rows: None, note: Some(reason) }),
+            Err(reason) => return Ok(without(reason)),
         };
         let fitted = match &chosen {
-            None => predictions(train, train_weights, test, loss),
+            None => fit(train, train_weights, test, loss),
             Some(rows) => {
                 let weights: Option<Vec<f32>> = train_weights.map(|all| rows.iter().map(|&row| all[row]).collect());
-                predictions(&train.select(rows), weights.as_deref(), test, loss)
+                fit(&train.select(rows), weights.as_deref(), test, loss)
             }
         };
-        let predicted = match fitted {
-            Ok(predicted) => predicted,
-            Err(reason) => return Ok(Baseline { constant, linear: None, linear_rows: None, note: Some(reason) }),
+        let fitted = match fitted {
+            Ok(fitted) => fitted,
+            Err(reason) => return Ok(without(reason)),
         };
         let (rows, all) = (chosen.as_ref().map_or(train.rows(), Vec::len), train.rows());
+        let some = chosen.map(|_| format!("fitted to {rows} of {all} training rows, drawn at random, to save time"));
+        let early = (!fitted.is_minimum).then(|| "stopped before its minimum, to save time".to_string());
+        let notes: Vec<String> = some.into_iter().chain(early).collect();
         Ok(Baseline {
+            linear: Some(answers.judge(answers.linear_name(), &fitted.answers)?),
             constant,
-            linear: Some(answers.judge(answers.linear_name(), &predicted)?),
             linear_rows: Some(rows),
-            note: chosen.map(|_| format!("fitted to {rows} of {all} training rows, drawn at random, to save time")),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
         })
     }
 }
@@ -146,19 +157,18 @@ fn chosen_rows(
 
 /// What the constant model answers for `rows` rows: shares of classes, shares of labels, or means.
 fn constant(train: &Dataset, loss: &Loss, weights: Option<&[f32]>, rows: usize) -> Vec<f64> {
-    let weight = |row| super::quality::weight(weights, row);
-    let total: f64 = (0..train.rows()).map(weight).sum();
+    let total: f64 = (0..train.rows()).map(|row| weight(weights, row)).sum();
     let width = train.targets.width();
     let mut sums = vec![0.0; width];
     match &train.targets {
         Targets::Labels { data, .. } => {
-            data.iter().enumerate().for_each(|(row, &label)| sums[label as usize] += weight(row));
+            data.iter().enumerate().for_each(|(row, &label)| sums[label as usize] += weight(weights, row));
         }
         Targets::Values { data, .. } => {
             let is_label = is_multi_label(&train.targets, loss);
             for (row, values) in data.chunks_exact(width).enumerate() {
                 for (sum, &y) in sums.iter_mut().zip(values) {
-                    *sum += weight(row) * if is_label { f64::from(u8::from(y > 0.5)) } else { f64::from(y) };
+                    *sum += weight(weights, row) * if is_label { f64::from(u8::from(y > 0.5)) } else { f64::from(y) };
                 }
             }
         }
@@ -167,43 +177,79 @@ fn constant(train: &Dataset, loss: &Loss, weights: Option<&[f32]>, rows: usize) 
     (0..rows).flat_map(|_| answer.iter().copied()).collect()
 }
 
-/// What the linear model, fitted to `train`, answers for the rows of `test`; or why there is none.
-fn predictions(
-    train: &Dataset,
-    weights: Option<&[f32]>,
-    test: &Dataset,
-    loss: &Loss,
-) -> std::result::Result<Vec<f64>, String> {
+/// Fits the linear model to `train` and asks it about `test`; or says why there is none.
+fn fit(train: &Dataset, weights: Option<&[f32]>, test: &Dataset, loss: &Loss) -> std::result::Result<Fitted, String> {
     let width = train.features.width();
     let (x, test_x) = (train.preprocessing.inputs(&train.features), test.preprocessing.inputs(&test.features));
     match &train.targets {
         Targets::Labels { data, classes, .. } => {
             let labels = Classes { labels: data, count: classes.len() };
-            Ok(LogisticRegression::fit(&x, width, labels, weights)?.probabilities(&test_x))
+            let fitted = LogisticRegression::fit(&x, width, labels, weights)?;
+            Ok(Fitted { answers: fitted.probabilities(&test_x), is_minimum: fitted.is_minimum })
         }
         Targets::Values { data, names } if loss.takes_labels() => {
             let count = names.len();
-            let mut all = vec![0.0; test.rows() * count];
+            let mut all = Fitted { answers: vec![0.0; test.rows() * count], is_minimum: true };
             for label in 0..count {
                 let labels: Vec<u32> = data.iter().skip(label).step_by(count).map(|&y| u32::from(y > 0.5)).collect();
-                let present = Classes { labels: &labels, count: 2 };
-                let counting =
-                    || labels.iter().enumerate().filter(|(row, _)| super::quality::weight(weights, *row) > 0.0);
-                let first = counting().next().map_or(0, |(_, &label)| label);
+                let counting = || (0..labels.len()).filter(|&row| weight(weights, row) > 0.0);
+                let first = counting().next().map_or(0, |row| labels[row]);
                 // A label that all training rows agree on is answered as they do.
-                let of_label = if counting().all(|(_, &label)| label == first) {
+                let of_label = if counting().all(|row| labels[row] == first) {
                     vec![f64::from(first); test.rows()]
                 } else {
-                    let fitted = LogisticRegression::fit(&x, width, present, weights)?;
+                    let fitted = LogisticRegression::fit(&x, width, Classes { labels: &labels, count: 2 }, weights)?;
+                    all.is_minimum &= fitted.is_minimum;
                     fitted.probabilities(&test_x).into_iter().skip(1).step_by(2).collect()
                 };
-                all.iter_mut().skip(label).step_by(count).zip(of_label).for_each(|(to, p)| *to = p);
+                all.answers.iter_mut().skip(label).step_by(count).zip(of_label).for_each(|(to, p)| *to = p);
             }
             Ok(all)
         }
         Targets::Values { data, names } => {
             let y: Vec<f64> = data.iter().map(|&y| f64::from(y)).collect();
-            Ok(LinearRegression::fit(&x, width, &y, names.len(), weights)?.predict(&test_x))
+            let fitted = LinearRegression::fit(&x, width, &y, names.len(), weights)?;
+            Ok(Fitted { answers: fitted.predict(&test_x), is_minimum: true })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Features;
+
+    /// `rows` rows of `width` features and of classes in turn.
+    fn data(rows: usize, width: usize, classes: usize) -> Dataset {
+        let features = Features::U8 { width, data: (0..rows * width).map(|i| (i * 7919 % 251) as u8).collect() };
+        let names = (0..classes).map(|i| i.to_string()).collect();
+        let data = (0..rows).map(|row| (row % classes) as u32).collect();
+        Dataset::new("large", features, Targets::Labels { name: "y".into(), classes: names, data }).unwrap()
+    }
+
+    #[test]
+    fn a_model_that_would_take_long_is_fitted_to_some_rows() {
+        let chosen = |data: &Dataset, loss: Loss| chosen_rows(data, &loss, None);
+        // 60,000,000 / (2000 inputs · 10 classes)
+        let rows = chosen(&data(4000, 1999, 10), Loss::cross_entropy()).unwrap().unwrap();
+        let different: std::collections::BTreeSet<usize> = rows.iter().copied().collect();
+        assert_eq!((rows.len(), different.len()), (3000, 3000));
+        assert_eq!(chosen(&data(3000, 1999, 10), Loss::cross_entropy()), Ok(None));
+        let mut values = data(500, 999, 2);
+        let classes = values.targets.clone();
+        values.targets = Targets::Values { names: vec!["y".into()], data: vec![0.5; 500] };
+        let reason = chosen(&values, Loss::mean_squared_error()).unwrap_err();
+        assert_eq!(reason, "999 features explain 500 rows in many ways");
+        values.targets = classes;
+        assert_eq!(chosen(&values, Loss::cross_entropy()), Ok(None));
+    }
+
+    #[test]
+    fn a_model_of_too_many_features_is_left_out_with_the_reason() {
+        let train = data(600, 13_000, 10);
+        let baseline = Baseline::of(&train, &train.select(&[0, 1, 2]), &Loss::cross_entropy()).unwrap();
+        assert_eq!((baseline.linear, baseline.linear_rows), (None, None));
+        assert_eq!(baseline.note.as_deref(), Some("13000 features are too many for a quick comparison"));
+        assert!((baseline.constant.accuracy.unwrap() - 1.0 / 3.0).abs() < 1e-12);
     }
 }

@@ -130,6 +130,42 @@ pub fn thousands(number: f64) -> String {
     text
 }
 
+/// A number with so many significant digits: `0.9833`, `12346`, `1.23e-5`.
+pub fn significant(x: f64, digits: usize) -> String {
+    if x == 0.0 || !x.is_finite() {
+        return x.to_string();
+    }
+    let scientific = format!("{x:.*e}", digits.saturating_sub(1));
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    match exponent.parse::<i64>() {
+        Ok(exponent) if (-4..7).contains(&exponent) => {
+            let decimals = (digits as i64 - 1 - exponent).max(0) as usize;
+            format!("{x:.decimals$}")
+        }
+        _ => {
+            let shorter =
+                if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+            format!("{shorter}e{exponent}")
+        }
+    }
+}
+
+/// Rows of cells with columns of equal widths: the first to the left, the others to the right.
+pub fn print_table(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in rows {
+        let cell = |(column, cell): (usize, &String)| {
+            let width = widths[column];
+            if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") }
+        };
+        let line: String = row.iter().enumerate().map(cell).collect();
+        print_line(line.trim_end());
+    }
+}
+
 /// Why a line of data could not be written, once that has happened.
 static FAILURE: OnceLock<String> = OnceLock::new();
 
@@ -155,6 +191,25 @@ pub fn note(line: &str) {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn numbers_keep_their_significant_digits() {
+        for (number, text) in [
+            (0.0, "0"),
+            (0.98329, "0.9833"),
+            (0.99996, "1.000"),
+            (1.0, "1.000"),
+            (-12.3456, "-12.35"),
+            (12345.6, "12346"),
+            (0.000123, "0.0001230"),
+            (0.0000123, "1.23e-5"),
+            (0.00009999999, "0.0001000"),
+            (1.0e9, "1e9"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(super::significant(number, 4), text);
+        }
+    }
+
     #[test]
     fn thousands_are_separated() {
         for (number, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {

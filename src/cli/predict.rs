@@ -51,11 +51,11 @@ pub fn run(options: &PredictOptions) -> Result<()> {
     Ok(())
 }
 
-/// The most likely class and the probabilities of all.
-fn classify(classes: &[String], logits: &[f32]) -> (String, Vec<f64>) {
-    let class = anygrad::ops::correct_rows::predicted_class(logits);
+/// The predicted class, and the probabilities of all; scores, if the model has no probabilities.
+fn classify(model: &Model, classes: &[String], outputs: &[f32]) -> (String, Vec<f64>) {
+    let class = model.class_of(outputs);
     let name = classes.get(class).cloned().unwrap_or_else(|| class.to_string());
-    (name, probabilities(logits))
+    (name, if model.loss.has_probabilities() { probabilities(outputs) } else { shortest(outputs) })
 }
 
 /// The outputs of a row of numbers: probabilities, if each is a logit of its own.
@@ -63,16 +63,21 @@ fn values(model: &Model, row: &[f32]) -> Vec<f64> {
     if model.loss.takes_labels() {
         row.iter().map(|&logit| probabilities(&[logit])[1]).collect()
     } else {
-        // By way of text, so that an f32 of 0.1 is written as 0.1.
-        row.iter().map(|x| x.to_string().parse().unwrap_or(f64::from(*x))).collect()
+        shortest(row)
     }
+}
+
+/// By way of text, so that an f32 of 0.1 is written as 0.1.
+fn shortest(row: &[f32]) -> Vec<f64> {
+    row.iter().map(|x| x.to_string().parse().unwrap_or(f64::from(*x))).collect()
 }
 
 fn header(model: &Model) -> String {
     match &model.target {
         Target::Classes { name, classes } => {
-            let probabilities = classes.iter().map(|class| quoted(&format!("p({class})")));
-            std::iter::once(quoted(name)).chain(probabilities).collect::<Vec<_>>().join(",")
+            let what = if model.loss.has_probabilities() { "p" } else { "score" };
+            let each = classes.iter().map(|class| quoted(&format!("{what}({class})")));
+            std::iter::once(quoted(name)).chain(each).collect::<Vec<_>>().join(",")
         }
         Target::Values { names } if model.loss.takes_labels() => {
             names.iter().map(|name| quoted(&format!("p({name})"))).collect::<Vec<_>>().join(",")
@@ -84,9 +89,11 @@ fn header(model: &Model) -> String {
 fn csv_line(model: &Model, row: &[f32]) -> String {
     match &model.target {
         Target::Classes { classes, .. } => {
-            let (class, probabilities) = classify(classes, row);
-            let probabilities = probabilities.iter().take(classes.len()).map(|p| format!("{p:.6}"));
-            std::iter::once(quoted(&class)).chain(probabilities).collect::<Vec<_>>().join(",")
+            let (class, numbers) = classify(model, classes, row);
+            let is_score = !model.loss.has_probabilities();
+            let each =
+                numbers.iter().take(classes.len()).map(|x| if is_score { x.to_string() } else { format!("{x:.6}") });
+            std::iter::once(quoted(&class)).chain(each).collect::<Vec<_>>().join(",")
         }
         Target::Values { .. } if model.loss.takes_labels() => {
             values(model, row).iter().map(|p| format!("{p:.6}")).collect::<Vec<_>>().join(",")
@@ -98,10 +105,11 @@ fn csv_line(model: &Model, row: &[f32]) -> String {
 fn json_line(model: &Model, row: &[f32]) -> Value {
     match &model.target {
         Target::Classes { classes, .. } => {
-            let (class, probabilities) = classify(classes, row);
+            let (class, numbers) = classify(model, classes, row);
             let by_class: Map<String, Value> =
-                classes.iter().cloned().zip(probabilities.into_iter().map(Value::from)).collect();
-            json!({ "class": class, "probabilities": by_class })
+                classes.iter().cloned().zip(numbers.into_iter().map(Value::from)).collect();
+            let what = if model.loss.has_probabilities() { "probabilities" } else { "scores" };
+            json!({ "class": class, what: by_class })
         }
         Target::Values { names } => {
             let by_name: Map<String, Value> =

@@ -3,11 +3,14 @@
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line};
+use super::quality::{figure, print_baseline};
 use super::task::Task;
+use super::threshold::ThresholdChoice;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split, Targets};
 use anygrad::model::Model;
+use anygrad::model::baseline::Baseline;
 use anygrad::train::{History, RunFolder, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
@@ -21,6 +24,9 @@ use std::time::Instant;
 pub struct TrainVerbOptions {
     #[command(flatten)]
     pub train: TrainOptions,
+    /// From which probability on a row is of the second of two classes: a number between 0 and 1, or what it shall be best for on the validation rows: f1, accuracy or balanced_accuracy [default: 0.5]
+    #[arg(long, value_name = "T")]
+    threshold: Option<ThresholdChoice>,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -28,8 +34,11 @@ pub struct TrainVerbOptions {
 }
 
 /// Trains, evaluates, writes the run folder.
-pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptions) -> Result<()> {
+pub fn run(TrainVerbOptions { train: options, threshold, variants, cache }: &TrainVerbOptions) -> Result<()> {
     let task = Task::new(options)?;
+    if let Some(threshold) = threshold {
+        threshold.check(task.trainer.recipe().loss()?, &task.data)?;
+    }
     let choice = task.choose()?;
     announce(&task, &choice);
     let Task { trainer, data } = task;
@@ -73,9 +82,12 @@ pub fn run(TrainVerbOptions { train: options, variants, cache }: &TrainVerbOptio
     if let Some(failure) = sink.failure.take() {
         return Err(failure);
     }
-    let trained = trainer.model()?;
-    sink.folder.save_model(trained)?;
-    finish(options.format, trained, &history, &choice, seconds, &data, &mut sink)
+    let mut trained = trainer.model()?.clone();
+    if let Some(threshold) = threshold {
+        trained = threshold.apply(trained, &data, &choice.device)?;
+    }
+    sink.folder.save_model(&trained)?;
+    finish(options.format, &trained, &history, &choice, seconds, &data, &mut sink)
 }
 
 fn announce(task: &Task, choice: &Choice) {
@@ -152,14 +164,15 @@ fn finish(
     data: &Split,
     sink: &mut Sink,
 ) -> Result<()> {
-    // Without an epoch, or with validation rows, the test rows have not been looked at yet.
+    let evaluation = model.evaluate_blocking(&data.test, &choice.device)?;
+    // Without an epoch, or with validation rows, the test rows have not been looked at yet; with a threshold not with it.
     let (test_loss, test_accuracy) = match history.of_model() {
-        Some(report) if report.test_loss.is_some() => (report.test_loss, report.test_accuracy),
-        _ => {
-            let evaluation = model.evaluate_blocking(&data.test, &choice.device)?;
-            (Some(evaluation.loss), evaluation.accuracy)
+        Some(report) if report.test_loss.is_some() && model.threshold.is_none() => {
+            (report.test_loss, report.test_accuracy)
         }
+        _ => (Some(evaluation.loss), evaluation.accuracy),
     };
+    let baseline = Baseline::of(&data.train, &data.test, &model.loss)?;
     let rows = history.epochs.len() as f64 * data.train.rows() as f64;
     let folder = sink.folder.path().display().to_string();
     let done = json!({
@@ -174,17 +187,23 @@ fn finish(
         "test_accuracy": test_accuracy,
         "weights_hash": model.weights_hash(),
         "run": folder,
+        "baseline": baseline,
     });
     sink.folder.append_metrics(&done.to_string())?;
     if format == Format::Json {
         print_line(&done.to_string());
         return Ok(());
     }
-    let number = |name: &str, value: Option<f64>| value.map(|v| print_line(&format!("{name:<14} {v:.4}")));
+    let number = |name: &str, value: Option<f64>| value.map(|v| print_line(&format!("{name:<14} {}", figure(v))));
     number("test accuracy", test_accuracy);
     number("test loss", test_loss);
     print_line(&format!("{:<14} {} in {seconds:.2} s", "steps", history.step_losses.len()));
     print_line(&format!("{:<14} {}", "weights hash", model.weights_hash()));
     print_line(&format!("{:<14} {folder}", "run"));
+    if let Some(threshold) = model.threshold {
+        print_line(&format!("{:<14} {threshold}", "threshold"));
+    }
+    print_line("");
+    print_baseline(&baseline, &evaluation);
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! From which probability on a row is of the positive class: a threshold that a model carries, and how to choose it.
 
-use super::BinaryScores;
+use super::{BinaryScores, second_class_scores};
+use crate::backend::Device;
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::model::{Model, Target, probabilities};
 use crate::ops::correct_rows::predicted_class;
+use std::fmt;
 use std::str::FromStr;
 
 /// What a threshold is chosen for.
@@ -38,6 +41,12 @@ impl Criterion {
             Criterion::Accuracy => (found + negative - wrong) / (positive + negative),
             Criterion::BalancedAccuracy => 0.5 * (found / positive + (negative - wrong) / negative),
         }
+    }
+}
+
+impl fmt::Display for Criterion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Criterion::NAMES.iter().find(|(_, own)| own == self).map_or("", |(name, _)| name))
     }
 }
 
@@ -95,6 +104,8 @@ impl BinaryScores<'_> {
     }
 }
 
+const OF_TWO_CLASSES: &str = "only a model that puts out probabilities of two classes has a threshold";
+
 /// Refuses a threshold that is not between 0 and 1.
 pub(in crate::model) fn check_threshold(threshold: f64) -> Result<()> {
     if threshold > 0.0 && threshold < 1.0 {
@@ -125,11 +136,49 @@ impl Model {
     pub fn with_threshold(mut self, threshold: f64) -> Result<Model> {
         check_threshold(threshold)?;
         if !self.takes_threshold()? {
-            let why = "only a model that puts out probabilities of two classes has a threshold";
-            return Err(Error::option("threshold", threshold, why));
+            return Err(Error::option("threshold", threshold, OF_TWO_CLASSES));
         }
         self.threshold = Some(threshold);
         Ok(self)
+    }
+
+    /// The threshold that is best by `criterion` on these rows, which should be validation rows: on test rows it would
+    /// flatter the model. See [`BinaryScores::best_threshold`]; without weights each row counts 1.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if the model or the rows are not of the probabilities of two classes; fails as
+    /// [`Model::outputs`] and [`BinaryScores::best_threshold`] do.
+    pub async fn best_threshold(
+        &self,
+        rows: &Dataset,
+        criterion: Criterion,
+        weights: Option<&[f32]>,
+        device: &Device,
+    ) -> Result<BestThreshold> {
+        let labels = match &rows.targets {
+            Targets::Labels { data, .. } if self.takes_threshold()? => data,
+            _ => return Err(Error::option("threshold", criterion, OF_TWO_CLASSES)),
+        };
+        rows.check()?;
+        let outputs = self.outputs(&rows.features, device).await?;
+        let scores = second_class_scores(&self.loss, &outputs, self.architecture.output_width()?);
+        let positive: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
+        BinaryScores::new(&scores, &positive, weights)?.best_threshold(criterion)
+    }
+
+    /// [`Model::best_threshold`], blocking.
+    ///
+    /// # Errors
+    /// Fails as [`Model::best_threshold`] does.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn best_threshold_blocking(
+        &self,
+        rows: &Dataset,
+        criterion: Criterion,
+        weights: Option<&[f32]>,
+        device: &Device,
+    ) -> Result<BestThreshold> {
+        pollster::block_on(self.best_threshold(rows, criterion, weights, device))
     }
 
     /// Whether the model puts out the probabilities of two classes.

@@ -51,6 +51,8 @@ pub enum Purpose {
     Split = 5,
     /// Which elements of a tensor are looked at; `id` is the tensor's number.
     Sample = 6,
+    /// Row orders in which features are shuffled to see what they matter; `id` is the group's number.
+    Permute = 7,
 }
 
 /// Key of the stream for `purpose` and `id` under the user's `seed`.

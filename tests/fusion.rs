@@ -131,7 +131,7 @@ fn float_data() -> Split {
         ..data.clone()
     };
     let bytes = data();
-    Split { train: floats(&bytes.train), validation: None, test: floats(&bytes.test) }
+    Split::new(floats(&bytes.train), floats(&bytes.test))
 }
 
 /// The initial weights.

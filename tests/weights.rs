@@ -334,7 +334,7 @@ fn an_explanation_shows_the_weight_where_it_matters() {
 fn test_rows_without_weight_are_refused() {
     let data = rows(10, "classes").with_weights((0..10).map(|row| f32::from(row < 8u8)).collect()).expect("weights");
     let (train, test) = (data.select(&[0, 1, 2, 3]), data.select(&[8, 9]));
-    let split = Split { train, validation: None, test };
+    let split = Split::new(train, test);
     let error = trainer(&Loss::cross_entropy(), &data, &Device::Cpu).fit_blocking(&split).expect_err("no weight");
     assert!(error.to_string().contains("all 2 rows have the weight 0"), "{error}");
 }

@@ -3,14 +3,16 @@
 use super::cache::PipelineCacheOptions;
 use super::options::Format;
 use super::output::{note, print_line};
+use super::quality::{self, Report};
 use super::rows::{Part, labelled};
 use super::subject::Subject;
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::data::Source;
-use anygrad::model::{ClassMetrics, Evaluation, Model, TOP_K};
+use anygrad::model::baseline::Baseline;
+use anygrad::model::quality::PermutationImportance;
+use anygrad::model::{Model, TOP_K};
 use clap::Args;
-use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// The flags of `eval`.
@@ -31,6 +33,15 @@ pub struct EvalOptions {
     /// Count a row as found if its class is among the K with the largest outputs
     #[arg(long, value_name = "K", default_value_t = TOP_K)]
     top_k: usize,
+    /// From which probability on a row is of the second of two classes, between 0 and 1 [default: the model's, else 0.5]
+    #[arg(long, value_name = "T")]
+    threshold: Option<f64>,
+    /// Also measure what each feature matters: how far accuracy or R² falls when its values are shuffled among the rows
+    #[arg(long)]
+    importance: bool,
+    /// Also print how often rows are of the second of two classes, by its probability
+    #[arg(long)]
+    calibration: bool,
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     device: Request,
@@ -43,80 +54,29 @@ pub struct EvalOptions {
 
 /// Evaluates a model.
 pub fn run(options: &EvalOptions) -> Result<()> {
-    let model = Model::load(Subject::model(&options.model)?)?;
-    let (data, decisions) = labelled(&options.data, options.target.as_deref(), options.part, &model)?;
+    let mut model = Model::load(Subject::model(&options.model)?)?;
+    if let Some(threshold) = options.threshold {
+        model = model.with_threshold(threshold)?;
+    }
+    let target = options.target.as_deref();
+    let (data, decisions) = labelled(&options.data, target, options.part, &model)?;
     decisions.iter().for_each(|decision| note(decision));
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
     options.cache.apply(&choice.device);
     let evaluation = pollster::block_on(model.evaluate_top_k(&data, options.top_k, &choice.device))?;
+    // Only of the rows that `train` held back is it known which others the model was trained on.
+    let baseline = if options.part == Part::Test {
+        let (train, _) = labelled(&options.data, target, Part::Train, &model)?;
+        Some(Baseline::of(&train, &data, &model.loss)?)
+    } else {
+        None
+    };
+    let how = PermutationImportance::default();
+    let importance = options.importance.then(|| model.importance_blocking(&data, &how, &choice.device)).transpose()?;
+    let report = Report { evaluation, baseline, importance };
     match options.format {
-        Format::Json => {
-            let mut object = json!({ "event": "eval", "device": choice.device.device_name() });
-            if let (Value::Object(object), Ok(Value::Object(fields))) = (&mut object, serde_json::to_value(&evaluation))
-            {
-                object.extend(fields);
-            }
-            print_line(&object.to_string());
-        }
-        Format::Text => print_text(&evaluation),
+        Format::Json => print_line(&report.json(&choice.device.device_name()).to_string()),
+        Format::Text => quality::print(&report, options.calibration),
     }
     Ok(())
-}
-
-fn print_text(evaluation: &Evaluation) {
-    print_line(&format!("rows      {}", evaluation.rows));
-    print_line(&format!("loss      {:.4}", evaluation.loss));
-    let numbers = [
-        ("accuracy", evaluation.accuracy),
-        ("R²", evaluation.r_squared),
-        ("MAE", evaluation.mean_absolute_error),
-        ("RMSE", evaluation.root_mean_squared_error),
-    ];
-    for (name, value) in numbers {
-        if let Some(value) = value {
-            print_line(&format!("{name:<9} {value:.4}"));
-        }
-    }
-    if let Some(top) = evaluation.top_k {
-        print_line(&format!("{:<9} {:.4}", format!("top {}", top.k), top.accuracy));
-    }
-    if let Some(per_class) = &evaluation.per_class {
-        print_classes(per_class, evaluation);
-    }
-    if let (Some(confusion), Some(classes)) = (&evaluation.confusion, &evaluation.classes) {
-        print_confusion(confusion, classes);
-    }
-}
-
-/// Precision, recall and F1 of each class, and their means over the classes that occur.
-fn print_classes(classes: &[ClassMetrics], evaluation: &Evaluation) {
-    let width = classes.iter().map(|c| c.class.chars().count()).max().unwrap_or(1).max("class".len());
-    print_line("");
-    print_line(&format!("{:>width$}  precision  recall      F1    rows", "class"));
-    let line = |name: &str, precision: f64, recall: f64, f1: f64, rows: u64| {
-        print_line(&format!("{name:>width$}  {precision:>9.4}  {recall:>6.4}  {f1:>6.4}  {rows:>6}"));
-    };
-    for class in classes {
-        line(&class.class, class.precision, class.recall, class.f1, class.rows);
-    }
-    let rows = classes.iter().map(|c| c.rows).sum();
-    if let (Some(precision), Some(recall), Some(f1)) =
-        (evaluation.macro_precision, evaluation.macro_recall, evaluation.macro_f1)
-    {
-        line("mean", precision, recall, f1, rows);
-    }
-}
-
-fn print_confusion(confusion: &[Vec<u64>], classes: &[String]) {
-    let largest = confusion.iter().flatten().max().map_or(1, |n| n.to_string().len());
-    let name_width = classes.iter().map(|c| c.chars().count()).max().unwrap_or(1);
-    let width = largest.max(name_width) + 2;
-    print_line("");
-    print_line("true class (rows) by predicted class (columns)");
-    let header: String = classes.iter().map(|c| format!("{c:>width$}")).collect();
-    print_line(&format!("{:name_width$}{header}", ""));
-    for (row, class) in confusion.iter().zip(classes) {
-        let cells: String = row.iter().take(classes.len()).map(|n| format!("{n:>width$}")).collect();
-        print_line(&format!("{class:>name_width$}{cells}"));
-    }
 }

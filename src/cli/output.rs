@@ -163,6 +163,22 @@ pub fn significant(x: f64) -> String {
     }
 }
 
+/// Rows of cells with columns of equal widths: the first to the left, the others to the right.
+pub fn print_table(rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    for row in rows {
+        let cell = |(column, cell): (usize, &String)| {
+            let width = widths[column];
+            if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") }
+        };
+        let line: String = row.iter().enumerate().map(cell).collect();
+        print_line(line.trim_end());
+    }
+}
+
 /// Why a line of data could not be written, once that has happened; nothing if the pipe was closed.
 static FAILURE: OnceLock<Option<String>> = OnceLock::new();
 
@@ -196,6 +212,7 @@ pub fn note(line: &str) {
 
 #[cfg(test)]
 mod tests {
+
     #[test]
     fn thousands_are_separated() {
         for (number, text) in [(0.0, "0"), (999.4, "999"), (1000.0, "1,000"), (1_234_567.0, "1,234,567")] {

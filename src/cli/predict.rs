@@ -90,7 +90,12 @@ impl Page<'_> {
     }
 
     fn shows(&self, row: usize, outputs: &[f32]) -> bool {
-        !self.errors_only || self.truth(row) != Some(predicted_class(outputs))
+        !self.errors_only || self.truth(row) != Some(self.model.class_of(outputs))
+    }
+
+    /// What the numbers beside a class are called: probabilities only where the model has them.
+    fn call(&self, probability: &'static str, score: &'static str) -> &'static str {
+        if self.model.loss.has_probabilities() { probability } else { score }
     }
 
     fn header(&self) -> String {
@@ -105,7 +110,8 @@ impl Page<'_> {
                     cells.push(format!("true {name}"));
                 }
                 cells.push(name.clone());
-                cells.extend(classes.iter().map(|class| format!("p({class})")));
+                let what = self.call("p", "score");
+                cells.extend(classes.iter().map(|class| format!("{what}({class})")));
             }
             Target::Values { names } if self.model.loss.takes_labels() => {
                 cells.extend(names.iter().map(|name| format!("p({name})")));
@@ -126,9 +132,11 @@ impl Page<'_> {
                 if let (true, Some(truth)) = (self.errors_only, self.truth(row)) {
                     cells.push(classes[truth].clone());
                 }
-                let (class, probabilities) = classify(classes, outputs);
+                let (class, numbers) = classify(self.model, classes, outputs);
+                let is_score = !self.model.loss.has_probabilities();
+                let each = numbers.iter().take(classes.len());
                 cells.push(class);
-                cells.extend(probabilities.iter().take(classes.len()).map(|p| format!("{p:.6}")));
+                cells.extend(each.map(|x| if is_score { x.to_string() } else { format!("{x:.6}") }));
             }
             Target::Values { .. } if self.model.loss.takes_labels() => {
                 cells.extend(values(self.model, outputs).iter().map(|p| format!("{p:.6}")));
@@ -151,10 +159,10 @@ impl Page<'_> {
                 if let (true, Some(truth)) = (self.errors_only, self.truth(row)) {
                     object.insert("true_class".into(), classes[truth].clone().into());
                 }
-                let (class, probabilities) = classify(classes, outputs);
-                let by_class = classes.iter().cloned().zip(probabilities.into_iter().map(Value::from));
+                let (class, numbers) = classify(self.model, classes, outputs);
+                let by_class = classes.iter().cloned().zip(numbers.into_iter().map(Value::from));
                 object.insert("class".into(), class.into());
-                object.insert("probabilities".into(), by_class.collect::<Map<_, _>>().into());
+                object.insert(self.call("probabilities", "scores").into(), by_class.collect::<Map<_, _>>().into());
             }
             Target::Values { names } => {
                 let by_name = names.iter().cloned().zip(values(self.model, outputs).into_iter().map(Value::from));
@@ -169,15 +177,11 @@ impl Page<'_> {
     }
 }
 
-fn predicted_class(logits: &[f32]) -> usize {
-    anygrad::ops::correct_rows::predicted_class(logits)
-}
-
-/// The most likely class and the probabilities of all.
-fn classify(classes: &[String], logits: &[f32]) -> (String, Vec<f64>) {
-    let class = predicted_class(logits);
+/// The predicted class, and the probabilities of all; scores, if the model has no probabilities.
+fn classify(model: &Model, classes: &[String], outputs: &[f32]) -> (String, Vec<f64>) {
+    let class = model.class_of(outputs);
     let name = classes.get(class).cloned().unwrap_or_else(|| class.to_string());
-    (name, probabilities(logits))
+    (name, if model.loss.has_probabilities() { probabilities(outputs) } else { shortest(outputs) })
 }
 
 /// The outputs of a row of numbers: probabilities, if each is a logit of its own.
@@ -185,9 +189,13 @@ fn values(model: &Model, row: &[f32]) -> Vec<f64> {
     if model.loss.takes_labels() {
         row.iter().map(|&logit| probabilities(&[logit])[1]).collect()
     } else {
-        // By way of text, so that an f32 of 0.1 is written as 0.1.
-        row.iter().map(|x| x.to_string().parse().unwrap_or(f64::from(*x))).collect()
+        shortest(row)
     }
+}
+
+/// By way of text, so that an f32 of 0.1 is written as 0.1.
+fn shortest(row: &[f32]) -> Vec<f64> {
+    row.iter().map(|x| x.to_string().parse().unwrap_or(f64::from(*x))).collect()
 }
 
 /// A line of cells as CSV writes it.

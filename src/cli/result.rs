@@ -1,10 +1,11 @@
 //! What a run has reached: figures on rows that decided nothing, as text and as JSON.
 
 use super::options::Format;
-use super::output::print_line;
-use super::output::significant;
+use super::output::{print_line, significant};
+use super::quality::{print_baseline, print_targets};
 use anygrad::backend::Choice;
 use anygrad::data::Split;
+use anygrad::model::baseline::Baseline;
 use anygrad::model::{Evaluation, Model};
 use anygrad::train::History;
 use anygrad::{Error, Result};
@@ -20,6 +21,8 @@ pub struct Outcome {
     /// On the validation rows, if there are any.
     pub validation: Option<Evaluation>,
     stopped: Option<String>,
+    /// What simple models reach on the same rows.
+    baseline: Option<Baseline>,
     /// What could not be written.
     pub failure: Option<Error>,
 }
@@ -57,6 +60,13 @@ impl Outcome {
                 put(&format!("{part}_{name}"), json!(value));
             }
         }
+        let baseline = test.as_ref().map(|_| Baseline::of(&data.train, &data.test, &model.loss)).transpose()?;
+        if let Some(baseline) = &baseline {
+            put("baseline", json!(baseline));
+        }
+        if let Some(threshold) = model.threshold {
+            put("threshold", json!(threshold));
+        }
         put("weights_hash", json!(model.weights_hash()));
         put("run", json!(folder.display().to_string()));
         let stopped = match (history.stopped_early, kept != epochs) {
@@ -64,7 +74,7 @@ impl Outcome {
             (false, true) => Some(format!("after the last epoch; the model is that of epoch {kept}")),
             (false, false) => None,
         };
-        Ok(Outcome { fields, test, validation, stopped, failure: None })
+        Ok(Outcome { fields, test, validation, stopped, baseline, failure: None })
     }
 
     /// What the run is judged by: the test rows; without, the validation rows.
@@ -86,6 +96,10 @@ pub fn figures(evaluation: &Evaluation) -> Vec<(&'static str, f64)> {
         ("r_squared", evaluation.r_squared),
         ("mean_absolute_error", evaluation.mean_absolute_error),
         ("root_mean_squared_error", evaluation.root_mean_squared_error),
+        ("roc_auc", evaluation.roc_auc.filter(|_| evaluation.brier.is_some())),
+        ("average_precision", evaluation.average_precision),
+        ("log_loss", evaluation.log_loss.filter(|_| evaluation.brier.is_some())),
+        ("brier", evaluation.brier),
         ("loss", Some(evaluation.loss)),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
@@ -97,6 +111,10 @@ pub fn short_name(name: &str) -> &str {
         "r_squared" => "R²",
         "mean_absolute_error" => "MAE",
         "root_mean_squared_error" => "RMSE",
+        "roc_auc" => "ROC AUC",
+        "average_precision" => "avg precision",
+        "log_loss" => "log loss",
+        "brier" => "Brier",
         other => other,
     }
 }
@@ -116,9 +134,20 @@ pub fn print_result(format: Format, outcome: &Outcome) {
             line(&format!("{part} {}", short_name(name)), &significant(value));
         }
     }
+    if let Some(targets) = outcome.test.as_ref().and_then(|test| test.per_target.as_ref()).filter(|t| t.len() > 1) {
+        print_targets(targets);
+        print_line("");
+    }
+    if let (Some(baseline), Some(test)) = (&outcome.baseline, &outcome.test) {
+        print_baseline(baseline, test);
+        print_line("");
+    }
     let field = |name: &str| outcome.fields.get(name).cloned().unwrap_or_default();
     let seconds = field("seconds").as_f64().unwrap_or(0.0);
     line("steps", &format!("{} in {} s", field("steps"), significant(seconds)));
+    if let Some(threshold) = outcome.fields.get("threshold") {
+        line("threshold", &threshold.to_string());
+    }
     line("weights hash", field("weights_hash").as_str().unwrap_or(""));
     line("run", field("run").as_str().unwrap_or(""));
 }

@@ -6,6 +6,7 @@ use super::output::{Progress, note, print_line};
 use super::result::{Outcome, print_result};
 use super::several;
 use super::task::Task;
+use super::threshold::ThresholdChoice;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::Source;
@@ -29,6 +30,9 @@ pub struct TrainVerbOptions {
     /// Train with N seeds, counted up from --seed; prints means and deviations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Several runs")]
     seeds: Option<u32>,
+    /// From which probability on a row is of the second of two classes: a number between 0 and 1, or what it shall be best for on the validation rows: f1, accuracy or balanced_accuracy [default: 0.5]
+    #[arg(long, value_name = "T")]
+    threshold: Option<ThresholdChoice>,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -64,7 +68,10 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
 
 /// One run, into a folder of its own.
 fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outcome> {
-    let TrainVerbOptions { train: options, variants, cache, .. } = verb;
+    let TrainVerbOptions { train: options, threshold, variants, cache, .. } = verb;
+    if let Some(threshold) = threshold {
+        threshold.check(task.trainer.recipe().loss()?, &task.data)?;
+    }
     let choice = task.choose()?;
     announce(&task, &choice);
     let Task { trainer, data } = task;
@@ -107,10 +114,13 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outc
     let mut sink = lock(&sink);
     sink.progress.finish();
     let history = fitted?;
-    let model = trainer.model()?;
+    let mut model = trainer.model()?.clone();
+    if let Some(threshold) = threshold {
+        model = threshold.apply(model, &data, &choice.device)?;
+    }
     // Whatever else fails, the model is there.
-    sink.folder.save_model(model)?;
-    let mut outcome = Outcome::of(model, &history, &choice, seconds, &data, sink.folder.path())?;
+    sink.folder.save_model(&model)?;
+    let mut outcome = Outcome::of(&model, &history, &choice, seconds, &data, sink.folder.path())?;
     if let Err(error) = sink.folder.append_metrics(&outcome.json().to_string()) {
         sink.failure.get_or_insert(error);
     }

@@ -1,6 +1,7 @@
 //! The model file: safetensors with PyTorch's names and layout, and one JSON entry with all that `predict` needs.
 
 use super::description::in_a_row;
+use super::quality::check_threshold;
 use super::{ClassWeights, Form, LayerDescription, Loss, Model, Sequential, Target, Tensor, TensorSpec};
 use crate::data::{DataOptions, Encoder, Preprocessing, Source};
 use crate::error::{Error, Result};
@@ -16,8 +17,9 @@ const KEY: &str = "anygrad";
 const CHECKSUM: &str = "anygrad_checksum";
 /// What errors name in place of a path.
 const IN_MEMORY: &str = "the model's bytes";
-/// Version of the JSON entry. A reader accepts this one and older ones.
-const FORMAT: u32 = 1;
+/// Newest version of the JSON entry. A reader accepts this one and older ones; a file states the oldest version whose
+/// readers do right by it. Version 2 has a threshold, without which a reader of version 1 would predict other classes.
+const FORMAT: u32 = 2;
 
 /// The JSON entry.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -33,6 +35,8 @@ struct Description {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     encoder: Option<Encoder>,
     target: Target,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    threshold: Option<f64>,
     recipe: Recorded,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     data_hash: Option<String>,
@@ -113,7 +117,7 @@ impl Model {
 
     fn serialize(&self) -> std::result::Result<Vec<u8>, String> {
         let description = Description {
-            format: FORMAT,
+            format: if self.threshold.is_some() { FORMAT } else { 1 },
             input: self.architecture.input_width(),
             layers: self.architecture.description(),
             loss: self.loss.clone(),
@@ -122,6 +126,7 @@ impl Model {
             feature_names: self.feature_names.clone(),
             encoder: self.encoder.clone(),
             target: self.target.clone(),
+            threshold: self.threshold,
             recipe: Recorded::Recipe(Box::new(self.recipe.clone())),
             data_hash: self.data_hash.clone(),
             metrics: self.metrics.clone(),
@@ -246,6 +251,7 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
         feature_names: description.feature_names,
         encoder: description.encoder,
         target: description.target,
+        threshold: description.threshold,
         recipe,
         data_hash: description.data_hash.or(hash),
         metrics: description.metrics,
@@ -283,6 +289,12 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
     };
     if !fits {
         return Err(format!("it names {named} targets for {outputs} outputs"));
+    }
+    if let Some(threshold) = model.threshold {
+        check_threshold(threshold).map_err(|e| e.to_string())?;
+        if !model.takes_threshold().map_err(|e| e.to_string())? {
+            return Err("it has a threshold, but not the probabilities of two classes".into());
+        }
     }
     if let Some(ClassWeights::Given(weights)) = &model.loss.class_weights
         && weights.len() != named

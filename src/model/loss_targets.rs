@@ -30,6 +30,17 @@ impl Loss {
         matches!(self.form, CrossEntropy { .. } | BinaryCrossEntropy | Hinge { .. } | Perceptron)
     }
 
+    /// Whether outputs become probabilities: of classes that exclude each other by their softmax, else of each output
+    /// on its own. The outputs of the other losses are scores or values.
+    ///
+    /// ```
+    /// use anygrad::model::Loss;
+    /// assert!(Loss::cross_entropy().has_probabilities() && !Loss::hinge(1.0).has_probabilities());
+    /// ```
+    pub fn has_probabilities(&self) -> bool {
+        matches!(self.form, Form::CrossEntropy { .. } | Form::BinaryCrossEntropy)
+    }
+
     /// Whether the target is a row of values.
     pub fn takes_values(&self) -> bool {
         !self.takes_labels() || self.form == Form::BinaryCrossEntropy

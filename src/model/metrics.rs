@@ -2,6 +2,7 @@
 
 use super::class_metrics::{ClassCounts, ClassMetrics, of_confusion, of_counts};
 use super::model::Model;
+use super::quality::{self, Calibration, TargetMetrics};
 use crate::backend::Device;
 use crate::backend::cpu::CpuExecutor;
 use crate::data::{Dataset, Targets};
@@ -9,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role};
 use crate::kernel::{Clock, Target as KernelTarget};
 use crate::model::{ClassWeights, Loss};
-use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 
 /// Loss and metrics of a model on data. Where rows have weights, each figure is that of scikit-learn with
@@ -31,9 +31,34 @@ pub struct Evaluation {
     pub rows: usize,
     /// Mean of the row losses, also where training minimizes their sum.
     pub loss: f64,
-    /// Share of rows classified correctly; with several targets of 0 and 1 per row, share of these.
+    /// Share of rows classified correctly, by the model's threshold if it has one; with several targets of 0 and 1 per
+    /// row, share of these, as training reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
+    /// With several targets of 0 and 1 per row, share of the rows in which all are right, scikit-learn's
+    /// `accuracy_score` of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subset_accuracy: Option<f64>,
+    /// Area under the ROC curve. Of two classes the second is the positive one; of several it is the mean over the
+    /// classes of each against the others, if the loss gives probabilities. See [`quality`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roc_auc: Option<f64>,
+    /// Average precision of the second of two classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+    /// Mean of −ln of the probability of the true class, if the loss gives probabilities. Unlike `loss` it knows no
+    /// smoothing of labels and no weights of classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_loss: Option<f64>,
+    /// Brier score: the mean squared distance between the probability of the second of two classes and 1 or 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brier: Option<f64>,
+    /// How often rows are of the second of two classes, by its probability.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// The model's threshold on the probability of the second of two classes, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
     /// Share of rows whose class is among the `k` with the largest outputs, if there are more than `k` classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<TopK>,
@@ -58,15 +83,19 @@ pub struct Evaluation {
     /// Names of the classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<Vec<String>>,
-    /// Share of the target's variance that the predictions explain (R²), over all values.
+    /// Share of the target's variance that the predictions explain (R²); of several targets the mean of theirs. None if
+    /// a target is constant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r_squared: Option<f64>,
-    /// Mean absolute error.
+    /// Mean absolute error, if there is one target: several may have different units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_absolute_error: Option<f64>,
-    /// Root of the mean squared error.
+    /// Root of the mean squared error, if there is one target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root_mean_squared_error: Option<f64>,
+    /// Figures of each target in its own unit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_target: Option<Vec<TargetMetrics>>,
 }
 
 /// Share of rows whose class is among the `k` with the largest outputs.
@@ -99,18 +128,23 @@ impl Model {
             return Err(Error::option("top_k", k, "must be at least 1"));
         }
         data.check()?;
-        let outputs: Vec<f64> = self.outputs(&data.features, device).await?.into_iter().map(f64::from).collect();
         let width = self.architecture.output_width()?;
+        let raw = self.outputs(&data.features, device).await?;
+        quality::check_outputs(&raw, width)?;
+        let outputs: Vec<f64> = raw.iter().map(|&output| f64::from(output)).collect();
         let needed = self.loss.outputs(&data.targets);
         let weights: Option<Vec<f64>> = data.weights.as_ref().map(|w| w.iter().map(|&w| f64::from(w)).collect());
         let weights = weights.as_deref();
+        let row_weights = data.weights.as_deref();
         match &data.targets {
             Targets::Labels { classes, data: labels, .. } if self.loss.takes_labels() && needed <= width => {
                 let loss = mean_loss(&self.loss, &outputs, width, &Target::Labels(labels), weights)?;
                 let top_k = TopK { k, accuracy: top_k(&outputs, width, labels, k, weights) };
-                let predicted: Vec<usize> = outputs.chunks_exact(width).map(predicted_class).collect();
+                let predicted: Vec<usize> = raw.chunks_exact(width).map(|row| self.class_of(row)).collect();
                 let evaluation = classification(loss, &predicted, width, labels, classes, weights);
-                Ok(Evaluation { top_k: (classes.len() > k).then_some(top_k), ..evaluation })
+                let evaluation = evaluation.of_classes(&self.loss, &raw, labels, classes.len(), row_weights)?;
+                let top_k = (classes.len() > k).then_some(top_k);
+                Ok(Evaluation { top_k, threshold: self.threshold, ..evaluation })
             }
             Targets::Values { data: values, names } if self.loss.takes_values() && needed == width => {
                 let values: Vec<f64> = values.iter().map(|&y| f64::from(y)).collect();
@@ -120,7 +154,7 @@ impl Model {
                 if self.loss.takes_labels() {
                     return Ok(multi_label(loss, &outputs, &values, names, weights));
                 }
-                Ok(regression(loss, &outputs, width, &values, weights))
+                Ok(quality::regression(loss, &outputs, &values, names, row_weights))
             }
             targets => {
                 let loss = &self.loss;
@@ -248,27 +282,6 @@ fn multi_label(loss: f64, logits: &[f64], targets: &[f64], names: &[String], wei
     Evaluation { rows: targets.len() / width, loss, accuracy: Some(accuracy), ..of_counts(names, &counts, &weighted) }
 }
 
-fn regression(loss: f64, outputs: &[f64], width: usize, targets: &[f64], weights: Option<&[f64]>) -> Evaluation {
-    // The mean over rows of the sum over a row's values.
-    let total = |of: &dyn Fn(f64, f64, usize) -> f64| {
-        let rows = outputs.chunks_exact(width).zip(targets.chunks_exact(width));
-        let in_row = |(p, y): (&[f64], &[f64])| (0..width).map(|i| of(p[i], y[i], i)).sum();
-        mean(rows.map(in_row), weights)
-    };
-    let column = |i: usize| targets.iter().skip(i).step_by(width).copied();
-    let means: Vec<f64> = (0..width).map(|i| mean(column(i), weights)).collect();
-    let variance = total(&|_, y, i| (y - means[i]).powi(2));
-    let (residual, absolute) = (total(&|p, y, _| (p - y).powi(2)), total(&|p, y, _| (p - y).abs()));
-    Evaluation {
-        rows: targets.len() / width,
-        loss,
-        r_squared: (variance > 0.0).then(|| 1.0 - residual / variance),
-        mean_absolute_error: Some(absolute / width as f64),
-        root_mean_squared_error: Some((residual / width as f64).sqrt()),
-        ..Evaluation::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,16 +314,6 @@ mod tests {
         }
         assert!((top_k(&outputs, 3, &labels, 2, None) - 6.0 / 7.0).abs() < 1e-12);
         assert_eq!(top_k(&outputs, 3, &labels, 1, None), evaluation.accuracy.unwrap());
-    }
-
-    /// r2_score(multioutput="variance_weighted"), mean_absolute_error, root_mean_squared_error.
-    #[test]
-    fn figures_of_regression_are_those_of_scikit_learn() {
-        let evaluation = regression(0.0, &[1.0, 2.0, 3.0, 5.0, 5.0, 9.0], 2, &[1.5, 2.0, 2.0, 4.0, 6.5, 9.0], None);
-        let close = |got: Option<f64>, expected: f64| assert!((got.unwrap() - expected).abs() < 1e-12, "{got:?}");
-        close(evaluation.r_squared, 0.8906882591093117);
-        close(evaluation.mean_absolute_error, 0.6666666666666666);
-        close(evaluation.root_mean_squared_error, 0.8660254037844386);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! to a graph; none writes a backward pass.
 
 mod activation;
+pub mod baseline;
 mod batch_loss;
 mod class_metrics;
 mod class_weights;
@@ -20,6 +21,7 @@ mod metrics;
 mod model;
 mod module;
 mod predictor;
+pub mod quality;
 mod residual;
 mod sequential;
 mod tensor;

@@ -23,6 +23,9 @@ pub struct Model {
     pub encoder: Option<Encoder>,
     /// What the outputs mean.
     pub target: Target,
+    /// From which probability on a row is of the second of two classes, above 0 and below 1; without it the class with
+    /// the larger output is taken. See [`Model::with_threshold`].
+    pub threshold: Option<f64>,
     /// How it was trained.
     pub recipe: Recipe,
     /// Hash of the training rows ([`Dataset::hash`](crate::data::Dataset::hash)), if the file says it.
@@ -69,8 +72,8 @@ pub fn probabilities(logits: &[f32]) -> Vec<f64> {
         let one = 1.0 / (1.0 + f64::from(-logit).exp());
         return vec![1.0 - one, one];
     }
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f64> = logits.iter().map(|&z| f64::from(z - largest).exp()).collect();
+    let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let powers: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - largest).exp()).collect();
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|p| p / sum).collect()
 }

@@ -1,12 +1,12 @@
 //! A model on a device, ready to predict: planned, compiled and uploaded once.
 
+use super::quality::class_of;
 use super::{Model, Module, Pass, Target};
 use crate::backend::{Device, Executor};
 use crate::data::{Features, Preprocessing};
 use crate::error::{Error, Result};
 use crate::graph::{DType, Graph, Role, ValueId};
 use crate::kernel::Clock;
-use crate::ops::correct_rows::predicted_class;
 use crate::plan::{PhaseId, Plan};
 use std::fmt;
 
@@ -22,6 +22,7 @@ pub struct Predictor {
     preprocessing: Preprocessing,
     target_preprocessing: Preprocessing,
     takes_values: bool,
+    threshold: Option<f64>,
     input_width: usize,
     output_width: usize,
 }
@@ -66,6 +67,7 @@ impl Predictor {
             preprocessing: model.preprocessing.clone(),
             target_preprocessing: model.target_preprocessing.clone(),
             takes_values: matches!(model.target, Target::Values { .. }),
+            threshold: model.threshold,
             input_width,
             output_width,
         })
@@ -112,7 +114,7 @@ impl Predictor {
         }
     }
 
-    /// Class of each row, for a model of classes.
+    /// Class of each row, for a model of classes; by the model's threshold if it has one.
     ///
     /// # Errors
     /// Fails as [`Predictor::outputs`] does; [`Error::Shape`] if the model puts out values.
@@ -121,7 +123,7 @@ impl Predictor {
             return Err(Error::shape("model", "puts out values, not classes"));
         }
         let outputs = self.outputs(features).await?;
-        Ok(outputs.chunks_exact(self.output_width).map(predicted_class).collect())
+        Ok(outputs.chunks_exact(self.output_width).map(|row| class_of(row, self.threshold)).collect())
     }
 }
 
@@ -158,7 +160,7 @@ impl Model {
         Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.outputs(features).await
     }
 
-    /// Class of each row, for a model of classes.
+    /// Class of each row, for a model of classes; by the model's threshold if it has one.
     ///
     /// # Errors
     /// As [`Model::outputs`]; [`Error::Shape`](crate::Error::Shape) if the model puts out values.

@@ -159,6 +159,7 @@ impl Trainer {
             feature_names: train.feature_names.clone(),
             encoder: train.encoder.clone(),
             target,
+            threshold: None,
             recipe: self.recipe.clone(),
             data_hash: Some(train.hash()),
             metrics: as_json(&history.of_model()),

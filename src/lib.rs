@@ -52,5 +52,19 @@ pub mod train;
 pub mod tune;
 
 pub use error::{Error, Result};
+
+/// Waits for anything that is async here, in a program without an async runtime: the blocking form of every function that
+/// waits for a device.
+///
+/// ```
+/// use anygrad::{backend::Device, wait};
+/// let device = wait(Device::best())?;
+/// println!("{}", device.device_name());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+#[cfg(not(target_arch = "wasm32"))]
+pub fn wait<F: Future>(future: F) -> F::Output {
+    pollster::block_on(future)
+}
 /// [`model`] by the name that PyTorch has for it.
 pub use model as nn;

@@ -35,6 +35,9 @@ pub enum ClassWeights {
 enum ClassWeightsValue {
     Word(String),
     Numbers(Vec<f32>),
+    /// Something else, to be refused by what it should be.
+    #[serde(skip_serializing)]
+    Other(serde::de::IgnoredAny),
 }
 
 impl ClassWeights {
@@ -110,6 +113,10 @@ impl TryFrom<ClassWeightsValue> for ClassWeights {
                 return Err(Error::option("class_weights", word, "must be \"balanced\" or a list of numbers"));
             }
             ClassWeightsValue::Numbers(weights) => ClassWeights::Given(weights),
+            ClassWeightsValue::Other(_) => {
+                let expected = "must be \"balanced\" or a list of numbers, in the order of the classes";
+                return Err(Error::option("class_weights", "of another kind", expected));
+            }
         };
         weights.validate()?;
         Ok(weights)

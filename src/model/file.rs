@@ -279,6 +279,12 @@ fn check(model: &Model, expected_hash: &str) -> std::result::Result<(), String> 
     if model.weights_hash() != expected_hash {
         return Err("its weights differ from their checksum: the file is damaged or was edited".into());
     }
+    if let Some(tensor) = model.tensors.iter().find(|tensor| tensor.data.iter().any(|x| !x.is_finite())) {
+        return Err(format!(
+            "the tensor `{}` holds NaN or infinity: train again, with a lower learning rate",
+            tensor.name
+        ));
+    }
     let outputs = model.architecture.output_width().map_err(|e| e.to_string())?;
     let (named, fits) = match &model.target {
         Target::Classes { classes, .. } if outputs == 1 => {

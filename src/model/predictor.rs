@@ -1,7 +1,7 @@
 //! A model on a device, ready to predict: planned, compiled and uploaded once.
 
 use super::quality::class_of;
-use super::{Model, Module, Pass, Target};
+use super::{Model, Module, Pass, Target, quality};
 use crate::backend::{Device, Executor};
 use crate::data::{Features, Preprocessing};
 use crate::error::{Error, Result};
@@ -83,6 +83,11 @@ impl Predictor {
             let detail = format!("rows have {} features, the model takes {width}", features.width());
             return Err(Error::shape("data", detail));
         }
+        if let Some((row, feature, value)) = self.preprocessing.first_unfit(features) {
+            let detail =
+                format!("feature {feature} of row {row} is {value}, too far from the training rows for 32-bit floats");
+            return Err(Error::shape("data", detail));
+        }
         let inputs = self.preprocessing.inputs(features);
         let mut outputs = Vec::with_capacity(features.rows() * self.output_width);
         let mut rest = &inputs[..];
@@ -99,6 +104,7 @@ impl Predictor {
             outputs.extend_from_slice(&y[..rows.len() / width * self.output_width]);
         }
         self.target_preprocessing.undo(&mut outputs);
+        quality::check_outputs(&outputs, self.output_width)?;
         Ok(outputs)
     }
 
@@ -167,6 +173,34 @@ impl Model {
     pub async fn classes(&self, features: &Features, device: &Device) -> Result<Vec<usize>> {
         let most = Predictor::BATCHES[0];
         Predictor::load(self, device, &[features.rows().clamp(1, most)]).await?.classes(features).await
+    }
+}
+
+/// For programs without an async runtime.
+#[cfg(not(target_arch = "wasm32"))]
+impl Model {
+    /// [`Model::outputs`], blocking.
+    ///
+    /// # Errors
+    /// Fails as [`Model::outputs`] does.
+    pub fn outputs_blocking(&self, features: &Features, device: &Device) -> Result<Vec<f32>> {
+        pollster::block_on(self.outputs(features, device))
+    }
+
+    /// [`Model::classes`], blocking.
+    ///
+    /// # Errors
+    /// Fails as [`Model::classes`] does.
+    pub fn classes_blocking(&self, features: &Features, device: &Device) -> Result<Vec<usize>> {
+        pollster::block_on(self.classes(features, device))
+    }
+
+    /// [`Model::predictor`], blocking.
+    ///
+    /// # Errors
+    /// Fails as [`Model::predictor`] does.
+    pub fn predictor_blocking(&self, device: &Device) -> Result<Predictor> {
+        pollster::block_on(self.predictor(device))
     }
 }
 

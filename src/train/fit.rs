@@ -37,6 +37,15 @@ impl Trainer {
         self.fit_held_out(train, test, false).await
     }
 
+    /// [`Trainer::fit_rows`], blocking.
+    ///
+    /// # Errors
+    /// Fails as [`Trainer::fit`] does.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn fit_rows_blocking(&mut self, train: &Dataset, test: Option<&Dataset>) -> Result<History> {
+        pollster::block_on(self.fit_rows(train, test))
+    }
+
     async fn fit_held_out(&mut self, train: &Dataset, held_out: Option<&Dataset>, validates: bool) -> Result<History> {
         let mut session = self.open(train, held_out, validates).await?;
         session.observer = std::mem::replace(&mut self.observer, Box::new(|_| {}));

@@ -26,6 +26,7 @@ use crate::optim::{Clipping, Optimizer, Schedule};
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
     /// The seed that decides split, initial weights, row order and dropout masks.
+    #[serde(with = "whole_number")]
     pub seed: u64,
     /// The device to run on.
     pub device: Request,
@@ -84,6 +85,30 @@ pub struct TrainTable {
     /// When to stop before the last epoch, and whether to keep the best epoch's weights; the flag `--patience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+}
+
+/// Whole numbers in files: as numbers, and as text where TOML has none, beyond 2⁶³ − 1.
+mod whole_number {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Value {
+        Number(u64),
+        Text(String),
+    }
+
+    pub fn serialize<S: Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        if *number > i64::MAX as u64 { serializer.collect_str(number) } else { serializer.serialize_u64(*number) }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        match Value::deserialize(deserializer) {
+            Ok(Value::Number(number)) => Ok(number),
+            Ok(Value::Text(text)) => text.parse().map_err(|_| D::Error::custom(format!("`{text}` is no seed"))),
+            Err(_) => Err(D::Error::custom("a seed is a whole number of at least 0")),
+        }
+    }
 }
 
 impl Default for TrainTable {

@@ -5,10 +5,13 @@ use super::{BinaryScores, ClassProbabilities};
 use crate::error::{Error, Result};
 use crate::model::{Evaluation, Loss, probabilities};
 
-/// Refuses outputs that are NaN: what is computed from them would look like a result.
+/// Refuses outputs that are NaN or infinite: what is computed from them would look like a result.
 pub(in crate::model) fn check_outputs(outputs: &[f32], width: usize) -> Result<()> {
-    match outputs.iter().position(|output| output.is_nan()) {
-        Some(at) => Err(Error::shape("model", format!("its output for row {} is NaN (rows count from 0)", at / width))),
+    match outputs.iter().position(|output| !output.is_finite()) {
+        Some(at) => {
+            let (row, output) = (at / width, outputs[at]);
+            Err(Error::shape("model", format!("its output for row {row} is {output} (rows count from 0)")))
+        }
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
+use anygrad::data::packed::Packed;
 use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, cifar10, digits, generated, mnist};
 use anygrad::model::{Model, Target};
 use anygrad::train::{DataTable, Recipe};
@@ -9,7 +10,7 @@ use clap::ValueEnum;
 /// Which rows of a source to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// MNIST and CIFAR-10: their test set; everything else: all rows.
+    /// MNIST, CIFAR-10 and what was packed split: their test set; everything else: all rows.
     #[default]
     Auto,
     /// The rows that `train` held back.
@@ -22,20 +23,26 @@ pub enum Part {
 
 /// Features and targets of a source, for `model`.
 pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<Dataset> {
-    let data = match source {
-        Source::Mnist(folder) | Source::Cifar10(folder) => {
-            let Split { train, test, .. } =
-                if let Source::Mnist(_) = source { mnist(folder)? } else { cifar10(folder)? };
-            return match part {
-                Part::Auto | Part::Test => Ok(test),
-                Part::Train => Ok(train),
-                Part::All => Err(Error::option("part", "all", "this data comes as train and test: name one")),
-            };
-        }
-        Source::Digits => digits()?,
-        Source::Generated(name) => generated(name, model.recipe.seed)?,
-        Source::Memory => return Err(Source::unknown_rows()),
-        Source::Csv(path) => csv(&Table::read(path)?, target, model)?,
+    let packed = if let Source::Packed(path) = source { Some(Packed::open(path)?) } else { None };
+    let own_split = match (source, &packed) {
+        (Source::Mnist(folder), _) => Some(mnist(folder)?),
+        (Source::Cifar10(folder), _) => Some(cifar10(folder)?),
+        (_, Some(packed)) => packed.own_split(),
+        _ => None,
+    };
+    if let Some(Split { train, test, .. }) = own_split {
+        return match part {
+            Part::Auto | Part::Test => Ok(test),
+            Part::Train => Ok(train),
+            Part::All => Err(Error::option("part", "all", "this data comes as train and test: name one")),
+        };
+    }
+    let data = match (source, packed) {
+        (_, Some(packed)) => packed.dataset(),
+        (Source::Generated(name), _) => generated(name, model.recipe.seed)?,
+        (Source::Csv(path), _) => csv(&Table::read(path)?, target, model)?,
+        (Source::Memory, _) => return Err(Source::unknown_rows()),
+        _ => digits()?,
     };
     if matches!(part, Part::Auto | Part::All) {
         return Ok(data);
@@ -87,7 +94,7 @@ fn csv(table: &Table, target: Option<&str>, model: &Model) -> Result<Dataset> {
             };
             match table.floats(columns)? {
                 Features::F32 { data, .. } => Targets::Values { names: names.clone(), data },
-                Features::U8 { .. } => return Err(Error::shape("csv", "a column of floats came as bytes")),
+                _ => return Err(Error::shape("csv", "a column of floats came as bytes")),
             }
         }
     };

@@ -329,7 +329,7 @@ impl Table {
         let names: Vec<String> = target.iter().map(|&column| self.columns[column].clone()).collect();
         match self.floats(names.iter().map(String::as_str))? {
             Features::F32 { data, .. } => Ok(Targets::Values { names, data }),
-            Features::U8 { .. } => Err(Error::shape("csv", "a column of floats came as bytes")),
+            _ => Err(Error::shape("csv", "a column of floats came as bytes")),
         }
     }
 }

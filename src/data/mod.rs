@@ -14,7 +14,9 @@ mod digits;
 mod generated;
 mod idx;
 mod mnist;
+pub mod packed;
 mod preprocessing;
+mod rows;
 mod source;
 mod split;
 pub mod table;
@@ -24,6 +26,7 @@ pub use cifar10::cifar10;
 pub use digits::digits;
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
 pub use mnist::mnist;
+pub use packed::PackedRows;
 pub use preprocessing::Preprocessing;
 pub use source::{Fractions, Source, load};
 pub use split::Split;
@@ -71,6 +74,8 @@ pub enum Features {
         /// `rows · width` bytes, row after row.
         data: Vec<u8>,
     },
+    /// Rows that stay in a packed file until they are needed.
+    Packed(PackedRows),
 }
 
 /// The targets of all rows: one of several classes for each, or numbers.
@@ -107,6 +112,7 @@ impl Features {
     pub fn width(&self) -> usize {
         match self {
             Features::F32 { width, .. } | Features::U8 { width, .. } => *width,
+            Features::Packed(rows) => rows.width(),
         }
     }
 
@@ -115,14 +121,16 @@ impl Features {
         match self {
             Features::F32 { width, data } => data.len() / width.max(&1),
             Features::U8 { width, data } => data.len() / width.max(&1),
+            Features::Packed(rows) => rows.rows(),
         }
     }
 
-    /// A copy of the rows with these numbers, in this order.
+    /// The rows with these numbers, in this order: copies, of rows in a file only their numbers.
     fn select(&self, rows: &[usize]) -> Features {
         match self {
             Features::F32 { width, data } => Features::F32 { width: *width, data: select(data, *width, rows) },
             Features::U8 { width, data } => Features::U8 { width: *width, data: select(data, *width, rows) },
+            Features::Packed(own) => Features::Packed(own.select(rows)),
         }
     }
 }
@@ -212,6 +220,7 @@ impl Dataset {
         let (width, numbers) = match &self.features {
             Features::F32 { width, data } => (*width, data.len()),
             Features::U8 { width, data } => (*width, data.len()),
+            Features::Packed(rows) => (rows.width(), rows.rows() * rows.width()),
         };
         if width == 0 || numbers == 0 || numbers % width != 0 {
             return wrong(format!("{numbers} numbers do not make rows of {width} features"));
@@ -273,7 +282,8 @@ impl Dataset {
     }
 
     /// Hash of features and targets as 16 hexadecimal digits, to tell in a model file what it was trained on. Names and
-    /// preprocessing do not count.
+    /// preprocessing do not count. Rows in a packed file are not read for it: what the whole file and each of its parts
+    /// hash to stands in its header, and a selection hashes to that and the numbers of its rows.
     ///
     /// ```
     /// use anygrad::data::xor;
@@ -286,6 +296,7 @@ impl Dataset {
         match &self.features {
             Features::F32 { data, .. } => hash.feed(bytemuck::cast_slice(data)),
             Features::U8 { data, .. } => hash.feed(data),
+            Features::Packed(rows) => return rows.hash(),
         }
         match &self.targets {
             Targets::Labels { data, .. } => hash.feed(bytemuck::cast_slice(data)),

@@ -1,6 +1,10 @@
 //! How raw features become a model's inputs. It is saved with the model, so that `predict` needs nothing else.
 
 use super::Features;
+use crate::error::Result;
+
+/// Rows of a file that are read at a time.
+const BLOCK_ROWS: usize = 4096;
 
 /// A map from raw features to a model's inputs, feature by feature.
 ///
@@ -44,27 +48,60 @@ impl Preprocessing {
     /// assert_eq!(preprocessing, expected);
     /// ```
     pub fn standardize(rows: &[f32], width: usize) -> Preprocessing {
-        let count = (rows.len() / width.max(1)).max(1) as f64;
+        // Reading from memory never fails.
+        Self::of_blocks(rows.len() / width.max(1), width, |take| Ok(take(rows))).unwrap_or_default()
+    }
+
+    /// [`Preprocessing::standardize`] of all rows of features, to the same bits. Rows in a file are read twice, block by
+    /// block.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) if they cannot be read.
+    pub fn standardize_features(features: &Features) -> Result<Preprocessing> {
+        Self::of_blocks(features.rows(), features.width(), |take| features.for_each_block(BLOCK_ROWS, take))
+    }
+
+    /// Standardization by rows that `read` hands out block by block, in their order and as often as it is called.
+    fn of_blocks(
+        rows: usize,
+        width: usize,
+        read: impl Fn(&mut dyn FnMut(&[f32])) -> Result<()>,
+    ) -> Result<Preprocessing> {
+        let count = rows.max(1) as f64;
         let (mut means, mut deviations) = (vec![0.0f64; width], vec![0.0f64; width]);
-        for row in rows.chunks_exact(width) {
-            row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x) / count);
-        }
-        for row in rows.chunks_exact(width) {
-            for (i, &x) in row.iter().enumerate() {
-                deviations[i] += (f64::from(x) - means[i]).powi(2) / count;
+        // The first row; NaN, which nothing equals, where a column is not constant.
+        let mut constant: Vec<f32> = Vec::new();
+        read(&mut |block| {
+            for row in block.chunks_exact(width) {
+                if constant.is_empty() {
+                    constant = row.to_vec();
+                }
+                for (i, &x) in row.iter().enumerate() {
+                    means[i] += f64::from(x) / count;
+                    if x != constant[i] {
+                        constant[i] = f32::NAN;
+                    }
+                }
             }
-        }
-        for i in 0..width {
-            let first = rows.get(i).copied().unwrap_or(0.0);
+        })?;
+        read(&mut |block| {
+            for row in block.chunks_exact(width) {
+                for (i, &x) in row.iter().enumerate() {
+                    deviations[i] += (f64::from(x) - means[i]).powi(2) / count;
+                }
+            }
+        })?;
+        constant.resize(width, 0.0);
+        for (i, &x) in constant.iter().enumerate() {
             // Rounding gives a constant feature a tiny variance, which would blow up any other value it meets later.
-            if rows.iter().skip(i).step_by(width).all(|&x| x == first) {
-                (means[i], deviations[i]) = (f64::from(first), 1.0);
+            if !x.is_nan() {
+                (means[i], deviations[i]) = (f64::from(x), 1.0);
             }
         }
-        Preprocessing::Standardize {
+        Ok(Preprocessing::Standardize {
             means: means.iter().map(|&m| m as f32).collect(),
             deviations: deviations.iter().map(|&variance| variance.sqrt() as f32).collect(),
-        }
+        })
     }
 
     /// The model's inputs for all rows, as floats, row-major.
@@ -72,15 +109,17 @@ impl Preprocessing {
     /// ```
     /// use anygrad::data::{Features, Preprocessing};
     /// let pixels = Features::U8 { width: 2, data: vec![0, 16] };
-    /// assert_eq!(Preprocessing::Scale { factor: 1.0 / 16.0 }.inputs(&pixels), [0.0, 1.0]);
+    /// assert_eq!(Preprocessing::Scale { factor: 1.0 / 16.0 }.inputs(&pixels)?, [0.0, 1.0]);
+    /// # Ok::<(), anygrad::Error>(())
     /// ```
-    pub fn inputs(&self, features: &Features) -> Vec<f32> {
-        let mut inputs: Vec<f32> = match features {
-            Features::F32 { data, .. } => data.clone(),
-            Features::U8 { data, .. } => data.iter().map(|&x| f32::from(x)).collect(),
-        };
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) if rows of a file cannot be read.
+    pub fn inputs(&self, features: &Features) -> Result<Vec<f32>> {
+        let mut inputs = vec![0.0; features.rows() * features.width()];
+        features.copy_floats(|i| i, &mut inputs)?;
         self.apply(&mut inputs);
-        inputs
+        Ok(inputs)
     }
 
     /// Turns rows of raw features into inputs, in place.

@@ -1,6 +1,7 @@
 //! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `cifar10:DIR`, `spiral`,
 //! `iris.csv`.
 
+use super::packed::Packed;
 use super::{GENERATED, Split, Table, TargetKind, cifar10, digits, generated, mnist};
 use crate::error::{Error, Result};
 use std::fmt;
@@ -30,6 +31,8 @@ pub enum Source {
     Generated(String),
     /// A CSV file with a header line.
     Csv(PathBuf),
+    /// A packed file, by its ending `.anygrad`.
+    Packed(PathBuf),
     /// Rows that a program made, and no file tells where from.
     Memory,
 }
@@ -62,7 +65,10 @@ impl FromStr for Source {
         if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
             return Ok(Source::Csv(text.into()));
         }
-        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv"].into_iter().chain(GENERATED);
+        if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("anygrad")) {
+            return Ok(Source::Packed(text.into()));
+        }
+        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv", "FILE.anygrad"].into_iter().chain(GENERATED);
         Err(Error::unknown("data source", text, known))
     }
 }
@@ -83,7 +89,7 @@ impl fmt::Display for Source {
             Source::Mnist(folder) => write!(f, "mnist:{}", folder.display()),
             Source::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
             Source::Generated(name) => f.write_str(name),
-            Source::Csv(path) => write!(f, "{}", path.display()),
+            Source::Csv(path) | Source::Packed(path) => write!(f, "{}", path.display()),
             Source::Memory => f.write_str("memory"),
         }
     }
@@ -105,14 +111,15 @@ impl From<Source> for String {
 /// The shares of the rows that are held back from training, each from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fractions {
-    /// Share of all rows for testing; MNIST and CIFAR-10 have test rows of their own, and ignore it.
+    /// Share of all rows for testing; MNIST, CIFAR-10 and what was packed split have test rows of their own, and ignore
+    /// it.
     pub test: f32,
     /// Share of the other rows to watch while training; 0 for none.
     pub validation: f32,
 }
 
-/// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `fractions` and
-/// `seed`. CSV features are standardized by the training rows. `target` names the CSV columns to predict; without it
+/// Loads a source and splits it: MNIST, CIFAR-10 and what was packed split into their own sets, everything else at random
+/// by `fractions` and `seed`. The features of a packed file stay in it. CSV features are standardized by the training rows. `target` names the CSV columns to predict; without it
 /// the last one is taken.
 ///
 /// ```
@@ -136,6 +143,7 @@ pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, fractions: 
         Source::Cifar10(folder) => cifar10(folder)?,
         Source::Generated(name) => generated(name, seed)?.split(fractions.test, seed)?,
         Source::Csv(path) => Table::read(path)?.dataset(target, kind)?.split(fractions.test, seed)?,
+        Source::Packed(path) => return Packed::open(path)?.split(fractions, seed),
         Source::Memory => return Err(Source::unknown_rows()),
     };
     let split = if fractions.validation == 0.0 { split } else { split.with_validation(fractions.validation, seed)? };

@@ -115,8 +115,15 @@ impl Split {
         [&mut self.train, &mut self.test].into_iter().chain(self.validation.as_mut())
     }
 
+    /// Sets how features of all parts become inputs.
+    pub(super) fn with_preprocessing(mut self, preprocessing: &Preprocessing) -> Split {
+        self.parts_mut().for_each(|part| part.preprocessing.clone_from(preprocessing));
+        self
+    }
+
     /// Has features and target values of all parts standardized, by means and deviations of the training rows. Features
-    /// that are bytes keep their preprocessing, and so do target values from 0 to 1, which may be probabilities.
+    /// that are bytes keep their preprocessing, and so do rows in a packed file and target values from 0 to 1, which may be
+    /// probabilities.
     ///
     /// ```
     /// use anygrad::data::{Preprocessing, moons};
@@ -128,7 +135,7 @@ impl Split {
     pub fn standardized(mut self) -> Split {
         if let Features::F32 { width, data } = &self.train.features {
             let preprocessing = Preprocessing::standardize(data, *width);
-            self.parts_mut().for_each(|part| part.preprocessing = preprocessing.clone());
+            self = self.with_preprocessing(&preprocessing);
         }
         if let Targets::Values { names, data } = &self.train.targets
             && !data.iter().all(|y| (0.0..=1.0).contains(y))
@@ -151,7 +158,7 @@ mod tests {
         assert_eq!(split.train.rows() + split.test.rows(), data.rows());
         let rows = |d: &super::Dataset| match &d.features {
             super::Features::U8 { data, .. } => data.chunks(64).map(<[u8]>::to_vec).collect::<Vec<_>>(),
-            super::Features::F32 { .. } => unreachable!("digits are bytes"),
+            _ => unreachable!("digits are bytes in memory"),
         };
         let mut all = [rows(&split.train), rows(&split.test)].concat();
         let mut original = rows(&data);

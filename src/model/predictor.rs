@@ -71,7 +71,7 @@ impl Predictor {
         })
     }
 
-    /// Outputs for each row: logits of classes, or values. Row-major.
+    /// Outputs for each row: logits of classes, or values. Row-major. Rows in a packed file are read batch by batch.
     ///
     /// # Errors
     /// [`Error::Shape`] if the rows have another width than the model's input; what the device reports.
@@ -81,20 +81,21 @@ impl Predictor {
             let detail = format!("rows have {} features, the model takes {width}", features.width());
             return Err(Error::shape("data", detail));
         }
-        let inputs = self.preprocessing.inputs(features);
-        let mut outputs = Vec::with_capacity(features.rows() * self.output_width);
-        let mut rest = &inputs[..];
-        while !rest.is_empty() {
-            let batch = self.batch_for(rest.len() / width);
-            let (rows, others) = rest.split_at(rest.len().min(batch.rows * width));
-            rest = others;
+        let (all, mut done) = (features.rows(), 0);
+        let mut outputs = Vec::with_capacity(all * self.output_width);
+        while done < all {
+            let batch = self.batch_for(all - done);
+            let count = batch.rows.min(all - done);
             // A batch that is not full is filled up with zero rows, whose outputs are dropped.
-            let mut x = rows.to_vec();
-            x.resize(batch.rows * width, 0.0);
+            let mut x = vec![0.0; batch.rows * width];
+            let inputs = &mut x[..count * width];
+            features.copy_floats(|i| done + i, inputs)?;
+            self.preprocessing.apply(inputs);
             self.executor.write(batch.x, &x)?;
             self.executor.run(&[(batch.phase, Clock::default())])?;
             let y = self.executor.read(batch.y).await?;
-            outputs.extend_from_slice(&y[..rows.len() / width * self.output_width]);
+            outputs.extend_from_slice(&y[..count * self.output_width]);
+            done += count;
         }
         self.target_preprocessing.undo(&mut outputs);
         Ok(outputs)

@@ -190,7 +190,7 @@ fn visit_sums(sums: &mut Sums, io: &mut Bytes<'_>) -> Outcome {
 
 /// Reads or writes a history. Of the counters of a device only the number of submissions is kept.
 fn visit_history(history: &mut History, io: &mut Bytes<'_>) -> Outcome {
-    let History { epochs, model_epoch, step_losses, launches_per_step: _, submissions, device_bytes: _ } = history;
+    let History { epochs, model_epoch, step_losses, submissions, .. } = history;
     io.list(epochs, EpochReport::default(), visit_report)?;
     io.u64(model_epoch)?;
     io.floats(step_losses)?;

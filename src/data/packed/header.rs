@@ -77,12 +77,8 @@ impl Header {
         })
     }
 
-    /// Targets of a row in the file.
     fn target_width(&self) -> usize {
-        match &self.about.target {
-            TargetNames::Labels { .. } => 1,
-            TargetNames::Values { names } => names.len(),
-        }
+        target_width(&self.about)
     }
 
     /// Where the targets begin.
@@ -116,6 +112,14 @@ impl Header {
         } else {
             None
         }
+    }
+}
+
+/// Targets of a row in the file.
+pub(super) fn target_width(about: &Description) -> usize {
+    match &about.target {
+        TargetNames::Labels { .. } => 1,
+        TargetNames::Values { names } => names.len(),
     }
 }
 

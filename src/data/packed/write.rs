@@ -1,6 +1,6 @@
 //! Writing packed files, in chunks of rows.
 
-use super::header::{Header, PREAMBLE, PackedPart, preamble};
+use super::header::{self, Header, PREAMBLE, PackedPart, preamble};
 use crate::data::{Dataset, Features, Preprocessing, Split, Targets};
 use crate::error::{Error, Result};
 use crate::files::Fnv;
@@ -242,7 +242,7 @@ impl PackWriter {
     /// [`Part::All`].
     ///
     /// # Errors
-    /// [`Error::Io`] if the disk is full; [`Error::Shape`] if there are no rows.
+    /// [`Error::Io`] if the disk is full; [`Error::Shape`] if there are no rows, or the description does not fit them.
     pub fn finish(mut self, about: Description) -> Result<()> {
         self.end_part(Part::All);
         let Some((width, bytes)) = self.kind.filter(|_| self.rows > 0) else {
@@ -252,6 +252,9 @@ impl PackWriter {
         feed_words(&mut hash, &self.targets);
         let (means, deviations) = std::mem::take(&mut self.moments).finish();
         let parts = std::mem::take(&mut self.parts);
+        if header::target_width(&about) * self.rows != self.targets.len() || about.feature_names.len() != width {
+            return Err(Error::shape("pack", "there are not as many names as columns"));
+        }
         let header = Header { about, width, bytes, parts, hash: hash.digits(), means, deviations, weights: false };
         self.write_end(&header).map_err(|error| Error::io("write", &self.path, error))?;
         self.is_whole = true;

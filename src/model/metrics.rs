@@ -97,7 +97,8 @@ impl ClassMetrics {
 pub const TOP_K: usize = 5;
 
 impl Model {
-    /// Loss and metrics on `data`.
+    /// Loss and metrics on `data`. Features are taken in batches, also out of a packed file; what the model puts out for
+    /// all rows is in memory, 12 bytes a number.
     ///
     /// # Errors
     /// [`Error::Shape`] if the data's features or targets do not fit the model; what the device reports.
@@ -164,8 +165,39 @@ enum Target<'a> {
     Values(&'a [f64]),
 }
 
-/// Mean of the row losses, by the loss's own ops in f64.
+impl Target<'_> {
+    /// The targets of `count` rows from number `first`, of `width` values each.
+    fn rows(&self, first: usize, count: usize, width: usize) -> Target<'_> {
+        match self {
+            Target::Labels(labels) => Target::Labels(&labels[first..][..count]),
+            Target::Values(values) => Target::Values(&values[first * width..][..count * width]),
+        }
+    }
+}
+
+/// Rows whose losses are computed at a time, so that memory does not grow with the rows.
+const LOSS_ROWS: usize = 1 << 16;
+
+/// Mean of the row losses.
 fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<f64> {
+    let rows = outputs.len() / width;
+    let mut losses = Vec::with_capacity(rows);
+    for (number, outputs) in outputs.chunks(LOSS_ROWS * width).enumerate() {
+        let target = target.rows(number * LOSS_ROWS, outputs.len() / width, width);
+        losses.extend(row_losses(loss, outputs, width, &target)?);
+    }
+    let weights: Vec<f64> = match (&loss.class_weights, target) {
+        (Some(ClassWeights::Given(weights)), Target::Labels(labels)) => {
+            labels.iter().map(|&label| weights.get(label as usize).map_or(0.0, |&w| f64::from(w))).collect()
+        }
+        _ => vec![1.0; rows],
+    };
+    let weighted: f64 = losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
+    Ok(weighted / weights.iter().sum::<f64>())
+}
+
+/// The loss of each row, by the loss's own ops in f64.
+fn row_losses(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<Vec<f64>> {
     let rows = outputs.len() / width;
     let mut graph = Graph::new();
     let output = graph.declare("output", [rows, width], DType::F32, Role::Input);
@@ -182,15 +214,7 @@ fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) ->
         Target::Values(values) => executor.write(expected, values)?,
     }
     executor.run(PhaseId::FIRST, &Clock::default());
-    let row_losses = executor.read(row_losses)?;
-    let weights: Vec<f64> = match (&loss.class_weights, target) {
-        (Some(ClassWeights::Given(weights)), Target::Labels(labels)) => {
-            labels.iter().map(|&label| weights.get(label as usize).map_or(0.0, |&w| f64::from(w))).collect()
-        }
-        _ => vec![1.0; rows],
-    };
-    let weighted: f64 = row_losses.iter().zip(&weights).map(|(loss, weight)| loss * weight).sum();
-    Ok(weighted / weights.iter().sum::<f64>())
+    executor.read(row_losses)
 }
 
 fn classification(loss: f64, outputs: &[f64], width: usize, labels: &[u32], classes: &[String]) -> Evaluation {

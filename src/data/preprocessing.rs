@@ -48,8 +48,12 @@ impl Preprocessing {
     /// assert_eq!(preprocessing, expected);
     /// ```
     pub fn standardize(rows: &[f32], width: usize) -> Preprocessing {
+        let read = |take: &mut dyn FnMut(&[f32])| {
+            take(rows);
+            Ok(())
+        };
         // Reading from memory never fails.
-        Self::of_blocks(rows.len() / width.max(1), width, |take| Ok(take(rows))).unwrap_or_default()
+        Self::of_blocks(rows.len() / width.max(1), width, read).unwrap_or_default()
     }
 
     /// [`Preprocessing::standardize`] of all rows of features, to the same bits. Rows in a file are read twice, block by

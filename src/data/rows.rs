@@ -123,16 +123,15 @@ pub(super) fn in_parts<T: Send>(
             body(number * rows, part)?;
         }
     };
-    let outcomes = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         // Where a thread cannot be had, the others do its part.
         let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
         let spawned: Vec<_> = (1..threads).filter_map(spawn).collect();
         let own = work();
         let joined =
             spawned.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        [own].into_iter().chain(joined).collect::<Result<()>>()
-    });
-    outcomes
+        [own].into_iter().chain(joined).collect()
+    })
 }
 
 #[cfg(test)]

@@ -41,8 +41,14 @@ fn step(c: &mut Criterion) {
             }
             let model = model(widths);
             let rows = 8 * batch;
-            let train =
-                RowsSpec { rows, width: widths[0], byte_scale: None, target: TargetSpec::Labels(10), weighted: false };
+            let train = RowsSpec {
+                rows,
+                width: widths[0],
+                byte_scale: None,
+                target: TargetSpec::Labels(10),
+                weighted: false,
+                most_bytes: u64::MAX,
+            };
             let mut recipe = Recipe::new(Loss::cross_entropy(), Sgd::new(0.01));
             recipe.train.batch_size = BatchSize::Rows(batch);
             let program = Program::build(&model, &recipe, train, None).expect("a program");

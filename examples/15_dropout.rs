@@ -93,7 +93,7 @@ fn thinned_outputs(model: &Model, rows: &Dataset, device: &Device) -> anygrad::R
     for (&value, tensor) in tensors.values().iter().zip(&model.tensors) {
         executor.write(value, &tensor.data)?;
     }
-    executor.write(x, &rows.preprocessing.inputs(&rows.features))?;
+    executor.write(x, &rows.preprocessing.inputs(&rows.features)?)?;
     (0..NETS as u32).map(|step| thinned(&mut executor, step, y)).collect()
 }
 

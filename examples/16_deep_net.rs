@@ -81,7 +81,7 @@ fn gradient_norms(net: &Sequential, rows: &Dataset, device: &Device) -> anygrad:
     for (&value, tensor) in tensors.values().iter().zip(&net.initialize(0)?) {
         executor.write(value, &tensor.data)?;
     }
-    executor.write(x, &rows.preprocessing.inputs(&rows.features))?;
+    executor.write(x, &rows.preprocessing.inputs(&rows.features)?)?;
     executor.write_words(target, labels)?;
     executor.run(&[(phase, Clock::default())])?;
     let norm = |gradient: Vec<f32>| gradient.iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();

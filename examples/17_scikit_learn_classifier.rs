@@ -20,7 +20,7 @@ fn main() -> anygrad::Result<()> {
     let data = data::digits()?;
     let (test, train): (Vec<usize>, Vec<usize>) = (0..data.rows()).partition(|row| row % 5 == 0);
     let mut split = Split::new(data.select(&train), data.select(&test));
-    let pixels = Preprocessing::None.inputs(&split.train.features);
+    let pixels = Preprocessing::None.inputs(&split.train.features)?;
     split.train.preprocessing = Preprocessing::standardize(&pixels, split.train.features.width());
     split.test.preprocessing = split.train.preprocessing.clone();
 

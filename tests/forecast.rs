@@ -1,4 +1,4 @@
-//! What is forecast of a run against the counters of the run: dispatches, submissions, bytes allocated.
+//! What is forecast of a run against the counters of the run: dispatches, submissions, windows, bytes.
 
 mod common;
 
@@ -27,6 +27,14 @@ fn runs() -> Vec<(&'static str, Trainer, bool)> {
         ("a parameter as large as the ring", trainer(Sequential::new(64).linear(20).linear(10)).epochs(2), true),
         ("early stopping", trainer(model()).epochs(4).early_stopping(EarlyStopping::patience(100)), true),
         ("a callback", trainer(model()).epochs(3).batch_size(8).on_epoch(|_| Flow::Continue), true),
+        ("windows", trainer(model()).epochs(5).resident_bytes(500 * 64), true),
+        ("windows of a batch", trainer(model()).epochs(3).batch_size(50).resident_bytes(1), true),
+        (
+            "windows and a callback",
+            trainer(model()).epochs(3).resident_bytes(60_000).on_epoch(|_| Flow::Continue),
+            true,
+        ),
+        ("windows without held-out rows", trainer(model()).epochs(70).batch_size(512).resident_bytes(64_000), false),
         ("a schedule", trainer(model()).epochs(3).schedule(Schedule::cosine()), true),
     ]
 }
@@ -47,7 +55,9 @@ fn compare(device: &Device) -> usize {
         assert_eq!(forecast.steps, history.step_losses.len() as u64, "{name}");
         assert_eq!(forecast.submissions, history.submissions, "{name}");
         assert_eq!(forecast.device_bytes(), history.device_bytes, "{name}");
-        compared += 4;
+        assert_eq!((forecast.windows, forecast.window_bytes), (history.windows, history.window_bytes), "{name}");
+        assert_eq!(forecast.windows > 0, name.contains("windows"), "{name}");
+        compared += 5;
     }
     compared
 }

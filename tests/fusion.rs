@@ -115,6 +115,7 @@ fn features(data: &Dataset) -> Data {
             Data::Word(bytes.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
         }
         Features::F32 { data, .. } => Data::Float(data.clone()),
+        Features::Packed(_) => panic!("rows in memory"),
     }
 }
 
@@ -126,7 +127,7 @@ fn labels(data: &Dataset) -> &[u32] {
 /// The digits as floats.
 fn float_data() -> Split {
     let floats = |data: &Dataset| Dataset {
-        features: Features::F32 { width: 64, data: data.preprocessing.inputs(&data.features) },
+        features: Features::F32 { width: 64, data: data.preprocessing.inputs(&data.features).expect("inputs") },
         preprocessing: Preprocessing::None,
         ..data.clone()
     };

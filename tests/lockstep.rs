@@ -156,7 +156,7 @@ fn bytes_and_standardized_floats_agree() {
     let split = digits().expect("digits").split(0.2, 0).expect("a split");
     let as_floats = |data: &anygrad::data::Dataset| {
         let mut data = data.clone();
-        let rows = data.preprocessing.inputs(&data.features);
+        let rows = data.preprocessing.inputs(&data.features).expect("inputs");
         data.preprocessing = anygrad::data::Preprocessing::standardize(&rows, 64);
         data
     };

@@ -39,7 +39,8 @@ fn expected(model: &Model, features: &Features) -> Vec<(f64, f64)> {
         let hidden = linear(layers[0], x, of, |z| z.max(0.0));
         linear(layers[1], &hidden, of, |z| z)
     };
-    let inputs: Vec<f64> = model.preprocessing.inputs(features).iter().map(|&x| f64::from(x)).collect();
+    let inputs: Vec<f64> =
+        model.preprocessing.inputs(features).expect("inputs").iter().map(|&x| f64::from(x)).collect();
     let row = |x: &[f64]| {
         let magnitudes: Vec<f64> = x.iter().map(|x| x.abs()).collect();
         let bounds = through(&magnitudes, f64::abs).into_iter().map(|largest| ROUNDOFF * largest);

@@ -33,7 +33,7 @@ pub struct CpuExecutor<F: Twinned = f32> {
 }
 
 #[derive(Debug)]
-enum Storage<F> {
+pub(super) enum Storage<F> {
     Float(Aligned<F>),
     Word(Aligned<u32>),
 }
@@ -160,6 +160,26 @@ impl<F: Twinned> CpuExecutor<F> {
             }
             _ => Err(self.mismatch(value, data.len(), "words")),
         }
+    }
+
+    /// Exchanges the memory of a value for as much other memory of its kind.
+    pub(super) fn exchange(&mut self, value: ValueId, other: &mut Storage<F>) -> Result<()> {
+        let place = self.place(value)?;
+        let (given, kind) = match other {
+            Storage::Float(data) => (data.len(), "floats"),
+            Storage::Word(data) => (data.len(), "words"),
+        };
+        let own = self.storage[place.buffer.index()].get_mut();
+        let fits = match (&*own, &*other) {
+            (Storage::Float(own), Storage::Float(other)) => own.len() == other.len(),
+            (Storage::Word(own), Storage::Word(other)) => own.len() == other.len(),
+            _ => false,
+        };
+        if !fits {
+            return Err(self.mismatch(value, given, kind));
+        }
+        std::mem::swap(own, other);
+        Ok(())
     }
 
     /// The elements of a float value.

@@ -5,8 +5,10 @@
 pub mod cpu;
 pub mod gpu;
 mod select;
+mod staging;
 
 pub use select::{Choice, Request, Work};
+pub use staging::Staging;
 
 use crate::error::Result;
 use crate::graph::{DType, ValueId};

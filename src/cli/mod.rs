@@ -12,6 +12,7 @@ mod keys;
 mod options;
 mod output;
 mod overlay;
+mod pack;
 mod plan;
 mod predict;
 mod quality;
@@ -50,6 +51,11 @@ enum Verb {
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
     Predict(predict::PredictOptions),
+    /// Write data into a packed file, from which runs take rows as they need them.
+    ///
+    /// `train --data FILE.anygrad` then starts at once, with the same results, and takes no memory for the features. The file
+    /// keeps the split and the preprocessing.
+    Pack(pack::PackOptions),
     /// Compare the gradients of a step with difference quotients in f64, and CPU and GPU in f32 with f64.
     ///
     /// It takes the flags of `train` that decide model, loss and data, and checks the first 8 training rows, or as many as
@@ -92,7 +98,8 @@ impl Verb {
             Verb::Explain(options) => options.train.subject.as_deref(),
             Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
-            Verb::Eval(_) | Verb::Predict(_) | Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) => None,
+            Verb::Eval(_) | Verb::Predict(_) | Verb::Pack(_) => None,
+            Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) => None,
         };
         subject.and_then(Subject::config)
     }
@@ -109,6 +116,7 @@ pub fn run() -> ExitCode {
         Verb::Train(options) => train::run(&options),
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
+        Verb::Pack(options) => pack::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),
         Verb::Plan(options) => plan::run(&options),

@@ -140,6 +140,9 @@ fn print_json(forecast: &Forecast, choice: &Choice, plain: bool) {
         "intermediate_bytes_unshared": memory.intermediates_unshared,
         "overhead_bytes": overhead(forecast, &memory),
         "peak_bytes": forecast.device_bytes(),
+        "window_rows": forecast.window_rows,
+        "windows": forecast.windows,
+        "window_bytes": forecast.window_bytes,
     });
     print_line(&done.to_string());
 }
@@ -191,6 +194,9 @@ fn print_text(forecast: &Forecast, device: &Device, full: bool) {
         line("results on their way", forecast.staging_bytes, "");
     }
     line("peak", forecast.device_bytes(), "");
+    if forecast.windows > 0 {
+        line("windows, on the host", forecast.window_bytes, "rows that are gathered while the device works");
+    }
     print_limits(plan, device);
     print_totals(forecast);
 }
@@ -246,4 +252,8 @@ fn print_totals(forecast: &Forecast) {
         thousands(submissions as f64),
         forecast.steps_per_submission()
     ));
+    if forecast.windows > 0 {
+        let of = forecast.window_rows.map_or(String::new(), |rows| format!(" of {} rows", thousands(rows as f64)));
+        print_line(&format!("rows      come to the device in {} windows{of}", thousands(forecast.windows as f64)));
+    }
 }

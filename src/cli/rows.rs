@@ -9,7 +9,7 @@ use std::path::Path;
 /// Which rows of a source to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Sources with test rows of their own, as MNIST: these; everything else: all rows.
+    /// Sources with test rows of their own, as MNIST and what was packed split: these; everything else: all rows.
     #[default]
     Auto,
     /// The rows that `train` held back for testing.

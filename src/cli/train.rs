@@ -151,7 +151,9 @@ fn run_name(source: &Source) -> String {
         Source::Mnist(_) => "mnist".into(),
         Source::Cifar10(_) => "cifar10".into(),
         Source::Memory => "memory".into(),
-        Source::Csv(path) => path.file_stem().map_or("csv".into(), |stem| stem.to_string_lossy().into_owned()),
+        Source::Csv(path) | Source::Packed(path) => {
+            path.file_stem().map_or("data".into(), |stem| stem.to_string_lossy().into_owned())
+        }
         other => other.to_string(),
     }
 }

@@ -28,8 +28,8 @@ const REMEDY: &str = "fetch the file again, it should be of CIFAR-10's binary ve
 /// assert!(error.to_string().contains("data_batch_1.bin: not found"));
 /// ```
 ///
-/// All training pixels are one buffer of 154 MB. WebGPU guarantees 128 MiB; hardware adapters grant more, software
-/// adapters and browsers may not, and say so before anything runs.
+/// All training pixels are 154 MB. WebGPU guarantees 128 MiB in one buffer: where a device grants no more, training brings
+/// the rows to it window by window.
 ///
 /// # Errors
 /// [`Error::Data`] if a file is missing or damaged; [`Error::Io`] if one cannot be read.

@@ -17,7 +17,9 @@ mod hold_back;
 mod idx;
 mod mnist;
 mod options;
+pub mod packed;
 mod preprocessing;
+mod rows;
 mod source;
 mod split;
 pub mod table;
@@ -31,6 +33,7 @@ pub use digits::digits;
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
 pub use mnist::mnist;
 pub use options::{DataOptions, MOST_CATEGORIES, Missing, Scaling, Task};
+pub use packed::PackedRows;
 pub use preprocessing::Preprocessing;
 pub use source::{Source, load};
 pub use split::Split;
@@ -83,6 +86,8 @@ pub enum Features {
         /// `rows · width` bytes, row after row.
         data: Vec<u8>,
     },
+    /// Rows that stay in a packed file until they are needed.
+    Packed(PackedRows),
 }
 
 /// The targets of all rows: one of several classes for each, or numbers.
@@ -119,6 +124,7 @@ impl Features {
     pub fn width(&self) -> usize {
         match self {
             Features::F32 { width, .. } | Features::U8 { width, .. } => *width,
+            Features::Packed(rows) => rows.width(),
         }
     }
 
@@ -127,14 +133,16 @@ impl Features {
         match self {
             Features::F32 { width, data } => data.len() / width.max(&1),
             Features::U8 { width, data } => data.len() / width.max(&1),
+            Features::Packed(rows) => rows.rows(),
         }
     }
 
-    /// A copy of the rows with these numbers, in this order.
+    /// The rows with these numbers, in this order: copies, of rows in a file only their numbers.
     fn select(&self, rows: &[usize]) -> Features {
         match self {
             Features::F32 { width, data } => Features::F32 { width: *width, data: select(data, *width, rows) },
             Features::U8 { width, data } => Features::U8 { width: *width, data: select(data, *width, rows) },
+            Features::Packed(own) => Features::Packed(own.select(rows)),
         }
     }
 }
@@ -227,6 +235,7 @@ impl Dataset {
         let (width, numbers) = match &self.features {
             Features::F32 { width, data } => (*width, data.len()),
             Features::U8 { width, data } => (*width, data.len()),
+            Features::Packed(rows) => (rows.width(), rows.rows() * rows.width()),
         };
         if width == 0 || numbers == 0 || numbers % width != 0 {
             return wrong(format!("{numbers} numbers do not make rows of {width} features"));
@@ -291,7 +300,8 @@ impl Dataset {
     }
 
     /// Hash of features, targets and weights as 16 hexadecimal digits, to tell in a model file what it was trained on.
-    /// Names and preprocessing do not count.
+    /// Names and preprocessing do not count. Rows in a packed file are not read for it: what the whole file and each of its
+    /// parts hash to stands in its header, and a selection hashes to that and the numbers of its rows.
     ///
     /// ```
     /// use anygrad::data::xor;
@@ -304,6 +314,7 @@ impl Dataset {
         match &self.features {
             Features::F32 { data, .. } => hash.feed(bytemuck::cast_slice(data)),
             Features::U8 { data, .. } => hash.feed(data),
+            Features::Packed(rows) => return rows.hash(),
         }
         match &self.targets {
             Targets::Labels { data, .. } => hash.feed(bytemuck::cast_slice(data)),

@@ -1,6 +1,10 @@
 //! How raw features become a model's inputs. It is saved with the model, so that `predict` needs nothing else.
 
 use super::{Features, Scaling};
+use crate::error::Result;
+
+/// Rows of a file that are read at a time.
+const BLOCK_ROWS: usize = 4096;
 
 /// A map from raw features to a model's inputs, feature by feature.
 ///
@@ -60,15 +64,44 @@ impl Preprocessing {
     /// assert_eq!(preprocessing, Preprocessing::Affine { centers: vec![1.0, 0.0], scales: vec![2.0, 1.0] });
     /// ```
     pub fn fit(scaling: Scaling, rows: &[f32], scaled: &[bool]) -> Preprocessing {
+        let read = |take: &mut dyn FnMut(&[f32])| {
+            take(rows);
+            Ok(())
+        };
+        // Reading from memory never fails.
+        Self::of_blocks(scaling, rows.len() / scaled.len().max(1), scaled, read).unwrap_or_default()
+    }
+
+    /// [`Preprocessing::standardize`] of all rows of features, to the same bits. Rows in a file are read twice, block by
+    /// block.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) if they cannot be read.
+    pub fn standardize_features(features: &Features) -> Result<Preprocessing> {
+        let scaled = vec![true; features.width()];
+        let read = |take: &mut dyn FnMut(&[f32])| features.for_each_block(BLOCK_ROWS, take);
+        Self::of_blocks(Scaling::Standard, features.rows(), &scaled, read)
+    }
+
+    /// A scaling by rows that `read` hands out block by block, in their order and as often as it is called.
+    fn of_blocks(
+        scaling: Scaling,
+        rows: usize,
+        scaled: &[bool],
+        read: impl Fn(&mut dyn FnMut(&[f32])) -> Result<()>,
+    ) -> Result<Preprocessing> {
         if scaling == Scaling::None {
-            return Preprocessing::None;
+            return Ok(Preprocessing::None);
         }
         let width = scaled.len();
-        let bounds = bounds(rows, width);
-        let (mut centers, mut scales) = match scaling {
-            Scaling::Standard => moments(rows, width),
+        let bounds = bounds(width, &read)?;
+        let (mut centers, mut scales): (Vec<f64>, Vec<f64>) = match scaling {
+            Scaling::Standard => moments(rows, width, &read)?,
             Scaling::MinMax => bounds.iter().map(|(low, high)| (*low, high - low)).unzip(),
-            Scaling::Robust | Scaling::None => (0..width).map(|i| quartiles(rows, width, i)).unzip(),
+            Scaling::Robust | Scaling::None => {
+                let of_column = |i| quartiles(rows, width, i, &read);
+                (0..width).map(of_column).collect::<Result<Vec<_>>>()?.into_iter().unzip()
+            }
         };
         for i in 0..width {
             let (low, high) = bounds[i];
@@ -82,7 +115,7 @@ impl Preprocessing {
                 scales[i] = high - low;
             }
         }
-        Preprocessing::Affine { centers, scales }
+        Ok(Preprocessing::Affine { centers, scales })
     }
 
     /// The model's inputs for all rows, as floats, row-major.
@@ -90,15 +123,17 @@ impl Preprocessing {
     /// ```
     /// use anygrad::data::{Features, Preprocessing};
     /// let pixels = Features::U8 { width: 2, data: vec![0, 16] };
-    /// assert_eq!(Preprocessing::Scale { factor: 1.0 / 16.0 }.inputs(&pixels), [0.0, 1.0]);
+    /// assert_eq!(Preprocessing::Scale { factor: 1.0 / 16.0 }.inputs(&pixels)?, [0.0, 1.0]);
+    /// # Ok::<(), anygrad::Error>(())
     /// ```
-    pub fn inputs(&self, features: &Features) -> Vec<f32> {
-        let mut inputs: Vec<f32> = match features {
-            Features::F32 { data, .. } => data.clone(),
-            Features::U8 { data, .. } => data.iter().map(|&x| f32::from(x)).collect(),
-        };
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io) if rows of a file cannot be read.
+    pub fn inputs(&self, features: &Features) -> Result<Vec<f32>> {
+        let mut inputs = vec![0.0; features.rows() * features.width()];
+        features.copy_floats(|i| i, &mut inputs)?;
         self.apply(&mut inputs);
-        inputs
+        Ok(inputs)
     }
 
     /// Turns rows of raw features into inputs, in place.
@@ -166,37 +201,47 @@ impl Preprocessing {
     }
 }
 
+/// Hands out blocks of rows.
+type Read<'a> = &'a dyn Fn(&mut dyn FnMut(&[f32])) -> Result<()>;
+
 /// Lowest and highest number of each feature.
-fn bounds(rows: &[f32], width: usize) -> Vec<(f64, f64)> {
-    let mut bounds = vec![(f64::INFINITY, f64::NEG_INFINITY); width];
-    for row in rows.chunks_exact(width.max(1)) {
-        for (&x, (low, high)) in row.iter().zip(&mut bounds) {
-            (*low, *high) = (low.min(x.into()), high.max(x.into()));
+fn bounds(width: usize, read: Read<'_>) -> Result<Vec<(f64, f64)>> {
+    let mut bounds = vec![(f32::INFINITY, f32::NEG_INFINITY); width];
+    read(&mut |block| {
+        for row in block.chunks_exact(width.max(1)) {
+            for (&x, (low, high)) in row.iter().zip(&mut bounds) {
+                (*low, *high) = (low.min(x), high.max(x));
+            }
         }
-    }
-    bounds
+    })?;
+    Ok(bounds.into_iter().map(|(low, high)| (low.into(), high.into())).collect())
 }
 
 /// Means and standard deviations (divisor N).
-fn moments(rows: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
-    let count = (rows.len() / width.max(1)).max(1) as f64;
+fn moments(rows: usize, width: usize, read: Read<'_>) -> Result<(Vec<f64>, Vec<f64>)> {
+    let count = rows.max(1) as f64;
     let (mut means, mut deviations) = (vec![0.0f64; width], vec![0.0f64; width]);
-    for row in rows.chunks_exact(width) {
-        row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x));
-    }
-    means.iter_mut().for_each(|mean| *mean /= count);
-    for row in rows.chunks_exact(width) {
-        for ((&x, mean), square) in row.iter().zip(&means).zip(&mut deviations) {
-            *square += (f64::from(x) - mean).powi(2);
+    read(&mut |block| {
+        for row in block.chunks_exact(width.max(1)) {
+            row.iter().zip(&mut means).for_each(|(&x, mean)| *mean += f64::from(x));
         }
-    }
+    })?;
+    means.iter_mut().for_each(|mean| *mean /= count);
+    read(&mut |block| {
+        for row in block.chunks_exact(width.max(1)) {
+            for ((&x, mean), square) in row.iter().zip(&means).zip(&mut deviations) {
+                *square += (f64::from(x) - mean).powi(2);
+            }
+        }
+    })?;
     deviations.iter_mut().for_each(|square| *square = (*square / count).sqrt());
-    (means, deviations)
+    Ok((means, deviations))
 }
 
 /// Median, and the distance of the quartiles, as scikit-learn's `RobustScaler`: percentiles interpolated linearly.
-fn quartiles(rows: &[f32], width: usize, feature: usize) -> (f64, f64) {
-    let mut values: Vec<f32> = rows.iter().skip(feature).step_by(width).copied().collect();
+fn quartiles(rows: usize, width: usize, feature: usize, read: Read<'_>) -> Result<(f64, f64)> {
+    let mut values = Vec::with_capacity(rows);
+    read(&mut |block| values.extend(block.iter().skip(feature).step_by(width)))?;
     values.sort_unstable_by(f32::total_cmp);
     let at = |share: f64| {
         let place = share * (values.len().max(1) - 1) as f64;
@@ -204,7 +249,7 @@ fn quartiles(rows: &[f32], width: usize, feature: usize) -> (f64, f64) {
         let below = place.floor() as usize;
         value(below) + (place - place.floor()) * (value((below + 1).min(values.len().max(1) - 1)) - value(below))
     };
-    (at(0.5), at(0.75) - at(0.25))
+    Ok((at(0.5), at(0.75) - at(0.25)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `cifar10:DIR`, `spiral`,
 //! `iris.csv`.
 
+use super::packed::Packed;
 use super::{DataOptions, Dataset, GENERATED, Split, cifar10, digits, generated, mnist, tables};
 use crate::error::{Error, Result};
 use std::fmt;
@@ -30,6 +31,8 @@ pub enum Source {
     Generated(String),
     /// A CSV file with a header line.
     Csv(PathBuf),
+    /// A packed file, by its ending `.anygrad`.
+    Packed(PathBuf),
     /// Rows that a program made, and no file tells where from.
     Memory,
 }
@@ -62,7 +65,10 @@ impl FromStr for Source {
         if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
             return Ok(Source::Csv(text.into()));
         }
-        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv"].into_iter().chain(GENERATED);
+        if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("anygrad")) {
+            return Ok(Source::Packed(text.into()));
+        }
+        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv", "FILE.anygrad"].into_iter().chain(GENERATED);
         Err(Error::unknown("data source", text, known))
     }
 }
@@ -71,7 +77,9 @@ impl Source {
     /// Changes the path, if it has one.
     pub fn relocate(&mut self, change: impl Fn(&Path) -> PathBuf) {
         match self {
-            Source::Mnist(path) | Source::Cifar10(path) | Source::Csv(path) => *path = change(path),
+            Source::Mnist(path) | Source::Cifar10(path) | Source::Csv(path) | Source::Packed(path) => {
+                *path = change(path);
+            }
             Source::Digits | Source::Generated(_) | Source::Memory => {}
         }
     }
@@ -99,7 +107,7 @@ impl fmt::Display for Source {
             Source::Mnist(folder) => write!(f, "mnist:{}", folder.display()),
             Source::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
             Source::Generated(name) => f.write_str(name),
-            Source::Csv(path) => write!(f, "{}", path.display()),
+            Source::Csv(path) | Source::Packed(path) => write!(f, "{}", path.display()),
             Source::Memory => f.write_str("memory"),
         }
     }
@@ -118,8 +126,9 @@ impl From<Source> for String {
     }
 }
 
-/// Loads rows and splits them: MNIST and CIFAR-10 into their own sets, everything else by what the options say and
-/// `seed`. Tables are understood and encoded by the training rows, and their target values are standardized.
+/// Loads rows and splits them: MNIST, CIFAR-10 and what was packed split into their own sets, everything else by what the
+/// options say and `seed`. Tables are understood and encoded by the training rows, and their target values are
+/// standardized. The features of a packed file stay in it.
 ///
 /// ```
 /// use anygrad::data::{DataOptions, load};
@@ -148,15 +157,13 @@ pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
         return tables::split(&paths, options, seed);
     }
     options.refuse_columns()?;
-    let divided = |data: Dataset| match *test_fraction {
-        0.0 => Ok(Split::new(data.select(&(0..data.rows()).collect::<Vec<_>>()), data.select(&[]))),
-        share => data.split(share, seed),
-    };
+    let divided = |data: Dataset| data.split_or_keep(*test_fraction, seed);
     let split = match source {
         Source::Digits => divided(digits()?)?,
         Source::Mnist(folder) => mnist(folder)?,
         Source::Cifar10(folder) => cifar10(folder)?,
         Source::Generated(name) => divided(generated(name, seed)?)?,
+        Source::Packed(path) => return Packed::open(path)?.split(options, seed),
         Source::Csv(_) | Source::Memory => return Err(Source::unknown_rows()),
     };
     if *validation_fraction == 0.0 { Ok(split) } else { split.with_validation(*validation_fraction, seed) }

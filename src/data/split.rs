@@ -36,6 +36,15 @@ impl Dataset {
         Ok(Split::new(self.select(&train), self.select(&test)))
     }
 
+    /// [`Dataset::split`], or with a share of 0 all rows to train on and none to test with.
+    pub(super) fn split_or_keep(self, test_fraction: f32, seed: u64) -> Result<Split> {
+        if test_fraction == 0.0 {
+            let none = self.select(&[]);
+            return Ok(Split::new(self, none));
+        }
+        self.split(test_fraction, seed)
+    }
+
     /// Numbers of the rows held back and of the others, both in random order.
     fn divide(&self, option: &str, fraction: f32, seed: u64, id: u32) -> Result<(Vec<usize>, Vec<usize>)> {
         if !(fraction > 0.0 && fraction < 1.0) {
@@ -90,8 +99,14 @@ impl Split {
         [&mut self.train, &mut self.test].into_iter().chain(self.validation.as_mut())
     }
 
+    /// Sets how features of all parts become inputs.
+    pub(super) fn with_preprocessing(mut self, preprocessing: &Preprocessing) -> Split {
+        self.parts_mut().for_each(|part| part.preprocessing.clone_from(preprocessing));
+        self
+    }
+
     /// Has features and target values of all parts standardized, by means and deviations of the training rows. Features
-    /// that are bytes keep their preprocessing, and so do target values that are 0 and 1 only.
+    /// that are bytes keep their preprocessing, and so do rows in a packed file and target values that are 0 and 1 only.
     ///
     /// ```
     /// use anygrad::data::{Preprocessing, moons};
@@ -144,7 +159,7 @@ mod tests {
         assert_eq!(split.train.rows() + split.test.rows(), data.rows());
         let rows = |d: &super::Dataset| match &d.features {
             super::Features::U8 { data, .. } => data.chunks(64).map(<[u8]>::to_vec).collect::<Vec<_>>(),
-            super::Features::F32 { .. } => unreachable!("digits are bytes"),
+            _ => unreachable!("digits are bytes in memory"),
         };
         let mut all = [rows(&split.train), rows(&split.test)].concat();
         let mut original = rows(&data);

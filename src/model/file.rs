@@ -77,7 +77,7 @@ impl Recorded {
             batch_size: part(&parts, "batch_size").unwrap_or(whole.train.batch_size),
             shuffle: part(&parts, "shuffle").unwrap_or(whole.train.shuffle),
             drop_last: part(&parts, "drop_last").unwrap_or(whole.train.drop_last),
-            early_stopping: None,
+            ..TrainTable::default()
         };
         let recipe = Recipe {
             seed: part(&parts, "seed").unwrap_or_default(),

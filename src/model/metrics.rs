@@ -111,7 +111,8 @@ pub struct TopK {
 pub const TOP_K: usize = 5;
 
 impl Model {
-    /// Loss and metrics on `data`.
+    /// Loss and metrics on `data`. Features are taken in batches, also out of a packed file; what the model puts out for
+    /// all rows is in memory, 12 bytes a number.
     ///
     /// # Errors
     /// [`Error::Shape`] if the data's features or targets do not fit the model; what the device reports.
@@ -202,8 +203,38 @@ fn mean(figures: impl IntoIterator<Item = f64>, weights: Option<&[f64]>) -> f64 
     sum / whole
 }
 
-/// Mean of the row losses, by the loss's own ops in f64.
+impl Target<'_> {
+    /// The targets of `count` rows from number `first`, of `width` values each.
+    fn rows(&self, first: usize, count: usize, width: usize) -> Target<'_> {
+        match self {
+            Target::Labels(labels) => Target::Labels(&labels[first..][..count]),
+            Target::Values(values) => Target::Values(&values[first * width..][..count * width]),
+        }
+    }
+}
+
+/// Rows whose losses are computed at a time, so that memory does not grow with the rows.
+const LOSS_ROWS: usize = 1 << 16;
+
+/// Mean of the row losses, by the weights of rows and of classes.
 fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>, weights: Option<&[f64]>) -> Result<f64> {
+    let rows = outputs.len() / width;
+    let mut losses = Vec::with_capacity(rows);
+    for (number, outputs) in outputs.chunks(LOSS_ROWS * width).enumerate() {
+        let target = target.rows(number * LOSS_ROWS, outputs.len() / width, width);
+        losses.extend(row_losses(loss, outputs, width, &target)?);
+    }
+    let (Some(ClassWeights::Given(by_class)), Target::Labels(labels)) = (&loss.class_weights, target) else {
+        return Ok(mean(losses, weights));
+    };
+    let by_class = |label: u32| by_class.get(label as usize).map_or(0.0, |&w| f64::from(w));
+    let products: Vec<f64> =
+        labels.iter().enumerate().map(|(row, &label)| by_class(label) * weight(weights, row)).collect();
+    Ok(mean(losses, Some(&products)))
+}
+
+/// The loss of each row, by the loss's own ops in f64.
+fn row_losses(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>) -> Result<Vec<f64>> {
     let rows = outputs.len() / width;
     let mut graph = Graph::new();
     let output = graph.declare("output", [rows, width], DType::F32, Role::Input);
@@ -220,14 +251,7 @@ fn mean_loss(loss: &Loss, outputs: &[f64], width: usize, target: &Target<'_>, we
         Target::Values(values) => executor.write(expected, values)?,
     }
     executor.run(PhaseId::FIRST, &Clock::default());
-    let row_losses = executor.read(row_losses)?;
-    let (Some(ClassWeights::Given(by_class)), Target::Labels(labels)) = (&loss.class_weights, target) else {
-        return Ok(mean(row_losses, weights));
-    };
-    let by_class = |label: u32| by_class.get(label as usize).map_or(0.0, |&w| f64::from(w));
-    let products: Vec<f64> =
-        labels.iter().enumerate().map(|(row, &label)| by_class(label) * weight(weights, row)).collect();
-    Ok(mean(row_losses, Some(&products)))
+    executor.read(row_losses)
 }
 
 fn classification(

@@ -73,7 +73,7 @@ impl Predictor {
         })
     }
 
-    /// Outputs for each row: logits of classes, or values. Row-major.
+    /// Outputs for each row: logits of classes, or values. Row-major. Rows in a packed file are read batch by batch.
     ///
     /// # Errors
     /// [`Error::Shape`] if the rows have another width than the model's input; what the device reports.
@@ -83,25 +83,26 @@ impl Predictor {
             let detail = format!("rows have {} features, the model takes {width}", features.width());
             return Err(Error::shape("data", detail));
         }
-        if let Some((row, feature, value)) = self.preprocessing.first_unfit(features) {
-            let detail =
-                format!("feature {feature} of row {row} is {value}, too far from the training rows for 32-bit floats");
-            return Err(Error::shape("data", detail));
-        }
-        let inputs = self.preprocessing.inputs(features);
-        let mut outputs = Vec::with_capacity(features.rows() * self.output_width);
-        let mut rest = &inputs[..];
-        while !rest.is_empty() {
-            let batch = self.batch_for(rest.len() / width);
-            let (rows, others) = rest.split_at(rest.len().min(batch.rows * width));
-            rest = others;
+        let (all, mut done) = (features.rows(), 0);
+        let mut outputs = Vec::with_capacity(all * self.output_width);
+        while done < all {
+            let batch = self.batch_for(all - done);
+            let count = batch.rows.min(all - done);
             // A batch that is not full is filled up with zero rows, whose outputs are dropped.
-            let mut x = rows.to_vec();
-            x.resize(batch.rows * width, 0.0);
+            let mut x = vec![0.0; batch.rows * width];
+            let inputs = &mut x[..count * width];
+            features.copy_floats(|i| done + i, inputs)?;
+            self.preprocessing.apply(inputs);
+            if let Some(at) = inputs.iter().position(|x| !x.is_finite()) {
+                let (row, feature) = (done + at / width, at % width);
+                let detail = format!("feature {feature} of row {row} is too far from the training rows for 32-bit floats");
+                return Err(Error::shape("data", detail));
+            }
             self.executor.write(batch.x, &x)?;
             self.executor.run(&[(batch.phase, Clock::default())])?;
             let y = self.executor.read(batch.y).await?;
-            outputs.extend_from_slice(&y[..rows.len() / width * self.output_width]);
+            outputs.extend_from_slice(&y[..count * self.output_width]);
+            done += count;
         }
         self.target_preprocessing.undo(&mut outputs);
         quality::check_outputs(&outputs, self.output_width)?;

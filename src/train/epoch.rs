@@ -1,6 +1,7 @@
 //! What an epoch consists of: the passes over the training rows and over those that are only evaluated, each in batches,
 //! and the phases of the program that run them.
 
+use super::queue::MOST_BATCHES;
 use crate::graph::PhaseId;
 
 /// The batches of a pass over rows.
@@ -12,16 +13,54 @@ pub struct Batches {
     pub full: usize,
     /// Rows of the last, smaller batch; 0 if there is none.
     pub tail: usize,
+    /// Batches of a window, if the device holds the rows of no more than these at one time; else it holds all rows.
+    pub window: Option<usize>,
+}
+
+/// A window of the rows of a pass: those of a few batches, in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    /// Whether the pass is over the training rows.
+    pub training: bool,
+    /// Number of the epoch.
+    pub epoch: u32,
+    /// Windows of the pass before it.
+    pub number: usize,
 }
 
 impl Batches {
-    pub(super) fn new(rows: usize, batch: usize, drop_last: bool) -> Batches {
-        Batches { rows: batch, full: rows / batch, tail: if drop_last { 0 } else { rows % batch } }
+    /// The batches of `rows` rows, of which the device can hold `most` at one time, or the rows of one batch if these are
+    /// more.
+    pub(super) fn new(rows: usize, batch: usize, drop_last: bool, most: usize) -> Batches {
+        let tail = if drop_last { 0 } else { rows % batch };
+        let mut batches = Batches { rows: batch, full: rows / batch, tail, window: None };
+        if rows > most {
+            // Windows of one size, so that none is much smaller than the others.
+            let windows = batches.count().div_ceil((most / batch).clamp(1, MOST_BATCHES));
+            let window = batches.count().div_ceil(windows.max(1));
+            batches.window = Some(window).filter(|window| window * batch < rows);
+        }
+        batches
     }
 
     /// Number of batches.
     pub fn count(&self) -> usize {
         self.full + usize::from(self.tail > 0)
+    }
+
+    /// Rows of the device's window, if it does not hold all.
+    pub fn window_rows(&self) -> Option<usize> {
+        self.window.map(|batches| batches * self.rows)
+    }
+
+    /// Windows of a pass; 0 if the device holds all rows.
+    pub fn windows(&self) -> usize {
+        self.window.map_or(0, |batches| self.count().div_ceil(batches))
+    }
+
+    /// Whether the batch at a position of the pass is the first of a window.
+    pub(super) fn begins_window(&self, at: usize) -> bool {
+        self.window.is_some_and(|batches| at.is_multiple_of(batches))
     }
 }
 

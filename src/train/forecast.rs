@@ -1,5 +1,6 @@
 //! What a run will take, known before it starts: its plan, its steps, its submissions, its memory.
 
+use super::epoch::{Epoch, RowsPass};
 use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
 use super::queue::{Position, Queue};
@@ -27,6 +28,12 @@ pub struct Forecast {
     pub plan_bytes: u64,
     /// Bytes of the buffers through which results come back; none on the CPU.
     pub staging_bytes: u64,
+    /// Rows of a window of training rows, if the device does not hold all of them at one time.
+    pub window_rows: Option<usize>,
+    /// Windows of training and evaluated rows that are brought to the device over the whole run; 0 if it holds all rows.
+    pub windows: u64,
+    /// Bytes of main memory in which the rows of windows are gathered.
+    pub window_bytes: u64,
     step: PhaseId,
 }
 
@@ -74,9 +81,14 @@ impl Trainer {
         let program = self.program(train, held_out)?;
         let plan = self.lower(&program)?;
         let (submissions, at_once) = self.count_submissions(&program, &plan)?;
+        let Epoch { train: RowsPass { batches, .. }, eval } = program.epoch;
+        let windows = batches.windows() + eval.map_or(0, |pass| pass.batches.windows());
         Ok(Forecast {
-            batch_rows: program.epoch.train.batches.rows,
-            steps: self.recipe.epochs().saturating_mul(program.epoch.train.batches.count() as u64),
+            batch_rows: batches.rows,
+            window_rows: batches.window_rows(),
+            windows: self.recipe.epochs().saturating_mul(windows as u64),
+            window_bytes: window_bytes(&program),
+            steps: self.recipe.epochs().saturating_mul(batches.count() as u64),
             submissions,
             plan_bytes: self.device.bytes_of(&plan),
             staging_bytes: match self.device {
@@ -132,6 +144,15 @@ impl Trainer {
         }
         Ok((submissions, at_once.min(IN_FLIGHT + 1)))
     }
+}
+
+/// Bytes of the windows of all passes that have any.
+fn window_bytes(program: &Program) -> u64 {
+    let passes = [(Some(program.train), Some(program.epoch.train)), (program.test, program.epoch.eval)];
+    let windowed = passes.into_iter().filter_map(|(rows, pass)| pass?.batches.window.and(rows));
+    let values = windowed.flat_map(|rows| [rows.features, rows.targets]);
+    let words = |value| program.graph.value(value).dtype.words(program.graph.shape(value).elements());
+    values.map(|value| 4 * words(value) as u64).sum()
 }
 
 /// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of tensor.

@@ -4,6 +4,7 @@ mod batch_size;
 mod bytes;
 mod early_stopping;
 mod epoch;
+mod feed;
 mod fit;
 mod forecast;
 mod learning_rate;

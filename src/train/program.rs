@@ -65,6 +65,8 @@ pub struct Program {
     pub ring: ValueId,
     /// Its passes over rows: batches and phases.
     pub epoch: Epoch,
+    /// Stream of the order of the training rows, `None` for their own order.
+    pub key: Option<Key>,
 }
 
 impl Program {
@@ -82,22 +84,35 @@ impl Program {
         let parameters = tensors.trained();
         let optimizer_state =
             parameters.iter().map(|&p| recipe.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
-        let most_rows = train.rows.max(test.map_or(0, |rows| rows.rows));
+        let TrainTable { batch_size, shuffle, drop_last, .. } = recipe.train;
+        let train_batches = Batches::new(train.rows, batch_size.rows(train.rows), drop_last, train.most_rows());
+        let test_batches = test.map(|rows| Batches::new(rows.rows, rows.rows.min(EVAL_ROWS), false, rows.most_rows()));
+        let class_weights_of = train.classes();
+        let train = ResidentRows::declare(&mut graph, "train", train, &train_batches);
+        let test =
+            test.zip(test_batches).map(|(rows, batches)| ResidentRows::declare(&mut graph, "test", rows, &batches));
+        let most_rows = train.held.max(test.map_or(0, |rows| rows.held));
         let order = graph.declare("order", [most_rows], DType::U32, Role::Order);
         let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::Results);
-        let class_weights = objective.loss.declare_weights(&mut graph, train.classes());
-        let train = ResidentRows::declare(&mut graph, "train", train);
-        let test = test.map(|rows| ResidentRows::declare(&mut graph, "test", rows));
-        let TrainTable { batch_size, shuffle, drop_last, .. } = recipe.train;
-        let train_batches = Batches::new(train.kind.rows, batch_size.rows(train.kind.rows), drop_last);
-        let test_batches = test.map(|rows| Batches::new(rows.kind.rows, rows.kind.rows.min(EVAL_ROWS), false));
+        let class_weights = objective.loss.declare_weights(&mut graph, class_weights_of);
 
         // The phases are numbered as they come.
         let no_phases = |batches| RowsPass { batches, begin: PhaseId::FIRST, full: PhaseId::FIRST, tail: None };
         let epoch = Epoch { train: no_phases(train_batches), eval: test_batches.map(no_phases) };
-        let mut program =
-            Program { graph, tensors, parameters, optimizer_state, train, test, class_weights, order, ring, epoch };
         let key = shuffle.then(|| stream_key(recipe.seed, Purpose::Shuffle, 0));
+        let mut program = Program {
+            graph,
+            tensors,
+            parameters,
+            optimizer_state,
+            train,
+            test,
+            class_weights,
+            order,
+            ring,
+            epoch,
+            key,
+        };
         let names = ["begin_epoch", "train", "train_tail"];
         program.epoch.train = program.pass(names, &objective, train, train_batches, Some(key))?;
         if let (Some(test), Some(batches)) = (test, test_batches) {
@@ -108,7 +123,7 @@ impl Program {
     }
 
     /// The phases of a pass: what begins it, a full batch and, if there is one, the last, smaller one. A pass over training
-    /// rows has a key for their order, or none to leave them in theirs.
+    /// rows has a key for their order, or none to leave them in theirs. Rows that come in windows are in order by then.
     fn pass(
         &mut self,
         [begin, full, tail]: [&str; 3],
@@ -118,7 +133,7 @@ impl Program {
         training: Option<Option<Key>>,
     ) -> Result<RowsPass> {
         let begin = self.graph.begin_phase(begin);
-        let shuffle = Shuffle { rows: rows.kind.rows, key: training.flatten() };
+        let shuffle = Shuffle { rows: rows.held, key: training.flatten().filter(|_| batches.window.is_none()) };
         self.graph.apply_all(shuffle, &[self.order])?;
         let full = self.batch(full, objective, rows, batches.rows, training.is_some())?;
         let last = || self.batch(tail, objective, rows, batches.tail, training.is_some());

@@ -1,14 +1,14 @@
 //! What goes into one submission: the batches of a run, queued until it is full. The clock moves on here, and nowhere
 //! else. The loop submits the queue, a forecast counts it.
 
-use super::epoch::Epoch;
+use super::epoch::{Epoch, Window};
 use super::learning_rate::LearningRate;
 use crate::error::Result;
 use crate::kernel::Clock;
 use crate::plan::{PhaseId, Plan};
 
 /// Most batches in one submission.
-const MOST_BATCHES: usize = 64;
+pub(super) const MOST_BATCHES: usize = 64;
 /// Arithmetic operations after which a submission is closed: about a second of work, so that a slow device still
 /// answers in time and progress shows.
 const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
@@ -64,6 +64,8 @@ impl Position {
 pub(super) struct Queue {
     pub runs: Vec<(PhaseId, Clock)>,
     pub entries: Vec<Entry>,
+    /// The window that its batches take rows from, if they do.
+    pub window: Option<Window>,
     flops: u64,
 }
 
@@ -73,8 +75,9 @@ impl Queue {
         let pass = epoch.pass(position.training);
         let (phase, rows) = pass.batch(position.batch);
         let flops = plan.phases()[phase.index()].flops().max(1);
-        // The last, smaller batch goes with the others.
-        if position.batch < pass.batches.full && !self.has_room(flops) {
+        // A window is brought to the device before a submission; the last, smaller batch goes with the others.
+        let begins_window = pass.batches.begins_window(position.batch) && !self.entries.is_empty();
+        if begins_window || (position.batch < pass.batches.full && !self.has_room(flops)) {
             return Ok(false);
         }
         let clock = &mut position.clock;
@@ -89,7 +92,14 @@ impl Queue {
         if position.training {
             clock.learning_rate = rate.of_step(clock)?;
         }
-        self.runs.push((phase, *clock));
+        let mut run = *clock;
+        if let Some(batches) = pass.batches.window {
+            let (training, number) = (position.training, position.batch / batches);
+            self.window = Some(Window { training, epoch: clock.epoch, number });
+            // The device counts rows from the first of the window.
+            run.batch_start -= (number * batches * pass.batches.rows) as u32;
+        }
+        self.runs.push((phase, run));
         self.flops += flops;
         let ends_pass = position.batch + 1 == pass.batches.count();
         let ends_epoch = ends_pass && (!position.training || epoch.eval.is_none());
@@ -115,6 +125,7 @@ impl Queue {
     /// Forgets what has been submitted and returns what it files.
     pub fn clear(&mut self) -> Vec<Entry> {
         self.runs.clear();
+        self.window = None;
         self.flops = 0;
         std::mem::take(&mut self.entries)
     }

@@ -82,6 +82,10 @@ pub struct TrainTable {
     /// Whether the last, smaller batch of an epoch is left out.
     #[serde(skip_serializing_if = "is_false")]
     pub drop_last: bool,
+    /// Most bytes of training rows, and of evaluated rows, that the device holds at one time; more come in windows, with
+    /// the same results. None stands for as many as the device can bind, of a packed file 256 MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resident_bytes: Option<u64>,
     /// When to stop before the last epoch, and whether to keep the best epoch's weights; the flag `--patience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
@@ -114,7 +118,14 @@ mod whole_number {
 impl Default for TrainTable {
     fn default() -> Self {
         let batch_size = BatchSize::Rows(64);
-        TrainTable { epochs: None, batch_size, shuffle: true, drop_last: false, early_stopping: None }
+        TrainTable {
+            epochs: None,
+            batch_size,
+            shuffle: true,
+            drop_last: false,
+            resident_bytes: None,
+            early_stopping: None,
+        }
     }
 }
 
@@ -250,9 +261,10 @@ impl Recipe {
     }
 
     /// Whether a run by this recipe can be gone on with by another: all is the same but the number of epochs, where
-    /// rows come from, and where it runs.
+    /// rows come from and how, and where it runs.
     pub(super) fn is_of_one_run_with(&self, other: &Recipe) -> bool {
-        let train = TrainTable { epochs: self.train.epochs, ..other.train };
+        let TrainTable { epochs, resident_bytes, .. } = self.train;
+        let train = TrainTable { epochs, resident_bytes, ..other.train };
         *self == Recipe { device: self.device.clone(), data: self.data.clone(), train, ..other.clone() }
     }
 

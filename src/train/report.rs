@@ -103,6 +103,10 @@ pub struct History {
     pub submissions: u64,
     /// Most bytes allocated on the device at one time.
     pub device_bytes: u64,
+    /// Windows of rows that were brought to the device; 0 if it held all rows.
+    pub windows: u64,
+    /// Bytes of main memory in which the rows of windows were gathered.
+    pub window_bytes: u64,
 }
 
 impl History {

@@ -1,11 +1,14 @@
-//! Rows that live on the device for a whole run: their kind, their place in the graph, their upload.
+//! Rows on the device: their kind, how many of them it holds at one time, their place in the graph.
 
-use crate::backend::Executor;
+use super::epoch::Batches;
 use crate::data::{Dataset, Features, Targets};
-use crate::error::Result;
 use crate::graph::{DType, Graph, Role, Shape, ValueId};
 
-/// The kind of rows that a program is built for; their contents are uploaded later.
+/// Most bytes of the features of a packed file that the device holds unless more are asked for: a file is there to save
+/// memory.
+const MOST_PACKED_BYTES: u64 = 256 << 20;
+
+/// The kind of rows that a program is built for; their contents come later.
 ///
 /// ```
 /// use anygrad::{data, train::{RowsSpec, TargetSpec}};
@@ -25,6 +28,8 @@ pub struct RowsSpec {
     pub target: TargetSpec,
     /// Whether rows have weights.
     pub weighted: bool,
+    /// Most bytes of features that the device holds at one time, and most bytes of targets; more come in windows.
+    pub most_bytes: u64,
 }
 
 /// The kind of target.
@@ -39,16 +44,22 @@ pub enum TargetSpec {
 impl RowsSpec {
     /// The kind of the rows of `data`.
     pub fn of(data: &Dataset) -> RowsSpec {
-        let byte_scale = match data.features {
-            Features::U8 { .. } => data.preprocessing.byte_scale(),
-            Features::F32 { .. } => None,
-        };
+        let byte_scale = data.preprocessing.byte_scale().filter(|_| data.features.are_bytes());
+        let most_bytes = if let Features::Packed(_) = data.features { MOST_PACKED_BYTES } else { u64::MAX };
         let target = match &data.targets {
             Targets::Labels { classes, .. } => TargetSpec::Labels(classes.len()),
             Targets::Values { names, .. } => TargetSpec::Values(names.len()),
         };
         let (rows, width, weighted) = (data.rows(), data.features.width(), data.weights.is_some());
-        RowsSpec { rows, width, byte_scale, target, weighted }
+        RowsSpec { rows, width, byte_scale, target, weighted, most_bytes }
+    }
+
+    /// Most rows that the device holds at one time.
+    pub(super) fn most_rows(&self) -> usize {
+        let feature_bytes = self.width * if self.byte_scale.is_some() { 1 } else { size_of::<f32>() };
+        let target_bytes = 4 * if let TargetSpec::Values(width) = self.target { width } else { 1 };
+        let most = self.most_bytes / feature_bytes.max(target_bytes) as u64;
+        usize::try_from(most).unwrap_or(usize::MAX)
     }
 
     /// Number of classes; 0 if the target is numbers.
@@ -57,55 +68,34 @@ impl RowsSpec {
     }
 }
 
-/// Resident rows.
+/// Rows on the device: all of a kind, or the window of a few batches that moves over them.
 #[derive(Clone, Copy, Debug)]
 pub struct ResidentRows {
-    /// What they are.
+    /// What they are, and how many there are in all.
     pub kind: RowsSpec,
-    /// `[N, I]`, floats or bytes.
+    /// H, the rows that the device holds at one time.
+    pub held: usize,
+    /// `[H, I]`, floats or bytes.
     pub features: ValueId,
-    /// `[N]` labels or `[N, O]` values.
+    /// `[H]` labels or `[H, O]` values.
     pub targets: ValueId,
-    /// `[N, 1]`, the weights of the rows, if they have any.
+    /// `[H, 1]`, the weights of the rows, if they have any.
     pub weights: Option<ValueId>,
 }
 
 impl ResidentRows {
-    /// Declares room for rows of a kind in a graph.
-    pub(super) fn declare(graph: &mut Graph, name: &str, kind: RowsSpec) -> ResidentRows {
+    /// Declares room in a graph for rows of a kind that come in these batches.
+    pub(super) fn declare(graph: &mut Graph, name: &str, kind: RowsSpec, batches: &Batches) -> ResidentRows {
+        let held = batches.window_rows().unwrap_or(kind.rows);
         let dtype = if kind.byte_scale.is_some() { DType::U8 } else { DType::F32 };
-        let features = graph.declare(format!("{name}.features"), [kind.rows, kind.width], dtype, Role::Dataset);
+        let features = graph.declare(format!("{name}.features"), [held, kind.width], dtype, Role::Dataset);
         let (shape, dtype): (Shape, DType) = match kind.target {
-            TargetSpec::Labels(_) => ([kind.rows].into(), DType::U32),
-            TargetSpec::Values(width) => ([kind.rows, width].into(), DType::F32),
+            TargetSpec::Labels(_) => ([held].into(), DType::U32),
+            TargetSpec::Values(width) => ([held, width].into(), DType::F32),
         };
         let targets = graph.declare(format!("{name}.targets"), shape, dtype, Role::Dataset);
-        let weights = || graph.declare(format!("{name}.weights"), [kind.rows, 1], DType::F32, Role::Dataset);
-        ResidentRows { kind, features, targets, weights: kind.weighted.then(weights) }
-    }
-
-    /// Copies the rows of `data`, of the declared kind, to the device.
-    pub(super) fn upload(self, executor: &mut Executor, data: &Dataset) -> Result<()> {
-        match (&data.features, data.preprocessing.byte_scale()) {
-            (Features::U8 { data, .. }, Some(_)) => {
-                // Packed four to a word, the first in the lowest bits.
-                let word = |bytes: &[u8]| {
-                    bytes.iter().enumerate().fold(0u32, |word, (i, &byte)| word | u32::from(byte) << (8 * i))
-                };
-                executor.write_words(self.features, &data.chunks(4).map(word).collect::<Vec<_>>())?;
-            }
-            (features, _) => executor.write(self.features, &data.preprocessing.inputs(features))?,
-        }
-        if let (Some(value), Some(weights)) = (self.weights, &data.weights) {
-            executor.write(value, weights)?;
-        }
-        match &data.targets {
-            Targets::Labels { data: labels, .. } => executor.write_words(self.targets, labels),
-            Targets::Values { data: values, .. } => {
-                let mut values = values.clone();
-                data.target_preprocessing.apply(&mut values);
-                executor.write(self.targets, &values)
-            }
-        }
+        let weights = || graph.declare(format!("{name}.weights"), [held, 1], DType::F32, Role::Dataset);
+        let weights = kind.weighted.then(weights);
+        ResidentRows { kind, held, features, targets, weights }
     }
 }

@@ -1,6 +1,7 @@
 //! A run on a device, that can be stopped between any two steps, taken down as a [`Snapshot`], and gone on with.
 
 use super::Recipe;
+use super::feed::Feeds;
 use super::learning_rate::LearningRate;
 use super::program::{Program, RING_SLOTS, RING_WIDTH};
 use super::progress::{Kind, Progress};
@@ -70,6 +71,7 @@ impl Setup<'_> {
 pub struct Session<'d> {
     device: Device,
     executor: Executor,
+    feeds: Feeds<'d>,
     setup: Setup<'d>,
     position: Position,
     progress: Progress,
@@ -82,10 +84,11 @@ pub struct Session<'d> {
 impl<'d> Session<'d> {
     /// Loads a run on a device, at its first step.
     pub(super) async fn open(device: Device, setup: Setup<'d>) -> Result<Session<'d>> {
-        let executor = load(&device, &setup).await?;
+        let (executor, feeds) = load(&device, &setup).await?;
         let mut session = Session {
             device,
             executor,
+            feeds,
             setup,
             position: Position::START,
             progress: Progress::default(),
@@ -217,7 +220,8 @@ impl<'d> Session<'d> {
         if self.queue.runs.is_empty() {
             return Ok(());
         }
-        self.executor.run(&self.queue.runs)?;
+        let (Queue { runs, window, .. }, epochs) = (&self.queue, self.setup.rate.epochs);
+        self.feeds.run(&mut self.executor, runs, *window, epochs)?;
         self.progress.history.submissions += 1;
         let reading = self.executor.start_read(self.setup.program.ring).await?;
         self.in_flight.push_back((self.queue.clear(), reading));
@@ -313,18 +317,18 @@ impl<'d> Session<'d> {
     /// # Errors
     /// Fails as [`Session::restore`] does, and if the run does not fit the device.
     pub async fn reopen(&mut self, device: Device, snapshot: &Snapshot) -> Result<()> {
-        self.executor = load(&device, &self.setup).await?;
+        (self.executor, self.feeds) = load(&device, &self.setup).await?;
         self.progress.history.launches_per_step = self.launches_of_a_step();
         self.device = device;
         self.restore(snapshot).await
     }
 
     /// What happened, with the memory that it took.
-    pub(super) fn into_history(mut self) -> History {
-        self.progress.history.device_bytes = self.executor.allocated_bytes();
-        let is_whole = self.epochs_done() >= self.setup.rate.epochs;
-        self.progress.history.stopped_early = self.progress.has_ended && !is_whole;
-        self.progress.history
+    pub(super) fn into_history(self) -> History {
+        let (device_bytes, window_bytes) = (self.executor.allocated_bytes(), self.feeds.bytes());
+        let stopped_early = self.progress.has_ended && self.epochs_done() < self.setup.rate.epochs;
+        let windows = self.feeds.windows;
+        History { device_bytes, windows, window_bytes, stopped_early, ..self.progress.history }
     }
 
     /// The values that the rest of a run depends on.
@@ -361,18 +365,15 @@ pub(super) fn lower(program: &Program, device: &Device, fuse: bool, variants: &V
     variants.apply(plan?, &target)
 }
 
-/// Loads a run on a device with everything that stays as it is: the rows and what belongs to them.
-async fn load(device: &Device, setup: &Setup<'_>) -> Result<Executor> {
-    let Setup { program, train, held_out, class_weights, .. } = setup;
+/// Loads a run on a device with everything that stays as it is: the rows, or the way they take, and what belongs to them.
+async fn load<'d>(device: &Device, setup: &Setup<'d>) -> Result<(Executor, Feeds<'d>)> {
+    let Setup { program, class_weights, .. } = setup;
     let mut executor = device.load(lower(program, device, setup.fuse, &setup.variants)?).await?;
-    program.train.upload(&mut executor, train)?;
-    if let (Some(resident), Some(rows)) = (program.test, held_out) {
-        resident.upload(&mut executor, rows)?;
-    }
+    let feeds = Feeds::open(&mut executor, program, setup.train, setup.held_out)?;
     if let (Some(value), Some(weights)) = (program.class_weights, class_weights) {
         executor.write(value, weights)?;
     }
-    Ok(executor)
+    Ok((executor, feeds))
 }
 
 /// Values as they are after everything submitted so far.

@@ -89,7 +89,7 @@ impl Inputs {
             tensors.values().iter().copied().zip(initial.into_iter().map(|tensor| tensor.data)).collect();
         let rows = batch.rows();
         let x = graph.declare("x", [rows, batch.features.width()], DType::F32, Role::Input);
-        floats.push((x, batch.preprocessing.inputs(&batch.features)));
+        floats.push((x, batch.preprocessing.inputs(&batch.features)?));
         let mut declare = |shape: Shape, dtype| graph.declare("y", shape, dtype, Role::Input);
         let target = match &batch.targets {
             Targets::Labels { data: labels, .. } => {

@@ -187,6 +187,14 @@ impl Trainer {
         self
     }
 
+    /// Limits the bytes of training rows, and of evaluated rows, that the device holds at one time. More come to it in
+    /// windows, which the host gathers while the device works; the results are the same, bit for bit. Without a limit
+    /// windows are used where the device cannot bind all rows, and of packed files beyond 256 MiB.
+    pub fn resident_bytes(mut self, most: u64) -> Trainer {
+        self.recipe.train.resident_bytes = Some(most);
+        self
+    }
+
     /// Whether kernels that do several ops at once are used (the default). Without them the results are the same within
     /// rounding, and slower to come: for comparison.
     pub fn fuse(mut self, fuse: bool) -> Trainer {
@@ -302,7 +310,12 @@ impl Trainer {
     /// If model, loss, optimizer and data do not fit together.
     pub fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
         self.objective([Some(train), test].into_iter().flatten())?;
-        Program::build(&self.architecture, &self.recipe, RowsSpec::of(train), test.map(RowsSpec::of))
+        let rows = |data| {
+            let rows = RowsSpec::of(data);
+            let most_bytes = self.recipe.train.resident_bytes.unwrap_or(rows.most_bytes);
+            RowsSpec { most_bytes: most_bytes.min(self.device.most_binding_bytes()), ..rows }
+        };
+        Program::build(&self.architecture, &self.recipe, rows(train), test.map(rows))
     }
 
     /// What is minimized, once it is known to fit the targets of `data`, of which the first is trained on.

@@ -154,7 +154,7 @@ fn check_limits(limits: &wgpu::Limits, plan: &Plan) -> Result<()> {
                 what: format!("buffer `{}`", buffer.label),
                 needed: bytes(buffer.words),
                 granted,
-                remedy: "use fewer rows, a smaller batch_size or layer, or --device cpu".into(),
+                remedy: "use a smaller batch_size or layer, or --device cpu".into(),
             });
         }
     }

@@ -60,11 +60,15 @@ fn a_warm_executor_creates_no_object_on_the_device() {
     let (begin, train) = (plan.phase("begin_epoch").expect("a phase"), plan.phase("train").expect("a phase"));
     let ring = plan.graph().values().iter().position(|value| value.name == "ring").expect("a ring");
     let ring = plan.value_id(ring);
+    let rows = plan.graph().values().iter().position(|value| value.name == "train.features").expect("rows");
+    let rows = plan.value_id(rows);
     let mut executor = block_on(GpuExecutor::load(device, plan)).expect("memory");
-    // As a run does: the results of a submission are fetched while the next one is under way.
+    let window = vec![0; executor.plan().place(rows).expect("a place").words];
+    // As a run on windows of rows does: the results of a submission are fetched while the next one is under way.
     let mut reads = std::collections::VecDeque::new();
     let mut submission = |executor: &mut GpuExecutor| {
         let runs = [begin].into_iter().chain([train; 64]).map(|phase| (phase, Clock::default()));
+        executor.write_words(rows, &window).expect("rows");
         executor.submit(&runs.collect::<Vec<_>>()).expect("submitted");
         reads.push_back(block_on(executor.start_read(ring)).expect("on its way"));
         if reads.len() > 1 {

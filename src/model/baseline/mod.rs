@@ -180,7 +180,8 @@ fn constant(train: &Dataset, loss: &Loss, weights: Option<&[f32]>, rows: usize) 
 /// Fits the linear model to `train` and asks it about `test`; or says why there is none.
 fn fit(train: &Dataset, weights: Option<&[f32]>, test: &Dataset, loss: &Loss) -> std::result::Result<Fitted, String> {
     let width = train.features.width();
-    let (x, test_x) = (train.preprocessing.inputs(&train.features), test.preprocessing.inputs(&test.features));
+    let inputs = |data: &Dataset| data.preprocessing.inputs(&data.features).map_err(|error| error.to_string());
+    let (x, test_x) = (inputs(train)?, inputs(test)?);
     match &train.targets {
         Targets::Labels { data, classes, .. } => {
             let labels = Classes { labels: data, count: classes.len() };

@@ -26,7 +26,9 @@ impl Shape {
 
     /// Lines that end in a text.
     pub fn lines(self, bytes: &[u8]) -> u64 {
-        memchr::memchr_iter(self.line_end, bytes).count() as u64
+        // Most texts have none, which is found out sooner than counted.
+        let first = memchr::memchr(self.line_end, bytes);
+        first.map_or(0, |at| memchr::memchr_iter(self.line_end, &bytes[at..]).count() as u64)
     }
 }
 
@@ -53,7 +55,7 @@ pub(super) fn cell(text: &str, at: usize, shape: Shape) -> Cell<'_> {
         let end = end(bytes, start, shape);
         return Cell { text: Cow::Borrowed(trimmed(&text[start..end])), end, lines: 0, is_open: false, is_torn: false };
     };
-    let Some(close) = closing(bytes, open) else {
+    let Some((close, has_doubled)) = closing(bytes, open) else {
         return Cell {
             text: Cow::Borrowed(&text[open..]),
             end: bytes.len(),
@@ -62,11 +64,13 @@ pub(super) fn cell(text: &str, at: usize, shape: Shape) -> Cell<'_> {
             is_torn: false,
         };
     };
-    let end = end(bytes, close + 1, shape);
+    let behind = bytes.get(close + 1).copied();
+    let ends_there = behind == Some(shape.separator) || behind == Some(shape.line_end);
+    let end = if ends_there { close + 1 } else { end(bytes, close + 1, shape) };
     let (inner, rest) = (&text[open..close], text[close + 1..end].trim_end());
     let lines = shape.lines(inner.as_bytes());
-    let text = if rest.is_empty() && !inner.contains('"') {
-        Cow::Borrowed(inner.trim())
+    let text = if rest.is_empty() && !has_doubled {
+        Cow::Borrowed(trimmed(inner))
     } else {
         // What follows a closing quote belongs to the cell as it stands.
         Cow::Owned((inner.replace("\"\"", "\"") + rest).trim().to_string())
@@ -85,12 +89,13 @@ fn trimmed(text: &str) -> &str {
     if is_inner(bytes.first()) && is_inner(bytes.last()) { text } else { text.trim() }
 }
 
-/// Where the quote stands that closes the one before `at`; two quotes stand for one that does not close.
-pub(super) fn closing(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// Where the quote stands that closes the one before `at`, and whether there are doubled quotes before, which do not.
+pub(super) fn closing(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let start = at;
     loop {
         let quote = at + memchr::memchr(b'"', &bytes[at..])?;
         if bytes.get(quote + 1) != Some(&b'"') {
-            return Some(quote);
+            return Some((quote, at > start));
         }
         at = quote + 2;
     }
@@ -129,7 +134,7 @@ pub(super) fn whole_rows(bytes: &[u8], shape: Shape) -> Whole {
             return Whole { end: row_end, open_quote: None };
         };
         match closing(bytes, open + 1) {
-            Some(close) => from = close + 1,
+            Some((close, _)) => from = close + 1,
             None => return Whole { end: row_end, open_quote: Some(open) },
         }
     }

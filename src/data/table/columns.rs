@@ -280,7 +280,7 @@ impl Chunk {
                     self.values.push(value);
                 }
                 let more = self.more();
-                more.characters += text.chars().count() as u64;
+                more.characters += if text.is_ascii() { text.len() } else { text.chars().count() } as u64;
                 more.is_over |= !keeps_texts;
                 if !more.is_over {
                     let code = more.texts.number(text)?;
@@ -314,14 +314,15 @@ impl Chunk {
     /// Notes what a cell is that is no number of its column: a number in groups, a time (if asked for) or a text.
     fn take_other(&mut self, text: &str, style: Style, row: usize, tries_times: bool) -> Option<times::Moment> {
         self.stats.present += 1;
-        if let Some(grouped) = numbers::grouped(text, style.decimal) {
+        let moment = tries_times.then(|| times::parse(text)).flatten();
+        if let (None, Some(grouped)) = (moment, numbers::grouped(text, style.decimal)) {
             self.stats.note_grouped(text, grouped);
         }
         let rare = self.stats.rare();
         if rare.text.is_none() {
             rare.text = Some(Odd { row, text: text.to_string() });
         }
-        let moment = tries_times.then(|| times::parse(text)).flatten()?;
+        let moment = moment?;
         rare.times += 1;
         rare.never_month_first |= moment.month_first.is_none();
         rare.never_day_first |= moment.day_first.is_none();

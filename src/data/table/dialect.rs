@@ -97,7 +97,7 @@ fn line_end(text: &str) -> u8 {
             _ => {
                 let before = bytes[..found].iter().rev().find(|byte| **byte != b' ');
                 if before.is_none_or(|byte| SEPARATORS.contains(byte) || *byte == b'\r') {
-                    at = cells::closing(bytes, at).map_or(bytes.len(), |close| close + 1);
+                    at = cells::closing(bytes, at).map_or(bytes.len(), |(close, _)| close + 1);
                 }
             }
         }

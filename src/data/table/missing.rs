@@ -4,7 +4,9 @@
 pub(super) struct Missing {
     /// In small letters.
     words: Vec<String>,
-    longest: usize,
+    /// The lengths of words up to 63 bytes, a bit each; all if one has other letters than ASCII or is longer, since those
+    /// may have another length in the other case.
+    lengths: u64,
     /// Whether one of them is a number, such as -999.
     pub has_numbers: bool,
 }
@@ -12,14 +14,14 @@ pub(super) struct Missing {
 impl Missing {
     pub fn new(words: &[String]) -> Missing {
         let words: Vec<String> = words.iter().map(|word| word.trim().to_lowercase()).collect();
-        // A letter may have a longer form in the other case.
-        let longest = words.iter().map(|word| 3 * word.len()).max().unwrap_or(0);
+        let length = |word: &String| if word.is_ascii() && word.len() < 64 { 1 << word.len() } else { u64::MAX };
+        let lengths = words.iter().map(length).fold(0, |lengths, length| lengths | length);
         let has_numbers = words.iter().any(|word| word.starts_with(|c: char| c.is_ascii_digit() || "+-.,".contains(c)));
-        Missing { words, longest, has_numbers }
+        Missing { words, lengths, has_numbers }
     }
 
     pub fn has(&self, text: &str) -> bool {
-        if text.len() > self.longest {
+        if self.lengths >> text.len().min(63) & 1 == 0 {
             false
         } else if text.is_ascii() {
             self.words.iter().any(|word| word.eq_ignore_ascii_case(text))

@@ -154,7 +154,7 @@ pub enum Cells {
     },
     /// More than [`MOST_TEXTS`] different texts, which are not kept.
     Various {
-        /// Mean number of characters of a cell.
+        /// Mean number of characters of a cell that is not missing.
         mean_length: f64,
     },
     /// Not asked for.

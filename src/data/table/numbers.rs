@@ -77,8 +77,8 @@ pub(super) fn short(bytes: &[u8], decimal: u8) -> Option<(f64, usize)> {
 /// The number that a cell is, as the standard library reads it; no NaN.
 pub(super) fn parse(text: &str, style: Style) -> Option<f64> {
     plain(text, style.decimal).or_else(|| {
-        let grouped = grouped(text, style.decimal)?;
-        (style.group == Some(grouped.group)).then_some(grouped.value)
+        let group = style.group?;
+        grouped(text, style.decimal).filter(|number| number.group == group).map(|number| number.value)
     })
 }
 

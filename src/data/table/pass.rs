@@ -145,7 +145,7 @@ impl Pass<'_> {
         if let Some(fault) = block.fault {
             return Err(self.places.failure(fault, gathered.lines, gathered.rows));
         }
-        let out_of_memory = |_| self.places.out_of_memory(gathered.rows);
+        let out_of_memory = |_| self.places.out_of_memory(gathered.rows, 0);
         reserve(&mut gathered.starts, block.starts.len(), 0).map_err(out_of_memory)?;
         for (row, line) in block.starts {
             let (row, line) = (gathered.rows + row, gathered.lines + line + 1);
@@ -158,7 +158,7 @@ impl Pass<'_> {
         let expected = (self.expected)(rows);
         for (column, chunk) in block.chunks.into_iter().enumerate() {
             let total = &mut gathered.totals[column];
-            total.append(chunk, gathered.rows, expected).map_err(|_| self.places.out_of_memory(rows))?;
+            total.append(chunk, gathered.rows, expected).map_err(|_| self.places.out_of_memory(rows, expected))?;
             if total.is_over && matches!(total.plan, Plan::Texts { .. }) {
                 layout.is_over[column].store(true, Ordering::Relaxed);
             }
@@ -181,7 +181,7 @@ impl Places<'_> {
         match fault {
             Fault::NotUtf8 { line } => Failure::NotUtf8 { line: lines + line + 1 },
             Fault::Nul { line } => nul(self.path, lines + line),
-            Fault::Memory => self.out_of_memory(rows).into(),
+            Fault::Memory => self.out_of_memory(rows, 0).into(),
             Fault::Torn { line, lines: more } => torn_quote(self.path, lines + line, more),
             Fault::Trailing { line } => self.wrong_cells(lines + line, self.columns, false, true),
             Fault::Cells { line, found, spans_lines } => self.wrong_cells(lines + line, found, spans_lines, false),
@@ -206,8 +206,10 @@ impl Places<'_> {
         Error::data(self.path, format!(":{}", line + 1), reason, remedy).into()
     }
 
-    pub fn out_of_memory(&self, rows: usize) -> Error {
-        let what = format!("not enough memory for more than {rows} rows of {} columns", self.columns);
+    /// Too little memory for what is read, or for as many rows as there may be.
+    pub fn out_of_memory(&self, rows: usize, expected: usize) -> Error {
+        let rows = if expected > rows { format!("about {expected}") } else { format!("more than {rows}") };
+        let what = format!("not enough memory for {rows} rows of {} columns", self.columns);
         Error::io("load", self.path, io::Error::new(io::ErrorKind::OutOfMemory, what))
     }
 }

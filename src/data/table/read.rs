@@ -185,7 +185,7 @@ fn attempt(
         .zip(gathered.totals)
         .map(|((name, is_named), total)| total.finish(name, is_named))
         .collect();
-    let columns = columns.map_err(|_| places.out_of_memory(gathered.rows))?;
+    let columns = columns.map_err(|_| places.out_of_memory(gathered.rows, 0))?;
     let lines = Lines { starts: gathered.starts };
     Ok(Table { path, columns, rows: gathered.rows, decisions: said, lines })
 }
@@ -300,8 +300,9 @@ fn beginning(
         wanted = 2 * bytes.len();
         let shape = Shape { separator: b',', line_end: b'\n' };
         let part = if end == 0 && !is_all { bytes } else { &bytes[..end] };
-        let text = match rows::text(part, shape) {
+        let text = match rows::text(part).map_err(|unreadable| unreadable.fault(part, shape)) {
             Ok(text) => text,
+            // A letter of several bytes may be cut.
             Err(Fault::NotUtf8 { .. }) if end == 0 && !is_longest => continue,
             Err(fault) => return Err(Failure::of_fault(fault, path, part)),
         };

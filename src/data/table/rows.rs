@@ -68,20 +68,41 @@ pub(super) enum Fault {
 pub(super) fn read(bytes: &[u8], layout: &Layout) -> Block {
     let chunks = layout.plans.iter().map(Chunk::new).collect();
     let mut block = Block { rows: 0, lines: 0, starts: Vec::new(), blank_lines: (0, 0), chunks, fault: None };
-    block.fault = match text(bytes, layout.shape) {
-        Ok(text) => Reader { text, layout, block: &mut block }.rows().err(),
-        Err(fault) => Some(fault),
+    let (text, fault) = match text(bytes) {
+        Ok(text) => (text, None),
+        Err(unreadable) => {
+            // What is wrong in the rows before comes first, as it would if they were a block of their own.
+            let before = &bytes[..cells::whole_rows(&bytes[..unreadable.at], layout.shape).end];
+            (std::str::from_utf8(before).unwrap_or_default(), Some(unreadable.fault(bytes, layout.shape)))
+        }
     };
+    block.fault = Reader { text, layout, block: &mut block }.rows().err().or(fault);
     block
 }
 
-/// The bytes of a block as text.
-pub(super) fn text(bytes: &[u8], shape: Shape) -> Result<&str, Fault> {
-    let line = |at: usize| shape.lines(&bytes[..at]);
-    if let Some(at) = memchr::memchr(0, bytes) {
-        return Err(Fault::Nul { line: line(at) });
+/// The first byte that is no text.
+pub(super) struct Unreadable {
+    at: usize,
+    is_nul: bool,
+}
+
+impl Unreadable {
+    pub fn fault(&self, bytes: &[u8], shape: Shape) -> Fault {
+        let line = shape.lines(&bytes[..self.at]);
+        if self.is_nul { Fault::Nul { line } } else { Fault::NotUtf8 { line } }
     }
-    std::str::from_utf8(bytes).map_err(|e| Fault::NotUtf8 { line: line(e.valid_up_to()) })
+}
+
+/// The bytes of a block as text.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
+    let (text, nul) = (std::str::from_utf8(bytes), memchr::memchr(0, bytes));
+    match (text, nul) {
+        (Ok(text), None) => Ok(text),
+        (Err(error), nul) if nul.is_none_or(|nul| error.valid_up_to() < nul) => {
+            Err(Unreadable { at: error.valid_up_to(), is_nul: false })
+        }
+        (_, nul) => Err(Unreadable { at: nul.unwrap_or(0), is_nul: true }),
+    }
 }
 
 struct Reader<'a> {

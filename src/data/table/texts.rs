@@ -86,11 +86,9 @@ fn hash(bytes: &[u8]) -> u64 {
     const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
     let mut hash = bytes.len() as u64;
     let mut feed = |word: u64| hash = (hash ^ word).wrapping_mul(FACTOR).rotate_left(29);
-    let mut words = bytes.chunks_exact(8);
-    for word in &mut words {
-        feed(word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
-    }
-    feed(words.remainder().iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
+    let (words, rest) = bytes.as_chunks();
+    words.iter().for_each(|&word| feed(u64::from_le_bytes(word)));
+    feed(rest.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
     hash ^= hash >> 32;
     hash.wrapping_mul(FACTOR) >> 20
 }

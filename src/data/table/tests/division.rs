@@ -41,7 +41,7 @@ fn blocks_and_threads_change_nothing() {
             assert!(matches!(whole.col("q").cells, Cells::Texts { .. }));
             assert!(matches!(whole.col("o").cells, Cells::Numbers { offset: 1.7e9, .. }));
         }
-        for (threads, block) in [(1, 100), (1, 4096), (2, 100), (3, 1000), (5, 777), (8, 50_000), (8, 1)] {
+        for (threads, block) in [(1, 100), (1, 4096), (2, 100), (3, 1000), (5, 777), (8, 50_000)] {
             let parts = read(&file.0, &options, Division { threads, block }).expect("a table");
             assert_eq!(format!("{:?}", parts.lines), format!("{:?}", whole.lines));
             assert_eq!((parts.rows, &parts.decisions), (whole.rows, &whole.decisions), "{threads} {block}");
@@ -68,6 +68,24 @@ fn the_first_fault_is_told_whatever_the_blocks() {
     assert!(one.contains("the row has 2 cells, the header has 8"), "{one}");
     for (threads, block) in [(1, 100), (4, 100), (8, 1000)] {
         assert_eq!(message(threads, block), one);
+    }
+}
+
+/// Bytes that are no text behind a row with too few cells, in one block with it and in another.
+#[test]
+fn faults_come_in_the_order_of_the_file() {
+    let rows = "1,2\n".repeat(300_000);
+    let utf8 = ReadOptions { encoding: Some("utf-8".into()), ..Default::default() };
+    for bad in [&b"1,\0\n"[..], b"1,\xFC\n", b"1,\xFC\n1,\0\n"] {
+        for (middle, start) in [("1\n", ":300002: the row has 1 cell"), ("", ":300002: ")] {
+            let bytes = [format!("a,b\n{rows}{middle}").as_bytes(), bad].concat();
+            let file = Scratch::new(&bytes);
+            for block in [50, 1 << 30] {
+                let message = read(&file.0, &utf8, Division { threads: 2, block }).expect_err("an error").to_string();
+                assert!(message.contains(start), "{message}");
+                assert_eq!(message.contains("UTF-8 text"), middle.is_empty() && bad[2] == 0xFC, "{message}");
+            }
+        }
     }
 }
 

@@ -97,7 +97,9 @@ fn too_little_memory_is_an_error() {
     assert!(total.append(chunk, 0, usize::MAX / 8).is_ok(), "nothing is reserved for no rows");
     let path = Path::new("big.csv");
     let places = Places { path, columns: 51, has_header: true, start_lines: 1, separator: b',' };
-    let what = "cannot load big.csv: not enough memory for more than 1000 rows of 51 columns";
     let remedy = "read fewer rows or columns, or use a machine with more memory";
-    assert_eq!(places.out_of_memory(1000).to_string(), format!("{what}; {remedy}"));
+    for (expected, rows) in [(0, "more than 1000"), (9999, "about 9999")] {
+        let what = format!("cannot load big.csv: not enough memory for {rows} rows of 51 columns");
+        assert_eq!(places.out_of_memory(1000, expected).to_string(), format!("{what}; {remedy}"));
+    }
 }

@@ -74,7 +74,7 @@ fn no_name_lacks_a_row() {
     let sections = [
         ("Activations", Activation::ALL.iter().map(|a| a.name().to_string()).collect()),
         ("Losses", Loss::all().map(|loss| loss.name().to_string()).collect()),
-        ("Losses", options(&["label_smoothing", "class_weights"])),
+        ("Losses", options(&["label_smoothing", "class_weights", "weights"])),
         ("Regularization", options(&["l1", "l2", "weight_decay", "dropout", "max_grad_norm", "max_grad_value"])),
         ("Optimizers", options(Optimizer::NAMES)),
         ("Schedules", options(&Schedule::NAMES)),
@@ -82,6 +82,7 @@ fn no_name_lacks_a_row() {
         ("Randomness", options(&["shuffle", "masks", "split"])),
         ("Metrics", options(&["loss", "accuracy", "top_k", "precision", "recall", "f1", "confusion", "r_squared"])),
         ("Metrics", options(&["mean_absolute_error", "root_mean_squared_error"])),
+        ("Metrics", options(&["macro_precision", "macro_recall", "macro_f1"])),
     ];
     let text = table();
     for (section, names) in sections {

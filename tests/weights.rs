@@ -152,7 +152,12 @@ fn reports_do_not_depend_on_batches_and_agree_with_evaluations() {
                     let trainer = Trainer::new(model, loss.clone(), Sgd::new(STILL)).epochs(1).seed(2);
                     trainer.batch_size(batch).fuse(fuse).on(device.clone())
                 };
-                for (batch, fuse) in [(8, true), (32, true), (32, false), (50, true)] {
+                let batches: &[(usize, bool)] = match device {
+                    Device::Cpu => &[(8, true), (32, true), (32, false), (50, true)],
+                    // Each of them compiles its kernels.
+                    Device::Gpu(_) => &[(8, true), (32, false)],
+                };
+                for &(batch, fuse) in batches {
                     let mut trainer = new(batch, fuse);
                     let history = block_on(trainer.fit_rows(&train, Some(&test))).expect("training");
                     let report = &history.epochs[0];
@@ -337,4 +342,37 @@ fn test_rows_without_weight_are_refused() {
     let split = Split::new(train, test);
     let error = trainer(&Loss::cross_entropy(), &data, &Device::Cpu).fit_blocking(&split).expect_err("no weight");
     assert!(error.to_string().contains("all 2 rows have the weight 0"), "{error}");
+}
+
+/// A weighted run takes the bytes and submissions that were forecast, goes on from a snapshot to the same bits, and not on
+/// rows with other weights.
+#[test]
+fn a_weighted_run_is_forecast_and_goes_on_from_a_snapshot() {
+    let data = rows(60, "classes");
+    let weighted = |first: f32| {
+        let weights = (0..60).map(|row| first + row as f32).collect();
+        data.clone().with_weights(weights).expect("weights").split(0.25, 1).expect("a split")
+    };
+    let (split, other) = (weighted(0.5), weighted(0.75));
+    let loss = Loss::cross_entropy().class_weights(ClassWeights::Balanced);
+    for device in devices() {
+        let mut trainer = trainer(&loss, &data, &device).shuffle(true).batch_size(16).epochs(3);
+        let forecast = trainer.forecast(&split.train, Some(&split.test)).expect("a forecast");
+        let history = trainer.fit_blocking(&split).expect("a fit");
+        assert_eq!(forecast.device_bytes(), history.device_bytes, "{}", device.name());
+        assert_eq!(forecast.submissions, history.submissions, "{}", device.name());
+        let expected = trainer.model().expect("a model").weights_hash();
+
+        let mut session = block_on(trainer.session(&split)).expect("a session");
+        block_on(session.run_steps(4)).expect("steps");
+        let snapshot = block_on(session.snapshot()).expect("a snapshot");
+        let mut session = block_on(trainer.session(&split)).expect("a session");
+        block_on(session.restore(&snapshot)).expect("the same run");
+        block_on(session.run()).expect("the rest");
+        assert_eq!(block_on(trainer.conclude(session)).expect("a model").epochs, history.epochs);
+        assert_eq!(trainer.model().expect("a model").weights_hash(), expected, "{}", device.name());
+        let mut session = block_on(trainer.session(&other)).expect("a session");
+        let error = block_on(session.restore(&snapshot)).expect_err("other weights").to_string();
+        assert!(error.contains("other data"), "{error}");
+    }
 }

@@ -128,7 +128,7 @@ fn hostile_model_files_are_refused() {
         ("huge", model(1, r#"[{"linear":18446744073709551615,"bias":false}]"#, one)),
         ("many", model(4_000_000_000, r#"[{"linear":4000000000,"bias":false}]"#, one)),
         ("negative", model(1, r#"[{"linear":-1}]"#, one)),
-        ("newer", model(1, "[]", one).replace(r#""format":1"#, r#""format":2"#)),
+        ("newer", model(1, "[]", one).replace(r#""format":1"#, r#""format":3"#)),
         ("no JSON", "{".into()),
     ] {
         write_model(&folder.join("m.safetensors"), "0.weight", &[1, 1], &description);

@@ -113,14 +113,14 @@ fn compare(device: &Device) -> usize {
         let (name, data, _, most) = runs().swap_remove(number);
         let expected = outcome(trainer(), &data);
         let windowed = trainer().resident_bytes(most);
-        let forecast = windowed.forecast(&data.train, Some(data.held_out())).expect("a forecast");
+        let forecast = windowed.forecast(&data.train, data.held_out()).expect("a forecast");
         let got = outcome(windowed, &data);
         assert_same(&format!("{name} on {}", device.name()), &got, &expected);
         // A predictor prepares rows by itself.
-        let (run, apart) = (
-            got.1.of_model().expect("an epoch").held_out_loss(),
-            got.0.evaluate_blocking(data.held_out(), &Device::Cpu).expect("figures").loss,
-        );
+        let report = got.1.of_model().expect("an epoch");
+        let run = report.validation_loss.or(report.test_loss).expect("a loss");
+        let rows = data.held_out().expect("rows");
+        let apart = got.0.evaluate_blocking(rows, &Device::Cpu).expect("figures").loss;
         assert!((run - apart).abs() < 1e-4 * apart, "{name} on {}: {run}, {apart}", device.name());
         // A run that early stopping cuts short takes less.
         if got.1.step_losses.len() as u64 == forecast.steps {

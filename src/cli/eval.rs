@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub struct EvalOptions {
     /// A model file that `train` wrote.
     model: PathBuf,
-    /// digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with a header
+    /// digits, mnist:DIR (or fashion-mnist, kmnist, emnist, cifar10, cifar100), images:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with a header
     #[arg(long, value_name = "SPEC")]
     data: Source,
     /// The CSV column with the true answer [default: the model's]

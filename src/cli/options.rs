@@ -24,7 +24,7 @@ pub enum Format {
 pub struct TrainOptions {
     /// A config file (TOML), such as the config.toml of a run folder.
     pub config: Option<PathBuf>,
-    /// digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with a header [default: digits]
+    /// digits, mnist:DIR (or fashion-mnist, kmnist, emnist, cifar10, cifar100), images:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with a header [default: digits]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<Source>,
     /// The CSV column to predict, or several: a,b,c [default: the last]

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub struct PredictOptions {
     /// A model file that `train` wrote.
     model: PathBuf,
-    /// digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with the model's feature columns
+    /// digits, mnist:DIR (or fashion-mnist, kmnist, emnist, cifar10, cifar100), images:DIR, spiral, circles, moons, blobs, xor, and, sine, or a CSV file with the model's feature columns
     #[arg(long, value_name = "SPEC")]
     data: Source,
     /// cpu, gpu, an index of `anygrad devices`, or a part of a name

@@ -1,6 +1,8 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
-use anygrad::data::{Dataset, Features, Source, Split, Table, Targets, cifar10, digits, generated, mnist};
+use anygrad::data::{
+    Dataset, Features, ImageOptions, Parts, Source, Table, Targets, digits, generated, image_rows, images,
+};
 use anygrad::model::{Model, Target};
 use anygrad::train::{DataTable, Recipe};
 use anygrad::{Error, Result};
@@ -9,7 +11,7 @@ use clap::ValueEnum;
 /// Which rows of a source to take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// MNIST and CIFAR-10: their test set; everything else: all rows.
+    /// The test rows of a source that has its own, such as MNIST; of everything else all rows.
     #[default]
     Auto,
     /// The rows that `train` held back.
@@ -22,29 +24,39 @@ pub enum Part {
 
 /// Features and targets of a source, for `model`.
 pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<Dataset> {
-    let data = match source {
-        Source::Mnist(folder) | Source::Cifar10(folder) => {
-            let Split { train, test, .. } =
-                if let Source::Mnist(_) = source { mnist(folder)? } else { cifar10(folder)? };
-            return match part {
-                Part::Auto | Part::Test => Ok(test),
-                Part::Train => Ok(train),
-                Part::All => Err(Error::option("part", "all", "this data comes as train and test: name one")),
-            };
+    match source {
+        Source::Collection(collection, folder) => parted(collection.read(folder)?.parts, part, model),
+        Source::Images(folder) => {
+            let classes =
+                if let Target::Classes { classes, .. } = &model.target { Some(classes.clone()) } else { None };
+            // At the size and in the colors of the images that the model was trained on.
+            let options = ImageOptions::of_features(&model.feature_names).unwrap_or_default();
+            parted(images(folder, &ImageOptions { classes, ..options })?.parts, part, model)
         }
-        Source::Digits => digits()?,
-        Source::Generated(name) => generated(name, model.recipe.seed)?,
-        Source::Memory => return Err(Source::unknown_rows()),
-        Source::Csv(path) => csv(&Table::read(path)?, target, model)?,
-    };
+        Source::Digits => held_back(digits()?, part, model),
+        Source::Generated(name) => held_back(generated(name, model.recipe.seed)?, part, model),
+        Source::Memory => Err(Source::unknown_rows()),
+        Source::Table(path) => held_back(csv(&Table::read(path)?, target, model)?, part, model),
+    }
+}
+
+/// A part that the source names itself; of a source without test rows what the model's run held back.
+fn parted(parts: Parts<Dataset>, part: Part, model: &Model) -> Result<Dataset> {
+    match (parts, part) {
+        (Parts { test: Some(test), .. }, Part::Auto | Part::Test) => Ok(test),
+        (Parts { test: Some(_), train, .. }, Part::Train) => Ok(train),
+        (Parts { test: Some(_), .. }, Part::All) => {
+            Err(Error::option("part", "all", "this data comes as train and test: name one"))
+        }
+        (Parts { test: None, train, .. }, part) => held_back(train, part, model),
+    }
+}
+
+/// The part that the model was tested with, or trained on, if `data` is what it came from; or all rows.
+fn held_back(data: Dataset, part: Part, model: &Model) -> Result<Dataset> {
     if matches!(part, Part::Auto | Part::All) {
         return Ok(data);
     }
-    held_back(&data, part, model)
-}
-
-/// The part that the model was tested with, or trained on, if `data` is what it came from.
-fn held_back(data: &Dataset, part: Part, model: &Model) -> Result<Dataset> {
     let name = if part == Part::Test { "test" } else { "train" };
     let unknown =
         |why: &str| Err(Error::option("part", name, &format!("{why}, so its split is unknown: use --part all")));
@@ -65,7 +77,10 @@ fn held_back(data: &Dataset, part: Part, model: &Model) -> Result<Dataset> {
 /// Features of a source, for `model`; a CSV needs no target column.
 pub fn features(source: &Source, model: &Model) -> Result<Features> {
     match source {
-        Source::Csv(path) => Table::read(path)?.floats(model.feature_names.iter().map(String::as_str)),
+        Source::Images(folder) => {
+            Ok(image_rows(folder, &ImageOptions::of_features(&model.feature_names).unwrap_or_default())?.0)
+        }
+        Source::Table(path) => Table::read(path)?.floats(model.feature_names.iter().map(String::as_str)),
         source => Ok(labelled(source, None, Part::Auto, model)?.features),
     }
 }

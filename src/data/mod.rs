@@ -8,24 +8,32 @@
 //! # Ok::<(), anygrad::Error>(())
 //! ```
 
-mod cifar10;
+mod cifar;
+mod collection;
 mod csv;
 mod digits;
 mod generated;
+mod gzip;
 mod idx;
+mod images;
 mod mnist;
+mod parts;
+mod pickle;
 mod preprocessing;
 mod source;
 mod split;
 pub mod table;
 
 pub use self::csv::{Table, TargetKind};
-pub use cifar10::cifar10;
+pub use cifar::cifar10;
+pub use collection::Collection;
 pub use digits::digits;
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
+pub use images::{Color, ImageOptions, Images, image_rows, images};
 pub use mnist::mnist;
+pub use parts::Parts;
 pub use preprocessing::Preprocessing;
-pub use source::{Fractions, Source, load};
+pub use source::{Fractions, Source, TableFormat, load};
 pub use split::Split;
 
 use crate::error::{Error, Result};

@@ -1,7 +1,6 @@
-//! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `cifar10:DIR`, `spiral`,
-//! `iris.csv`.
+//! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `images:DIR`, `spiral`, `iris.csv`.
 
-use super::{GENERATED, Split, Table, TargetKind, cifar10, digits, generated, mnist};
+use super::{Collection, GENERATED, ImageOptions, Parts, Split, Table, TargetKind, digits, generated, images};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,9 +9,13 @@ use std::str::FromStr;
 /// A source of data, parsed from the text that a flag or a config file gives.
 ///
 /// ```
-/// use anygrad::data::Source;
-/// assert_eq!("mnist:downloads".parse::<Source>()?, Source::Mnist("downloads".into()));
+/// use anygrad::data::{Collection, Source};
+/// let source: Source = "mnist:downloads".parse()?;
+/// assert_eq!(source, Source::Collection(Collection::Mnist, "downloads".into()));
 /// assert_eq!("iris.csv".parse::<Source>()?.to_string(), "iris.csv");
+/// // A folder holds images; its name may be given alone.
+/// # let folder = std::env::temp_dir();
+/// assert_eq!(folder.display().to_string().parse::<Source>()?, Source::Images(folder));
 /// let error = "spirall".parse::<Source>().unwrap_err();
 /// assert_eq!(error.to_string(), "unknown data source `spirall`; did you mean `spiral`?");
 /// # Ok::<(), anygrad::Error>(())
@@ -22,48 +25,102 @@ use std::str::FromStr;
 pub enum Source {
     /// The embedded handwritten digits: `digits`.
     Digits,
-    /// MNIST's four official files in a folder: `mnist:DIR`.
-    Mnist(PathBuf),
-    /// CIFAR-10's six official binary files in a folder: `cifar10:DIR`.
-    Cifar10(PathBuf),
+    /// A well-known set of images in its official files in a folder: `mnist:DIR`, `cifar100:DIR`.
+    Collection(Collection, PathBuf),
+    /// A folder of images by class: `images:DIR`, or `DIR` alone.
+    Images(PathBuf),
     /// A dataset generated from the seed, by one of the names in [`GENERATED`].
     Generated(String),
-    /// A CSV file with a header line.
-    Csv(PathBuf),
+    /// A file with a table, or `-` for standard input.
+    Table(PathBuf),
     /// Rows that a program made, and no file tells where from.
     Memory,
+}
+
+/// How a file holds a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Lines of text with separators, perhaps compressed.
+    Text,
+    /// An array of NumPy.
+    Npy,
+    /// Several arrays of NumPy.
+    Npz,
+    /// Apache Parquet.
+    Parquet,
+    /// A file of Arrow's interprocess format, also called Feather.
+    Arrow,
+}
+
+/// Formats by the ending of a file's name.
+const ENDINGS: [(&str, TableFormat); 12] = [
+    ("csv", TableFormat::Text),
+    ("tsv", TableFormat::Text),
+    ("txt", TableFormat::Text),
+    ("data", TableFormat::Text),
+    ("tab", TableFormat::Text),
+    ("psv", TableFormat::Text),
+    ("npy", TableFormat::Npy),
+    ("npz", TableFormat::Npz),
+    ("parquet", TableFormat::Parquet),
+    ("arrow", TableFormat::Arrow),
+    ("feather", TableFormat::Arrow),
+    ("ipc", TableFormat::Arrow),
+];
+
+impl TableFormat {
+    /// The format that a file's name tells, in whatever case; text may be compressed (`.gz`, `.zst`) and is what `-`,
+    /// standard input, holds.
+    ///
+    /// ```
+    /// use anygrad::data::TableFormat;
+    /// assert_eq!(TableFormat::of("Iris.TSV.gz".as_ref()), Some(TableFormat::Text));
+    /// assert_eq!(TableFormat::of("iris.parquet".as_ref()), Some(TableFormat::Parquet));
+    /// assert_eq!(TableFormat::of("iris.parquet.gz".as_ref()), None);
+    /// ```
+    pub fn of(path: &Path) -> Option<TableFormat> {
+        if path == Path::new("-") {
+            return Some(TableFormat::Text);
+        }
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending));
+        let (_, ending) = plain.unwrap_or(&name).rsplit_once('.')?;
+        let (_, format) = ENDINGS.iter().find(|(own, _)| *own == ending)?;
+        (plain.is_none() || *format == TableFormat::Text).then_some(*format)
+    }
 }
 
 impl FromStr for Source {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Source> {
-        if text == "digits" {
-            return Ok(Source::Digits);
+        match text {
+            "digits" => return Ok(Source::Digits),
+            "memory" => return Ok(Source::Memory),
+            generated if GENERATED.contains(&generated) => return Ok(Source::Generated(text.into())),
+            _ => {}
         }
-        if text == "memory" {
-            return Ok(Source::Memory);
+        // Without a folder, the one of the set's own name.
+        let (kind, folder) = text.split_once(':').unwrap_or((text, text));
+        if let Ok(collection) = kind.parse() {
+            return Ok(Source::Collection(collection, folder.into()));
         }
-        if text == "mnist" {
-            return Ok(Source::Mnist("mnist".into()));
+        if kind == "images" {
+            return Ok(Source::Images(folder.into()));
         }
-        if let Some(folder) = text.strip_prefix("mnist:") {
-            return Ok(Source::Mnist(folder.into()));
+        if TableFormat::of(text.as_ref()).is_some() {
+            return Ok(Source::Table(text.into()));
         }
-        if text == "cifar10" {
-            return Ok(Source::Cifar10("cifar10".into()));
+        if Path::new(text).is_dir() {
+            return Ok(Source::Images(text.into()));
         }
-        if let Some(folder) = text.strip_prefix("cifar10:") {
-            return Ok(Source::Cifar10(folder.into()));
-        }
-        if GENERATED.contains(&text) {
-            return Ok(Source::Generated(text.into()));
-        }
-        if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-            return Ok(Source::Csv(text.into()));
-        }
-        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv"].into_iter().chain(GENERATED);
-        Err(Error::unknown("data source", text, known))
+        let sets = Collection::ALL.map(|(_, name)| format!("{name}:DIR"));
+        let known = sets.iter().map(String::as_str).chain(["digits", "images:DIR", "FILE.csv"]).chain(GENERATED);
+        let shortened = text.split_once(':').map_or(text.into(), |(kind, _)| format!("{kind}:DIR"));
+        Err(match Error::unknown("data source", &shortened, known) {
+            Error::UnknownName { kind, hint, .. } => Error::UnknownName { kind, name: text.into(), hint },
+            error => error,
+        })
     }
 }
 
@@ -80,10 +137,10 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Digits => f.write_str("digits"),
-            Source::Mnist(folder) => write!(f, "mnist:{}", folder.display()),
-            Source::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
+            Source::Collection(collection, folder) => write!(f, "{collection}:{}", folder.display()),
+            Source::Images(folder) => write!(f, "images:{}", folder.display()),
             Source::Generated(name) => f.write_str(name),
-            Source::Csv(path) => write!(f, "{}", path.display()),
+            Source::Table(path) => write!(f, "{}", path.display()),
             Source::Memory => f.write_str("memory"),
         }
     }
@@ -105,13 +162,13 @@ impl From<Source> for String {
 /// The shares of the rows that are held back from training, each from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fractions {
-    /// Share of all rows for testing; MNIST and CIFAR-10 have test rows of their own, and ignore it.
+    /// Share of all rows for testing; a source with test rows of its own, such as MNIST, ignores it.
     pub test: f32,
-    /// Share of the other rows to watch while training; 0 for none.
+    /// Share of the other rows to watch while training, 0 for none; a source with validation rows of its own ignores it.
     pub validation: f32,
 }
 
-/// Loads a source and splits it: MNIST and CIFAR-10 into their own sets, everything else at random by `fractions` and
+/// Loads a source and splits it: into its own parts where it has some, everything else at random by `fractions` and
 /// `seed`. CSV features are standardized by the training rows. `target` names the CSV columns to predict; without it
 /// the last one is taken.
 ///
@@ -125,19 +182,50 @@ pub struct Fractions {
 ///
 /// # Errors
 /// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged; [`Error::InvalidOption`] if a fraction is out of
-/// range, or a target is named and the source is no CSV file; [`Error::UnknownName`] if there is no such column.
+/// range, or a target is named and the source is no table; [`Error::UnknownName`] if there is no such column.
 pub fn load(source: &Source, target: Option<&str>, kind: TargetKind, fractions: Fractions, seed: u64) -> Result<Split> {
-    if let (Some(target), false) = (target, matches!(source, Source::Csv(_))) {
-        return Err(Error::option("target", target, "only CSV files have named columns"));
+    if let (Some(target), false) = (target, matches!(source, Source::Table(_))) {
+        return Err(Error::option("target", target, "only tables have named columns"));
     }
-    let split = match source {
-        Source::Digits => digits()?.split(fractions.test, seed)?,
-        Source::Mnist(folder) => mnist(folder)?,
-        Source::Cifar10(folder) => cifar10(folder)?,
-        Source::Generated(name) => generated(name, seed)?.split(fractions.test, seed)?,
-        Source::Csv(path) => Table::read(path)?.dataset(target, kind)?.split(fractions.test, seed)?,
+    let parts = match source {
+        Source::Digits => Parts::whole(digits()?),
+        Source::Collection(collection, folder) => collection.read(folder)?.parts,
+        Source::Images(folder) => images(folder, &ImageOptions::default())?.parts,
+        Source::Generated(name) => Parts::whole(generated(name, seed)?),
+        Source::Table(path) => Parts::whole(Table::read(path)?.dataset(target, kind)?),
         Source::Memory => return Err(Source::unknown_rows()),
     };
-    let split = if fractions.validation == 0.0 { split } else { split.with_validation(fractions.validation, seed)? };
-    Ok(if let Source::Csv(_) = source { split.standardized() } else { split })
+    let split = parts.split(fractions, seed)?;
+    Ok(if let Source::Table(_) = source { split.standardized() } else { split })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_what_its_text_says_and_shows_it() {
+        let known = Collection::ALL.map(|(collection, name)| {
+            (format!("{name}:some/folder"), Source::Collection(collection, "some/folder".into()))
+        });
+        let tables = ["a.csv", "a.TSV", "b.txt.gz", "b.data.zst", "c.tab", "c.psv.GZ", "d.npy", "d.npz", "-"];
+        let tables = tables.into_iter().chain(["e.parquet", "f.arrow", "f.feather", "a/f.ipc"]);
+        let tables = tables.map(|name| (name.to_string(), Source::Table(name.into())));
+        let images = ("images:C:/new".to_string(), Source::Images("C:/new".into()));
+        for (text, source) in known.into_iter().chain(tables).chain([images]) {
+            assert_eq!(text.parse::<Source>().unwrap(), source);
+            assert_eq!(source.to_string(), text);
+        }
+        assert_eq!("mnist".parse::<Source>().unwrap().to_string(), "mnist:mnist");
+        assert_eq!("fashion_mnist:x".parse::<Source>().unwrap().to_string(), "fashion-mnist:x");
+        for (text, hint) in [
+            ("minst:/a/long/folder/name", "`minst:/a/long/folder/name`; did you mean `mnist:DIR`?"),
+            ("table.xlsx", "known: "),
+            ("table.gz", "known: "),
+            ("no/such/folder", "known: "),
+        ] {
+            let error = text.parse::<Source>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
 }

@@ -1,5 +1,10 @@
 //! A table in memory: named columns of numbers, times or texts, and what was taken for what while it was read.
 
+#[cfg(feature = "parquet")]
+pub mod arrow;
+pub mod npy;
+mod typed;
+
 use std::path::PathBuf;
 
 /// A table: named columns of the same number of cells. Nothing in it says yet which column is a feature.

@@ -58,7 +58,7 @@ pub(super) fn read(set: Collection, folder: &Path) -> Result<Images> {
         && test.images.dims[1..] != train.images.dims[1..]
     {
         let size = |part: &Part| format!("{}×{} pixels", part.images.dims[1], part.images.dims[2]);
-        let (path, own, other) = (train.images_path.display(), size(&test), size(&train));
+        let (path, own, other) = (train.images_path.display(), size(test), size(&train));
         let reason = format!("images of {own}, those of {path} are of {other}");
         return Err(Error::data(&test.images_path, "", reason, "use training and test images of the same set"));
     }

@@ -193,7 +193,7 @@ impl<'a> Machine<'a> {
     fn extend(&mut self, items: Vec<usize>) -> Outcome<()> {
         match self.top()? {
             Value::List(list) => list.extend(items),
-            Value::Dictionary(pairs) if items.len() % 2 == 0 => {
+            Value::Dictionary(pairs) if items.len().is_multiple_of(2) => {
                 pairs.extend(items.chunks_exact(2).map(|pair| (pair[0], pair[1])));
             }
             _ => return Err("it adds to what is no list".into()),

@@ -58,7 +58,7 @@ pub(super) fn decode(folder: &Path, files: &[PathBuf], size: [usize; 2], color: 
     let width = size[0] * size[1] * color.channels();
     let bytes = files.len().checked_mul(width);
     let mut data = Vec::new();
-    if !bytes.is_some_and(|bytes| data.try_reserve_exact(bytes).is_ok()) {
+    if bytes.is_none_or(|bytes| data.try_reserve_exact(bytes).is_err()) {
         return Err(no_memory(folder, files.len() as u64 * width as u64));
     }
     data.resize(files.len() * width, 0);

@@ -101,6 +101,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Says that the file gives the column no name.
+    #[cfg(feature = "parquet")]
     pub(super) fn unnamed(mut self) -> Builder<'a> {
         self.is_named = false;
         self

@@ -156,6 +156,10 @@ fn kind(text: &str) -> Result<Type, String> {
         _ => return Err(unknown()),
     };
     let bytes = if kind == Kind::Unicode { size.saturating_mul(4) } else { size };
+    // So that no sum of them is too large.
+    if bytes > MOST_ELEMENT {
+        return Err(format!("elements of {bytes} bytes"));
+    }
     Ok(Type { kind, bytes, is_big })
 }
 
@@ -275,6 +279,7 @@ mod tests {
             ("{'descr': '<f8', 'shape': (3,)}", "without `fortran_order`"),
             ("{'descr': [('a', '<f8', (2,))], 'fortran_order': False, 'shape': (3,)}", "a shape of its own"),
             ("{'descr': '<U0', 'fortran_order': False, 'shape': (3,)}", "elements of 0 bytes"),
+            ("{'descr': '<U4611686018427387905', 'fortran_order': False, 'shape': (3,)}", "bytes"),
             ("{'descr': '<U99999999999999999999', 'fortran_order': False, 'shape': (3,)}", "type"),
             ("__import__('os')", "no Python dictionary"),
             (&nested, "no Python dictionary"),

@@ -8,7 +8,7 @@ use clap::Args;
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataFlags {
-    /// A table (CSV and other files), digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine [default: digits]
+    /// A table (CSV and other files), digits, mnist:DIR (or fashion-mnist, kmnist, emnist, cifar10, cifar100), images:DIR, spiral, circles, moons, blobs, xor, and, sine, or FILE.anygrad [default: digits]
     #[arg(long, value_name = "SPEC")]
     pub data: Option<Source>,
     /// Test rows of their own, of the same columns

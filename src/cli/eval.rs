@@ -21,7 +21,7 @@ pub struct EvalOptions {
     /// A model file that `train` wrote, or a run folder
     #[arg(value_name = "MODEL|RUN")]
     model: PathBuf,
-    /// A table with the model's columns, digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine, or FILE.anygrad
+    /// A table with the model's columns, digits, mnist:DIR (or fashion-mnist, kmnist, emnist, cifar10, cifar100), images:DIR, spiral, circles, moons, blobs, xor, and, sine, or FILE.anygrad
     #[arg(long, value_name = "SPEC")]
     data: Source,
     /// The column with the true answer [default: the model's]

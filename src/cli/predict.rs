@@ -20,7 +20,7 @@ pub struct PredictOptions {
     /// A model file that `train` wrote, or a run folder
     #[arg(value_name = "MODEL|RUN")]
     model: PathBuf,
-    /// A table with the model's feature columns, digits, mnist:DIR, cifar10:DIR, spiral, circles, moons, blobs, xor, and, sine
+    /// A table with the model's feature columns, digits, mnist:DIR (or fashion-mnist, kmnist, emnist, cifar10, cifar100), images:DIR, spiral, circles, moons, blobs, xor, and, sine, or FILE.anygrad
     #[arg(long, value_name = "SPEC")]
     data: Source,
     /// Columns of the table to carry along, such as id,name

@@ -1,6 +1,8 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
-use anygrad::data::{Application, Applied, DataOptions, Dataset, Encoder, Source, Split, apply, load};
+use anygrad::data::{
+    Application, Applied, DataOptions, Dataset, Encoder, ImageOptions, Source, Split, apply, image_rows, images, load,
+};
 use anygrad::model::{Model, Target};
 use anygrad::{Error, Result};
 use clap::ValueEnum;
@@ -39,7 +41,7 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
             }
             Ok((held_back(source, part, model)?, Vec::new()))
         }
-        (Source::Csv(path), _) => {
+        (Source::Table(path), _) => {
             let application = Reading::new(model).with_target(target);
             let mut applied = apply(path, &application.application(model))?;
             let decisions = std::mem::take(&mut applied.decisions);
@@ -49,11 +51,11 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
             Ok((data, decisions))
         }
         (source, _) => {
-            let Split { train, test, .. } = whole(source, model)?;
+            let Split { train, test, decisions, .. } = whole(source, model)?;
             match (test.rows() > 0, part) {
                 (true, Part::All) => Err(Error::option("part", "all", "this data comes as train and test: name one")),
-                (true, _) => Ok((test, Vec::new())),
-                (false, _) => Ok((train, Vec::new())),
+                (true, _) => Ok((test, decisions)),
+                (false, _) => Ok((train, decisions)),
             }
         }
     }
@@ -61,8 +63,22 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
 
 /// All rows of a source that is no table.
 fn whole(source: &Source, model: &Model) -> Result<Split> {
+    if let Source::Images(folder) = source {
+        let classes = match &model.target {
+            Target::Classes { classes, .. } => Some(classes.clone()),
+            Target::Values { .. } => None,
+        };
+        let found = images(folder, &ImageOptions { classes, ..image_options(model) })?;
+        let test = found.parts.test.unwrap_or_else(|| found.parts.train.select(&[]));
+        return Ok(Split { decisions: found.decisions, ..Split::new(found.parts.train, test) });
+    }
     let options = DataOptions { source: source.clone(), test_fraction: 0.0, ..DataOptions::default() };
     load(&options, model.recipe.seed)
+}
+
+/// The size and the colors of the images that a model was trained on.
+fn image_options(model: &Model) -> ImageOptions {
+    ImageOptions::of_features(&model.feature_names).unwrap_or_default()
 }
 
 /// The part that the model was tested with, or trained on, if the source is what it came from.
@@ -151,11 +167,17 @@ impl Reading {
 
     /// Rows of any source.
     pub fn rows(&self, source: &Source, model: &Model) -> Result<Applied> {
-        if let Source::Csv(path) = source {
+        if let Source::Table(path) = source {
             return self.table(path, model);
         }
         if let Some(name) = self.keep.first() {
             return Err(Error::option("keep", name, "only tables have columns to carry along"));
+        }
+        if let (Source::Images(folder), false) = (source, self.reads_target) {
+            let (features, _) = image_rows(folder, &image_options(model))?;
+            let rows = (0..features.rows()).collect();
+            let (kept, decisions) = (Vec::new(), Vec::new());
+            return Ok(Applied { features, targets: None, weights: None, kept, rows, decisions });
         }
         let (data, decisions) = labelled(source, None, Part::Auto, model)?;
         let rows = (0..data.rows()).collect();

@@ -148,11 +148,13 @@ fn announce(task: &Task, choice: &Choice) {
 /// What a run folder is named after.
 fn run_name(source: &Source) -> String {
     match source {
-        Source::Mnist(_) => "mnist".into(),
-        Source::Cifar10(_) => "cifar10".into(),
+        Source::Collection(collection, _) => collection.to_string(),
+        Source::Images(folder) => {
+            folder.file_name().map_or("images".into(), |name| name.to_string_lossy().into_owned())
+        }
         Source::Memory => "memory".into(),
-        Source::Csv(path) | Source::Packed(path) => {
-            path.file_stem().map_or("data".into(), |stem| stem.to_string_lossy().into_owned())
+        Source::Table(path) | Source::Packed(path) => {
+            path.file_stem().map_or("table".into(), |stem| stem.to_string_lossy().into_owned())
         }
         other => other.to_string(),
     }

@@ -2,7 +2,7 @@
 
 use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, Unusual, encode, names_of, position};
 use super::options::{DataOptions, Missing};
-use super::table::{Cells, Column, Table, Want};
+use super::table::{Cells, Column, Want};
 use super::tables::{positions, read_options, want_of};
 use super::{Dataset, Features, Preprocessing, Targets};
 use crate::error::{Error, Result, shown};
@@ -81,7 +81,7 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
     let wants = |names: &[String]| names.iter().map(want).collect();
     let read_options =
         super::table::ReadOptions { missing: encoder.missing_values.clone(), ..read_options(options, &wants) };
-    let mut table = Table::read(path, &read_options)?;
+    let mut table = super::tables::read_any(path, &read_options)?.train;
     let mut decisions = std::mem::take(&mut table.decisions);
     let names = names_of(&table);
     let find = |name: &String| position(&names, name).map_err(|error| error.in_file(path));

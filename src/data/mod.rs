@@ -9,15 +9,20 @@
 //! ```
 
 mod apply;
-mod cifar10;
+mod cifar;
+mod collection;
 mod columns;
 mod digits;
 mod generated;
+mod gzip;
 mod hold_back;
 mod idx;
+mod images;
 mod mnist;
 mod options;
 pub mod packed;
+mod parts;
+mod pickle;
 mod preprocessing;
 mod rows;
 mod source;
@@ -27,15 +32,18 @@ mod tables;
 mod weights;
 
 pub use apply::{Application, Applied, apply};
-pub use cifar10::cifar10;
+pub use cifar::cifar10;
+pub use collection::Collection;
 pub use columns::{EncodedColumn, Encoder, Encoding, TimePart, Unusual, same_value};
 pub use digits::digits;
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
+pub use images::{Color, ImageOptions, Images, image_rows, images};
 pub use mnist::mnist;
 pub use options::{DataOptions, MOST_CATEGORIES, Missing, Scaling, Task};
 pub use packed::PackedRows;
+pub use parts::Parts;
 pub use preprocessing::Preprocessing;
-pub use source::{Source, load};
+pub use source::{Source, TableFormat, load};
 pub use split::Split;
 pub use table::Table;
 

@@ -1,8 +1,7 @@
-//! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `cifar10:DIR`, `spiral`,
-//! `iris.csv`.
+//! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `images:DIR`, `spiral`, `iris.csv`.
 
 use super::packed::Packed;
-use super::{DataOptions, Dataset, GENERATED, Split, cifar10, digits, generated, mnist, tables};
+use super::{Collection, DataOptions, GENERATED, ImageOptions, Parts, Split, digits, generated, images, tables};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,9 +10,13 @@ use std::str::FromStr;
 /// A source of data, parsed from the text that a flag or a config file gives.
 ///
 /// ```
-/// use anygrad::data::Source;
-/// assert_eq!("mnist:downloads".parse::<Source>()?, Source::Mnist("downloads".into()));
+/// use anygrad::data::{Collection, Source};
+/// let source: Source = "mnist:downloads".parse()?;
+/// assert_eq!(source, Source::Collection(Collection::Mnist, "downloads".into()));
 /// assert_eq!("iris.csv".parse::<Source>()?.to_string(), "iris.csv");
+/// // A folder holds images; its name may be given alone.
+/// # let folder = std::env::temp_dir();
+/// assert_eq!(folder.display().to_string().parse::<Source>()?, Source::Images(folder));
 /// let error = "spirall".parse::<Source>().unwrap_err();
 /// assert_eq!(error.to_string(), "unknown data source `spirall`; did you mean `spiral`?");
 /// # Ok::<(), anygrad::Error>(())
@@ -23,53 +26,107 @@ use std::str::FromStr;
 pub enum Source {
     /// The embedded handwritten digits: `digits`.
     Digits,
-    /// MNIST's four official files in a folder: `mnist:DIR`.
-    Mnist(PathBuf),
-    /// CIFAR-10's six official binary files in a folder: `cifar10:DIR`.
-    Cifar10(PathBuf),
+    /// A well-known set of images in its official files in a folder: `mnist:DIR`, `cifar100:DIR`.
+    Collection(Collection, PathBuf),
+    /// A folder of images by class: `images:DIR`, or `DIR` alone.
+    Images(PathBuf),
     /// A dataset generated from the seed, by one of the names in [`GENERATED`].
     Generated(String),
-    /// A CSV file with a header line.
-    Csv(PathBuf),
-    /// A packed file, by its ending `.anygrad`.
+    /// A file with a table, or `-` for standard input.
+    Table(PathBuf),
+    /// Rows that were packed: a file whose name ends in `.anygrad`.
     Packed(PathBuf),
     /// Rows that a program made, and no file tells where from.
     Memory,
+}
+
+/// How a file holds a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Lines of text with separators, perhaps compressed.
+    Text,
+    /// An array of NumPy.
+    Npy,
+    /// Several arrays of NumPy.
+    Npz,
+    /// Apache Parquet.
+    Parquet,
+    /// A file of Arrow's interprocess format, also called Feather.
+    Arrow,
+}
+
+/// Formats by the ending of a file's name.
+const ENDINGS: [(&str, TableFormat); 12] = [
+    ("csv", TableFormat::Text),
+    ("tsv", TableFormat::Text),
+    ("txt", TableFormat::Text),
+    ("data", TableFormat::Text),
+    ("tab", TableFormat::Text),
+    ("psv", TableFormat::Text),
+    ("npy", TableFormat::Npy),
+    ("npz", TableFormat::Npz),
+    ("parquet", TableFormat::Parquet),
+    ("arrow", TableFormat::Arrow),
+    ("feather", TableFormat::Arrow),
+    ("ipc", TableFormat::Arrow),
+];
+
+impl TableFormat {
+    /// The format that a file's name tells, in whatever case; text may be compressed (`.gz`, `.zst`) and is what `-`,
+    /// standard input, holds.
+    ///
+    /// ```
+    /// use anygrad::data::TableFormat;
+    /// assert_eq!(TableFormat::of("Iris.TSV.gz".as_ref()), Some(TableFormat::Text));
+    /// assert_eq!(TableFormat::of("iris.parquet".as_ref()), Some(TableFormat::Parquet));
+    /// assert_eq!(TableFormat::of("iris.parquet.gz".as_ref()), None);
+    /// ```
+    pub fn of(path: &Path) -> Option<TableFormat> {
+        if path == Path::new("-") {
+            return Some(TableFormat::Text);
+        }
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let plain = [".gz", ".zst"].iter().find_map(|ending| name.strip_suffix(ending));
+        let (_, ending) = plain.unwrap_or(&name).rsplit_once('.')?;
+        let (_, format) = ENDINGS.iter().find(|(own, _)| *own == ending)?;
+        (plain.is_none() || *format == TableFormat::Text).then_some(*format)
+    }
 }
 
 impl FromStr for Source {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Source> {
-        if text == "digits" {
-            return Ok(Source::Digits);
+        match text {
+            "digits" => return Ok(Source::Digits),
+            "memory" => return Ok(Source::Memory),
+            generated if GENERATED.contains(&generated) => return Ok(Source::Generated(text.into())),
+            _ => {}
         }
-        if text == "memory" {
-            return Ok(Source::Memory);
+        // Without a folder, the one of the set's own name.
+        let (kind, folder) = text.split_once(':').unwrap_or((text, text));
+        if let Ok(collection) = kind.parse() {
+            return Ok(Source::Collection(collection, folder.into()));
         }
-        if text == "mnist" {
-            return Ok(Source::Mnist("mnist".into()));
-        }
-        if let Some(folder) = text.strip_prefix("mnist:") {
-            return Ok(Source::Mnist(folder.into()));
-        }
-        if text == "cifar10" {
-            return Ok(Source::Cifar10("cifar10".into()));
-        }
-        if let Some(folder) = text.strip_prefix("cifar10:") {
-            return Ok(Source::Cifar10(folder.into()));
-        }
-        if GENERATED.contains(&text) {
-            return Ok(Source::Generated(text.into()));
-        }
-        if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-            return Ok(Source::Csv(text.into()));
+        if kind == "images" {
+            return Ok(Source::Images(folder.into()));
         }
         if Path::new(text).extension().is_some_and(|e| e.eq_ignore_ascii_case("anygrad")) {
             return Ok(Source::Packed(text.into()));
         }
-        let known = ["digits", "mnist:DIR", "cifar10:DIR", "FILE.csv", "FILE.anygrad"].into_iter().chain(GENERATED);
-        Err(Error::unknown("data source", text, known))
+        if TableFormat::of(text.as_ref()).is_some() {
+            return Ok(Source::Table(text.into()));
+        }
+        if Path::new(text).is_dir() {
+            return Ok(Source::Images(text.into()));
+        }
+        let sets = Collection::ALL.map(|(_, name)| format!("{name}:DIR"));
+        let known = sets.iter().map(String::as_str).chain(["digits", "images:DIR", "FILE.csv", "FILE.anygrad"]).chain(GENERATED);
+        let shortened = text.split_once(':').map_or(text.into(), |(kind, _)| format!("{kind}:DIR"));
+        Err(match Error::unknown("data source", &shortened, known) {
+            Error::UnknownName { kind, hint, .. } => Error::UnknownName { kind, name: text.into(), hint },
+            error => error,
+        })
     }
 }
 
@@ -77,7 +134,8 @@ impl Source {
     /// Changes the path, if it has one.
     pub fn relocate(&mut self, change: impl Fn(&Path) -> PathBuf) {
         match self {
-            Source::Mnist(path) | Source::Cifar10(path) | Source::Csv(path) | Source::Packed(path) => {
+            Source::Table(path) if path == Path::new("-") => {}
+            Source::Collection(_, path) | Source::Images(path) | Source::Table(path) | Source::Packed(path) => {
                 *path = change(path);
             }
             Source::Digits | Source::Generated(_) | Source::Memory => {}
@@ -87,7 +145,7 @@ impl Source {
     /// The path of a table; `option` is what names it.
     fn table(&self, option: &str) -> Result<&Path> {
         match self {
-            Source::Csv(path) => Ok(path),
+            Source::Table(path) => Ok(path),
             other => Err(Error::option(option, other, "must be a file with a table, as the training rows are")),
         }
     }
@@ -104,10 +162,10 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::Digits => f.write_str("digits"),
-            Source::Mnist(folder) => write!(f, "mnist:{}", folder.display()),
-            Source::Cifar10(folder) => write!(f, "cifar10:{}", folder.display()),
+            Source::Collection(collection, folder) => write!(f, "{collection}:{}", folder.display()),
+            Source::Images(folder) => write!(f, "images:{}", folder.display()),
             Source::Generated(name) => f.write_str(name),
-            Source::Csv(path) | Source::Packed(path) => write!(f, "{}", path.display()),
+            Source::Table(path) | Source::Packed(path) => write!(f, "{}", path.display()),
             Source::Memory => f.write_str("memory"),
         }
     }
@@ -126,8 +184,8 @@ impl From<Source> for String {
     }
 }
 
-/// Loads rows and splits them: MNIST, CIFAR-10 and what was packed split into their own sets, everything else by what the
-/// options say and `seed`. Tables are understood and encoded by the training rows, and their target values are
+/// Loads rows and splits them: into the source's own parts where it has some, everything else by what the options say and
+/// `seed`. Tables are understood and encoded by the training rows, and their target values are
 /// standardized. The features of a packed file stay in it.
 ///
 /// ```
@@ -146,8 +204,8 @@ pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
     if let (Some(folds), None) = (options.folds, options.fold) {
         return Err(Error::option("folds", folds, "makes a run of each part: name one by fold"));
     }
-    let DataOptions { source, test_fraction, validation_fraction, .. } = options;
-    if let Source::Csv(path) = source {
+    let source = &options.source;
+    if let Source::Table(path) = source {
         let train = path;
         let paths = tables::Paths {
             train,
@@ -157,14 +215,49 @@ pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
         return tables::split(&paths, options, seed);
     }
     options.refuse_columns()?;
-    let divided = |data: Dataset| data.split_or_keep(*test_fraction, seed);
-    let split = match source {
-        Source::Digits => divided(digits()?)?,
-        Source::Mnist(folder) => mnist(folder)?,
-        Source::Cifar10(folder) => cifar10(folder)?,
-        Source::Generated(name) => divided(generated(name, seed)?)?,
-        Source::Packed(path) => return Packed::open(path)?.split(options, seed),
-        Source::Csv(_) | Source::Memory => return Err(Source::unknown_rows()),
+    let mut decisions = Vec::new();
+    let mut say = |images: super::Images| {
+        decisions = images.decisions;
+        images.parts
     };
-    if *validation_fraction == 0.0 { Ok(split) } else { split.with_validation(*validation_fraction, seed) }
+    let parts = match source {
+        Source::Digits => Parts::whole(digits()?),
+        Source::Collection(collection, folder) => say(collection.read(folder)?),
+        Source::Images(folder) => say(images(folder, &ImageOptions::default())?),
+        Source::Generated(name) => Parts::whole(generated(name, seed)?),
+        Source::Packed(path) => return Packed::open(path)?.split(options, seed),
+        Source::Table(_) | Source::Memory => return Err(Source::unknown_rows()),
+    };
+    Ok(Split { decisions, ..parts.split(options, seed)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_what_its_text_says_and_shows_it() {
+        let known = Collection::ALL.map(|(collection, name)| {
+            (format!("{name}:some/folder"), Source::Collection(collection, "some/folder".into()))
+        });
+        let tables = ["a.csv", "a.TSV", "b.txt.gz", "b.data.zst", "c.tab", "c.psv.GZ", "d.npy", "d.npz", "-"];
+        let tables = tables.into_iter().chain(["e.parquet", "f.arrow", "f.feather", "a/f.ipc"]);
+        let tables = tables.map(|name| (name.to_string(), Source::Table(name.into())));
+        let images = ("images:C:/new".to_string(), Source::Images("C:/new".into()));
+        for (text, source) in known.into_iter().chain(tables).chain([images]) {
+            assert_eq!(text.parse::<Source>().unwrap(), source);
+            assert_eq!(source.to_string(), text);
+        }
+        assert_eq!("mnist".parse::<Source>().unwrap().to_string(), "mnist:mnist");
+        assert_eq!("fashion_mnist:x".parse::<Source>().unwrap().to_string(), "fashion-mnist:x");
+        for (text, hint) in [
+            ("minst:/a/long/folder/name", "`minst:/a/long/folder/name`; did you mean `mnist:DIR`?"),
+            ("table.xlsx", "known: "),
+            ("table.gz", "known: "),
+            ("no/such/folder", "known: "),
+        ] {
+            let error = text.parse::<Source>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::columns::{
 use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Missing, Scaling};
 use super::table::{Cells, MISSING_TEXT, MISSING_TIME, ReadOptions, Table, Want};
-use super::{Dataset, Features, Preprocessing, Split, Targets};
+use super::{Dataset, Features, Parts, Preprocessing, Split, TableFormat, Targets};
 use crate::error::{Error, Result, shown};
 use crate::random::{Purpose, stream_key};
 use std::path::Path;
@@ -39,17 +39,33 @@ pub(super) fn read_options<'a>(options: &DataOptions, wants: &'a dyn Fn(&[String
     read
 }
 
+/// Reads a table of any format, in the parts that the file names.
+pub(super) fn read_any(path: &Path, options: &ReadOptions<'_>) -> Result<Parts<Table>> {
+    match TableFormat::of(path) {
+        None | Some(TableFormat::Text) => Ok(Parts::whole(Table::read(path, options)?)),
+        Some(TableFormat::Npy) => Ok(Parts::whole(super::table::npy::read(path, options)?)),
+        Some(TableFormat::Npz) => super::table::npy::read_npz(path, options),
+        #[cfg(feature = "parquet")]
+        Some(TableFormat::Parquet | TableFormat::Arrow) => Ok(Parts::whole(super::table::arrow::read(path, options)?)),
+        #[cfg(not(feature = "parquet"))]
+        Some(TableFormat::Parquet | TableFormat::Arrow) => {
+            let reason = "this program was built without Parquet and Arrow";
+            Err(Error::data(path, "", reason, "build it with --features parquet, or save the table as CSV"))
+        }
+    }
+}
+
 /// Reads a table for the roles that the options name.
-pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table> {
+fn read(path: &Path, options: &DataOptions) -> Result<Parts<Table>> {
     let wants = |names: &[String]| match Roles::of(names, options) {
         Ok(roles) => roles.wants(names.len()),
         // The table is not worth reading; the reason is found again below.
         Err(_) => vec![Want::Skip; names.len()],
     };
-    let table = Table::read(path, &read_options(options, &wants))?;
-    match Roles::of(&names_of(&table), options) {
-        Ok(_) => Ok(table),
-        Err(error) => Err(error.in_file(&table.path)),
+    let parts = read_any(path, &read_options(options, &wants))?;
+    match Roles::of(&names_of(&parts.train), options) {
+        Ok(_) => Ok(parts),
+        Err(error) => Err(error.in_file(&parts.train.path)),
     }
 }
 
@@ -139,12 +155,17 @@ impl Rows {
 
 /// Reads, understands, splits and encodes tables. Targets that are values are standardized.
 pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64) -> Result<Split> {
-    let table = read(paths.train, options)?;
+    let Parts { train: table, validation, test } = read(paths.train, options)?;
+    let has_test = test.is_some();
     let names = names_of(&table);
     let roles = Roles::of(&names, options)?;
     let mut decisions = table.decisions.clone();
     let mut train = Rows::of(table, &roles, Known::Task(options.task), TRAIN, &mut decisions)?;
-    train.hold_back(&roles, options, seed, &mut decisions)?;
+    // What the file holds back itself is not taken from its training rows.
+    let mut held_back = options.clone();
+    held_back.test_fraction = if has_test { 0.0 } else { options.test_fraction };
+    held_back.validation_fraction = if validation.is_some() { 0.0 } else { options.validation_fraction };
+    train.hold_back(&roles, &held_back, seed, &mut decisions)?;
     let kinds = infer(&train.table, &roles)?;
     refuse_default_target(&train.table, &roles, &train.targets)?;
     decisions.extend(columns_lines(&train.table, &kinds, &roles));
@@ -159,9 +180,12 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64) -> Resu
     encode_rows(train, &encoder, &mut datasets)?;
     let targets: Vec<&str> = roles.target.iter().map(|&column| names[column].as_str()).collect();
     let weights = options.weights.as_deref();
-    for (path, part) in [(paths.validation, VALIDATION), (paths.test, TEST)] {
-        let Some(path) = path else { continue };
-        let table = read_like(path, options, &encoder, &targets, weights.as_slice())?;
+    for (own, path, part) in [(validation, paths.validation, VALIDATION), (test, paths.test, TEST)] {
+        let table = match (own, path) {
+            (_, Some(path)) => read_like(path, options, &encoder, &targets, weights.as_slice())?,
+            (Some(own), None) => own,
+            (None, None) => continue,
+        };
         let known = classes.as_ref().map_or(Known::Values, |classes| Known::Classes(classes));
         decisions.extend(table.decisions.iter().cloned());
         let own = roles.in_table(&names, &table)?;
@@ -196,7 +220,7 @@ pub(super) fn read_like(
 ) -> Result<Table> {
     let want = |name: &String| want_of(name, encoder, spelled, numbers);
     let wants = |names: &[String]| names.iter().map(want).collect();
-    Table::read(path, &read_options(options, &wants))
+    Ok(read_any(path, &read_options(options, &wants))?.train)
 }
 
 /// What an encoder wants of a column, beside columns of which the spelling or the numbers are wanted.

@@ -1,5 +1,7 @@
 //! A table in memory: named columns of numbers, times or texts, and what was taken for what while it was read.
 
+#[cfg(feature = "parquet")]
+pub mod arrow;
 mod blocks;
 mod cells;
 mod columns;
@@ -9,6 +11,7 @@ mod header;
 mod input;
 mod merge;
 mod missing;
+pub mod npy;
 mod numbers;
 mod parallel;
 mod pass;
@@ -19,6 +22,7 @@ mod say;
 mod tests;
 mod texts;
 mod times;
+mod typed;
 mod zstd;
 
 use crate::error::{Error, Result, shown};

@@ -15,6 +15,9 @@ use crate::graph::PhaseId;
 use crate::kernel::Clock;
 use crate::random::{Key, Permutation};
 
+/// Bytes of a window below which a thread to gather it takes longer than it saves.
+const THREAD_BYTES: u64 = 1 << 20;
+
 /// The rows of a run on their way to the device.
 #[derive(Debug)]
 pub(super) struct Feeds<'d> {
@@ -106,7 +109,14 @@ impl<'d> Feeds<'d> {
             return executor.run(runs);
         }
         // What fails here is tried again, and reported, when the window is needed.
-        executor.run_beside(runs, || *staged = gather.window(next, staging).ok().map(|()| next))
+        let bytes: u64 = staging.iter().map(Staging::bytes).sum();
+        let mut work = || *staged = gather.window(next, staging).ok().map(|()| next);
+        if bytes < THREAD_BYTES {
+            executor.run(runs)?;
+            work();
+            return Ok(());
+        }
+        executor.run_beside(runs, work)
     }
 }
 
@@ -157,7 +167,8 @@ impl<'d> Gather<'d> {
         match self.key {
             Some(key) => {
                 let order = Permutation::new(key, window.epoch, all as u32);
-                self.rows(count, |i| order.at((first + i) as u32) as usize, staging)
+                let rows: Vec<u32> = (first..first + count).map(|i| order.at(i as u32)).collect();
+                self.rows(count, |i| rows[i] as usize, staging)
             }
             None => self.rows(count, |i| first + i, staging),
         }

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// Threads for each processor while rows are read: most of them wait for the disk.
 const THREADS_PER_PROCESSOR: usize = 4;
 
+/// Bytes that a thread reads at least.
+const BYTES_PER_THREAD: usize = 256 << 10;
+
 /// Features in a packed file: some or all of its rows, in any order. A clone costs nothing, a selection 4 bytes a row.
 #[derive(Clone)]
 pub struct PackedRows {
@@ -115,7 +118,7 @@ impl PackedRows {
     /// See [`Features::copy_floats`](crate::data::Features::copy_floats).
     pub(in crate::data) fn copy_floats(&self, row: impl Fn(usize) -> usize + Sync, out: &mut [f32]) -> Result<()> {
         let width = self.width();
-        in_parts(out, width, threads(), |first, out| {
+        in_parts(out, width, threads(size_of_val(out)), |first, out| {
             if self.are_bytes() {
                 let mut bytes = vec![0; out.len()];
                 self.read(|i| row(first + i), &mut bytes)?;
@@ -135,7 +138,7 @@ impl PackedRows {
         if !self.are_bytes() {
             return Ok(());
         }
-        in_parts(out, self.width(), threads(), |first, out| self.read(|i| row(first + i), out))
+        in_parts(out, self.width(), threads(out.len()), |first, out| self.read(|i| row(first + i), out))
     }
 
     /// Reads rows as they are in the file; those that stand one after the other at once.
@@ -155,8 +158,10 @@ impl PackedRows {
     }
 }
 
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |processors| THREADS_PER_PROCESSOR * processors.get())
+/// Threads that read so many bytes.
+fn threads(bytes: usize) -> usize {
+    let most = std::thread::available_parallelism().map_or(1, |processors| THREADS_PER_PROCESSOR * processors.get());
+    (bytes / BYTES_PER_THREAD).clamp(1, most)
 }
 
 impl PartialEq for PackedRows {

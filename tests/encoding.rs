@@ -60,7 +60,11 @@ fn features_are_those_of_scikit_learn() {
             keep: &["id".to_string()],
         };
         let rows = apply(&new, &application).expect("new rows");
-        compare(&format!("{what}, new rows"), &data.preprocessing.inputs(&rows.features).expect("inputs"), &matrix(&case["new"]));
+        compare(
+            &format!("{what}, new rows"),
+            &data.preprocessing.inputs(&rows.features).expect("inputs"),
+            &matrix(&case["new"]),
+        );
         assert_eq!((0..4).map(|row| rows.spelling(0, row)).collect::<Vec<_>>(), ["1", "2", "3", "4"]);
         // Two blanks in each of two columns more than training rows had, and a city that none had.
         let said = rows.decisions.join("\n");

@@ -6,9 +6,7 @@ use anygrad::Error;
 use anygrad::backend::Device;
 use anygrad::backend::gpu::Granted;
 use anygrad::data::packed::{Description, PackWriter, Packed, Part, pack, pack_split};
-use anygrad::data::{
-    DataOptions, Dataset, Features, Preprocessing, Source, Split, digits, load, moons, sine,
-};
+use anygrad::data::{DataOptions, Dataset, Features, Preprocessing, Source, Split, digits, load, moons, sine};
 use anygrad::model::Model;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::Adam;
@@ -138,7 +136,8 @@ fn rows_that_were_packed_whole_are_split_as_in_memory() {
     pack(&data, &path).expect("a file");
     let source: Source = path.display().to_string().parse().expect("a source");
     assert_eq!(source, Source::Packed(path.clone()));
-    let packed = load(&DataOptions { source, validation_fraction: 0.25, ..DataOptions::default() }, 3).expect("a split");
+    let packed =
+        load(&DataOptions { source, validation_fraction: 0.25, ..DataOptions::default() }, 3).expect("a split");
     let split = data.split(0.2, 3).expect("a split").with_validation(0.25, 3).expect("a split").standardized();
     assert_eq!(packed.train.preprocessing, split.train.preprocessing);
     assert_eq!(packed.test.features.in_memory().expect("rows"), split.test.features);

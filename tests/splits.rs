@@ -21,8 +21,8 @@ fn table() -> String {
 
 fn options(folder: &Path, change: impl FnOnce(&mut DataOptions)) -> DataOptions {
     std::fs::write(folder.join("t.csv"), table()).expect("a file");
-    let mut options = DataOptions::default();
-    options.source = folder.join("t.csv").to_str().expect("UTF-8").parse().expect("a table");
+    let source = folder.join("t.csv").to_str().expect("UTF-8").parse().expect("a table");
+    let mut options = DataOptions { source, ..DataOptions::default() };
     change(&mut options);
     options
 }

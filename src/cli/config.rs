@@ -97,7 +97,7 @@ pub struct Given {
 impl Given {
     /// Whether a setting can be judged: parts of a loss wait for its kind, and of layers for the others.
     fn knows(&self, root: &Value, setting: &Setting<'_>) -> bool {
-        let (table, part) = setting.key.split_once('.').unwrap_or((&setting.key, ""));
+        let (table, part) = setting.key.split_once('.').unwrap_or((setting.key, ""));
         match table {
             "layers" if !part.is_empty() => root.get("layers").is_some() || !self.layers.is_empty(),
             "loss" if part != "kind" && !part.is_empty() => root.get("loss").is_some() || self.loss.is_some(),

@@ -55,7 +55,7 @@ enum Verb {
     ///
     /// `train --data FILE.anygrad` then starts at once, with the same results, and takes no memory for the features. The file
     /// keeps the split and the preprocessing.
-    Pack(pack::PackOptions),
+    Pack(Box<pack::PackOptions>),
     /// Compare the gradients of a step with difference quotients in f64, and CPU and GPU in f32 with f64.
     ///
     /// It takes the flags of `train` that decide model, loss and data, and checks the first 8 training rows, or as many as

@@ -121,7 +121,11 @@ impl FromStr for Source {
             return Ok(Source::Images(text.into()));
         }
         let sets = Collection::ALL.map(|(_, name)| format!("{name}:DIR"));
-        let known = sets.iter().map(String::as_str).chain(["digits", "images:DIR", "FILE.csv", "FILE.anygrad"]).chain(GENERATED);
+        let known = sets
+            .iter()
+            .map(String::as_str)
+            .chain(["digits", "images:DIR", "FILE.csv", "FILE.anygrad"])
+            .chain(GENERATED);
         let shortened = text.split_once(':').map_or(text.into(), |(kind, _)| format!("{kind}:DIR"));
         Err(match Error::unknown("data source", &shortened, known) {
             Error::UnknownName { kind, hint, .. } => Error::UnknownName { kind, name: text.into(), hint },

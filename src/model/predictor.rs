@@ -95,7 +95,8 @@ impl Predictor {
             self.preprocessing.apply(inputs);
             if let Some(at) = inputs.iter().position(|x| !x.is_finite()) {
                 let (row, feature) = (done + at / width, at % width);
-                let detail = format!("feature {feature} of row {row} is too far from the training rows for 32-bit floats");
+                let detail =
+                    format!("feature {feature} of row {row} is too far from the training rows for 32-bit floats");
                 return Err(Error::shape("data", detail));
             }
             self.executor.write(batch.x, &x)?;

@@ -75,7 +75,6 @@ fn a_threshold_without_meaning_is_refused_before_the_training() {
     let folder = folder("no threshold");
     let refused = |arguments: &[&str], part: &str| fail(&folder, &[&["train"], arguments].concat(), 2, &[part]);
     refused(&["--data", "digits", "--threshold", "0.3"], "only a model that puts out probabilities of two classes");
-    refused(&["--data", "moons", "--threshold", "f1"], "add --validation-fraction 0.2");
     refused(&["--data", "moons", "--loss", "hinge", "--threshold", "0.3"], "only a model that puts out probabilities");
 }
 

@@ -120,7 +120,8 @@ fn wrong_configs_are_refused_with_their_line() {
         let labels = [&[0, 0, 8, 1, 0, 0, 0, 2][..], &[3, 12]].concat();
         std::fs::write(folder.join(format!("{part}-labels-idx1-ubyte")), labels).expect("a file");
     }
-    write(&folder, "price.csv", "a,price\n1,10.5\n2,20.25\n3,30.125\n4,39.5\n");
+    let prices: String = (1..40).map(|i| format!("{i}.5,{}.25\n", 10 * i)).collect();
+    write(&folder, "price.csv", &format!("a,price\n{prices}"));
     // What to change into what, a part of the line to be named, a part of the message.
     for (change, to, line, part) in [
         ("epochs = 12", "epoch = 12", "epoch = 12", "did you mean `epochs`?"),
@@ -134,7 +135,7 @@ fn wrong_configs_are_refused_with_their_line() {
         ("\"cross_entropy\"", "\"huber\"", "[loss]", "only losses of classes take weights"),
         ("max_grad_norm = 2.0", "max_grad_norm = 0.0", "max_grad_norm", "above 0"),
         ("minimum = 0.01", "minimum = -1.0", "minimum", "at least 0"),
-        ("validation_fraction = 0.1", "validation_fraction = 1.5", "validation_fraction", "between 0 and 1"),
+        ("validation_fraction = 0.1", "validation_fraction = 1.5", "validation_fraction", "at least 0 and below 1"),
         ("linear = 24", "linear = 0", "linear = 0", "at least 1"),
         ("dropout = 0.1", "dropout = 1.5", "dropout", "below 1"),
         ("linear = 10", "linear = 9", "[[layers]]", "10 classes need 10 outputs"),

@@ -109,7 +109,7 @@ fn large_target_values_are_learnt_and_predicted_in_their_unit() {
     std::fs::write(folder.join("houses.csv"), &table).expect("a file");
     for loss in ["mean_squared_error", "huber", "mean_absolute_error", "half_squared_error"] {
         let train = ["train", "--data", "houses.csv", "--target", "price", "--loss", loss, "--out", loss];
-        succeed(&folder, &[&train[..], &["--learning-rate", "0.02", "--epochs", "100"]].concat());
+        succeed(&folder, &[&train[..], &["--learning-rate", "0.02", "--epochs", "150"]].concat());
         let model = format!("{loss}/last.safetensors");
         let eval = ["eval", &model, "--data", "houses.csv", "--part", "test", "--format", "json"];
         let evaluation = &json_lines(&succeed(&folder, &eval))[0];

@@ -139,7 +139,7 @@ def main():
     equal = sum(r["anygrad"] == r["scikit-learn"] for r in results.values())
     rank = lambda r: 1.0 if r["anygrad"] > r["scikit-learn"] else 1.5 if r["anygrad"] == r["scikit-learn"] else 2.0
     mean_rank = np.mean([rank(r) for r in results.values()])
-    gap = np.mean([np.clip(r["anygrad"], -1, 1) - np.clip(r["scikit-learn"], -1, 1) for r in results.values()])
+    gap = np.nanmean([np.clip(r["anygrad"], -1, 1) - np.clip(r["scikit-learn"], -1, 1) for r in results.values()])
     print(
         f"{len(results)} tables: better {better}, equal {equal}, worse {len(results) - better - equal}; "
         f"mean rank {mean_rank:.2f} against {3 - mean_rank:.2f}; mean difference {gap:+.4f}"

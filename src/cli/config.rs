@@ -176,6 +176,7 @@ pub fn located(path: Option<&Path>, error: Error) -> Error {
 /// Where in the file the cause of an error stands.
 fn find(table: &DeTable<'_>, error: &Error) -> Option<usize> {
     match error {
+        Error::At { error, .. } => find(table, error),
         Error::Layer { path, error } => {
             let layer = table.get("layers")?.get_ref().as_array()?.get(*path.first()?)?;
             match &**error {

@@ -8,7 +8,7 @@ use super::rows::{Part, labelled};
 use super::subject::Subject;
 use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
-use anygrad::data::Source;
+use anygrad::data::{Encoder, Source};
 use anygrad::model::baseline::Baseline;
 use anygrad::model::quality::PermutationImportance;
 use anygrad::model::{Model, TOP_K};
@@ -71,7 +71,10 @@ pub fn run(options: &EvalOptions) -> Result<()> {
     } else {
         None
     };
-    let how = PermutationImportance::default();
+    // The features of a column of a table are shuffled together.
+    let groups = model.encoder.as_ref().map(Encoder::groups).unwrap_or_default();
+    let groups = groups.into_iter().filter(|(_, range)| !range.is_empty()).collect();
+    let how = PermutationImportance { groups, ..PermutationImportance::default() };
     let importance = options.importance.then(|| model.importance_blocking(&data, &how, &choice.device)).transpose()?;
     let report = Report { evaluation, baseline, importance };
     match options.format {

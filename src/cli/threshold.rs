@@ -42,6 +42,11 @@ impl fmt::Display for ThresholdChoice {
 }
 
 impl ThresholdChoice {
+    /// Whether validation rows decide it.
+    pub fn decides(&self) -> bool {
+        matches!(self, ThresholdChoice::Best(_))
+    }
+
     /// Refuses before the training what would fail after it.
     pub fn check(&self, loss: &Loss, data: &Split) -> Result<()> {
         let is_of_two = matches!(&data.train.targets, Targets::Labels { classes, .. } if classes.len() == 2);
@@ -60,7 +65,7 @@ impl ThresholdChoice {
     pub fn apply(&self, model: Model, data: &Split, device: &Device) -> Result<Model> {
         match (self, &data.validation) {
             (ThresholdChoice::Best(criterion), Some(rows)) => {
-                let best = model.best_threshold_blocking(rows, *criterion, None, device)?;
+                let best = model.best_threshold_blocking(rows, *criterion, rows.weights.as_deref(), device)?;
                 let (threshold, value) = (figure(best.threshold), figure(best.value));
                 note(&format!("threshold {threshold}: the best for {criterion} on the validation rows, {value}"));
                 model.with_threshold(best.threshold)

@@ -43,6 +43,9 @@ pub struct TrainVerbOptions {
 pub fn run(options: &TrainVerbOptions) -> Result<()> {
     let mut recipe = Task::read(&options.train)?;
     recipe.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
+    if options.threshold.is_some_and(|threshold| threshold.decides()) {
+        recipe.set(Recipe::hold_back_validation);
+    }
     let runs = several::runs(recipe.recipe(), options.seeds);
     if let [_] = runs[..] {
         let outcome = train(recipe.load()?, options, options.train.out.as_deref())?;

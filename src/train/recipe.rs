@@ -188,7 +188,14 @@ impl Recipe {
         }
         let stops = self.train.early_stopping.is_some_and(|rule| rule.monitor.is_of_validation());
         let reduces = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
-        if (stops || reduces) && !self.data.validates() && self.data.source != Source::Memory {
+        if stops || reduces {
+            self.hold_back_validation();
+        }
+    }
+
+    /// Has validation rows held back from the training rows, if none are named.
+    pub fn hold_back_validation(&mut self) {
+        if !self.data.validates() && self.data.source != Source::Memory {
             self.data.validation_fraction = Recipe::VALIDATION_FRACTION;
         }
     }
@@ -210,7 +217,9 @@ impl Recipe {
             Some(loss) if !loss.takes_labels() => Some(Task::Values),
             Some(_) | None => None,
         };
-        own.data.task = own.data.task.or(task);
+        if matches!(own.data.source, Source::Table(_)) {
+            own.data.task = own.data.task.or(task);
+        }
         let mut split = load(&own.data, own.seed)?;
         if own.loss.is_some_and(|loss| loss.form == Form::BinaryCrossEntropy) {
             // Its targets are probabilities.

@@ -102,7 +102,7 @@ impl Roles {
         })
     }
 
-    /// The same roles in a table with other positions. Columns that only splitting needs may be absent.
+    /// These roles in a table with other positions. Columns that only splitting needs may be absent.
     pub fn in_table(&self, names: &[String], table: &Table) -> Result<Roles> {
         let own = names_of(table);
         let find = |column: &usize| position(&own, &names[*column]).map_err(|error| error.in_file(&table.path));

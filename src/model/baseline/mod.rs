@@ -66,7 +66,7 @@ impl Baseline {
     /// # Errors
     /// [`Error::Shape`] if the data are unsound or differ in their features or targets.
     pub fn of(train: &Dataset, test: &Dataset, loss: &Loss) -> Result<Baseline> {
-        Baseline::weighted(train, test, loss, None, None)
+        Baseline::weighted(train, test, loss, train.weights.as_deref(), test.weights.as_deref())
     }
 
     /// [`Baseline::of`] with weights of the training and of the test rows.

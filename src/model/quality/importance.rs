@@ -127,7 +127,7 @@ impl Model {
         let rows =
             u32::try_from(data.rows()).map_err(|_| Error::shape("importance", "takes at most 4,294,967,295 rows"))?;
         let mut predictor = self.predictor(device).await?;
-        let score = self.scored(&mut predictor, &data.features, &data.targets, metric).await?;
+        let score = self.scored(&mut predictor, data, &data.features, metric).await?;
         let mut shuffled = data.features.clone();
         let mut features = Vec::new();
         for (id, (name, range)) in groups.into_iter().enumerate() {
@@ -136,7 +136,7 @@ impl Model {
             for repeat in 0..how.repeats {
                 let order = Permutation::new(key, repeat as u32, rows);
                 take_columns(&mut shuffled, &data.features, &range, |row| order.at(row as u32) as usize);
-                falls.push(score - self.scored(&mut predictor, &shuffled, &data.targets, metric).await?);
+                falls.push(score - self.scored(&mut predictor, data, &shuffled, metric).await?);
             }
             take_columns(&mut shuffled, &data.features, &range, |row| row);
             let centre = mean(falls.iter().copied(), None);
@@ -160,15 +160,10 @@ impl Model {
         pollster::block_on(self.importance(data, how, device))
     }
 
-    async fn scored(
-        &self,
-        predictor: &mut Predictor,
-        features: &Features,
-        targets: &Targets,
-        score: Score,
-    ) -> Result<f64> {
+    /// The score of rows with these features in the place of their own.
+    async fn scored(&self, predictor: &mut Predictor, rows: &Dataset, features: &Features, score: Score) -> Result<f64> {
         let outputs = predictor.outputs(features).await?;
-        self.score(&outputs, targets, score, None)
+        self.score(&outputs, &rows.targets, score, rows.weights.as_deref())
     }
 
     /// A score of outputs, row-major; without weights each row counts 1.

@@ -246,8 +246,8 @@ fn settings_are_taken_together_then_judged() {
     for out in "abcdefgh".chars() {
         std::fs::remove_dir_all(folder.join(out.to_string())).expect("removed");
     }
-    let wrong = ["train", "t.csv", "--set", "train.batch_size=8", "--set", "optimizer.beta1=0.5", "--set", "seed=3"];
-    fail(&folder, &wrong, 2, &["optimizer.beta1=0.5", "unknown key `beta1`"]);
+    let wrong = ["train", "t.csv", "--set", "train.batch_size=8", "--set", "optimizer.alpha=0.5", "--set", "seed=3"];
+    fail(&folder, &wrong, 2, &["optimizer.alpha=0.5", "unknown key `alpha`"]);
     fail(
         &folder,
         &["train", "t.csv", "--set", "schedule.kind=step"],

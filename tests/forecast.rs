@@ -8,7 +8,7 @@ use anygrad::kernel::Target;
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Adam, Schedule, Sgd};
 use anygrad::plan::Plan;
-use anygrad::train::{EarlyStopping, Flow, Trainer};
+use anygrad::train::{EarlyStopping, Flow, Monitor, Trainer};
 
 /// Name, trainer, whether there are rows to evaluate.
 fn runs() -> Vec<(&'static str, Trainer, bool)> {
@@ -25,7 +25,7 @@ fn runs() -> Vec<(&'static str, Trainer, bool)> {
         ("plain", trainer(model()).epochs(2).fuse(false), true),
         ("adam", adam.epochs(2).batch_size(16), true),
         ("a parameter as large as the ring", trainer(Sequential::new(64).linear(20).linear(10)).epochs(2), true),
-        ("early stopping", trainer(model()).epochs(4).early_stopping(EarlyStopping::patience(100)), true),
+        ("early stopping", trainer(model()).epochs(4).early_stopping(by_training_loss()), true),
         ("a callback", trainer(model()).epochs(3).batch_size(8).on_epoch(|_| Flow::Continue), true),
         ("windows", trainer(model()).epochs(5).resident_bytes(500 * 64), true),
         ("windows of a batch", trainer(model()).epochs(3).batch_size(50).resident_bytes(1), true),
@@ -37,6 +37,10 @@ fn runs() -> Vec<(&'static str, Trainer, bool)> {
         ("windows without held-out rows", trainer(model()).epochs(70).batch_size(512).resident_bytes(64_000), false),
         ("a schedule", trainer(model()).epochs(3).schedule(Schedule::cosine()), true),
     ]
+}
+
+fn by_training_loss() -> EarlyStopping {
+    EarlyStopping { monitor: Monitor::TrainLoss, ..EarlyStopping::patience(100) }
 }
 
 fn data() -> Split {

@@ -32,15 +32,20 @@ linear = 10
 kind = "cross_entropy"
 
 [optimizer]
-kind = "sgd"
-learning_rate = 0.1
-momentum = 0.9
-dampening = 0.0
-nesterov = false
-weight_decay = 0.0
+kind = "adamw"
+learning_rate = 0.003
+beta1 = 0.9
+beta2 = 0.999
+epsilon = 0.00000001
+weight_decay = 0.1
+
+[schedule]
+kind = "cosine"
+minimum = 0.0
+per = "epoch"
 
 [train]
-epochs = 30
+epochs = 100
 batch_size = 64
 "#;
 

@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// 90 rows to train on, in 4 batches of which the last has 6; the others to look at after each epoch.
 fn data() -> Split {
     let rows: Vec<usize> = (0..120).collect();
-    digits().expect("digits").select(&rows).split(0.25, 3).expect("a split")
+    let split = digits().expect("digits").select(&rows).split(0.25, 3).expect("a split");
+    Split { validation: Some(split.test.clone()), ..split }
 }
 
 /// Dropout, and what each rule keeps; schedules by step, by results and by a function; a best epoch that is not the last.

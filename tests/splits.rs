@@ -146,7 +146,8 @@ fn all_rows_can_be_trained_on() {
     let eval = ["eval", "run", "--data", "t.csv", "--part", "train", "--format", "json"];
     assert_eq!(json_lines(&succeed(&folder, &eval))[0]["rows"], 120);
     // With a rule of stopping, validation rows are what is left to judge by.
-    let stopped = json_lines(&succeed(&folder, &["train", "t.csv", "--test-fraction", "0", "--format", "json"]));
+    let stopped = ["train", "t.csv", "--test-fraction", "0", "--patience", "5", "--format", "json"];
+    let stopped = json_lines(&succeed(&folder, &stopped));
     assert!(stopped.last().expect("a line")["validation_accuracy"].is_f64());
     let other = common::program::folder("all-rows-refused");
     std::fs::write(other.join("t.csv"), table()).expect("a file");

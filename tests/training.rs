@@ -118,7 +118,7 @@ fn dropout_in_training_equals_use_in_expectation() {
 
 #[test]
 fn early_stopping_keeps_the_best_weights() {
-    let data = digits().expect("digits").split(0.5, 0).expect("a split");
+    let data = digits().expect("digits").split(0.2, 0).expect("a split").with_validation(0.4, 0).expect("a split");
     for device in devices() {
         let model = Sequential::new(64).linear(64).relu().linear(10);
         let mut trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.3).momentum(0.9))
@@ -126,12 +126,13 @@ fn early_stopping_keeps_the_best_weights() {
             .early_stopping(EarlyStopping::patience(4))
             .on(device);
         let history = trainer.fit_blocking(&data).expect("training");
-        let losses: Vec<f64> = history.epochs.iter().filter_map(|epoch| epoch.test_loss).collect();
+        let losses: Vec<f64> = history.epochs.iter().filter_map(|epoch| epoch.validation_loss).collect();
         let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
         assert!(losses.len() < 300 && losses[losses.len() - 1] > lowest, "{} epochs", losses.len());
-        assert_eq!(history.of_model().expect("an epoch").test_loss, Some(lowest));
-        assert_eq!(history.model_epoch as usize + 4, losses.len());
-        let evaluation = trainer.evaluate_blocking(&data.test).expect("an evaluation");
+        assert_eq!(history.of_model().expect("an epoch").validation_loss, Some(lowest));
+        assert!(history.stopped_early && history.model_epoch as usize + 4 == losses.len());
+        let rows = data.validation.as_ref().expect("rows");
+        let evaluation = trainer.evaluate_blocking(rows).expect("an evaluation");
         assert!((evaluation.loss - lowest).abs() < 1e-4, "{} against {lowest}", evaluation.loss);
     }
 }

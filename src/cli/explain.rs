@@ -1,11 +1,12 @@
 //! `anygrad explain`
 
-use super::options::{Format, Hidden, TrainOptions};
+use super::options::{Format, Hidden, NamedOptimizer, TrainOptions};
 use super::output::{note, print_line};
 use super::task::Task;
 use anygrad::backend::{Device, Work};
 use anygrad::data::Source;
 use anygrad::nn::LayerDescription;
+use anygrad::optim::Sgd;
 use anygrad::teach::{Explained, Quantity, Stage};
 use anygrad::{Error, Result};
 use clap::Args;
@@ -55,8 +56,8 @@ fn make_small(options: &mut TrainOptions) {
     }
     options.data.data = Some(Source::Generated("xor".into()));
     options.hidden.get_or_insert(Hidden(vec![3]));
-    if options.optimizer.is_none() && !options.nesterov {
-        options.momentum.get_or_insert(0.0);
+    if options.optimizer.is_none() {
+        options.optimizer = Some(NamedOptimizer(Sgd::new(0.1).into()));
     }
 }
 

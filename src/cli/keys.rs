@@ -157,7 +157,7 @@ pub const TABLES: &[KeyTable] = &[
         title: "[schedule] kind = \"step\"",
         start: "[schedule]\nkind = \"step\"\nperiod = 2\n",
         keys: &[
-            ("kind", "\"constant\"", "SCHEDULES"),
+            ("kind", "\"cosine\"", "SCHEDULES"),
             ("period", "none", "epochs or steps between two changes"),
             ("gamma", "0.1", "the factor of a change"),
             ("per", "\"epoch\"", "epoch or step"),
@@ -212,11 +212,12 @@ pub const TABLES: &[KeyTable] = &[
         title: "[train]",
         start: "[train]\n",
         keys: &[
-            ("epochs", "until the validation loss no longer falls", "passes over the training rows"),
+            ("epochs", "100, fewer for more than 100,000 rows", "passes over the training rows"),
             ("batch_size", "64", "rows of a step, or \"full\""),
             ("shuffle", "true", "whether rows come in a new random order each epoch"),
             ("drop_last", "false", "whether the last, smaller batch of an epoch is left out"),
-            ("early_stopping", "where epochs are not given", "a table: see below"),
+            ("resident_bytes", "what the device binds", "most bytes of rows on the device; more come in windows"),
+            ("early_stopping", "none", "a table: see below"),
         ],
     },
     KeyTable {

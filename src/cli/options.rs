@@ -45,13 +45,13 @@ pub struct TrainOptions {
     // Its help names those of all optimizers.
     #[arg(long, value_name = "RATE", allow_negative_numbers = true, help = learning_rates())]
     pub learning_rate: Option<f32>,
-    /// Share of the velocity kept from step to step, for sgd and rmsprop [default: 0.9; rmsprop 0]
+    /// Share of the velocity kept from step to step, for sgd and rmsprop [default: sgd 0.9, rmsprop 0]
     #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub momentum: Option<f32>,
     /// Nesterov's form of momentum, for sgd
     #[arg(long)]
     pub nesterov: bool,
-    /// PyTorch's weight decay [default: 0; adamw 0.01]
+    /// PyTorch's weight decay [default: 0; adamw 0.1]
     #[arg(long, value_name = "D", allow_negative_numbers = true)]
     pub weight_decay: Option<f32>,
     /// Adds L1 · Σ|w| over all weights to the loss [default: 0]
@@ -66,7 +66,7 @@ pub struct TrainOptions {
     /// Rows per step, or `full` [default: 64]
     #[arg(long, value_name = "ROWS")]
     pub batch_size: Option<BatchSize>,
-    /// Passes over the training rows; 0 writes the initial model [default: until the validation loss no longer falls]
+    /// Passes over the training rows; 0 writes the initial model [default: 100, fewer for more than 100,000 rows]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u64>,
     /// Stop after this many epochs without a lower validation loss, and keep the best epoch's weights
@@ -142,11 +142,14 @@ fn losses() -> String {
 }
 
 fn learning_rates() -> String {
-    let default = |name| Optimizer::named(name).map_or(0.0, |optimizer| optimizer.learning_rate());
+    let own = Optimizer::default();
+    let named = |name: &str| if name == own.name() { Ok(own) } else { Optimizer::named(name) };
+    let default = |name: &str| named(name).map_or(0.0, |optimizer| optimizer.learning_rate());
     let all: Vec<String> = Optimizer::NAMES.iter().map(|name| format!("{name} {}", default(name))).collect();
     format!("Step length [default: {}]", all.join(", "))
 }
 
 fn optimizers() -> String {
-    format!("{} [default: sgd]", one_of(Optimizer::NAMES.iter()))
+    let own = Optimizer::default().name();
+    format!("{} [default: {own}]", one_of(Optimizer::NAMES.iter()))
 }

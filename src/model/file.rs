@@ -6,6 +6,7 @@ use super::{ClassWeights, Form, LayerDescription, Loss, Model, Sequential, Targe
 use crate::data::{DataOptions, Encoder, Preprocessing, Source};
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
+use crate::optim::Schedule;
 use crate::train::{Recipe, Regularization, TrainTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::HashMap;
@@ -83,7 +84,7 @@ impl Recorded {
             seed: part(&parts, "seed").unwrap_or_default(),
             data: DataOptions { source: Source::Memory, ..DataOptions::default() },
             optimizer: part(&parts, "optimizer").unwrap_or_default(),
-            schedule: part(&parts, "schedule").unwrap_or_default(),
+            schedule: part(&parts, "schedule").unwrap_or(Schedule::Constant),
             regularization,
             train,
             ..whole
@@ -219,7 +220,14 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
         let found = format.map_or("unknown".into(), |f| f.to_string());
         return Err(format!("its format is {found}, this program reads up to {FORMAT}; use a newer anygrad"));
     }
-    let description: Description = serde_json::from_str(json).map_err(|e| format!("its description: {e}"))?;
+    let mut value: serde_json::Value = serde_json::from_str(json).map_err(|e| format!("its description: {e}"))?;
+    // A constant learning rate went without saying once.
+    if let Some(serde_json::Value::Object(recipe)) = value.get_mut("recipe")
+        && recipe.contains_key("train")
+    {
+        recipe.entry("schedule").or_insert_with(|| serde_json::json!({ "kind": "constant" }));
+    }
+    let description: Description = serde_json::from_value(value).map_err(|e| format!("its description: {e}"))?;
     let architecture = match architecture {
         Some(built) => same_layers(built, &description)?,
         None => Sequential::from_description(description.input, &description.layers).map_err(|e| e.to_string())?,

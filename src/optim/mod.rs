@@ -164,9 +164,10 @@ table! {
 }
 
 impl Default for Optimizer {
-    /// Descent with a learning rate of 0.1 and momentum 0.9.
+    /// AdamW with a learning rate of 0.003 and a weight decay of 0.1: with half a cosine wave for a schedule, what did best on
+    /// real tables (benches/tables).
     fn default() -> Optimizer {
-        Sgd::new(0.1).momentum(0.9).into()
+        AdamW { weight_decay: 0.1, ..AdamW::new(0.003) }.into()
     }
 }
 

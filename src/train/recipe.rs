@@ -22,7 +22,7 @@ use crate::optim::{Clipping, Optimizer, Schedule};
 /// assert_eq!(trainer.model()?.recipe.layers.len(), 3);
 /// # Ok::<(), anygrad::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Recipe {
     /// The seed that decides split, initial weights, row order and dropout masks.
@@ -38,10 +38,9 @@ pub struct Recipe {
     /// The loss to minimize; none stands for the one that fits the target, once the data is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
-    /// The optimizer; by default SGD with learning rate 0.1 and momentum 0.9.
+    /// The optimizer; by default AdamW with a learning rate of 0.003 and a weight decay of 0.1.
     pub optimizer: Optimizer,
-    /// How the learning rate changes over the run.
-    #[serde(skip_serializing_if = "is_constant")]
+    /// How the learning rate changes over the run; by default along half a cosine wave down to 0.
     pub schedule: Schedule,
     /// Penalties on weights and limits on gradients.
     #[serde(skip_serializing_if = "Regularization::is_none")]
@@ -70,8 +69,7 @@ pub struct Regularization {
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainTable {
-    /// Passes over the training rows; the flag `--epochs`. Without, as many as it takes: until the validation loss no
-    /// longer falls, at most [`Recipe::MOST_EPOCHS`].
+    /// Passes over the training rows; the flag `--epochs`. Without, [`Recipe::default_epochs`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
     /// Rows of a step; the flag `--batch-size`.
@@ -115,6 +113,22 @@ mod whole_number {
     }
 }
 
+impl Default for Recipe {
+    fn default() -> Self {
+        Recipe {
+            seed: 0,
+            device: Request::default(),
+            data: DataOptions::default(),
+            layers: Vec::new(),
+            loss: None,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::cosine(),
+            regularization: Regularization::default(),
+            train: TrainTable::default(),
+        }
+    }
+}
+
 impl Default for TrainTable {
     fn default() -> Self {
         let batch_size = BatchSize::Rows(64);
@@ -127,10 +141,6 @@ impl Default for TrainTable {
             early_stopping: None,
         }
     }
-}
-
-fn is_constant(schedule: &Schedule) -> bool {
-    *schedule == Schedule::Constant
 }
 
 fn is_true(flag: &bool) -> bool {
@@ -158,34 +168,36 @@ impl Regularization {
 }
 
 impl Recipe {
-    /// Most epochs of a run that ends when the validation loss no longer falls.
-    pub const MOST_EPOCHS: u64 = 200;
     /// Share of the training rows that is held back for validation where something decides by it and nothing else is
     /// named.
     pub const VALIDATION_FRACTION: f32 = 0.1;
 
-    /// A run on rows that the program holds, with batches of 64 rows, 30 epochs, seed 0.
+    /// A run on rows that the program holds, with batches of 64 rows, 30 epochs, seed 0, at a constant learning rate.
     pub fn new(loss: Loss, optimizer: impl Into<Optimizer>) -> Recipe {
         let data = DataOptions { source: Source::Memory, ..DataOptions::default() };
         let train = TrainTable { epochs: Some(30), ..TrainTable::default() };
-        Recipe { data, loss: Some(loss), optimizer: optimizer.into(), train, ..Recipe::default() }
+        let (loss, schedule) = (Some(loss), Schedule::Constant);
+        Recipe { data, loss, optimizer: optimizer.into(), schedule, train, ..Recipe::default() }
     }
 
-    /// Fills in what follows from the settings without a look at the data: how long to train, and the validation rows that
-    /// decide it. Whatever decides anything does so by validation rows, never by those for testing.
+    /// Passes over so many training rows if none are named: 100, fewer where that is more than ten million rows, but at least
+    /// 10; five times as many where early stopping ends the run.
+    pub fn default_epochs(&self, rows: usize) -> u64 {
+        let epochs = (10_000_000 / rows.max(1)).clamp(10, 100) as u64;
+        if self.train.early_stopping.is_some() { 5 * epochs } else { epochs }
+    }
+
+    /// Fills in what follows from the settings without a look at the data: the validation rows by which something is
+    /// decided. Whatever decides anything does so by these, never by the rows for testing.
     ///
     /// ```
-    /// use anygrad::train::Recipe;
+    /// use anygrad::train::{EarlyStopping, Recipe};
     /// let mut recipe = Recipe::default();
+    /// recipe.train.early_stopping = Some(EarlyStopping::patience(5));
     /// recipe.settle();
-    /// assert!(recipe.train.early_stopping.is_some());
     /// assert_eq!(recipe.data.validation_fraction, 0.1);
     /// ```
     pub fn settle(&mut self) {
-        if self.train.epochs.is_none() {
-            self.train.epochs = Some(Recipe::MOST_EPOCHS);
-            self.train.early_stopping.get_or_insert_default();
-        }
         let stops = self.train.early_stopping.is_some_and(|rule| rule.monitor.is_of_validation());
         let reduces = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
         if stops || reduces {
@@ -200,9 +212,9 @@ impl Recipe {
         }
     }
 
-    /// Passes over the training rows, at most.
+    /// Passes over the training rows, at most; before [`Recipe::complete`] those of few rows if none are named.
     pub fn epochs(&self) -> u64 {
-        self.train.epochs.unwrap_or(Recipe::MOST_EPOCHS)
+        self.train.epochs.unwrap_or_else(|| self.default_epochs(1))
     }
 
     /// Loads the data and splits it.
@@ -228,13 +240,15 @@ impl Recipe {
         Ok(split)
     }
 
-    /// Fills in what depends on the data: the loss, and the layers where none are listed. Returns the model.
+    /// Fills in what depends on the data: the loss, the layers where none are listed, the epochs. Returns the model.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if early stopping watches what the run does not have, or for a layer that only code can
     /// build; as [`Sequential::widths`].
     pub fn complete(&mut self, data: &Split) -> Result<Sequential> {
         self.settle();
+        let epochs = self.default_epochs(data.train.rows());
+        self.train.epochs.get_or_insert(epochs);
         let targets = &data.train.targets;
         self.check_decisions(data.validation.is_some(), matches!(targets, Targets::Labels { .. }))?;
         let outputs = self.name_loss(targets).outputs(targets);

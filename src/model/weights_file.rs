@@ -70,8 +70,9 @@ pub fn read_tensors(path: impl AsRef<Path>, architecture: &Sequential) -> Result
 /// [`Error::Io`] if it cannot be read; [`Error::ModelFile`] if it is no safetensors file.
 pub(crate) fn is_model(path: &Path) -> Result<bool> {
     let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    let (_, metadata) = SafeTensors::read_metadata(&bytes)
-        .map_err(|error| unusable(path, format!("not a whole safetensors file ({error})")))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| {
+        unusable(path, format!("not a whole safetensors file ({e}); name a model's file or a run's folder"))
+    })?;
     Ok(metadata.metadata().as_ref().is_some_and(|entries| entries.contains_key(KEY)))
 }
 

@@ -10,8 +10,7 @@ impl Objective<'_> {
     /// The tensors that the optimizer changes: the trained ones of the model, but for those of frozen layers.
     ///
     /// # Errors
-    /// [`Error::UnknownName`] if no layer with trained tensors stands at a position, [`Error::InvalidOption`] if none is
-    /// left to train.
+    /// [`Error::InvalidOption`] if no layer with trained tensors stands at a position, or none is left to train.
     pub fn parameters(&self, tensors: &ModelTensors) -> Result<Vec<ValueId>> {
         let frozen = &self.recipe.train.frozen;
         if frozen.is_empty() {
@@ -21,7 +20,9 @@ impl Objective<'_> {
             self.model.tensor_specs()?.into_iter().filter(|s| s.kind.is_trained()).map(|s| s.path).collect();
         let known: BTreeSet<&str> = paths.iter().flat_map(|path| layers_of(path)).collect();
         if let Some(position) = frozen.iter().find(|position| !known.contains(position.as_str())) {
-            return Err(Error::unknown("layer to freeze", position, known));
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            let expected = format!("names no layer with weights; those with weights are {known}");
+            return Err(Error::option("frozen", position, &expected));
         }
         paths.retain(|path| !layers_of(path).any(|layer| frozen.iter().any(|position| position == layer)));
         if paths.is_empty() {

@@ -216,15 +216,15 @@ impl Recipe {
         let mut own = self.clone();
         own.settle();
         let model = own.adopt()?;
+        if let Some(model) = model {
+            return load_like(&own.data, own.seed, &model.fitted());
+        }
         let task = match &own.loss {
             Some(loss) if !loss.takes_values() => Some(Task::Classes),
             Some(loss) if !loss.takes_labels() => Some(Task::Values),
             Some(_) | None => None,
         };
         own.data.task = own.data.task.or(task);
-        if let Some(model) = model {
-            return load_like(&own.data, own.seed, &model.fitted());
-        }
         let mut split = load(&own.data, own.seed)?;
         if own.loss.is_some_and(|loss| loss.form == Form::BinaryCrossEntropy) {
             // Its targets are probabilities.

@@ -128,7 +128,8 @@ fn statistics_of_targets_are_the_models_and_rows_in_memory_must_fit() {
         Targets::Values { .. } => panic!("classes"),
     };
     let turn = |label: u32| [9, 1, 2, 3, 4, 5, 6, 7, 8, 0][label as usize];
-    assert_eq!(labels(&turned), labels(&digits).into_iter().map(turn).collect::<Vec<u32>>());
+    let expected: Vec<u32> = labels(&digits).into_iter().map(turn).collect();
+    assert!(labels(&turned) == expected, "labels follow their names");
     let Targets::Labels { classes, .. } = &mut other.train.targets else { panic!("classes") };
     classes[3] = "ten".into();
     assert!(other.like(&fitted).expect_err("a new class").to_string().contains("unknown class `ten`"));

@@ -224,7 +224,10 @@ impl Recipe {
             Some(loss) if !loss.takes_labels() => Some(Task::Values),
             Some(_) | None => None,
         };
-        own.data.task = own.data.task.or(task);
+        // What other sources than tables predict is known.
+        if let Source::Table(_) = own.data.source {
+            own.data.task = own.data.task.or(task);
+        }
         let mut split = load(&own.data, own.seed)?;
         if own.loss.is_some_and(|loss| loss.form == Form::BinaryCrossEntropy) {
             // Its targets are probabilities.

@@ -24,6 +24,17 @@ impl Config {
         Ok(Config { path: path.into(), text })
     }
 
+    /// The file that says what a recipe says.
+    pub fn of(recipe: &Recipe) -> Result<Config> {
+        let text = toml::to_string(recipe).map_err(|e| Error::option("config", "of the model", &e.to_string()))?;
+        Ok(Config { path: PathBuf::new(), text })
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.path.as_os_str().is_empty()
+    }
+
     /// What it says, changed by `KEY=VALUE` settings such as `optimizer.momentum=0.5` or `layers.0.linear=32`. All are
     /// taken, then judged together with what `given` knows and the defaults.
     pub fn recipe(&self, settings: &[String], given: &Given) -> Result<Recipe> {
@@ -40,10 +51,13 @@ impl Config {
             Error::option("--set", culprit.map_or(all, |i| wanted[i].text.into()), &why)
         })?;
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let named = |key: &str| wanted.iter().any(|setting| setting.key == key);
+            if let Some(from) = recipe.from.as_mut().filter(|_| !named("from")) {
+                *from = folder.join(&from);
+            }
             let data = &mut recipe.data;
             let sources = [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()];
-            let named = |key: &str| wanted.iter().any(|setting| setting.key == format!("data.{key}"));
-            for (source, key) in sources.into_iter().zip(["source", "test_data", "validation_data"]) {
+            for (source, key) in sources.into_iter().zip(["data.source", "data.test_data", "data.validation_data"]) {
                 if let Some(source) = source.filter(|_| !named(key)) {
                     source.relocate(|path| folder.join(path));
                 }

@@ -51,7 +51,7 @@ pub fn run(options: &mut ExplainOptions) -> Result<()> {
 
 /// Without a config file or data: exclusive or with three hidden units and plain descent, as far as no flag says otherwise.
 fn make_small(options: &mut TrainOptions) {
-    if options.subject.is_some() || options.data.data.is_some() {
+    if options.subject.is_some() || options.data.data.is_some() || options.from.is_some() {
         return;
     }
     options.data.data = Some(Source::Generated("xor".into()));

@@ -31,6 +31,7 @@ pub const TABLES: &[KeyTable] = &[
         keys: &[
             ("seed", "0", "decides split, initial weights, row order and dropout"),
             ("device", "\"auto\"", "auto, cpu, gpu, an index of `anygrad devices`, or a part of a name"),
+            ("from", "none", "the file of a model, or a run's folder, to go on with; or of weights alone"),
             ("data", "a table", "where rows come from: see below"),
             ("layers", "a list of tables", "a hidden layer of ReLU and the outputs, if not given: see below"),
             ("loss", "a table", "what is minimized; what fits the target, if not given: see below"),
@@ -216,7 +217,8 @@ pub const TABLES: &[KeyTable] = &[
             ("batch_size", "64", "rows of a step, or \"full\""),
             ("shuffle", "true", "whether rows come in a new random order each epoch"),
             ("drop_last", "false", "whether the last, smaller batch of an epoch is left out"),
-            ("resident_bytes", "what the device binds", "most bytes of rows on the device; more come in windows"),
+            ("resident_bytes", "as many as it can bind", "most bytes of rows that the device holds at one time"),
+            ("frozen", "[]", "layers that are not trained, by their positions, such as [\"0\", \"2\"]"),
             ("early_stopping", "none", "a table: see below"),
         ],
     },

@@ -7,6 +7,7 @@ mod data_options;
 mod devices;
 mod eval;
 mod explain;
+mod from;
 mod gradcheck;
 mod keys;
 mod options;
@@ -45,6 +46,9 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Train a model; without arguments on the embedded handwritten digits.
+    ///
+    /// `anygrad train iris.csv` trains on a table. `anygrad train --from runs/iris-1 more.csv --freeze 0` goes on with what
+    /// came of it on more rows, and leaves the first layer as it is.
     #[command(allow_negative_numbers = true)]
     Train(Box<train::TrainVerbOptions>),
     /// Loss, accuracy and confusion matrix of a model on data.

@@ -27,6 +27,12 @@ pub struct TrainOptions {
     pub subject: Option<PathBuf>,
     #[command(flatten)]
     pub data: DataFlags,
+    /// Go on with a model: its layers, loss, classes and preparation of columns are kept, its recipe holds where neither flags nor a config file say. Or start from weights that another program wrote, for layers of a config file
+    #[arg(long, value_name = "MODEL|RUN", help_heading = "Model and training")]
+    pub from: Option<PathBuf>,
+    /// Layers to leave as they are, by their positions in the names of tensors, such as 0,2
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    pub freeze: Vec<String>,
     /// Widths of the hidden layers, such as 128,64; `none` for none [default: 64]
     #[arg(long, value_name = "WIDTHS", help_heading = "Model and training")]
     pub hidden: Option<Hidden>,

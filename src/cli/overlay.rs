@@ -1,6 +1,7 @@
 //! Flags on top of a recipe.
 
-use super::options::TrainOptions;
+use super::options::{Hidden, TrainOptions};
+use super::subject::Subject;
 use anygrad::data::Targets;
 use anygrad::model::Loss;
 use anygrad::ops::activation::Activation;
@@ -10,6 +11,13 @@ use anygrad::{Error, Result};
 
 /// Replaces what flags say, as far as it does not depend on the data.
 pub fn overlay(recipe: &mut Recipe, options: &TrainOptions) -> Result<()> {
+    if let Some(path) = &options.from {
+        recipe.from = Some(path.clone());
+    }
+    recipe.from = recipe.from.as_deref().map(Subject::model).transpose()?;
+    if !options.freeze.is_empty() {
+        recipe.train.frozen.clone_from(&options.freeze);
+    }
     set(&mut recipe.seed, &options.seed);
     set(&mut recipe.device, &options.device);
     options.data.overlay(&mut recipe.data);
@@ -39,24 +47,33 @@ pub(super) fn set<T: Clone>(field: &mut T, flag: &Option<T>) {
 
 /// Replaces the layers by those of the flags, where the recipe lists none or `--hidden` is given.
 pub fn overlay_layers(recipe: &mut Recipe, options: &TrainOptions, targets: &Targets) -> Result<()> {
+    if recipe.from.is_some() && recipe.layers.is_empty() && options.hidden.is_none() {
+        // Nobody says what layers the weights are for: the recipe refuses it when it is completed.
+        return Ok(());
+    }
     if !recipe.layers.is_empty() && options.hidden.is_none() {
-        let given = [
-            ("activation", options.activation.map(|a| a.to_string())),
-            ("dropout", options.dropout.map(|d| d.to_string())),
-        ];
-        return match given.into_iter().find_map(|(name, value)| Some((name, value?))) {
-            Some((name, value)) => {
-                let expected = "the config file lists its layers: change them there, or give --hidden to replace them";
-                Err(Error::option(name, value, expected))
-            }
-            None => Ok(()),
-        };
+        let expected = "the config file lists its layers: change them there, or give --hidden to replace them";
+        return refuse_layers(options, expected);
     }
     let hidden = options.hidden.as_ref().map_or(&[64][..], |hidden| &hidden.0);
     let (activation, dropout) = (options.activation.unwrap_or(Activation::Relu), options.dropout.unwrap_or(0.0));
     let outputs = recipe.name_loss(targets).outputs(targets);
     recipe.layers = multilayer_perceptron(hidden, activation, dropout, outputs);
     Ok(())
+}
+
+/// Refuses flags about layers that are settled already.
+pub fn refuse_layers(options: &TrainOptions, why: &str) -> Result<()> {
+    let widths = |hidden: &Hidden| hidden.0.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+    let given = [
+        ("hidden", options.hidden.as_ref().map(widths)),
+        ("activation", options.activation.map(|a| a.to_string())),
+        ("dropout", options.dropout.map(|d| d.to_string())),
+    ];
+    match given.into_iter().find_map(|(name, value)| Some((name, value?))) {
+        Some((name, value)) => Err(Error::option(name, value, why)),
+        None => Ok(()),
+    }
 }
 
 /// The flag `--class-weights`, once the loss is known.

@@ -1,8 +1,9 @@
 //! A trainer with its data: what every verb that trains or looks at training starts from.
 
 use super::config::{Config, Given};
+use super::from;
 use super::options::TrainOptions;
-use super::overlay::{overlay, overlay_class_weights, overlay_layers};
+use super::overlay::{overlay, overlay_class_weights, overlay_layers, refuse_layers};
 use super::subject::Subject;
 use anygrad::Result;
 use anygrad::backend::{Choice, Device};
@@ -40,7 +41,12 @@ impl Request {
     /// Reads the data and completes the recipe.
     pub fn load(&self) -> Result<Task> {
         let mut recipe = self.recipe.clone();
-        let data = recipe.load()?;
+        let goes_on = recipe.adopt()?.is_some();
+        if goes_on {
+            refuse_layers(&self.options, "the layers are those of the model that --from names: leave it out")?;
+        }
+        let mut data = recipe.load()?;
+        data.decisions.splice(0..0, from::line(&recipe, goes_on));
         let targets = &data.train.targets;
         let finish = |recipe: &mut Recipe| {
             overlay_class_weights(recipe, &self.options, targets)?;
@@ -72,7 +78,10 @@ impl Task {
 
     /// Reads config file and flags.
     pub fn read(options: &TrainOptions) -> Result<Request> {
-        let (config, options) = Subject::resolve(options)?;
+        let (mut config, options) = Subject::resolve(options)?;
+        if let Some(path) = options.from.as_deref().filter(|_| config.is_empty()) {
+            config = from::config(path, options.data.data.is_some())?;
+        }
         let given = Given {
             optimizer: options.optimizer.map(|named| named.0.name()),
             loss: options.loss.as_ref().map(|loss| loss.name()),

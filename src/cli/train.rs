@@ -166,6 +166,7 @@ fn run_name(source: &Source) -> String {
 /// The resolved recipe as a config file in a folder. Whether it says the same when it is read again is tried.
 fn config(recipe: &Recipe, folder: &Path) -> Result<String> {
     let mut recipe = recipe.clone();
+    recipe.from = recipe.from.map(|path| seen_from(&path, folder));
     let data = &mut recipe.data;
     for source in [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()].into_iter().flatten()
     {

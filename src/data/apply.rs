@@ -1,9 +1,9 @@
 //! A table as rows for a model that is trained already: its columns found by name, encoded as in training.
 
-use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, Unusual, encode, names_of, position};
+use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, encode, names_of, position};
 use super::options::{DataOptions, Missing};
 use super::table::{Cells, Column, Want};
-use super::tables::{positions, read_options, want_of};
+use super::tables::{positions, read_options, unusual_line, want_of};
 use super::{Dataset, Features, Preprocessing, Targets};
 use crate::error::{Error, Result, shown};
 use std::path::Path;
@@ -135,13 +135,6 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         rows,
         decisions,
     })
-}
-
-fn unusual_line(Unusual { filled, unseen }: Unusual) -> Option<String> {
-    let filled = (filled > 0).then(|| format!("{filled} missing cells filled"));
-    let unseen = (unseen > 0).then(|| format!("{unseen} cells of categories that no training row had"));
-    let both: Vec<String> = filled.into_iter().chain(unseen).collect();
-    (!both.is_empty()).then(|| format!("missing {}", both.join(", ")))
 }
 
 impl Applied {

@@ -1,7 +1,9 @@
 //! Where data comes from, as flags and config files name it: `digits`, `mnist:DIR`, `images:DIR`, `spiral`, `iris.csv`.
 
 use super::packed::Packed;
-use super::{Collection, DataOptions, GENERATED, ImageOptions, Parts, Split, digits, generated, images, tables};
+use super::{
+    Collection, DataOptions, Fitted, GENERATED, ImageOptions, Parts, Split, digits, generated, images, tables,
+};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -204,6 +206,11 @@ impl From<Source> for String {
 /// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged; [`Error::InvalidOption`] if an option is out of
 /// range, or names columns of a source without; [`Error::UnknownName`] if there is no such column.
 pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
+    load_with(options, seed, None)
+}
+
+/// [`load`], or if something was fitted to other rows before, [`load_like`](super::load_like).
+pub(super) fn load_with(options: &DataOptions, seed: u64, fitted: Option<&Fitted>) -> Result<Split> {
     options.validate()?;
     if let (Some(folds), None) = (options.folds, options.fold) {
         return Err(Error::option("folds", folds, "makes a run of each part: name one by fold"));
@@ -216,7 +223,7 @@ pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
             validation: options.validation_data.as_ref().map(|own| own.table("validation_data")).transpose()?,
             test: options.test_data.as_ref().map(|own| own.table("test_data")).transpose()?,
         };
-        return tables::split(&paths, options, seed);
+        return tables::split(&paths, options, seed, fitted);
     }
     options.refuse_columns()?;
     let mut decisions = Vec::new();
@@ -227,12 +234,29 @@ pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
     let parts = match source {
         Source::Digits => Parts::whole(digits()?),
         Source::Collection(collection, folder) => say(collection.read(folder)?),
-        Source::Images(folder) => say(images(folder, &ImageOptions::default())?),
+        Source::Images(folder) => say(images(folder, &image_options(fitted))?),
         Source::Generated(name) => Parts::whole(generated(name, seed)?),
-        Source::Packed(path) => return Packed::open(path)?.split(options, seed),
+        Source::Packed(path) => {
+            let split = Packed::open(path)?.split(options, seed)?;
+            return match fitted {
+                Some(fitted) => split.like(fitted),
+                None => Ok(split),
+            };
+        }
         Source::Table(_) | Source::Memory => return Err(Source::unknown_rows()),
     };
-    Ok(Split { decisions, ..parts.split(options, seed)? })
+    let split = Split { decisions, ..parts.split(options, seed)? };
+    match fitted {
+        Some(fitted) => split.like(fitted),
+        None => Ok(split),
+    }
+}
+
+/// How images are read: as they are, or in the size and the colors of others, and of known classes.
+fn image_options(fitted: Option<&Fitted>) -> ImageOptions {
+    let Some(fitted) = fitted else { return ImageOptions::default() };
+    let size = ImageOptions::of_features(&fitted.feature_names).unwrap_or_default();
+    ImageOptions { classes: fitted.classes.clone(), ..size }
 }
 
 #[cfg(test)]

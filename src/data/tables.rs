@@ -1,14 +1,19 @@
 //! Tables as rows to train on, to watch and to test with: columns understood, rows held back, cells encoded.
 
-use super::columns::{
-    self, Encoder, Encoding, Kind, Known, LEFT_OUT, Roles, describe, encode, infer, names_of, position,
-};
+mod cells;
+mod report;
+
+use super::columns::{self, Encoder, Encoding, Known, LEFT_OUT, Roles, Unusual, encode, infer, names_of, position};
 use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Missing, Scaling};
-use super::table::{Cells, MISSING_TEXT, MISSING_TIME, ReadOptions, Table, Want};
-use super::{Dataset, Features, Parts, Preprocessing, Split, TableFormat, Targets};
+use super::table::{ReadOptions, Table, Want};
+use super::{Dataset, Features, Fitted, Parts, Preprocessing, Split, TableFormat, Targets};
 use crate::error::{Error, Result, shown};
 use crate::random::{Purpose, stream_key};
+pub(super) use cells::weights;
+use cells::{groups, times};
+pub(super) use report::unusual_line;
+use report::{columns_lines, missing_line};
 use std::path::Path;
 
 /// The parts that rows belong to.
@@ -55,18 +60,30 @@ pub(super) fn read_any(path: &Path, options: &ReadOptions<'_>) -> Result<Parts<T
     }
 }
 
-/// Reads a table for the roles that the options name.
-fn read(path: &Path, options: &DataOptions) -> Result<Parts<Table>> {
-    let wants = |names: &[String]| match Roles::of(names, options) {
-        Ok(roles) => roles.wants(names.len()),
+/// Reads a table for the roles that the options name, its features for an encoder if there is one.
+fn read(path: &Path, options: &DataOptions, encoder: Option<&Encoder>) -> Result<Parts<Table>> {
+    let wants = |names: &[String]| match (Roles::of(names, options), encoder) {
+        (Ok(roles), None) => roles.wants(names.len()),
+        (Ok(roles), Some(encoder)) => wants_of(names, &roles, encoder),
         // The table is not worth reading; the reason is found again below.
-        Err(_) => vec![Want::Skip; names.len()],
+        (Err(_), _) => vec![Want::Skip; names.len()],
     };
     let parts = read_any(path, &read_options(options, &wants))?;
     match Roles::of(&names_of(&parts.train), options) {
         Ok(_) => Ok(parts),
         Err(error) => Err(error.in_file(&parts.train.path)),
     }
+}
+
+/// What is wanted of each column for an encoder, a target and a split.
+fn wants_of(names: &[String], roles: &Roles, encoder: &Encoder) -> Vec<Want> {
+    let target: Vec<&str> = roles.target.iter().map(|&column| names[column].as_str()).collect();
+    let numbers: Vec<&str> = [roles.weights, roles.time].into_iter().flatten().map(|at| names[at].as_str()).collect();
+    let want = |(column, name): (usize, &String)| match roles.groups == Some(column) {
+        true => Want::EverySpelling,
+        false => want_of(name, encoder, &target, &numbers),
+    };
+    names.iter().enumerate().map(want).collect()
 }
 
 /// The rows of a table with their target and what decides their part.
@@ -153,31 +170,51 @@ impl Rows {
     }
 }
 
-/// Reads, understands, splits and encodes tables. Targets that are values are standardized.
-pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64) -> Result<Split> {
-    let Parts { train: table, validation, test } = read(paths.train, options)?;
+/// Reads, understands, splits and encodes tables. Targets that are values are standardized. What was fitted to other rows
+/// before is taken as it is.
+pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, fitted: Option<&Fitted>) -> Result<Split> {
+    let of_fitted = fitted.map(|fitted| (fitted.encoder(), fitted.options(options)));
+    let (known_encoder, options) = match &of_fitted {
+        Some((encoder, options)) => (Some(encoder), options),
+        None => (None, options),
+    };
+    let Parts { train: table, validation, test } = read(paths.train, options, known_encoder)?;
     let has_test = test.is_some();
     let names = names_of(&table);
     let roles = Roles::of(&names, options)?;
     let mut decisions = table.decisions.clone();
-    let mut train = Rows::of(table, &roles, Known::Task(options.task), TRAIN, &mut decisions)?;
+    let known = fitted.map_or(Known::Task(options.task), Fitted::known);
+    let mut train = Rows::of(table, &roles, known, TRAIN, &mut decisions)?;
     // What the file holds back itself is not taken from its training rows.
     let mut held_back = options.clone();
     held_back.test_fraction = if has_test { 0.0 } else { options.test_fraction };
     held_back.validation_fraction = if validation.is_some() { 0.0 } else { options.validation_fraction };
     train.hold_back(&roles, &held_back, seed, &mut decisions)?;
-    let kinds = infer(&train.table, &roles)?;
-    refuse_default_target(&train.table, &roles, &train.targets)?;
-    decisions.extend(columns_lines(&train.table, &kinds, &roles));
-    let encoder = columns::fit(&train.table, &kinds, &|row| train.part_of[row] == TRAIN, options);
-    decisions.extend(missing_line(&encoder));
+    let encoder = match known_encoder {
+        Some(encoder) => {
+            decisions
+                .push(format!("columns {}, prepared as the model's: nothing is fitted anew", encoder.columns.len()));
+            encoder.clone()
+        }
+        None => {
+            let kinds = infer(&train.table, &roles)?;
+            refuse_default_target(&train.table, &roles, &train.targets)?;
+            decisions.extend(columns_lines(&train.table, &kinds, &roles));
+            let encoder = columns::fit(&train.table, &kinds, &|row| train.part_of[row] == TRAIN, options);
+            decisions.extend(missing_line(&encoder));
+            encoder
+        }
+    };
 
     let classes = match &train.targets {
         Targets::Labels { classes, .. } => Some(classes.clone()),
         Targets::Values { .. } => None,
     };
     let mut datasets: [Option<Dataset>; 3] = [None, None, None];
-    encode_rows(train, &encoder, &mut datasets)?;
+    let unusual = encode_rows(train, &encoder, &mut datasets)?;
+    if fitted.is_some() {
+        decisions.extend(unusual_line(unusual));
+    }
     let targets: Vec<&str> = roles.target.iter().map(|&column| names[column].as_str()).collect();
     let weights = options.weights.as_deref();
     for (own, path, part) in [(validation, paths.validation, VALIDATION), (test, paths.test, TEST)] {
@@ -195,11 +232,16 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64) -> Resu
     let train = train.ok_or_else(|| Error::shape("data", "there are no rows to train on"))?;
     let test = test.unwrap_or_else(|| train.select(&[]));
     let mut split = Split { train, validation, test, decisions };
-    if options.scaling != Scaling::None {
-        let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
-        split.scale_features(options.scaling, &scaled);
+    match fitted {
+        Some(fitted) => split = split.like(fitted)?,
+        None => {
+            if options.scaling != Scaling::None {
+                let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
+                split.scale_features(options.scaling, &scaled);
+            }
+            split.standardize_targets();
+        }
     }
-    split.standardize_targets();
     for part in [Some(&split.train), split.validation.as_ref(), Some(&split.test)].into_iter().flatten() {
         if let Some((_, feature, value)) = part.preprocessing.first_unfit(&part.features) {
             let name = shown(&part.feature_names[feature]);
@@ -237,13 +279,13 @@ pub(super) fn want_of(name: &str, encoder: &Encoder, spelled: &[&str], numbers: 
 }
 
 /// Encodes the rows of a table into the datasets of their parts.
-fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3]) -> Result<()> {
+fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3]) -> Result<Unusual> {
     let Rows { table, targets, weights, part_of } = rows;
     let at = positions(encoder, &table)?;
     let name = table.path.file_name().map_or("table".into(), |name| name.to_string_lossy().into_owned());
     let members: Vec<Vec<usize>> =
         (0..3).map(|part| (0..part_of.len()).filter(|&row| part_of[row] == part).collect()).collect();
-    let (features, _) = encode(encoder, table, &at, &part_of, 3)?;
+    let (features, unusual) = encode(encoder, table, &at, &part_of, 3)?;
     for ((part, data), rows) in datasets.iter_mut().zip(features).zip(members) {
         if rows.is_empty() {
             continue;
@@ -260,7 +302,7 @@ fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3
             encoder: Some(encoder.clone()),
         });
     }
-    Ok(())
+    Ok(unusual)
 }
 
 /// Where an encoder's columns stand in a table. A column may be absent if training rows had missing cells in it.
@@ -286,120 +328,4 @@ fn refuse_default_target(table: &Table, roles: &Roles, targets: &Targets) -> Res
     let place = format!(", column `{}`", shown(&table.columns[*column].name));
     let reason = "the last column, which is the target unless one is named, counts rows";
     Err(Error::data(&table.path, place, reason, "name the target by --target"))
-}
-
-pub(super) fn weights(table: &Table, column: usize) -> Result<Vec<f32>> {
-    let own = &table.columns[column];
-    let refused = |row: usize, reason: String| {
-        Err(Error::data(&table.path, table.place(row, column), reason, "weights are numbers of at least 0"))
-    };
-    let (offset, values) = match (&own.cells, &own.odd) {
-        (_, Some(odd)) => return refused(odd.row, format!("`{}` is no weight", shown(&odd.text))),
-        (Cells::Numbers { offset, values }, None) => (*offset, values),
-        _ => return refused(0, "the column holds no numbers".into()),
-    };
-    match values.iter().position(|&w| w.is_nan() || offset + f64::from(w) < 0.0) {
-        Some(row) if values[row].is_nan() => refused(row, "the weight is missing".into()),
-        Some(row) => refused(row, format!("the weight is {}", offset + f64::from(values[row]))),
-        None => Ok(values.iter().map(|&w| (offset + f64::from(w)) as f32).collect()),
-    }
-}
-
-fn groups(table: &Table, column: usize) -> Result<Vec<u32>> {
-    let missing = |row: usize| {
-        let remedy = "fill the cell, or leave out the row";
-        Err(Error::data(&table.path, table.place(row, column), "the group is missing", remedy))
-    };
-    match &table.columns[column].cells {
-        Cells::Texts { codes, .. } => match codes.iter().position(|&code| code == MISSING_TEXT) {
-            Some(row) => missing(row),
-            None => Ok(codes.clone()),
-        },
-        _ => Err(Error::option("groups", shown(&table.columns[column].name), "the column cannot be read as groups")),
-    }
-}
-
-fn times(table: &Table, column: usize) -> Result<Vec<f64>> {
-    let own = &table.columns[column];
-    let missing = |row: usize| {
-        let remedy = "fill the cell, or leave out the row";
-        Err(Error::data(&table.path, table.place(row, column), "the time is missing", remedy))
-    };
-    match &own.cells {
-        Cells::Times { seconds, .. } => match seconds.iter().position(|&s| s == MISSING_TIME) {
-            Some(row) => missing(row),
-            None => Ok(seconds.iter().map(|&s| s as f64).collect()),
-        },
-        Cells::Numbers { offset, values } => match values.iter().position(|x| x.is_nan()) {
-            Some(row) => missing(row),
-            None => Ok(values.iter().map(|&x| offset + f64::from(x)).collect()),
-        },
-        _ => {
-            let what = own.odd.as_ref().map_or("text".into(), |odd| shown(&odd.text));
-            let row = own.odd.as_ref().map_or(0, |odd| odd.row);
-            let remedy = "times are numbers, or dates such as 2012-01-31 13:05";
-            Err(Error::data(&table.path, table.place(row, column), format!("`{what}` is no time"), remedy))
-        }
-    }
-}
-
-/// What each column was taken for, a line per kind.
-fn columns_lines(table: &Table, kinds: &[(usize, Kind)], roles: &Roles) -> Vec<String> {
-    const MOST: usize = 12;
-    let mut lines = Vec::new();
-    let name = |at: usize| shown(&table.columns[at].name);
-    let list = |wanted: &dyn Fn(&Kind) -> bool| {
-        let all: Vec<String> = kinds.iter().filter(|(_, kind)| wanted(kind)).map(|(at, _)| name(*at)).collect();
-        let rest = all.len().saturating_sub(MOST);
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        (all.len(), format!("{}{more}", all[..all.len() - rest].join(", ")))
-    };
-    let mut line = |what: &str, (count, names): (usize, String)| {
-        if count > 0 {
-            lines.push(format!("columns {count} {what}: {names}"));
-        }
-    };
-    line("numbers", list(&|kind| *kind == Kind::Number));
-    line("yes or no", list(&|kind| *kind == Kind::YesNo));
-    line("times, as their parts", list(&|kind| *kind == Kind::Time));
-    let categories: Vec<String> = kinds
-        .iter()
-        .filter(|(_, kind)| *kind == Kind::Category)
-        .map(|(at, kind)| format!("{} ({})", name(*at), describe(&table.columns[*at], kind)))
-        .collect();
-    if !categories.is_empty() {
-        let shown_ones = categories.len().min(MOST);
-        let rest = categories.len() - shown_ones;
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        lines.push(format!("columns {} categories: {}{more}", categories.len(), categories[..shown_ones].join(", ")));
-    }
-    for (at, kind) in kinds.iter().filter(|(_, kind)| matches!(kind, Kind::LeftOut(_))).take(MOST) {
-        let Kind::LeftOut(reason) = kind else { continue };
-        lines.push(format!("columns `{}` left out: it {reason} (--features or --numeric takes it)", name(*at)));
-    }
-    let left_out = kinds.iter().filter(|(_, kind)| matches!(kind, Kind::LeftOut(_))).count();
-    if left_out > MOST {
-        lines.push(format!("columns {} more left out", left_out - MOST));
-    }
-    if !roles.drop.is_empty() {
-        let names: Vec<String> = roles.drop.iter().take(MOST).map(|&at| name(at)).collect();
-        lines.push(format!("columns dropped as asked for: {}", names.join(", ")));
-    }
-    lines
-}
-
-/// What is done about missing cells, if there are any.
-fn missing_line(encoder: &Encoder) -> Option<String> {
-    let names: Vec<String> =
-        encoder.columns.iter().filter(|column| column.had_missing).map(|column| shown(&column.name)).collect();
-    let first: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
-    let rest = names.len() - first.len();
-    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    let what = match encoder.missing {
-        Missing::Indicator => "the mean or the most frequent category, with a feature that says so",
-        Missing::Mean => "the mean or the most frequent category",
-        Missing::Median => "the median or the most frequent category",
-        Missing::Refuse => return None,
-    };
-    (!names.is_empty()).then(|| format!("missing filled with {what}: {}{more}", first.join(", ")))
 }

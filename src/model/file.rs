@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Key of the JSON entry in the file's metadata.
-const KEY: &str = "anygrad";
+pub(super) const KEY: &str = "anygrad";
 /// Key of the JSON entry's checksum. The weights have theirs inside.
 const CHECKSUM: &str = "anygrad_checksum";
 /// What errors name in place of a path.
@@ -199,7 +199,7 @@ fn read(path: &Path, architecture: Option<Sequential>) -> Result<Model> {
     parse(&bytes, architecture).map_err(|reason| unusable(path, reason))
 }
 
-fn unusable(path: &Path, reason: String) -> Error {
+pub(super) fn unusable(path: &Path, reason: String) -> Error {
     Error::ModelFile { path: path.into(), reason }
 }
 

@@ -25,6 +25,7 @@ pub mod quality;
 mod residual;
 mod sequential;
 mod tensor;
+mod weights_file;
 
 pub use activation::ActivationLayer;
 pub use batch_loss::{BatchLoss, BatchWeights};
@@ -42,3 +43,5 @@ pub use predictor::Predictor;
 pub use residual::Residual;
 pub use sequential::Sequential;
 pub use tensor::{ModelTensors, Tensor, TensorKind, TensorSpec, weights_hash};
+pub(crate) use weights_file::is_model;
+pub use weights_file::read_tensors;

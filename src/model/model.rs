@@ -1,7 +1,7 @@
 //! A trained model: weights and everything that is needed to use them.
 
 use super::{Loss, Sequential, Tensor, weights_hash};
-use crate::data::{Encoder, Preprocessing};
+use crate::data::{Encoder, Fitted, Preprocessing};
 use crate::train::Recipe;
 
 /// A trained model.
@@ -56,6 +56,22 @@ impl Model {
     /// Tells two sets of weights apart; the same seed on the same device gives the same hash.
     pub fn weights_hash(&self) -> String {
         weights_hash(&self.tensors)
+    }
+
+    /// How its rows were prepared and what it predicts: what rows to go on with must share.
+    pub fn fitted(&self) -> Fitted {
+        let (target, classes) = match &self.target {
+            Target::Classes { name, classes } => (vec![name.clone()], Some(classes.clone())),
+            Target::Values { names } => (names.clone(), None),
+        };
+        Fitted {
+            encoder: self.encoder.clone(),
+            feature_names: self.feature_names.clone(),
+            preprocessing: self.preprocessing.clone(),
+            target_preprocessing: self.target_preprocessing.clone(),
+            target,
+            classes,
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl<'a> Board<'a> {
     /// The board for one row.
     pub fn draw(spec: Objective<'a>, batch: &Dataset, inputs: Inputs, row: usize) -> Result<Board<'a>> {
         let Inputs { mut graph, x, target, weights, tensors, floats, words, clock } = inputs;
-        let parameters = tensors.trained();
+        let parameters = spec.parameters(&tensors)?;
         let kept: Vec<Option<ValueId>> =
             parameters.iter().map(|&parameter| spec.recipe.optimizer.declare_state(&mut graph, parameter)).collect();
         graph.begin_phase("step");

@@ -168,7 +168,7 @@ impl Trainer {
             feature_names: train.feature_names.clone(),
             encoder: train.encoder.clone(),
             target,
-            threshold: None,
+            threshold: self.threshold,
             recipe: self.recipe.clone(),
             data_hash: Some(train.hash()),
             metrics: as_json(&history.of_model()),

@@ -81,10 +81,10 @@ impl Program {
         objective.check([Some(&train), test.as_ref()].into_iter().flatten())?;
         let mut graph = Graph::new();
         let tensors = model.declare(&mut graph)?;
-        let parameters = tensors.trained();
+        let parameters = objective.parameters(&tensors)?;
         let optimizer_state =
             parameters.iter().map(|&p| recipe.optimizer.declare_state(&mut graph, p)).collect::<Vec<_>>();
-        let TrainTable { batch_size, shuffle, drop_last, .. } = recipe.train;
+        let TrainTable { batch_size, shuffle, drop_last, .. } = recipe.train.clone();
         let train_batches = Batches::new(train.rows, batch_size.rows(train.rows), drop_last, train.most_rows());
         let test_batches = test.map(|rows| Batches::new(rows.rows, rows.rows.min(EVAL_ROWS), false, rows.most_rows()));
         let class_weights_of = train.classes();

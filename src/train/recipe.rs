@@ -2,12 +2,13 @@
 
 use super::{BatchSize, EarlyStopping};
 use crate::backend::Request;
-use crate::data::{DataOptions, Source, Split, Targets, Task, load};
+use crate::data::{DataOptions, Source, Split, Targets, Task, load, load_like};
 use crate::error::{Error, Result};
 use crate::model::{Form, LayerDescription, Loss, Sequential};
 use crate::ops::activation::Activation;
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
+use std::path::PathBuf;
 
 /// Everything that decides a run, but for what only code can state: layers of one's own, a function of the learning
 /// rate, initial values. The same recipe on the same data and device gives the same bits.
@@ -30,6 +31,10 @@ pub struct Recipe {
     pub seed: u64,
     /// The device to run on.
     pub device: Request,
+    /// The file that the run starts from, if not from new weights: a model, which the run goes on with, or weights alone;
+    /// the flag `--from`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<PathBuf>,
     /// The rows to train on and to test with.
     pub data: DataOptions,
     /// The layers; none stands for a hidden layer of 64 with ReLU, once the data is known.
@@ -66,7 +71,7 @@ pub struct Regularization {
 }
 
 /// The table `[train]` of a config file.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainTable {
     /// Passes over the training rows; the flag `--epochs`. Without, [`Recipe::default_epochs`].
@@ -84,6 +89,10 @@ pub struct TrainTable {
     /// the same results. None stands for as many as the device can bind, of a packed file 256 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resident_bytes: Option<u64>,
+    /// Layers that are not trained, by their positions as tensors are named: `0`, or `1.0` in a layer that holds others;
+    /// the flag `--freeze`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub frozen: Vec<String>,
     /// When to stop before the last epoch, and whether to keep the best epoch's weights; the flag `--patience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
@@ -116,6 +125,7 @@ mod whole_number {
 impl Default for Recipe {
     fn default() -> Self {
         Recipe {
+            from: None,
             seed: 0,
             device: Request::default(),
             data: DataOptions::default(),
@@ -138,6 +148,7 @@ impl Default for TrainTable {
             shuffle: true,
             drop_last: false,
             resident_bytes: None,
+            frozen: Vec::new(),
             early_stopping: None,
         }
     }
@@ -217,19 +228,24 @@ impl Recipe {
         self.train.epochs.unwrap_or_else(|| self.default_epochs(1))
     }
 
-    /// Loads the data and splits it.
+    /// Loads the data and splits it; prepared as a model's rows were, if the run goes on with one.
     ///
     /// # Errors
-    /// Fails as [`load`] does.
+    /// Fails as [`load`], [`load_like`] and [`Recipe::adopt`] do.
     pub fn load(&self) -> Result<Split> {
         let mut own = self.clone();
         own.settle();
+        let model = own.adopt()?;
+        if let Some(model) = model {
+            return load_like(&own.data, own.seed, &model.fitted());
+        }
         let task = match &own.loss {
             Some(loss) if !loss.takes_values() => Some(Task::Classes),
             Some(loss) if !loss.takes_labels() => Some(Task::Values),
             Some(_) | None => None,
         };
-        if matches!(own.data.source, Source::Table(_)) {
+        // What other sources than tables predict is known.
+        if let Source::Table(_) = own.data.source {
             own.data.task = own.data.task.or(task);
         }
         let mut split = load(&own.data, own.seed)?;
@@ -244,11 +260,13 @@ impl Recipe {
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if early stopping watches what the run does not have, or for a layer that only code can
-    /// build; as [`Sequential::widths`].
+    /// build; as [`Sequential::widths`] and [`Recipe::adopt`].
     pub fn complete(&mut self, data: &Split) -> Result<Sequential> {
         self.settle();
         let epochs = self.default_epochs(data.train.rows());
         self.train.epochs.get_or_insert(epochs);
+        self.adopt()?;
+        self.check_layers()?;
         let targets = &data.train.targets;
         self.check_decisions(data.validation.is_some(), matches!(targets, Targets::Labels { .. }))?;
         let outputs = self.name_loss(targets).outputs(targets);
@@ -287,8 +305,9 @@ impl Recipe {
     /// rows come from and how, and where it runs.
     pub(super) fn is_of_one_run_with(&self, other: &Recipe) -> bool {
         let TrainTable { epochs, resident_bytes, .. } = self.train;
-        let train = TrainTable { epochs, resident_bytes, ..other.train };
-        *self == Recipe { device: self.device.clone(), data: self.data.clone(), train, ..other.clone() }
+        let train = TrainTable { epochs, resident_bytes, ..other.train.clone() };
+        let (device, from, data) = (self.device.clone(), self.from.clone(), self.data.clone());
+        *self == Recipe { device, from, data, train, ..other.clone() }
     }
 
     /// The loss that is minimized.

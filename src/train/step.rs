@@ -51,7 +51,7 @@ impl Trainer {
             Inputs::declare(&objective, batch, self.initial_values()?, self.first_learning_rate())?;
         graph.begin_phase("step");
         let loss = objective.append(&mut graph, &tensors, x, (target, weights), true)?.total;
-        let parameters = tensors.trained();
+        let parameters = objective.parameters(&tensors)?;
         let gradients = graph.gradients(loss, &parameters)?;
         Ok(Step { graph, loss, parameters, gradients, floats, words, clock })
     }

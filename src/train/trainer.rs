@@ -9,7 +9,7 @@ use super::resident::RowsSpec;
 use super::session::lower;
 use super::{BatchSize, Recipe};
 use crate::backend::{Device, Work};
-use crate::data::{Dataset, Split};
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernel::Target as KernelTarget;
 use crate::model::{Evaluation, Loss, Model, Sequential, Tensor};
@@ -38,6 +38,8 @@ pub struct Trainer {
     pub(super) variants: Variants,
     pub(super) device: Device,
     pub(super) initial: Option<Vec<Tensor>>,
+    /// The threshold of the model that it goes on with, if any.
+    pub(super) threshold: Option<f64>,
     pub(super) observer: Box<dyn FnMut(&Event) + Send>,
     pub(super) callback: Option<Callback>,
     pub(super) trained: Option<Model>,
@@ -53,17 +55,7 @@ impl Trainer {
         Trainer::with(recipe, model).epochs(10)
     }
 
-    /// A trainer by a recipe, which is completed by what it is to be trained on, on the CPU: the recipe's wish for a
-    /// device is for [`Device::choose`].
-    ///
-    /// # Errors
-    /// Fails as [`Recipe::complete`] does.
-    pub fn of(mut recipe: Recipe, data: &Split) -> Result<Trainer> {
-        let model = recipe.complete(data)?;
-        Ok(Trainer::with(recipe, model))
-    }
-
-    fn with(recipe: Recipe, architecture: Sequential) -> Trainer {
+    pub(super) fn with(recipe: Recipe, architecture: Sequential) -> Trainer {
         Trainer {
             recipe,
             architecture,
@@ -72,6 +64,7 @@ impl Trainer {
             variants: Variants::default(),
             device: Device::Cpu,
             initial: None,
+            threshold: None,
             observer: Box::new(|_| {}),
             callback: None,
             trained: None,

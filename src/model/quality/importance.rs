@@ -161,7 +161,13 @@ impl Model {
     }
 
     /// The score of rows with these features in the place of their own.
-    async fn scored(&self, predictor: &mut Predictor, rows: &Dataset, features: &Features, score: Score) -> Result<f64> {
+    async fn scored(
+        &self,
+        predictor: &mut Predictor,
+        rows: &Dataset,
+        features: &Features,
+        score: Score,
+    ) -> Result<f64> {
         let outputs = predictor.outputs(features).await?;
         self.score(&outputs, &rows.targets, score, rows.weights.as_deref())
     }

@@ -1,0 +1,124 @@
+//! Weights without a description, as PyTorch writes them: tensors of a safetensors file for layers that are known.
+
+use super::file::{KEY, unusable};
+use super::{Sequential, Tensor, TensorSpec};
+use crate::error::{Error, Result};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::path::Path;
+
+/// The tensors of a model from a safetensors file of any program: `0.weight` of shape `[out, in]`, `0.bias` and so on, as
+/// PyTorch's `Sequential` names them, in the order of [`Sequential::initialize`]. Elements are 32-bit floats, or are
+/// converted from 16 or 64 bits.
+///
+/// ```
+/// use anygrad::{model::read_tensors, nn::Sequential};
+/// # let path = std::env::temp_dir().join("anygrad-read-tensors.safetensors");
+/// # let bytes = |x: &[f32]| x.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+/// # let (weight, bias) = (bytes(&[1.0, 2.0]), bytes(&[3.0]));
+/// # let view = |shape: &[usize], bytes| safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.to_vec(), bytes);
+/// # let views = [("0.weight", view(&[1, 2], &weight).unwrap()), ("0.bias", view(&[1], &bias).unwrap())];
+/// # std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+/// // What `safetensors.torch.save_file(net.state_dict(), path)` wrote of `nn.Sequential(nn.Linear(2, 1))`.
+/// let tensors = read_tensors(&path, &Sequential::new(2).linear(1))?;
+/// assert_eq!((&tensors[0].name[..], &tensors[0].data[..]), ("0.weight", &[1.0, 2.0][..]));
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::ModelFile`] with the name of a tensor that is missing, of another shape
+/// or kind than the layers need, not finite, or without a layer.
+pub fn read_tensors(path: impl AsRef<Path>, architecture: &Sequential) -> Result<Vec<Tensor>> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let refused = |reason: String| Err(unusable(path, reason));
+    let file = match SafeTensors::deserialize(&bytes) {
+        Ok(file) => file,
+        Err(error) => return refused(format!("not a whole safetensors file ({error})")),
+    };
+    let specs = architecture.tensor_specs()?;
+    let mut names = file.names();
+    names.sort_unstable();
+    let mut tensors = Vec::new();
+    for TensorSpec { path: name, shape, .. } in &specs {
+        let Ok(view) = file.tensor(name) else {
+            return refused(format!("the tensor `{name}` is missing; the file holds {}", few(&names)));
+        };
+        if view.shape() != shape.dims() {
+            let (found, needed) = (view.shape(), shape.dims());
+            return refused(format!("the tensor `{name}` is {found:?}, the layers need {needed:?}"));
+        }
+        let Some(data) = floats(&view) else {
+            let kind = view.dtype();
+            return refused(format!(
+                "the tensor `{name}` holds {kind:?}, which is no kind of float: save it as float32"
+            ));
+        };
+        if data.iter().any(|x| !x.is_finite()) {
+            return refused(format!("the tensor `{name}` holds NaN or infinity"));
+        }
+        tensors.push(Tensor { name: name.clone(), shape: shape.dims().to_vec(), data });
+    }
+    match names.iter().find(|name| !specs.iter().any(|spec| spec.path == **name)) {
+        Some(name) => refused(format!("the tensor `{name}` belongs to none of the layers {architecture}")),
+        None => Ok(tensors),
+    }
+}
+
+/// Whether a file holds a model, which describes itself, and not weights alone.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::ModelFile`] if it is no safetensors file.
+pub(crate) fn is_model(path: &Path) -> Result<bool> {
+    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| {
+        unusable(path, format!("not a whole safetensors file ({e}); name a model's file or a run's folder"))
+    })?;
+    Ok(metadata.metadata().as_ref().is_some_and(|entries| entries.contains_key(KEY)))
+}
+
+/// The first names of a list.
+fn few(names: &[&str]) -> String {
+    let first: Vec<String> = names.iter().take(6).map(|name| format!("`{name}`")).collect();
+    let rest = if names.len() > 6 { format!(" and {} more", names.len() - 6) } else { String::new() };
+    if first.is_empty() { "none".into() } else { format!("{}{rest}", first.join(", ")) }
+}
+
+/// The elements of a tensor of floats.
+fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let bytes = view.data();
+    let halves = |from: fn(u16) -> f32| bytes.as_chunks().0.iter().map(|b| from(u16::from_le_bytes(*b))).collect();
+    match view.dtype() {
+        Dtype::F32 => Some(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::F64 => Some(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()),
+        Dtype::BF16 => Some(halves(|bits| f32::from_bits(u32::from(bits) << 16))),
+        Dtype::F16 => Some(halves(of_half)),
+        _ => None,
+    }
+}
+
+/// A number of IEEE 754's binary16.
+fn of_half(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023) / 1024.0);
+    let magnitude = match exponent {
+        0 => fraction * 2f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_half;
+
+    #[test]
+    fn halves_are_what_ieee_754_says() {
+        // One, −2, the largest, the smallest above 0, the smallest normal one, 1/3 as numpy.float16 rounds it.
+        let known = [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (1, 2f32.powi(-24)), (0x0400, 2f32.powi(-14))];
+        for (bits, value) in known.into_iter().chain([(0x3555, 0.333_251_95), (0x8000, -0.0)]) {
+            assert_eq!(of_half(bits).to_bits(), f32::to_bits(value), "{bits:#x}");
+        }
+        assert!(of_half(0x7c00).is_infinite() && of_half(0x7e00).is_nan());
+    }
+}

@@ -57,7 +57,7 @@ fn features_are_those_of_scikit_learn() {
             options: &options,
             target: None,
             weights: None,
-            keep: &["id".to_string()],
+            keep: &["id".to_string(), "income".to_string()],
         };
         let rows = apply(&new, &application).expect("new rows");
         compare(
@@ -66,6 +66,8 @@ fn features_are_those_of_scikit_learn() {
             &matrix(&case["new"]),
         );
         assert_eq!((0..4).map(|row| rows.spelling(0, row)).collect::<Vec<_>>(), ["1", "2", "3", "4"]);
+        // A feature may be carried along as well.
+        assert_eq!((0..4).map(|row| rows.spelling(1, row)).collect::<Vec<_>>(), ["1200.5", "99999", "", "20000"]);
         // Two blanks in each of two columns more than training rows had, and a city that none had.
         let said = rows.decisions.join("\n");
         assert!(said.contains("4 missing cells filled") && said.contains("1 cells of categories"), "{said}");

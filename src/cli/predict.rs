@@ -152,7 +152,7 @@ impl Page<'_> {
             object.insert("row".into(), json!(self.rows.rows[row] + 1));
         }
         for (kept, name) in self.keep.iter().enumerate() {
-            object.insert(name.clone(), self.rows.spelling(kept, row).into());
+            object.insert(name.clone(), self.rows.spelling(kept, row).into_owned().into());
         }
         match &self.model.target {
             Target::Classes { classes, .. } => {

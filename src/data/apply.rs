@@ -1,11 +1,12 @@
 //! A table as rows for a model that is trained already: its columns found by name, encoded as in training.
 
-use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, encode, names_of, position};
+use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, TimePart, encode, names_of, position};
 use super::options::{DataOptions, Missing};
-use super::table::{Cells, Column, Want};
+use super::table::{Cells, Column, MISSING_TIME, Want};
 use super::tables::{positions, read_options, unusual_line, want_of};
 use super::{Dataset, Features, Preprocessing, Targets};
 use crate::error::{Error, Result, shown};
+use std::borrow::Cow;
 use std::path::Path;
 
 /// What is read of a table for a model.
@@ -76,7 +77,10 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
     let target_names: &[String] = target.map_or(&[], |(names, _)| names);
     let spelled: Vec<&str> = target_names.iter().map(String::as_str).collect();
     let want = |name: &String| {
-        if keep.contains(name) { Want::EverySpelling } else { want_of(name, encoder, &spelled, weights.as_slice()) }
+        let own = want_of(name, encoder, &spelled, weights.as_slice());
+        // A time is spelled again from its parts.
+        let is_time = encoder.columns.iter().any(|c| c.name == *name && matches!(c.encoding, Encoding::Time { .. }));
+        if keep.contains(name) && !is_time { Want::EverySpelling } else { own }
     };
     let wants = |names: &[String]| names.iter().map(want).collect();
     let read_options =
@@ -111,8 +115,16 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         .iter()
         .map(|name| {
             let at = find(name)?;
+            let kept = table.columns[at].clone();
             // A column may be a feature as well as carried along.
-            Ok(table.columns[at].clone())
+            let of_column = |column: &&EncodedColumn| column.name == *name;
+            if let Some(Encoding::Number { offset, .. }) = encoder.columns.iter().find(of_column).map(|c| &c.encoding)
+                && let Some(cells) = as_numbers(&kept.cells, *offset)
+            {
+                table.columns[at].cells = cells;
+                table.columns[at].odd = None;
+            }
+            Ok(kept)
         })
         .collect::<Result<Vec<_>>>()?;
     let rows: Vec<usize> = (0..table.rows).filter(|&row| there[row]).collect();
@@ -137,12 +149,32 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
     })
 }
 
+/// Spelled cells as numbers, if all are.
+fn as_numbers(cells: &Cells, offset: f64) -> Option<Cells> {
+    let Cells::Texts { codes, levels } = cells else { return None };
+    let number = |level: &String| level.parse::<f64>().ok().map(|x| (x - offset) as f32).filter(|x| x.is_finite());
+    let numbers: Vec<f32> = levels.iter().map(number).collect::<Option<_>>()?;
+    let value = |&code: &u32| numbers.get(code as usize).copied().unwrap_or(f32::NAN);
+    Some(Cells::Numbers { offset, values: codes.iter().map(value).collect() })
+}
+
+/// A time as ISO 8601 spells it.
+fn spell_time(seconds: i64, has_clock: bool) -> String {
+    let [year, month, day, _, hour, minute, second] = TimePart::ALL.map(|part| part.of(seconds));
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    if has_clock { format!("{date} {hour:02}:{minute:02}:{second:02}") } else { date }
+}
+
 impl Applied {
     /// The spelling of a cell that is carried along; empty where it is missing.
-    pub fn spelling(&self, kept: usize, row: usize) -> &str {
+    pub fn spelling(&self, kept: usize, row: usize) -> Cow<'_, str> {
+        let row = self.rows[row];
         match &self.kept[kept].cells {
-            Cells::Texts { codes, levels } => levels.get(codes[self.rows[row]] as usize).map_or("", String::as_str),
-            _ => "",
+            Cells::Texts { codes, levels } => levels.get(codes[row] as usize).map_or("", String::as_str).into(),
+            Cells::Times { seconds, has_clock } if seconds[row] != MISSING_TIME => {
+                spell_time(seconds[row], *has_clock).into()
+            }
+            _ => "".into(),
         }
     }
 

@@ -282,7 +282,7 @@ fn every_optimizer_and_loss_can_be_named() {
     }
     let circles = ["train", "--data", "circles", "--loss", "binary_cross_entropy", "--format", "json", "--out", "run"];
     let lines = json_lines(&succeed(&folder, &circles));
-    assert_eq!(lines.last().expect("a line")["test_accuracy"], 1.0);
+    assert!(lines.last().expect("a line")["test_accuracy"].as_f64().expect("a share") > 0.98);
     let predicted = succeed(&folder, &["predict", "run/last.safetensors", "--data", "circles"]);
     assert!(predicted.starts_with("class,p(0),p(1)\n"), "{}", predicted.lines().next().unwrap_or(""));
 }

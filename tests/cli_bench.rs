@@ -161,7 +161,7 @@ fn a_plan_is_what_a_run_sees() {
                 .on(device.clone());
             let history = trainer.fit_blocking(&data).expect("a run");
             let mut plan = vec!["plan", "--hidden", "24", "--batch-size", "50", "--epochs", "3", "--device", asked];
-            plan.extend(["--format", "json"]);
+            plan.extend(["--optimizer", "sgd", "--format", "json"]);
             plan.extend((!fuse).then_some("--no-fusion"));
             let lines = json_lines(&succeed(&folder, &plan));
             let done = lines.last().expect("a line");

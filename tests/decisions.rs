@@ -97,6 +97,7 @@ fn what_decides_gets_validation_rows_of_the_training_rows() {
     assert_eq!(data.validation.as_ref().map(|rows| rows.rows()), Some(data.train.rows() / 9));
     // A program that has no validation rows is told so.
     let without = Split { validation: None, ..data };
+    recipe.train.early_stopping = Some(EarlyStopping::patience(3));
     let error = Trainer::of(recipe.clone(), &without).expect_err("no rows to decide by").to_string();
     assert!(error.contains("with_validation"), "{error}");
 }

@@ -154,7 +154,7 @@ fn a_snapshot_of_another_run_or_of_other_data_is_refused() {
     let longer = trainers().swap_remove(0).1.epochs(30);
     block_on(session.restore(&snapshot(&longer))).expect("the same run");
     assert_eq!(Snapshot::from_bytes(&own.to_bytes()).expect("whole").recipe(), trainer.recipe());
-    let fewer = Split { test: data.test.select(&[0, 1, 2]), ..data.clone() };
+    let fewer = Split { validation: Some(data.test.select(&[0, 1, 2])), ..data.clone() };
     let mut elsewhere = block_on(trainer.session(&fewer)).expect("a session");
     assert!(refusal(block_on(elsewhere.restore(&own))).contains("other data"));
     block_on(session.restore(&own)).expect("its own");

@@ -300,10 +300,17 @@ fn multi_label(loss: f64, logits: &[f64], targets: &[f64], names: &[String], wei
         counts[i % width].add(z > 0.0, y > 0.5, 1.0);
         weighted[i % width].add(z > 0.0, y > 0.5, weight(weights, i / width));
     }
-    let is_correct = |(&z, &y): (&f64, &f64)| f64::from((z > 0.0) == (y > 0.5));
-    let rows = logits.chunks_exact(width).zip(targets.chunks_exact(width));
-    let accuracy = mean(rows.map(|(z, y)| z.iter().zip(y).map(is_correct).sum()), weights) / width as f64;
-    Evaluation { rows: targets.len() / width, loss, accuracy: Some(accuracy), ..of_counts(names, &counts, &weighted) }
+    let right: Vec<bool> = logits.iter().zip(targets).map(|(&z, &y)| (z > 0.0) == (y > 0.5)).collect();
+    // They were 32-bit floats.
+    let weights: Option<Vec<f32>> = weights.map(|weights| weights.iter().map(|&w| w as f32).collect());
+    let (labels, whole) = quality::label_shares(&right, width, weights.as_deref());
+    Evaluation {
+        rows: targets.len() / width,
+        loss,
+        accuracy: Some(labels),
+        subset_accuracy: Some(whole),
+        ..of_counts(names, &counts, &weighted)
+    }
 }
 
 #[cfg(test)]

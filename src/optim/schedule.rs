@@ -110,7 +110,8 @@ pub struct ScheduleStep {
     pub initial: f32,
 }
 
-/// Lowers the learning rate when the validation loss stops improving, as PyTorch's `ReduceLROnPlateau`.
+/// Lowers the learning rate when the validation loss stops improving, as PyTorch's `ReduceLROnPlateau`; the training loss
+/// where a program gives no validation rows.
 ///
 /// ```
 /// use anygrad::optim::{ReduceOnPlateau, Schedule};

@@ -139,13 +139,18 @@ fn numbers(table: &Table, at: usize, is_asked_for: bool) -> Result<Kind> {
     if counts {
         return Ok(Kind::LeftOut("counts rows".into()));
     }
-    if !column.is_named && at == 0 {
+    if holds_row_names(table, at) {
         return Ok(Kind::LeftOut("has no name, as the row names that pandas and R write".into()));
     }
     if is_identifier_name(&column.name) && are_whole_and_different(values) {
         return Ok(Kind::LeftOut("is an identifier: whole numbers, each of them once".into()));
     }
     Ok(Kind::Number)
+}
+
+/// Whether a column is the first and has no name though others do, as pandas and R write the names of rows.
+fn holds_row_names(table: &Table, at: usize) -> bool {
+    at == 0 && !table.columns[0].is_named && table.columns.iter().any(|column| column.is_named)
 }
 
 /// `id`, `ID`, `customer_id`, `PassengerId`, `index`, `rownames`.
@@ -194,7 +199,7 @@ fn texts(table: &Table, at: usize, codes: &[u32], levels: &[String], is_asked_fo
     if is_asked_for {
         return Ok(Kind::Category);
     }
-    if !column.is_named && at == 0 {
+    if holds_row_names(table, at) {
         return Ok(Kind::LeftOut("has no name, as the row names that pandas and R write".into()));
     }
     let few_repeat = if rows <= 20 { different == rows } else { 2 * different > rows };

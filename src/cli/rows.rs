@@ -32,8 +32,23 @@ impl Part {
 
 /// Features and targets of a source, for `model`, and what was taken for what.
 pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model) -> Result<(Dataset, Vec<String>)> {
+    // What a source itself holds back, it holds back from any model.
+    if !matches!(source, Source::Table(_) | Source::Memory) {
+        let Split { train, validation, test, decisions } = whole(source, model)?;
+        if test.rows() > 0 {
+            return match (part, validation) {
+                (Part::Auto | Part::Test, _) => Ok((test, decisions)),
+                (Part::Train, _) => Ok((train, decisions)),
+                (Part::Validation, Some(validation)) => Ok((validation, decisions)),
+                (Part::Validation, None) => Ok((held_back(source, part, model)?, decisions)),
+                (Part::All, _) => Err(Error::option("part", "all", "this data comes as train and test: name one")),
+            };
+        }
+        if matches!(part, Part::Auto | Part::All) {
+            return Ok((train, decisions));
+        }
+    }
     match (source, part) {
-        (Source::Memory, _) => Err(Source::unknown_rows()),
         (_, Part::Test | Part::Validation | Part::Train) => {
             if let Some(target) = target {
                 let expected = "names another column than the model's, whose split is known: use --part all";
@@ -50,14 +65,7 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
             data.feature_names.clone_from(&model.feature_names);
             Ok((data, decisions))
         }
-        (source, _) => {
-            let Split { train, test, decisions, .. } = whole(source, model)?;
-            match (test.rows() > 0, part) {
-                (true, Part::All) => Err(Error::option("part", "all", "this data comes as train and test: name one")),
-                (true, _) => Ok((test, decisions)),
-                (false, _) => Ok((train, decisions)),
-            }
-        }
+        _ => Err(Source::unknown_rows()),
     }
 }
 

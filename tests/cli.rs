@@ -288,6 +288,27 @@ fn every_optimizer_and_loss_can_be_named() {
 }
 
 #[test]
+fn the_example_in_the_help_of_each_verb_works() {
+    let folder = folder("examples");
+    succeed(&folder, &["train", "--epochs", "2"]);
+    let help = succeed(&folder, &["--help"]);
+    let (_, verbs) = help.split_once("Commands:").expect("verbs");
+    let verbs = verbs.lines().take_while(|line| !line.starts_with("Options"));
+    let verbs = verbs.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let mut tried = 0;
+    for verb in verbs.filter_map(|line| line.split_whitespace().next()).filter(|verb| *verb != "help") {
+        let text = succeed(&folder, &[verb, "--help"]);
+        let example = text.lines().find_map(|line| line.strip_prefix("Example: anygrad ")).expect(verb);
+        // Measuring takes a while, and is tried elsewhere.
+        if !matches!(verb, "bench" | "tune" | "gradcheck") {
+            succeed(&folder, &example.split(' ').collect::<Vec<_>>());
+            tried += 1;
+        }
+    }
+    assert!(tried >= 7, "{tried}");
+}
+
+#[test]
 fn help_names_every_verb() {
     let folder = folder("help");
     let help = succeed(&folder, &["--help"]);

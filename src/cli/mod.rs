@@ -49,47 +49,57 @@ enum Verb {
     ///
     /// `anygrad train iris.csv` trains on a table. `anygrad train --from runs/iris-1 more.csv --freeze 0` goes on with what
     /// came of it on more rows, and leaves the first layer as it is.
-    #[command(allow_negative_numbers = true)]
+    #[command(allow_negative_numbers = true, after_help = "Example: anygrad train digits --epochs 20 --seeds 3")]
     Train(Box<train::TrainVerbOptions>),
     /// Loss, accuracy and confusion matrix of a model on data.
+    #[command(after_help = "Example: anygrad eval runs/digits-1 --data digits --part test")]
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
+    #[command(after_help = "Example: anygrad predict runs/digits-1 --data digits --out answers.csv")]
     Predict(predict::PredictOptions),
     /// Write data into a packed file, from which runs take rows as they need them.
     ///
     /// `train --data FILE.anygrad` then starts at once, with the same results, and takes no memory for the features. The file
     /// keeps the split and the preprocessing.
+    #[command(after_help = "Example: anygrad pack digits --out digits.anygrad")]
     Pack(Box<pack::PackOptions>),
     /// Compare the gradients of a step with difference quotients in f64, and CPU and GPU in f32 with f64.
     ///
     /// It takes the flags of `train` that decide model, loss and data, and checks the first 8 training rows, or as many as
     /// --batch-size says. Without arguments: the digits, 64-64-10. Exit code 1 if a gradient is out of its bounds.
     #[command(allow_negative_numbers = true)]
+    #[command(after_help = "Example: anygrad gradcheck --hidden 32,16 --activation tanh")]
     Gradcheck(Box<gradcheck::GradcheckOptions>),
     /// Show one row through one training step: values, local derivatives, gradients, update, with formulas.
     ///
     /// It takes the flags of `train`. Without a config file or --data it takes a net small enough to follow by hand:
     /// exclusive or, three hidden units, plain descent with learning rate 0.1.
     #[command(allow_negative_numbers = true)]
+    #[command(after_help = "Example: anygrad explain --data digits --row 3")]
     Explain(Box<explain::ExplainOptions>),
     /// Show what a run would do, without running it: kernels, memory, steps per submission, limits, device.
     ///
     /// It takes the flags of `train`, and says what a run with them sees.
     #[command(allow_negative_numbers = true)]
+    #[command(after_help = "Example: anygrad plan --hidden 128 --batch-size 32")]
     Plan(Box<plan::PlanOptions>),
     /// Measure training steps, CPU against GPU, on the same nets.
     ///
     /// ReLU, cross-entropy, SGD 0.01, random rows resident on the device. Figures are medians over submissions.
     #[command(allow_negative_numbers = true)]
+    #[command(after_help = "Example: anygrad bench --nets 784-128-10@64 --device cpu")]
     Bench(Box<bench::BenchOptions>),
     /// Measure the variants of each kernel on the shapes of a run, and keep the fastest for `--tune` of other verbs.
     ///
     /// Each variant is first compared with its definition on the shape; a wrong one is struck off and named. `default` is
     /// what runs take without tuning. Shares are of the fastest in a second measurement, made after the choice.
+    #[command(after_help = "Example: anygrad tune --nets 64-32-10@32")]
     Tune(Box<tune::TuneVerbOptions>),
     /// List the devices that can be used.
+    #[command(after_help = "Example: anygrad devices --format json")]
     Devices(devices::DevicesOptions),
     /// List the keys of a config file, with defaults and meanings.
+    #[command(after_help = "Example: anygrad keys optimizer")]
     Keys(keys::KeysOptions),
 }
 

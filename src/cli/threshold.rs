@@ -65,7 +65,7 @@ impl ThresholdChoice {
     pub fn apply(&self, model: Model, data: &Split, device: &Device) -> Result<Model> {
         match (self, &data.validation) {
             (ThresholdChoice::Best(criterion), Some(rows)) => {
-                let best = model.best_threshold_blocking(rows, *criterion, rows.weights.as_deref(), device)?;
+                let best = model.best_threshold_blocking(rows, *criterion, device)?;
                 let (threshold, value) = (figure(best.threshold), figure(best.value));
                 note(&format!("threshold {threshold}: the best for {criterion} on the validation rows, {value}"));
                 model.with_threshold(best.threshold)

@@ -143,18 +143,12 @@ impl Model {
     }
 
     /// The threshold that is best by `criterion` on these rows, which should be validation rows: on test rows it would
-    /// flatter the model. See [`BinaryScores::best_threshold`]; without weights each row counts 1.
+    /// flatter the model. See [`BinaryScores::best_threshold`]. Rows count by their weights.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if the model or the rows are not of the probabilities of two classes; fails as
     /// [`Model::outputs`] and [`BinaryScores::best_threshold`] do.
-    pub async fn best_threshold(
-        &self,
-        rows: &Dataset,
-        criterion: Criterion,
-        weights: Option<&[f32]>,
-        device: &Device,
-    ) -> Result<BestThreshold> {
+    pub async fn best_threshold(&self, rows: &Dataset, criterion: Criterion, device: &Device) -> Result<BestThreshold> {
         let labels = match &rows.targets {
             Targets::Labels { data, .. } if self.takes_threshold()? => data,
             _ => return Err(Error::option("threshold", criterion, OF_TWO_CLASSES)),
@@ -163,7 +157,7 @@ impl Model {
         let outputs = self.outputs(&rows.features, device).await?;
         let scores = second_class_scores(&self.loss, &outputs, self.architecture.output_width()?);
         let positive: Vec<bool> = labels.iter().map(|&label| label == 1).collect();
-        BinaryScores::new(&scores, &positive, weights)?.best_threshold(criterion)
+        BinaryScores::new(&scores, &positive, rows.weights.as_deref())?.best_threshold(criterion)
     }
 
     /// [`Model::best_threshold`], blocking.
@@ -175,10 +169,9 @@ impl Model {
         &self,
         rows: &Dataset,
         criterion: Criterion,
-        weights: Option<&[f32]>,
         device: &Device,
     ) -> Result<BestThreshold> {
-        pollster::block_on(self.best_threshold(rows, criterion, weights, device))
+        pollster::block_on(self.best_threshold(rows, criterion, device))
     }
 
     /// Whether the model puts out the probabilities of two classes.

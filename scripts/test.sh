@@ -37,9 +37,9 @@ RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 step 'tests'
 rm -rf "$target/tmp/comparisons"
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --no-fail-fast
+    cargo nextest run --no-fail-fast --features parquet
 else
-    cargo test --no-fail-fast --lib --bins --tests
+    cargo test --no-fail-fast --features parquet --lib --bins --tests
 fi
 step 'documentation tests'
 cargo test --quiet --doc

@@ -8,6 +8,7 @@ use std::path::Path;
 /// Writes a file whole or not at all, and waits until it is on the disk: into a temporary file beside it, which is then
 /// renamed.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    refuse_special(path)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -29,6 +30,17 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
         Error::io("write", path, e)
     })
+}
+
+/// Refuses a pipe or a device, in whose place a file would be put.
+pub(crate) fn refuse_special(path: &Path) -> Result<()> {
+    match path.metadata() {
+        Ok(about) if !about.is_file() => {
+            let what = if about.is_dir() { "it is a folder" } else { "it is no regular file" };
+            Err(Error::io("write", path, std::io::Error::other(what)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The hash function FNV-1a of 64 bits, fed piece by piece. It shows any accidental change; it is no guard against

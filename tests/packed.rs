@@ -161,11 +161,11 @@ fn rows_that_do_not_fit_together_are_not_packed() {
     let path = path("refused");
     let _ = std::fs::remove_file(&path);
     let mut writer = PackWriter::create(&path).expect("a file");
-    writer.append(&data.features, &data.targets).expect("rows");
+    writer.append(&data.features, &data.targets, None).expect("rows");
     let narrow = Features::F32 { width: 64, data: vec![0.0; 64] };
     let one = data.select(&[0]);
-    assert!(matches!(writer.append(&narrow, &one.targets), Err(Error::Shape { .. })));
-    assert!(matches!(writer.append(&one.features, &data.targets), Err(Error::Shape { .. })));
+    assert!(matches!(writer.append(&narrow, &one.targets, None), Err(Error::Shape { .. })));
+    assert!(matches!(writer.append(&one.features, &data.targets, None), Err(Error::Shape { .. })));
     drop(writer);
     assert!(!path.exists(), "half a file");
     let empty = PackWriter::create(&path).expect("a file").finish(Description::from(&data));
@@ -173,7 +173,7 @@ fn rows_that_do_not_fit_together_are_not_packed() {
     assert!(!path.exists(), "an empty file");
     let names = Description { feature_names: vec!["one".into()], ..Description::from(&data) };
     let mut writer = PackWriter::create(&path).expect("a file");
-    writer.append(&data.features, &data.targets).expect("rows");
+    writer.append(&data.features, &data.targets, None).expect("rows");
     writer.end_part(Part::All);
     assert!(matches!(writer.finish(names), Err(Error::Shape { .. })));
     assert!(!path.exists(), "a file that nobody can read");

@@ -1,7 +1,7 @@
 //! Flags about data: where rows come from, what their columns are, which are held back.
 
 use super::overlay::set;
-use anygrad::data::{DataOptions, Missing, Scaling, Source, Task};
+use anygrad::data::{Color, DataOptions, Missing, Scaling, Source, Task};
 use clap::Args;
 
 /// The flags about data. Each replaces what the config file says.
@@ -53,12 +53,24 @@ pub struct DataFlags {
     /// Whether the first line of a table names the columns: yes or no [default: found out]
     #[arg(long, value_name = "yes|no", value_parser = yes_or_no)]
     pub header: Option<bool>,
+    /// Pixels that the images of a folder are brought to: 64, or height and width: 48x64 [default: their own size, or 32]
+    #[arg(long, value_name = "SIZE", value_parser = image_size)]
+    pub image_size: Option<[usize; 2]>,
+    /// The channels of the images of a folder: grey or rgb [default: grey if all are]
+    #[arg(long, value_name = "COLOR")]
+    pub image_color: Option<Color>,
     /// Share of the rows held back for testing; 0 for none [default: 0.2]
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub test_fraction: Option<f32>,
     /// Share of the training rows held back to decide by while training [default: 0.1 where something decides, else 0]
     #[arg(long, value_name = "F", allow_negative_numbers = true)]
     pub validation_fraction: Option<f32>,
+}
+
+fn image_size(text: &str) -> Result<[usize; 2], String> {
+    let (height, width) = text.split_once(['x', '×']).unwrap_or((text, text));
+    let pixels = |text: &str| text.parse().map_err(|_| "give a number of pixels, or two such as 48x64".to_string());
+    Ok([pixels(height)?, pixels(width)?])
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -81,6 +93,8 @@ impl DataFlags {
         data.test_data = self.test_data.clone().or(data.test_data.take());
         data.validation_data = self.validation_data.clone().or(data.validation_data.take());
         data.task = self.task.or(data.task);
+        data.image_size = self.image_size.or(data.image_size);
+        data.image_color = self.image_color.or(data.image_color);
         data.header = self.header.or(data.header);
         set(&mut data.missing, &self.missing);
         set(&mut data.scaling, &self.scaling);

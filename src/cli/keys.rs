@@ -65,6 +65,8 @@ pub const TABLES: &[KeyTable] = &[
             ("separator", "found out", "between cells: \",\", \";\", \"\\t\" or \"|\""),
             ("decimal", "found out", "before the decimals of a number: \".\" or \",\""),
             ("encoding", "found out", "of a text file, such as \"latin1\""),
+            ("image_size", "their own, or [32, 32]", "height and width in pixels of the images of a folder"),
+            ("image_color", "\"grey\" if all are", "grey or rgb: the channels of the images of a folder"),
             ("test_fraction", "0.2", "share of the rows held back for testing, 0 for none"),
             (
                 "validation_fraction",

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Shows the events of a run.
 pub struct Progress {
@@ -30,7 +30,7 @@ impl Progress {
             Event::Start { steps } => {
                 self.start = Instant::now();
                 // A terminal that cannot move its cursor gets the lines of epochs alone.
-                if std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb") {
+                if has_cursor() {
                     self.bar = Some(bar(*steps));
                 }
                 None
@@ -120,6 +120,53 @@ impl Progress {
     /// Takes the bar off the screen.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Whether messages go to a terminal that can move its cursor.
+fn has_cursor() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Shows how far the reading of a table is, on a terminal and where it takes a while.
+pub struct ReadingBar {
+    start: Instant,
+    has_cursor: bool,
+    bar: OnceLock<ProgressBar>,
+}
+
+impl ReadingBar {
+    /// Begins.
+    pub fn new() -> ReadingBar {
+        ReadingBar { start: Instant::now(), has_cursor: has_cursor(), bar: OnceLock::new() }
+    }
+
+    /// Shows the bytes that are read, of so many if that is known.
+    pub fn show(&self, done: u64, all: Option<u64>) {
+        if !self.has_cursor || self.start.elapsed() < Duration::from_millis(500) {
+            return;
+        }
+        let bar = self.bar.get_or_init(|| {
+            let bar = all.map_or_else(ProgressBar::no_length, ProgressBar::new);
+            let template = match all {
+                Some(_) => "reading {wide_bar} {bytes}/{total_bytes}  {eta} left",
+                None => "reading {bytes}",
+            };
+            match ProgressStyle::with_template(template) {
+                Ok(style) => bar.with_style(style.progress_chars("━╸─")),
+                Err(_) => bar,
+            }
+        });
+        bar.set_position(done);
+    }
+}
+
+impl Drop for ReadingBar {
+    /// Takes the bar off the screen.
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.get() {
             bar.finish_and_clear();
         }
     }

@@ -1,9 +1,9 @@
 //! `anygrad pack`
 
 use super::data_options::DataFlags;
-use super::output::{note, print_line, thousands};
-use anygrad::data::packed::pack_split;
-use anygrad::data::{DataOptions, Source, load};
+use super::output::{ReadingBar, note, print_line, thousands};
+use anygrad::data::packed::pack_source;
+use anygrad::data::{DataOptions, Source};
 use anygrad::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
@@ -32,12 +32,13 @@ pub fn run(options: &PackOptions) -> Result<()> {
     let mut data = DataOptions::default();
     options.data.overlay(&mut data);
     data.source = options.source.clone();
-    let split = load(&data, options.seed)?;
+    let reading = ReadingBar::new();
+    let split = pack_source(&data, options.seed, &options.out, Some(&|done, all| reading.show(done, all)))?;
+    drop(reading);
     split.decisions.iter().for_each(|decision| note(decision));
     let validation = split.validation.as_ref().map_or(String::new(), |v| format!(", {} validation", v.rows()));
     let (source, train, test) = (&options.source, split.train.rows(), split.test.rows());
     note(&format!("data    {source}, {train} training{validation} and {test} test rows"));
-    pack_split(&split, &options.out)?;
     let bytes = std::fs::metadata(&options.out).map_err(|e| Error::io("read", &options.out, e))?.len();
     print_line(&format!("{}  {} bytes", options.out.display(), thousands(bytes as f64)));
     Ok(())

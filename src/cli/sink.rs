@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 pub enum Sink {
     /// To stdout; a closed pipe ends the output, not the program.
     Stdout(BufWriter<Stdout>),
-    /// Into a temporary file that gets its name when it is whole.
-    File {
-        /// The temporary file.
-        writer: BufWriter<File>,
-        /// Its path.
-        temporary: PathBuf,
-        /// Its name in the end.
-        path: PathBuf,
-    },
+    /// To a file.
+    File(FileSink),
+}
+
+/// A file, opened once.
+pub struct FileSink {
+    writer: BufWriter<File>,
+    /// The file until it is whole; a pipe or a device has none.
+    temporary: Option<PathBuf>,
+    path: PathBuf,
 }
 
 impl Sink {
     /// A file, or stdout.
     pub fn open(path: Option<&Path>) -> Result<Sink> {
-        let Some(path) = path else { return Ok(Sink::Stdout(BufWriter::new(std::io::stdout()))) };
-        let name = path.file_name().map_or("out".into(), |name| name.to_string_lossy().into_owned());
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-        let file = File::create(&temporary).map_err(|e| Error::io("create", path, e))?;
-        Ok(Sink::File { writer: BufWriter::new(file), temporary, path: path.into() })
+        match path {
+            Some(path) => Ok(Sink::File(FileSink::open(path)?)),
+            None => Ok(Sink::Stdout(BufWriter::new(std::io::stdout()))),
+        }
     }
 
     /// Writes a line.
@@ -42,7 +42,7 @@ impl Sink {
                 }
                 Ok(())
             }
-            Sink::File { writer, path, .. } => writeln!(writer, "{line}").map_err(|e| Error::io("write", path, e)),
+            Sink::File(file) => file.line(line),
         }
     }
 
@@ -57,17 +57,53 @@ impl Sink {
                 }
                 Ok(())
             }
-            Sink::File { mut writer, temporary, path } => {
-                let mut whole = || -> std::io::Result<()> {
-                    writer.flush()?;
-                    writer.get_ref().sync_all()?;
-                    std::fs::rename(&temporary, &path)
-                };
-                whole().map_err(|e| {
-                    let _ = std::fs::remove_file(&temporary);
-                    Error::io("write", &path, e)
-                })
+            Sink::File(file) => file.finish(),
+        }
+    }
+}
+
+impl FileSink {
+    /// Opens a file: under another name until it is whole; a pipe or a device as it is.
+    pub fn open(path: &Path) -> Result<FileSink> {
+        let io = |e| Error::io("create", path, e);
+        // What a link leads to is replaced, not the link.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+            let file = File::options().write(true).open(&path).map_err(io)?;
+            return Ok(FileSink { writer: BufWriter::new(file), temporary: None, path });
+        }
+        let name = path.file_name().map_or("out".into(), |name| name.to_string_lossy().into_owned());
+        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        let file = File::create(&temporary).map_err(io)?;
+        Ok(FileSink { writer: BufWriter::new(file), temporary: Some(temporary), path })
+    }
+
+    /// Writes a line.
+    pub fn line(&mut self, line: &str) -> Result<()> {
+        writeln!(self.writer, "{line}").map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// Writes what is left, and gives the file its name.
+    pub fn finish(mut self) -> Result<()> {
+        let mut whole = || -> std::io::Result<()> {
+            self.writer.flush()?;
+            if let Some(temporary) = &self.temporary {
+                self.writer.get_ref().sync_all()?;
+                std::fs::rename(temporary, &self.path)?;
             }
+            Ok(())
+        };
+        whole().map_err(|e| Error::io("write", &self.path, e))?;
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl Drop for FileSink {
+    /// Nothing is left of a file that is not whole.
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            let _ = std::fs::remove_file(temporary);
         }
     }
 }

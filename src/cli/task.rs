@@ -3,6 +3,7 @@
 use super::config::{Config, Given};
 use super::from;
 use super::options::TrainOptions;
+use super::output::ReadingBar;
 use super::overlay::{overlay, overlay_class_weights, overlay_layers, refuse_layers};
 use super::subject::Subject;
 use anygrad::Result;
@@ -45,7 +46,9 @@ impl Request {
         if goes_on {
             refuse_layers(&self.options, "the layers are those of the model that --from names: leave it out")?;
         }
-        let mut data = recipe.load()?;
+        let reading = ReadingBar::new();
+        let mut data = recipe.load_reporting(Some(&|done, all| reading.show(done, all)))?;
+        drop(reading);
         data.decisions.splice(0..0, from::line(&recipe, goes_on));
         let targets = &data.train.targets;
         let finish = |recipe: &mut Recipe| {

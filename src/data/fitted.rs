@@ -1,7 +1,7 @@
 //! Rows prepared as those were that a model was trained on: nothing is fitted to the new ones.
 
 use super::columns::Known;
-use super::source::load_with;
+use super::source::{Loading, load_with};
 use super::{DataOptions, Dataset, Encoder, Preprocessing, Split, Targets, Task, same_value};
 use crate::error::{Error, Result};
 
@@ -45,15 +45,7 @@ pub struct Fitted {
 /// Fails as [`load`](super::load) does; [`Error::Data`] for a class that the model does not know, with file and line; as
 /// [`Split::like`].
 pub fn load_like(options: &DataOptions, seed: u64, fitted: &Fitted) -> Result<Split> {
-    match (options.task, &fitted.classes) {
-        (Some(task @ (Task::Values | Task::Labels)), Some(_)) => {
-            Err(Error::option("task", task, "the model's target is classes, and remains so"))
-        }
-        (Some(Task::Classes), None) => {
-            Err(Error::option("task", Task::Classes, "the model's target is values, and remains so"))
-        }
-        _ => load_with(options, seed, Some(fitted)),
-    }
+    load_with(options, seed, Loading { fitted: Some(fitted), ..Loading::default() })
 }
 
 impl Split {
@@ -74,6 +66,19 @@ impl Fitted {
     /// How the columns of a table become features: numbers, if the model was trained on another source.
     pub(super) fn encoder(&self) -> Encoder {
         self.encoder.clone().unwrap_or_else(|| Encoder::of_numbers(&self.feature_names))
+    }
+
+    /// Refuses a task that is not the model's.
+    pub(super) fn check_task(&self, task: Option<Task>) -> Result<()> {
+        match (task, &self.classes) {
+            (Some(task @ (Task::Values | Task::Labels)), Some(_)) => {
+                Err(Error::option("task", task, "the model's target is classes, and remains so"))
+            }
+            (Some(Task::Classes), None) => {
+                Err(Error::option("task", Task::Classes, "the model's target is values, and remains so"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is known of the target.

@@ -45,7 +45,8 @@ pub use options::{DataOptions, MOST_CATEGORIES, Missing, Scaling, Task};
 pub use packed::PackedRows;
 pub use parts::Parts;
 pub use preprocessing::Preprocessing;
-pub use source::{Source, TableFormat, load};
+pub(crate) use source::{Loading, load_with};
+pub use source::{ReadProgress, Source, TableFormat, load};
 pub use split::Split;
 pub use table::Table;
 

@@ -1,6 +1,6 @@
 //! What a config file's table `[data]` says: where rows come from, what their columns are, which are held back.
 
-use super::Source;
+use super::{Color, ImageOptions, Source};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
@@ -76,6 +76,12 @@ pub struct DataOptions {
     /// The encoding of a text file, such as `latin1`, if it is not to be found out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
+    /// Height and width in pixels that the images of a folder are brought to; the flag `--image-size`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_size: Option<[usize; 2]>,
+    /// The channels of the images of a folder; the flag `--image-color`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_color: Option<Color>,
     /// Share of the rows held back for testing, 0 for none; the flag `--test-fraction`.
     pub test_fraction: f32,
     /// Share of the training rows to watch while training, 0 for none; the flag `--validation-fraction`.
@@ -114,6 +120,8 @@ impl Default for DataOptions {
             separator: None,
             decimal: None,
             encoding: None,
+            image_size: None,
+            image_color: None,
             test_fraction: 0.2,
             validation_fraction: 0.0,
             folds: None,
@@ -207,7 +215,14 @@ named!(Scaling, "scaling", [
     "none" => Scaling::None,
 ]);
 
+named!(Color, "color", ["grey" => Color::Grey, "rgb" => Color::Rgb]);
+
 impl DataOptions {
+    /// How images are read, those of a folder.
+    pub(super) fn images(&self) -> ImageOptions {
+        ImageOptions { size: self.image_size, color: self.image_color, classes: None }
+    }
+
     /// Whether any rows are held back to watch while training.
     pub fn validates(&self) -> bool {
         self.validation_data.is_some() || self.validation_fraction != 0.0
@@ -233,6 +248,18 @@ impl DataOptions {
         match columns.chain(files).chain(rest).next() {
             Some((option, value)) => {
                 let expected = format!("{} is no table: only tables have it", self.source);
+                Err(Error::option(option, value, &expected))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what only folders of images have, for a source of another kind.
+    pub(super) fn refuse_images(&self) -> Result<()> {
+        let size = self.image_size.map(|[height, width]| ("image_size", format!("{height}x{width}")));
+        match size.or(self.image_color.map(|color| ("image_color", color.to_string()))) {
+            Some((option, value)) => {
+                let expected = format!("{} is no folder of images: only those have it", self.source);
                 Err(Error::option(option, value, &expected))
             }
             None => Ok(()),

@@ -149,7 +149,7 @@ impl Source {
     }
 
     /// The path of a table; `option` is what names it.
-    fn table(&self, option: &str) -> Result<&Path> {
+    pub(super) fn table(&self, option: &str) -> Result<&Path> {
         match self {
             Source::Table(path) => Ok(path),
             other => Err(Error::option(option, other, "must be a file with a table, as the training rows are")),
@@ -206,24 +206,46 @@ impl From<Source> for String {
 /// [`Error::Io`] or [`Error::Data`] if a file is missing or damaged; [`Error::InvalidOption`] if an option is out of
 /// range, or names columns of a source without; [`Error::UnknownName`] if there is no such column.
 pub fn load(options: &DataOptions, seed: u64) -> Result<Split> {
-    load_with(options, seed, None)
+    load_with(options, seed, Loading::default())
 }
 
-/// [`load`], or if something was fitted to other rows before, [`load_like`](super::load_like).
-pub(super) fn load_with(options: &DataOptions, seed: u64, fitted: Option<&Fitted>) -> Result<Split> {
+/// Called while a table is read, with the bytes that are read and, if it is known, how many there are.
+pub type ReadProgress<'a> = &'a (dyn Fn(u64, Option<u64>) + Sync);
+
+/// What loading takes beside the options.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Loading<'a> {
+    /// What was fitted to other rows before: see [`load_like`](super::load_like).
+    pub fitted: Option<&'a Fitted>,
+    /// Who is told how far reading a table is.
+    pub progress: Option<ReadProgress<'a>>,
+    /// Of the columns that may be features, those to look at; all without it.
+    pub columns: Option<ColumnGroup>,
+}
+
+/// Some of the columns that may be features: a range of their list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnGroup {
+    pub first: usize,
+    pub count: usize,
+    /// Most bytes that their features may take; more is [`Error::OutOfMemory`].
+    pub most_bytes: usize,
+}
+
+/// [`load`] or [`load_like`](super::load_like), with progress.
+pub(crate) fn load_with(options: &DataOptions, seed: u64, loading: Loading<'_>) -> Result<Split> {
+    let fitted = loading.fitted;
     options.validate()?;
+    fitted.map_or(Ok(()), |fitted| fitted.check_task(options.task))?;
     if let (Some(folds), None) = (options.folds, options.fold) {
         return Err(Error::option("folds", folds, "makes a run of each part: name one by fold"));
     }
     let source = &options.source;
+    if !matches!(source, Source::Images(_)) {
+        options.refuse_images()?;
+    }
     if let Source::Table(path) = source {
-        let train = path;
-        let paths = tables::Paths {
-            train,
-            validation: options.validation_data.as_ref().map(|own| own.table("validation_data")).transpose()?,
-            test: options.test_data.as_ref().map(|own| own.table("test_data")).transpose()?,
-        };
-        return tables::split(&paths, options, seed, fitted);
+        return tables::split(&tables::Paths::of(path, options)?, options, seed, loading);
     }
     options.refuse_columns()?;
     let mut decisions = Vec::new();
@@ -234,7 +256,7 @@ pub(super) fn load_with(options: &DataOptions, seed: u64, fitted: Option<&Fitted
     let parts = match source {
         Source::Digits => Parts::whole(digits()?),
         Source::Collection(collection, folder) => say(collection.read(folder)?),
-        Source::Images(folder) => say(images(folder, &image_options(fitted))?),
+        Source::Images(folder) => say(images(folder, &image_options(options, fitted))?),
         Source::Generated(name) => Parts::whole(generated(name, seed)?),
         Source::Packed(path) => {
             let split = Packed::open(path)?.split(options, seed)?;
@@ -252,11 +274,12 @@ pub(super) fn load_with(options: &DataOptions, seed: u64, fitted: Option<&Fitted
     }
 }
 
-/// How images are read: as they are, or in the size and the colors of others, and of known classes.
-fn image_options(fitted: Option<&Fitted>) -> ImageOptions {
-    let Some(fitted) = fitted else { return ImageOptions::default() };
-    let size = ImageOptions::of_features(&fitted.feature_names).unwrap_or_default();
-    ImageOptions { classes: fitted.classes.clone(), ..size }
+/// How images are read: as the options say, or else in the size and the colors of others, and of known classes.
+fn image_options(options: &DataOptions, fitted: Option<&Fitted>) -> ImageOptions {
+    let own = options.images();
+    let Some(fitted) = fitted else { return own };
+    let known = ImageOptions::of_features(&fitted.feature_names).unwrap_or_default();
+    ImageOptions { size: own.size.or(known.size), color: own.color.or(known.color), classes: fitted.classes.clone() }
 }
 
 #[cfg(test)]

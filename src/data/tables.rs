@@ -6,6 +6,7 @@ mod report;
 use super::columns::{self, Encoder, Encoding, Known, LEFT_OUT, Roles, Unusual, encode, infer, names_of, position};
 use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Missing, Scaling};
+use super::source::{ColumnGroup, Loading};
 use super::table::{ReadOptions, Table, Want};
 use super::{Dataset, Features, Fitted, Parts, Preprocessing, Split, TableFormat, Targets};
 use crate::error::{Error, Result, shown};
@@ -14,6 +15,7 @@ pub(super) use cells::weights;
 use cells::{groups, times};
 pub(super) use report::unusual_line;
 use report::{columns_lines, missing_line};
+use std::cell::Cell;
 use std::path::Path;
 
 /// The parts that rows belong to.
@@ -26,6 +28,14 @@ pub(super) struct Paths<'a> {
     pub train: &'a Path,
     pub validation: Option<&'a Path>,
     pub test: Option<&'a Path>,
+}
+
+impl<'a> Paths<'a> {
+    /// The table to train on, and those that the options name beside it.
+    pub fn of(train: &'a Path, options: &'a DataOptions) -> Result<Paths<'a>> {
+        let validation = options.validation_data.as_ref().map(|own| own.table("validation_data")).transpose()?;
+        Ok(Paths { train, validation, test: options.test_data.as_ref().map(|own| own.table("test_data")).transpose()? })
+    }
 }
 
 /// What reading a table needs to know of the options, with what is wanted of its columns.
@@ -60,15 +70,27 @@ pub(super) fn read_any(path: &Path, options: &ReadOptions<'_>) -> Result<Parts<T
     }
 }
 
+/// How many columns may be features.
+pub(super) fn candidates(path: &Path, options: &DataOptions) -> Result<usize> {
+    let found = Cell::new(0);
+    let wants = |names: &[String]| {
+        found.set(Roles::of(names, options).map_or(0, |roles| roles.candidates.len()));
+        vec![Want::Skip; names.len()]
+    };
+    read_any(path, &read_options(options, &wants))?;
+    Ok(found.get())
+}
+
 /// Reads a table for the roles that the options name, its features for an encoder if there is one.
-fn read(path: &Path, options: &DataOptions, encoder: Option<&Encoder>) -> Result<Parts<Table>> {
-    let wants = |names: &[String]| match (Roles::of(names, options), encoder) {
+fn read(path: &Path, options: &DataOptions, encoder: Option<&Encoder>, loading: Loading<'_>) -> Result<Parts<Table>> {
+    let roles = |names: &[String]| Ok::<_, Error>(Roles::of(names, options)?.only(loading.columns));
+    let wants = |names: &[String]| match (roles(names), encoder) {
         (Ok(roles), None) => roles.wants(names.len()),
         (Ok(roles), Some(encoder)) => wants_of(names, &roles, encoder),
         // The table is not worth reading; the reason is found again below.
         (Err(_), _) => vec![Want::Skip; names.len()],
     };
-    let parts = read_any(path, &read_options(options, &wants))?;
+    let parts = read_any(path, &ReadOptions { progress: loading.progress, ..read_options(options, &wants) })?;
     match Roles::of(&names_of(&parts.train), options) {
         Ok(_) => Ok(parts),
         Err(error) => Err(error.in_file(&parts.train.path)),
@@ -172,16 +194,17 @@ impl Rows {
 
 /// Reads, understands, splits and encodes tables. Targets that are values are standardized. What was fitted to other rows
 /// before is taken as it is.
-pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, fitted: Option<&Fitted>) -> Result<Split> {
+pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading: Loading<'_>) -> Result<Split> {
+    let Loading { fitted, columns: group, .. } = loading;
     let of_fitted = fitted.map(|fitted| (fitted.encoder(), fitted.options(options)));
     let (known_encoder, options) = match &of_fitted {
         Some((encoder, options)) => (Some(encoder), options),
         None => (None, options),
     };
-    let Parts { train: table, validation, test } = read(paths.train, options, known_encoder)?;
+    let Parts { train: table, validation, test } = read(paths.train, options, known_encoder, loading)?;
     let has_test = test.is_some();
     let names = names_of(&table);
-    let roles = Roles::of(&names, options)?;
+    let roles = Roles::of(&names, options)?.only(group);
     let mut decisions = table.decisions.clone();
     let known = fitted.map_or(Known::Task(options.task), Fitted::known);
     let mut train = Rows::of(table, &roles, known, TRAIN, &mut decisions)?;
@@ -205,6 +228,12 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, fitted:
             encoder
         }
     };
+
+    if let Some(ColumnGroup { most_bytes, .. }) = group
+        && train.part_of.len().saturating_mul(encoder.width() * size_of::<f32>()) > most_bytes
+    {
+        return Err(Error::OutOfMemory { context: format!("{} features of each row", encoder.width()) });
+    }
 
     let classes = match &train.targets {
         Targets::Labels { classes, .. } => Some(classes.clone()),

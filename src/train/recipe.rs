@@ -2,7 +2,7 @@
 
 use super::{BatchSize, EarlyStopping};
 use crate::backend::Request;
-use crate::data::{DataOptions, Source, Split, Targets, Task, load, load_like};
+use crate::data::{DataOptions, Loading, ReadProgress, Source, Split, Targets, Task, load_with};
 use crate::error::{Error, Result};
 use crate::model::{Form, LayerDescription, Loss, Sequential};
 use crate::ops::activation::Activation;
@@ -231,13 +231,22 @@ impl Recipe {
     /// Loads the data and splits it; prepared as a model's rows were, if the run goes on with one.
     ///
     /// # Errors
-    /// Fails as [`load`], [`load_like`] and [`Recipe::adopt`] do.
+    /// Fails as [`load`](crate::data::load), [`load_like`](crate::data::load_like) and [`Recipe::adopt`] do.
     pub fn load(&self) -> Result<Split> {
+        self.load_reporting(None)
+    }
+
+    /// [`Recipe::load`], which tells how far it is while it reads a table.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn load_reporting(&self, progress: Option<ReadProgress<'_>>) -> Result<Split> {
         let mut own = self.clone();
         own.settle();
         let model = own.adopt()?;
         if let Some(model) = model {
-            return load_like(&own.data, own.seed, &model.fitted());
+            let loading = Loading { fitted: Some(&model.fitted()), progress, columns: None };
+            return load_with(&own.data, own.seed, loading);
         }
         let task = match &own.loss {
             Some(loss) if !loss.takes_values() => Some(Task::Classes),
@@ -248,7 +257,7 @@ impl Recipe {
         if let Source::Table(_) = own.data.source {
             own.data.task = own.data.task.or(task);
         }
-        let mut split = load(&own.data, own.seed)?;
+        let mut split = load_with(&own.data, own.seed, Loading { progress, ..Loading::default() })?;
         if own.loss.is_some_and(|loss| loss.form == Form::BinaryCrossEntropy) {
             // Its targets are probabilities.
             split.leave_targets();

@@ -138,7 +138,9 @@ pub(super) fn in_parallel<T: Sync, S>(
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).min(most);
     std::thread::scope(|scope| {
         let share = &share;
-        let others: Vec<_> = (1..threads).map(|thread| scope.spawn(move || share(thread))).collect();
+        // Where a thread cannot be had, the others do its share.
+        let spawn = |thread| std::thread::Builder::new().spawn_scoped(scope, move || share(thread)).ok();
+        let others: Vec<_> = (1..threads).map_while(spawn).collect();
         let own = share(0);
         // A thread does not panic but by a defect, which is to show here.
         others

@@ -13,6 +13,7 @@ pub use setup::parse_seconds;
 
 use super::options::Format;
 use super::output::{note, print_line, thousands};
+use super::sink::FileSink;
 use super::tuning::TuneOptions;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::{Error, Result};
@@ -24,7 +25,7 @@ use pollster::block_on;
 use scaling::{Axis, Point};
 use serde_json::{Value, json};
 use setup::Budget;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// The flags of `bench`.
@@ -102,10 +103,9 @@ impl Devices {
 
 /// Measures and prints.
 pub fn run(options: &BenchOptions) -> Result<()> {
-    // Rather now than after minutes of measuring.
-    for path in options.out.iter().chain(&options.plot) {
-        std::fs::write(path, "").map_err(|e| Error::io("write", path, e))?;
-    }
+    // Rather now than after minutes of measuring; and once, as a pipe can be opened.
+    let open = |path: &Option<PathBuf>| path.as_deref().map(FileSink::open).transpose();
+    let (out, plot) = (open(&options.out)?, open(&options.plot)?);
     let budget = Budget { steps: options.steps, seconds: options.seconds, fuse: !options.no_fusion };
     let heading = match (options.scaling, options.products) {
         (true, _) => scaling_heading(),
@@ -113,23 +113,28 @@ pub fn run(options: &BenchOptions) -> Result<()> {
         _ => heading(),
     };
     let mut report = Report { format: options.format, heading: Some(heading), objects: Vec::new() };
-    if options.scaling {
-        scale(options, &budget, &mut report)?
+    let picture = if options.scaling {
+        plot::panels(&scale(options, &budget, &mut report)?)
     } else if options.products {
-        measure_products(options, &mut report)?
+        measure_products(options, &mut report)?;
+        Ok(String::new())
     } else {
-        nets(options, &budget, &mut report)?
-    }
+        plot::bars(&nets(options, &budget, &mut report)?)
+    };
     if report.objects.is_empty() {
         return Err(Error::NoDevice { asked: "bench".into(), reason: "nothing could be measured".into() });
     }
-    match &options.out {
-        Some(path) => report.write(path),
-        None => Ok(()),
+    let picture = if plot.is_some() { picture? } else { String::new() };
+    for (file, text) in [(plot, picture), (out, report.document())] {
+        if let Some(mut file) = file {
+            file.line(&text)?;
+            file.finish()?;
+        }
     }
+    Ok(())
 }
 
-fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<()> {
+fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<Vec<Measured>> {
     let chosen = options.nets.clone().unwrap_or_else(nets::defaults);
     let mut measured: Vec<Measured> = Vec::new();
     for request in options.device.requests() {
@@ -159,10 +164,7 @@ fn nets(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<
             time_kernels(&nets.map(|(_, net)| net).collect::<Vec<_>>(), &device, budget, &options.tuning, report)?;
         }
     }
-    match &options.plot {
-        Some(path) => plot::bars(path, &measured),
-        None => Ok(()),
-    }
+    Ok(measured)
 }
 
 fn time_kernels(
@@ -227,7 +229,7 @@ fn open(options: &BenchOptions, request: &Request) -> Result<Option<Device>> {
     }
 }
 
-fn scale(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<()> {
+fn scale(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result<Vec<Point>> {
     let mut points: Vec<Point> = Vec::new();
     for request in options.device.requests() {
         let Some(device) = open(options, &request)? else { continue };
@@ -239,10 +241,7 @@ fn scale(options: &BenchOptions, budget: &Budget, report: &mut Report) -> Result
             }
         }
     }
-    match &options.plot {
-        Some(path) => plot::panels(path, &points),
-        None => Ok(()),
-    }
+    Ok(points)
 }
 
 /// Prints results as text or JSON, and keeps them for `--out`.
@@ -271,7 +270,8 @@ impl Report {
         }
     }
 
-    fn write(&self, path: &Path) -> Result<()> {
+    /// What `--out` keeps.
+    fn document(&self) -> String {
         let document = json!({
             "anygrad": env!("CARGO_PKG_VERSION"),
             "os": std::env::consts::OS,
@@ -279,7 +279,7 @@ impl Report {
             "processors": std::thread::available_parallelism().map_or(1, usize::from),
             "results": self.objects,
         });
-        std::fs::write(path, format!("{document:#}\n")).map_err(|e| Error::io("write", path, e))
+        format!("{document:#}")
     }
 }
 

@@ -16,17 +16,21 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn<'a> = std::result::Result<(), Box<dyn StdError + 'a>>;
 
 /// Milliseconds per step of each net, a bar for each device.
-pub fn bars(path: &Path, measured: &[Measured]) -> Result<()> {
-    save(path, draw_bars(path, measured))
+pub fn bars(measured: &[Measured]) -> Result<String> {
+    drawn(|svg| draw_bars(svg, measured).map_err(|error| error.to_string()))
 }
 
 /// Microseconds per row against batch, width and depth, a line for each device.
-pub fn panels(path: &Path, points: &[Point]) -> Result<()> {
-    save(path, draw_panels(path, points))
+pub fn panels(points: &[Point]) -> Result<String> {
+    drawn(|svg| draw_panels(svg, points).map_err(|error| error.to_string()))
 }
 
-fn save(path: &Path, drawn: Drawn<'_>) -> Result<()> {
-    drawn.map_err(|error| Error::io("write", path, std::io::Error::other(error.to_string())))
+fn drawn(draw: impl FnOnce(&mut String) -> std::result::Result<(), String>) -> Result<String> {
+    let mut svg = String::new();
+    match draw(&mut svg) {
+        Ok(()) => Ok(svg),
+        Err(error) => Err(Error::io("draw", Path::new("the plot"), std::io::Error::other(error))),
+    }
 }
 
 /// Different texts in the order of their first appearance.
@@ -48,11 +52,11 @@ fn decades(values: impl Iterator<Item = f64>) -> (f64, f64) {
     (10f64.powf(low), 10f64.powf(high.max(low) + 1.0))
 }
 
-fn draw_bars<'a>(path: &'a Path, measured: &[Measured]) -> Drawn<'a> {
+fn draw_bars<'a>(svg: &'a mut String, measured: &[Measured]) -> Drawn<'a> {
     let net = |m: &Measured| format!("{} @ {}", m.net, m.net.batch);
     let nets = distinct(measured.iter().map(net));
     let devices = distinct(measured.iter().map(|m| m.device.clone()));
-    let root = SVGBackend::new(path, (160 + 170 * nets.len().max(2) as u32, 420)).into_drawing_area();
+    let root = SVGBackend::with_string(svg, (160 + 170 * nets.len().max(2) as u32, 420)).into_drawing_area();
     root.fill(&WHITE)?;
     let (low, high) = decades(measured.iter().map(|m| m.ms_per_step));
     let mut chart = ChartBuilder::on(&root)
@@ -88,8 +92,8 @@ fn draw_bars<'a>(path: &'a Path, measured: &[Measured]) -> Drawn<'a> {
     Ok(())
 }
 
-fn draw_panels<'a>(path: &'a Path, points: &[Point]) -> Drawn<'a> {
-    let root = SVGBackend::new(path, (PANEL.0 * Axis::ALL.len() as u32, PANEL.1)).into_drawing_area();
+fn draw_panels<'a>(svg: &'a mut String, points: &[Point]) -> Drawn<'a> {
+    let root = SVGBackend::with_string(svg, (PANEL.0 * Axis::ALL.len() as u32, PANEL.1)).into_drawing_area();
     root.fill(&WHITE)?;
     for (area, axis) in root.split_evenly((1, Axis::ALL.len())).iter().zip(Axis::ALL) {
         let own: Vec<&Point> = points.iter().filter(|point| point.axis == axis).collect();

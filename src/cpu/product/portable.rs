@@ -4,6 +4,18 @@ use super::pack::{Matrix, with_shared_memory};
 use super::tile::Scaling;
 use super::{Form, Size, extents};
 use crate::cpu::parts::Block;
+use std::error::Error;
+use std::sync::OnceLock;
+
+/// Whether the threads of `rayon`, which `gemm` uses, can be had: where they cannot, it would panic.
+fn has_threads() -> bool {
+    static HAS_THREADS: OnceLock<bool> = OnceLock::new();
+    *HAS_THREADS.get_or_init(|| {
+        let built = || rayon::ThreadPoolBuilder::new().build_global();
+        // An error without a source says that the program has built them already.
+        !cfg!(target_arch = "wasm32") && built().err().is_none_or(|error| error.source().is_none())
+    })
+}
 
 /// Computes what [`super::multiply`] does; C is finished once it is complete.
 ///
@@ -24,7 +36,7 @@ pub(super) fn multiply(
         if transposed { (1, columns as isize) } else { (columns as isize, 1) }
     };
     let ((a_row, a_column), (b_row, b_column)) = (strides(of_a, form == Form::TN), strides(of_b, form == Form::NT));
-    let parallelism = if cfg!(target_arch = "wasm32") { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(0) };
+    let parallelism = if has_threads() { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
     with_shared_memory(|memory_a, memory_b| {
         let (a, b) = (a.whole(of_a, memory_a), b.whole(of_b, memory_b));
         // SAFETY: with these strides every index `row · row_stride + column · column_stride` of A, B and C stays below

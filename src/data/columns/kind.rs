@@ -30,6 +30,9 @@ pub(in crate::data) fn infer(table: &Table, roles: &Roles) -> Result<Vec<(usize,
     for &column in &roles.candidates {
         kinds.push((column, kind(table, roles, column)?));
     }
+    if roles.is_part {
+        return Ok(kinds);
+    }
     let is_left_out = |kind: &Kind| matches!(kind, Kind::LeftOut(_));
     if kinds.iter().all(|(_, kind)| is_left_out(kind)) {
         // The only column counts rows, and may be a time.

@@ -1,6 +1,7 @@
 //! Which columns of a table are named for what: target, features, weights, groups, time.
 
 use crate::data::DataOptions;
+use crate::data::source::ColumnGroup;
 use crate::data::table::{Table, Want};
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ pub(in crate::data) struct Roles {
     pub numeric: BTreeSet<usize>,
     /// Whether the features are listed: then none is left out on its own account.
     pub features_are_named: bool,
+    /// Whether there are more candidates, which are looked at in turn.
+    pub is_part: bool,
     pub weights: Option<usize>,
     pub groups: Option<usize>,
     pub time: Option<usize>,
@@ -96,10 +99,20 @@ impl Roles {
             categorical,
             numeric,
             features_are_named,
+            is_part: false,
             weights,
             groups,
             time,
         })
+    }
+
+    /// These roles, with some of the candidates only.
+    pub fn only(mut self, group: Option<ColumnGroup>) -> Roles {
+        if let Some(ColumnGroup { first, count, .. }) = group {
+            self.is_part = true;
+            self.candidates = self.candidates.into_iter().skip(first).take(count).collect();
+        }
+        self
     }
 
     /// These roles in a table with other positions. Columns that only splitting needs may be absent.

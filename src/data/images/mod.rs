@@ -76,7 +76,7 @@ impl ImageOptions {
         match self.size {
             Some([height, width]) if !(1..=MOST_PIXELS).contains(&height.saturating_mul(width)) => {
                 let expected = format!("an image must have 1 to {MOST_PIXELS} pixels");
-                Err(Error::option("image_size", format!("{height}×{width}"), &expected))
+                Err(Error::option("image_size", format!("{height}x{width}"), &expected))
             }
             _ => Ok(()),
         }

@@ -33,7 +33,7 @@ pub(super) struct Header {
     pub means: Vec<f64>,
     /// Standard deviation of each column over the first part.
     pub deviations: Vec<f64>,
-    /// Whether a weight of each row follows the targets; this version has none.
+    /// Whether a weight of each row follows the targets.
     pub weights: bool,
 }
 
@@ -87,19 +87,18 @@ impl Header {
         features.checked_add(PREAMBLE as u64)?.checked_next_multiple_of(8)
     }
 
-    /// Bytes of the targets.
-    fn target_bytes(&self) -> Option<u64> {
-        (self.rows() as u64).checked_mul(4 * self.target_width() as u64)
+    /// Where the weights begin, or what follows if there are none.
+    fn weights_at(&self) -> Option<u64> {
+        self.targets_at()?.checked_add((self.rows() as u64).checked_mul(4 * self.target_width() as u64)?)
     }
 
     /// What does not fit together, if anything: `at` is where the header was found.
     fn fault(&self, at: u64) -> Option<&'static str> {
         let width = self.width;
-        let end = self.targets_at().zip(self.target_bytes()).and_then(|(at, bytes)| at.checked_add(bytes));
+        let weights = if self.weights { 4 * self.rows() as u64 } else { 0 };
+        let end = self.weights_at().and_then(|at| at.checked_add(weights));
         let prepared = &self.about;
-        if self.weights {
-            Some("it has weights of rows, which this version does not read")
-        } else if end != Some(at) {
+        if end != Some(at) {
             Some("the number of rows and the size of the file do not fit together")
         } else if self.rows() == 0 || u32::try_from(self.rows()).is_err() {
             Some("its number of rows is 0 or exceeds 2³²")
@@ -182,19 +181,32 @@ pub(super) fn read(path: &Path) -> Result<(Header, File)> {
 
 /// The targets of all rows.
 pub(super) fn read_targets(path: &Path, file: &File, header: &Header) -> Result<Targets> {
-    let rows = header.rows() * header.target_width();
-    let at = header.targets_at().unwrap_or_default();
-    let mut words = Vec::new();
-    words.try_reserve_exact(rows).map_err(|_| Error::OutOfMemory { context: "reading targets".into() })?;
-    words.resize(rows, 0u32);
-    read_at(file, bytemuck::cast_slice_mut(&mut words), at).map_err(|error| Error::io("read", path, error))?;
-    words.iter_mut().for_each(|word| *word = u32::from_le(*word));
+    let words = words(path, file, header.rows() * header.target_width(), header.targets_at())?;
     Ok(match &header.about.target {
         TargetNames::Labels { name, classes } => {
             Targets::Labels { name: name.clone(), classes: classes.clone(), data: words }
         }
         TargetNames::Values { names } => Targets::Values { names: names.clone(), data: bytemuck::cast_vec(words) },
     })
+}
+
+/// The weights of all rows, if they have any.
+pub(super) fn read_weights(path: &Path, file: &File, header: &Header) -> Result<Option<Vec<f32>>> {
+    if !header.weights {
+        return Ok(None);
+    }
+    Ok(Some(bytemuck::cast_vec(words(path, file, header.rows(), header.weights_at())?)))
+}
+
+/// Words of the file, from a place that has been checked.
+fn words(path: &Path, file: &File, count: usize, at: Option<u64>) -> Result<Vec<u32>> {
+    let mut words = Vec::new();
+    words.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { context: "reading targets".into() })?;
+    words.resize(count, 0u32);
+    read_at(file, bytemuck::cast_slice_mut(&mut words), at.unwrap_or_default())
+        .map_err(|error| Error::io("read", path, error))?;
+    words.iter_mut().for_each(|word| *word = u32::from_le(*word));
+    Ok(words)
 }
 
 /// Reads `bytes` whole from a place of a file, without a position that readers share.

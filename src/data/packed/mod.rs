@@ -4,15 +4,18 @@
 //! magic · version · where the header is, its length and checksum     64 bytes
 //! features      rows · width numbers, f32 or bytes, row after row
 //! targets       from the next multiple of 8: rows labels in u32, or rows · outputs values in f32
+//! weights       rows numbers in f32, if rows have weights
 //! header        JSON: names, classes, preprocessing, the parts with their rows and hashes, moments of the columns
 //! ```
 //!
-//! Numbers are little-endian. Features stay in the file; targets and the numbers of rows are in memory, 4 bytes each.
+//! Numbers are little-endian. Features stay in the file; targets, weights and the numbers of rows are in memory, 4 bytes each.
 
+mod columns;
 mod header;
 mod rows;
 mod write;
 
+pub use columns::pack_source;
 pub use rows::PackedRows;
 pub use write::{Description, PackWriter, Part, TargetNames, pack, pack_split};
 
@@ -22,12 +25,13 @@ use header::Header;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A packed file, opened: its header and its targets are read, its features are not.
+/// A packed file, opened: its header, targets and weights are read, its features are not.
 #[derive(Clone, Debug)]
 pub struct Packed {
     header: Arc<Header>,
     rows: PackedRows,
     targets: Targets,
+    weights: Option<Vec<f32>>,
 }
 
 impl Packed {
@@ -50,8 +54,9 @@ impl Packed {
     pub fn open(path: &Path) -> Result<Packed> {
         let (header, file) = header::read(path)?;
         let targets = header::read_targets(path, &file, &header)?;
+        let weights = header::read_weights(path, &file, &header)?;
         let header = Arc::new(header);
-        let packed = Packed { rows: PackedRows::new(path, file, header.clone()), header, targets };
+        let packed = Packed { rows: PackedRows::new(path, file, header.clone()), header, targets, weights };
         packed.dataset().check()?;
         Ok(packed)
     }
@@ -66,7 +71,7 @@ impl Packed {
             targets: self.targets.clone(),
             preprocessing: about.preprocessing.clone(),
             target_preprocessing: about.target_preprocessing.clone(),
-            weights: None,
+            weights: self.weights.clone(),
             encoder: about.encoder.clone(),
         }
     }

@@ -3,13 +3,13 @@
 use super::header::{self, Header, PREAMBLE, PackedPart, preamble};
 use crate::data::{Dataset, Encoder, Features, Preprocessing, Split, Targets};
 use crate::error::{Error, Result};
-use crate::files::Fnv;
+use crate::files::{Fnv, refuse_special};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// Rows that are copied at a time.
-const CHUNK_ROWS: usize = 4096;
+pub(super) const CHUNK_ROWS: usize = 4096;
 
 /// What a run of rows in a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -109,21 +109,18 @@ pub fn pack_split(split: &Split, path: &Path) -> Result<()> {
 }
 
 fn append_all(writer: &mut PackWriter, data: &Dataset) -> Result<()> {
-    if data.weights.is_some() {
-        return Err(Error::shape(format!("dataset {}", data.name), "a packed file has no room for weights of rows"));
-    }
     if !matches!(data.features, Features::Packed(_)) {
-        return writer.append(&data.features, &data.targets);
+        return writer.append(&data.features, &data.targets, data.weights.as_deref());
     }
     for first in (0..data.rows()).step_by(CHUNK_ROWS) {
         let rows: Vec<usize> = (first..data.rows().min(first + CHUNK_ROWS)).collect();
         let chunk = data.select(&rows);
-        writer.append(&chunk.features.in_memory()?, &chunk.targets)?;
+        writer.append(&chunk.features.in_memory()?, &chunk.targets, chunk.weights.as_deref())?;
     }
     Ok(())
 }
 
-/// Writes a packed file row by row, in as much memory as its targets take. The file is there once
+/// Writes a packed file row by row, in as much memory as its targets and weights take. The file is there once
 /// [`finish`](PackWriter::finish) has been called, whole or not at all.
 ///
 /// ```
@@ -133,7 +130,7 @@ fn append_all(writer: &mut PackWriter, data: &Dataset) -> Result<()> {
 /// let mut writer = PackWriter::create(&path)?;
 /// for first in [0, 100, 200] {
 ///     let chunk = data.select(&(first..first + 100).collect::<Vec<_>>());
-///     writer.append(&chunk.features, &chunk.targets)?;
+///     writer.append(&chunk.features, &chunk.targets, None)?;
 /// }
 /// writer.end_part(Part::All);
 /// writer.finish(Description::from(&data))?;
@@ -152,6 +149,8 @@ pub struct PackWriter {
     /// Target words of all rows, and how many of them belong to parts that have ended.
     targets: Vec<u32>,
     targets_ended: usize,
+    /// Weights of all rows, if they have any, as words.
+    weights: Vec<u32>,
     parts: Vec<PackedPart>,
     rows_ended: usize,
     moments: Moments,
@@ -166,6 +165,7 @@ impl PackWriter {
     /// # Errors
     /// [`Error::Io`] if it cannot be created.
     pub fn create(path: &Path) -> Result<PackWriter> {
+        refuse_special(path)?;
         let name = path.file_name().map_or("rows".into(), |name| name.to_string_lossy().into_owned());
         let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
         let io = |error| Error::io("write", path, error);
@@ -179,6 +179,7 @@ impl PackWriter {
             rows: 0,
             targets: Vec::new(),
             targets_ended: 0,
+            weights: Vec::new(),
             parts: Vec::new(),
             rows_ended: 0,
             moments: Moments::default(),
@@ -187,16 +188,25 @@ impl PackWriter {
         })
     }
 
-    /// Writes rows with their targets. Of the targets names do not count.
+    /// Writes rows with their targets and, if all rows have them, their weights. Of the targets names do not count.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they are not of the kind of those before, or features and targets differ in their number;
+    /// [`Error::Shape`] if they are not of the kind of those before, or features, targets and weights differ in number;
     /// [`Error::Io`] if the disk is full.
-    pub fn append(&mut self, features: &Features, targets: &Targets) -> Result<()> {
+    pub fn append(&mut self, features: &Features, targets: &Targets, weights: Option<&[f32]>) -> Result<()> {
         let kind = (features.width(), features.are_bytes());
         if *self.kind.get_or_insert(kind) != kind || features.rows() != targets.rows() {
             let detail = format!("{} rows of {} features with {} targets", features.rows(), kind.0, targets.rows());
             return Err(Error::shape("pack", detail + " do not fit what was written before, or each other"));
+        }
+        let weighs = weights.map_or(0, <[f32]>::len);
+        let expected = if self.weights.is_empty() && self.rows > 0 { 0 } else { features.rows() };
+        if weighs != expected && (weighs > 0 || !self.weights.is_empty()) {
+            let detail = format!(
+                "{} rows with {weighs} weights do not fit each other, or what was written before",
+                features.rows()
+            );
+            return Err(Error::shape("pack", detail));
         }
         let written = match features {
             Features::F32 { width, data } => {
@@ -211,7 +221,7 @@ impl PackWriter {
                 }
                 self.write(data)
             }
-            Features::Packed(_) => return self.append(&features.in_memory()?, targets),
+            Features::Packed(_) => return self.append(&features.in_memory()?, targets, weights),
         };
         written.map_err(|error| Error::io("write", &self.path, error))?;
         self.rows += features.rows();
@@ -219,6 +229,7 @@ impl PackWriter {
             Targets::Labels { data, .. } => self.targets.extend(data),
             Targets::Values { data, .. } => self.targets.extend(data.iter().map(|y| y.to_bits())),
         }
+        self.weights.extend(weights.into_iter().flatten().map(|weight| weight.to_bits()));
         Ok(())
     }
 
@@ -240,6 +251,7 @@ impl PackWriter {
                 hash = self.hashes[0];
             }
             feed_words(&mut hash, &self.targets[self.targets_ended..]);
+            feed_words(&mut hash, self.weights.get(self.rows_ended..).unwrap_or_default());
             self.parts.push(PackedPart { part, rows, hash: hash.digits() });
         }
         (self.rows_ended, self.targets_ended) = (self.rows, self.targets.len());
@@ -257,12 +269,14 @@ impl PackWriter {
         };
         let mut hash = self.hashes[0];
         feed_words(&mut hash, &self.targets);
+        feed_words(&mut hash, &self.weights);
         let (means, deviations) = std::mem::take(&mut self.moments).finish();
         let parts = std::mem::take(&mut self.parts);
         if header::target_width(&about) * self.rows != self.targets.len() || about.feature_names.len() != width {
             return Err(Error::shape("pack", "there are not as many names as columns"));
         }
-        let header = Header { about, width, bytes, parts, hash: hash.digits(), means, deviations, weights: false };
+        let weights = !self.weights.is_empty();
+        let header = Header { about, width, bytes, parts, hash: hash.digits(), means, deviations, weights };
         self.write_end(&header).map_err(|error| Error::io("write", &self.path, error))?;
         self.is_whole = true;
         Ok(())
@@ -272,7 +286,7 @@ impl PackWriter {
         let targets_at = header.targets_at().ok_or(std::io::ErrorKind::FileTooLarge)?;
         let here = self.file.stream_position()?;
         self.file.write_all(&[0; 8][..(targets_at - here) as usize])?;
-        for words in self.targets.chunks(CHUNK_ROWS) {
+        for words in self.targets.chunks(CHUNK_ROWS).chain(self.weights.chunks(CHUNK_ROWS)) {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             self.file.write_all(&bytes)?;
         }

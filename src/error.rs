@@ -2,7 +2,7 @@
 
 mod text;
 
-pub(crate) use text::shown;
+pub use text::shown;
 
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,9 @@
 
 mod cli;
 
+#[global_allocator]
+static ALLOCATOR: cli::memory::Allocator = cli::memory::Allocator;
+
 fn main() -> std::process::ExitCode {
     quieten_drivers();
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();

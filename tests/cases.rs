@@ -380,25 +380,3 @@ fn what_is_meant_is_named() {
     assert!(succeed(&folder, &["predict", "good", "--data", "good.csv"]).starts_with("y,p(no),p(yes)\n"));
     succeed(&folder, &["plan", "good"]);
 }
-
-#[test]
-fn a_good_run_says_nothing_that_looks_like_an_error() {
-    let folder = folder("case-quiet");
-    write(&folder, "t.csv", &yes_no(40));
-    let run = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_anygrad"));
-        command.current_dir(&folder).args(arguments);
-        for name in ["XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "RUST_LOG"] {
-            command.env_remove(name);
-        }
-        let output = command.env("TERM", "dumb").output().expect("it starts");
-        let message = stderr(&output);
-        assert!(output.status.success() && !message.contains("error"), "{arguments:?}: {message}");
-        message
-    };
-    // Automatic, so that every driver is asked what it offers.
-    let message = run(&["train", "t.csv", "--epochs", "2", "--out", "run"]);
-    assert_eq!(message.lines().filter(|line| line.trim_start().starts_with(['1', '2'])).count(), 2, "{message}");
-    run(&["eval", "run", "--data", "t.csv"]);
-    run(&["devices"]);
-}

@@ -119,3 +119,27 @@ fn a_pipe_is_opened_once() {
         std::fs::remove_file(folder.join("pipe")).expect("the pipe is still one");
     }
 }
+
+#[test]
+fn a_good_run_says_nothing_that_looks_like_an_error() {
+    let folder = folder("quiet");
+    let rows: String =
+        (0..40).map(|i| format!("{},{},{}\n", i * 37 % 101, i * 53 % 89, ["no", "yes"][i % 2])).collect();
+    std::fs::write(folder.join("t.csv"), format!("a,b,y\n{rows}")).expect("a file");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+        command.current_dir(&folder).args(arguments);
+        for name in ["XDG_RUNTIME_DIR", "DISPLAY", "WAYLAND_DISPLAY", "RUST_LOG"] {
+            command.env_remove(name);
+        }
+        let output = command.env("TERM", "dumb").output().expect("it starts");
+        let message = stderr(&output);
+        assert!(output.status.success() && !message.contains("error"), "{arguments:?}: {message}");
+        message
+    };
+    // Automatic, so that every driver is asked what it offers.
+    let message = run(&["train", "t.csv", "--epochs", "2", "--out", "run"]);
+    assert_eq!(message.lines().filter(|line| line.trim_start().starts_with(['1', '2'])).count(), 2, "{message}");
+    run(&["eval", "run", "--data", "t.csv"]);
+    run(&["devices"]);
+}

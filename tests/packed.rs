@@ -27,13 +27,16 @@ fn opened(name: &str, split: &Split) -> Split {
     Packed::open(&path).expect("opens").own_split().expect("a split")
 }
 
-/// Bytes, floats with labels and floats with values, split and prepared.
-fn splits() -> [(&'static str, Split); 3] {
+/// Bytes, floats with labels, floats with values and rows with weights, split and prepared.
+fn splits() -> [(&'static str, Split); 4] {
     let fractions = |data: Dataset| data.split(0.2, 0).expect("a split").with_validation(0.1, 0).expect("a split");
+    let weighted = moons(300, 0.2, 1).expect("moons");
+    let weighted = weighted.with_weights((0..300).map(|i| (i % 5) as f32 / 2.0).collect()).expect("weights");
     [
         ("bytes", fractions(digits().expect("digits"))),
         ("floats", fractions(moons(500, 0.2, 0).expect("moons")).standardized()),
         ("values", sine(400, 0).expect("sine").split(0.25, 0).expect("a split").standardized()),
+        ("weighted", fractions(weighted).standardized()),
     ]
 }
 
@@ -252,9 +255,12 @@ mod program {
                 ["train", "--data", data, "--out", out, "--epochs", "3", "--device", "cpu", "--format", "json"];
             json_lines(&succeed(&folder, &[&common[..], more].concat())).pop().expect("a line")
         };
-        for (source, file) in [("digits", "d.anygrad"), ("t.csv", "t.anygrad")] {
-            succeed(&folder, &["pack", source, "--out", file]);
-            let direct = train(source, &format!("{file}-direct"), &[]);
+        let weights = ["--weights", "b"];
+        for (source, file, more) in
+            [("digits", "d.anygrad", &[][..]), ("t.csv", "t.anygrad", &[]), ("t.csv", "w.anygrad", &weights)]
+        {
+            succeed(&folder, &[&["pack", source, "--out", file], more].concat());
+            let direct = train(source, &format!("{file}-direct"), more);
             let packed = train(file, &format!("{file}-packed"), &["--set", "train.resident_bytes=6000"]);
             for key in ["weights_hash", "test_loss", "test_accuracy", "steps"] {
                 assert_eq!(direct[key], packed[key], "{source}: {key}");

@@ -216,7 +216,7 @@ fn outputs_that_are_not_numbers_are_no_result() {
     let data = dataset(&TWO, 2, classes(2, &ANSWERS));
     let model = model(&data, Loss::cross_entropy(), &[f32::NAN, 0.0, 0.0, 1.0]);
     let error = model.evaluate_blocking(&data, &Device::Cpu).expect_err("refused").to_string();
-    assert_eq!(error, "model: its output for row 0 is NaN (rows count from 0)");
+    assert_eq!(error, "model: its output for row 1 is NaN: the row is too far from those it learnt from");
 }
 
 /// Rows in which the class depends on the first two features, much on the first.

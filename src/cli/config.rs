@@ -30,6 +30,11 @@ impl Config {
         Ok(Config { path: PathBuf::new(), text })
     }
 
+    /// Whether it is TOML at all.
+    pub fn is_sound(&self) -> bool {
+        self.text.parse::<Table>().is_ok()
+    }
+
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty() && self.path.as_os_str().is_empty()
@@ -173,6 +178,21 @@ fn read(root: &Value, settings: &[&Setting<'_>], given: &Given) -> std::result::
             && root.get(table).and_then(|own| own.get("kind")).is_some_and(|own| *own != setting.value)
         {
             insert(&mut root, table, Value::Table(Table::new()))?;
+        }
+        let is_table = ["optimizer", "loss", "schedule", "regularization", "train", "data"].contains(&setting.key);
+        if is_table && !matches!(setting.value, Value::Table(_)) {
+            let key = setting.key;
+            return Err(format!("`{key}` is a table: set its keys, which `anygrad keys {key}` lists"));
+        }
+        if setting.key == "layers" && !matches!(setting.value, Value::Array(_)) {
+            return Err("`layers` is a list: set one by its position, such as layers.0.linear=32".into());
+        }
+        // An optimizer's own defaults stand where nothing else is said.
+        if let ("optimizer.kind", Value::String(kind)) = (setting.key, &setting.value)
+            && let Ok(Ok(whole)) = Optimizer::named(kind).map(Value::try_from)
+            && root.get("optimizer").is_none_or(|own| own.as_table().is_some_and(Table::is_empty))
+        {
+            insert(&mut root, "optimizer", whole)?;
         }
         insert(&mut root, setting.key, setting.value.clone())?;
     }

@@ -52,6 +52,15 @@ pub struct EvalOptions {
     format: Format,
 }
 
+/// Whether the rows are those of the table that a model was trained on.
+fn is_known(source: &Source, model: &Model) -> bool {
+    let path = |source: &Source| match source {
+        Source::Table(path) => path.canonicalize().ok(),
+        _ => None,
+    };
+    path(source).is_some_and(|own| Some(own) == path(&model.recipe.data.source))
+}
+
 /// Evaluates a model.
 pub fn run(options: &EvalOptions) -> Result<()> {
     let mut model = Model::load(Subject::model(&options.model)?)?;
@@ -61,6 +70,9 @@ pub fn run(options: &EvalOptions) -> Result<()> {
     let target = options.target.as_deref();
     let (data, decisions) = labelled(&options.data, target, options.part, &model)?;
     decisions.iter().for_each(|decision| note(decision));
+    if matches!(options.part, Part::Auto | Part::All) && is_known(&options.data, &model) {
+        note("rows    some of these were trained on: --part test evaluates the others");
+    }
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;
     options.cache.apply(&choice.device);
     let evaluation = pollster::block_on(model.evaluate_top_k(&data, options.top_k, &choice.device))?;

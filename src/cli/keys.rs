@@ -222,6 +222,11 @@ pub const TABLES: &[KeyTable] = &[
             ("resident_bytes", "as many as it can bind", "most bytes of rows that the device holds at one time"),
             ("frozen", "[]", "layers that are not trained, by their positions, such as [\"0\", \"2\"]"),
             ("early_stopping", "none", "a table: see below"),
+            (
+                "threshold",
+                "none",
+                "of two classes: a probability, or what it shall be best for: f1, accuracy, balanced_accuracy",
+            ),
         ],
     },
     KeyTable {

@@ -10,6 +10,7 @@ mod explain;
 mod from;
 mod gradcheck;
 mod keys;
+pub mod memory;
 mod options;
 mod output;
 mod overlay;
@@ -23,14 +24,13 @@ mod several;
 mod sink;
 mod subject;
 mod task;
-mod threshold;
 mod train;
 mod tune;
 mod tuning;
 
 use anygrad::Error;
-use clap::{CommandFactory, Parser, Subcommand};
-use output::{note, output_failure};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use output::{note, note_error, output_failure};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use subject::Subject;
@@ -121,7 +121,7 @@ impl Verb {
 
 /// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -149,10 +149,27 @@ pub fn run() -> ExitCode {
         },
         Err(error) => {
             let error = config::located(config.as_deref(), error);
-            note(&format!("error: {error}"));
+            note_error(&format!("error: {error}"));
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// Parses the command line. Of the flags that verbs share with `train`, those that do nothing there are not in their help.
+fn parse() -> Result<Cli, clap::Error> {
+    let hide = |command: clap::Command, flags: &[&'static str]| {
+        flags.iter().fold(command, |command, flag| command.mut_arg(flag, |arg| arg.hide(true)))
+    };
+    let command = Cli::command().mut_subcommand("gradcheck", |command| hide(command, &["out", "patience", "epochs"]));
+    let command = command.mut_subcommand("explain", |command| {
+        let command = hide(command, &["out", "patience", "epochs"]);
+        command.mut_arg("data", |arg| {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            arg.help(help.replace("[default: digits]", "[default: xor]"))
+        })
+    });
+    let command = command.mut_subcommand("pack", |command| hide(command, &["data"]));
+    Cli::from_arg_matches(&command.try_get_matches()?)
 }
 
 fn exit_code(error: &Error) -> u8 {
@@ -184,7 +201,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"))
         .collect();
     if parts.is_empty() {
         parts.push("error: invalid usage");
@@ -196,6 +213,9 @@ fn usage(error: &clap::Error) -> ExitCode {
         .filter(|arg| verbs.contains(arg))
         .map_or(String::new(), |v| format!(" {v}"));
     let line = parts.join("; ").replace(":;", ":");
-    note(&format!("{line}; see `anygrad{verb} --help`"));
+    // The parser's words for what is no number.
+    let line = line.replace("invalid digit found in string", "give a whole number of at least 0");
+    let line = line.replace("invalid float literal", "give a number, such as 0.5");
+    note_error(&format!("{line}; see `anygrad{verb} --help`"));
     ExitCode::from(2)
 }

@@ -1,6 +1,7 @@
 //! What a run shows: a progress bar on a terminal, plain lines elsewhere, JSON lines on request.
 
 use super::options::Format;
+use anygrad::error::shown;
 use anygrad::train::{EpochReport, Event};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -212,11 +213,13 @@ pub fn significant(x: f64) -> String {
 
 /// Rows of cells with columns of equal widths: the first to the left, the others to the right.
 pub fn print_table(rows: &[Vec<String>]) {
+    // Names come from outside.
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
         .collect();
-    for row in rows {
+    for row in &rows {
         let cell = |(column, cell): (usize, &String)| {
             let width = widths[column];
             if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") }
@@ -252,9 +255,26 @@ pub fn output_failure() -> Option<&'static str> {
     FAILURE.get()?.as_deref()
 }
 
-/// Prints a message to stderr. Unlike `eprintln!` it does not panic if stderr is closed or full.
+/// Prints a message to stderr. Unlike `eprintln!` it does not panic if stderr is closed or full. What names from outside
+/// have of control characters is escaped.
 pub fn note(line: &str) {
+    let is_odd = |c: char| c.is_control() && c != '\n' || ('\u{202A}'..='\u{202E}').contains(&c);
+    let escaped = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
+    let line = if line.contains(is_odd) { line.chars().map(escaped).collect() } else { line.to_string() };
     let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Prints an error: one line of at most about 2000 characters, its middle left out if it is longer.
+pub fn note_error(error: &str) {
+    const MOST: usize = 2000;
+    let line = error.replace('\n', "\\n");
+    let count = line.chars().count();
+    if count <= MOST {
+        return note(&line);
+    }
+    let (start, end): (String, String) =
+        (line.chars().take(MOST / 2).collect(), line.chars().skip(count - MOST / 2).collect());
+    note(&format!("{start}…{end}"));
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::data_options::DataFlags;
 use super::output::{ReadingBar, note, print_line, thousands};
+use super::sink::taken;
 use anygrad::data::packed::pack_source;
 use anygrad::data::{DataOptions, Source};
 use anygrad::{Error, Result};
@@ -18,7 +19,7 @@ pub struct PackOptions {
     out: PathBuf,
     #[command(flatten)]
     data: DataFlags,
-    /// Decides the split [default: 0]
+    /// Decides the split
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 }
@@ -28,6 +29,9 @@ pub fn run(options: &PackOptions) -> Result<()> {
     if !matches!(options.out.to_string_lossy().parse(), Ok(Source::Packed(_))) {
         let expected = "a packed file is known by its ending: name it FILE.anygrad";
         return Err(Error::option("out", options.out.display(), expected));
+    }
+    if options.out.exists() {
+        return Err(taken(&options.out));
     }
     let mut data = DataOptions::default();
     options.data.overlay(&mut data);

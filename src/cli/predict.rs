@@ -46,8 +46,9 @@ pub struct PredictOptions {
 pub fn run(options: &PredictOptions) -> Result<()> {
     let model = Model::load(Subject::model(&options.model)?)?;
     if options.errors_only && matches!(model.target, Target::Values { .. }) {
-        let expected = "the model predicts numbers, which are never quite right: compare them by `anygrad eval`";
-        return Err(Error::option("errors-only", true, expected));
+        let what = if model.loss.takes_labels() { "several labels, each with a probability" } else { "numbers" };
+        let reason = format!("works for models of classes, this one predicts {what}: compare them by `anygrad eval`");
+        return Err(Error::option("errors-only", "yes", &reason));
     }
     let mut reading = Reading::new(&model).keeping(&options.keep);
     if options.errors_only {
@@ -59,7 +60,8 @@ pub fn run(options: &PredictOptions) -> Result<()> {
     options.cache.apply(&choice.device);
     let outputs = pollster::block_on(model.outputs(&rows.features, &choice.device))?;
     let width = model.architecture.output_width()?;
-    let page = Page { model: &model, rows: &rows, keep: &options.keep, errors_only: options.errors_only };
+    let keep: Vec<String> = rows.kept.iter().map(|column| column.name.clone()).collect();
+    let page = Page { model: &model, rows: &rows, keep: &keep, errors_only: options.errors_only };
     let mut sink = Sink::open(options.out.as_deref())?;
     if options.format == Format::Text {
         sink.line(&page.header())?;
@@ -98,6 +100,11 @@ impl Page<'_> {
         if self.model.loss.has_probabilities() { probability } else { score }
     }
 
+    /// What a prediction is called: as the column, unless that is carried along.
+    fn call_prediction(&self, name: &str) -> String {
+        if self.keep.iter().any(|kept| kept == name) { format!("predicted {name}") } else { name.into() }
+    }
+
     fn header(&self) -> String {
         let mut cells: Vec<String> = Vec::new();
         if self.errors_only {
@@ -109,14 +116,14 @@ impl Page<'_> {
                 if self.errors_only {
                     cells.push(format!("true {name}"));
                 }
-                cells.push(name.clone());
+                cells.push(self.call_prediction(name));
                 let what = self.call("p", "score");
                 cells.extend(classes.iter().map(|class| format!("{what}({class})")));
             }
             Target::Values { names } if self.model.loss.takes_labels() => {
                 cells.extend(names.iter().map(|name| format!("p({name})")));
             }
-            Target::Values { names } => cells.extend(names.iter().cloned()),
+            Target::Values { names } => cells.extend(names.iter().map(|name| self.call_prediction(name))),
         }
         csv(cells.iter().map(String::as_str))
     }
@@ -161,11 +168,14 @@ impl Page<'_> {
                 }
                 let (class, numbers) = classify(self.model, classes, outputs);
                 let by_class = classes.iter().cloned().zip(numbers.into_iter().map(Value::from));
-                object.insert("class".into(), class.into());
+                object.insert(self.call_prediction("class"), class.into());
                 object.insert(self.call("probabilities", "scores").into(), by_class.collect::<Map<_, _>>().into());
             }
             Target::Values { names } => {
-                let by_name = names.iter().cloned().zip(values(self.model, outputs).into_iter().map(Value::from));
+                let by_name = names
+                    .iter()
+                    .map(|name| self.call_prediction(name))
+                    .zip(values(self.model, outputs).into_iter().map(Value::from));
                 if self.model.loss.takes_labels() {
                     object.insert("probabilities".into(), by_name.collect::<Map<_, _>>().into());
                 } else {

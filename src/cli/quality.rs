@@ -1,6 +1,7 @@
 //! Figures of quality on the screen: a model's, beside those of simple models, by class, target, probability and feature.
 
-use super::output::{print_line, print_table, significant};
+use super::output::{note, print_line, print_table, significant};
+use anygrad::error::shown;
 use anygrad::model::baseline::{Baseline, BaselineFigures};
 use anygrad::model::quality::{Calibration, Importance, TargetMetrics};
 use anygrad::model::{ClassMetrics, Evaluation};
@@ -56,6 +57,8 @@ pub fn print(report: &Report, with_calibration: bool) {
         (with_calibration, &evaluation.calibration, evaluation.classes.as_deref())
     {
         print_calibration(calibration, positive);
+    } else if with_calibration {
+        note("calibration is measured for models of two classes with probabilities: there is none here");
     }
     if let Some(importance) = &report.importance {
         print_importance(importance);
@@ -94,10 +97,10 @@ fn print_figures(evaluation: &Evaluation) {
     add("MAE", evaluation.mean_absolute_error);
     add("RMSE", evaluation.root_mean_squared_error);
     if let (Some([_, positive]), Some(_)) = (evaluation.classes.as_deref(), evaluation.roc_auc) {
-        lines.push(("positive class".into(), positive.clone()));
+        lines.push(("positive class".into(), shown(positive)));
     }
     if let Some(threshold) = evaluation.threshold {
-        lines.push(("threshold".into(), threshold.to_string()));
+        lines.push(("threshold".into(), figure(threshold)));
     }
     for (name, value) in lines {
         print_line(&format!("{name:<18} {value}"));

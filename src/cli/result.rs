@@ -146,7 +146,7 @@ pub fn print_result(format: Format, outcome: &Outcome) {
     let seconds = field("seconds").as_f64().unwrap_or(0.0);
     line("steps", &format!("{} in {} s", field("steps"), significant(seconds)));
     if let Some(threshold) = outcome.fields.get("threshold") {
-        line("threshold", &threshold.to_string());
+        line("threshold", &threshold.as_f64().map_or_else(|| threshold.to_string(), significant));
     }
     line("weights hash", field("weights_hash").as_str().unwrap_or(""));
     line("run", field("run").as_str().unwrap_or(""));

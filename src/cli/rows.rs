@@ -1,5 +1,6 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
+use anygrad::data::table::{Cells, Column};
 use anygrad::data::{
     Application, Applied, DataOptions, Dataset, Encoder, ImageOptions, Source, Split, apply, image_rows, images, load,
 };
@@ -69,8 +70,18 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
     }
 }
 
-/// All rows of a source that is no table.
+/// All rows of a source that is no table, with the classes that the model knows.
 fn whole(source: &Source, model: &Model) -> Result<Split> {
+    let mut split = as_it_is(source, model)?;
+    if let Target::Classes { classes, .. } = &model.target {
+        split.train = split.train.with_classes(classes)?;
+        split.test = split.test.with_classes(classes)?;
+        split.validation = split.validation.map(|part| part.with_classes(classes)).transpose()?;
+    }
+    Ok(split)
+}
+
+fn as_it_is(source: &Source, model: &Model) -> Result<Split> {
     if let Source::Images(folder) = source {
         let classes = match &model.target {
             Target::Classes { classes, .. } => Some(classes.clone()),
@@ -182,12 +193,20 @@ impl Reading {
             return Err(Error::option("keep", name, "only tables have columns to carry along"));
         }
         if let (Source::Images(folder), false) = (source, self.reads_target) {
-            let (features, _) = image_rows(folder, &image_options(model))?;
+            let (features, files) = image_rows(folder, &image_options(model))?;
             let rows = (0..features.rows()).collect();
-            let (kept, decisions) = (Vec::new(), Vec::new());
-            return Ok(Applied { features, targets: None, weights: None, kept, rows, decisions });
+            let levels: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+            let cells = Cells::Texts { codes: (0..levels.len() as u32).collect(), levels };
+            // Which image a prediction is of.
+            let kept = vec![Column { name: "file".into(), is_named: true, cells, numbers: 0, odd: None }];
+            return Ok(Applied { features, targets: None, weights: None, kept, rows, decisions: Vec::new() });
         }
-        let (data, decisions) = labelled(source, None, Part::Auto, model)?;
+        let (data, decisions) = if self.reads_target {
+            labelled(source, None, Part::Auto, model)?
+        } else {
+            let Split { train, test, decisions, .. } = as_it_is(source, model)?;
+            (if test.rows() > 0 { test } else { train }, decisions)
+        };
         let rows = (0..data.rows()).collect();
         let targets = self.reads_target.then_some(data.targets);
         Ok(Applied { features: data.features, targets, weights: None, kept: Vec::new(), rows, decisions })

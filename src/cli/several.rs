@@ -4,6 +4,7 @@ use super::options::Format;
 use super::output::{print_line, significant};
 use super::result::{Outcome, figures, short_name};
 use anygrad::train::Recipe;
+use anygrad::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -31,6 +32,20 @@ pub fn runs(recipe: &Recipe, seeds: Option<u32>) -> Vec<Run> {
         folds.iter().map(move |&fold| Run { name: name(fold), seed, fold }).collect::<Vec<_>>()
     };
     (0..u64::from(seeds.unwrap_or(1))).flat_map(|n| of_seed(recipe.seed.saturating_add(n))).collect()
+}
+
+/// Refuses several runs on what can be read but once, and seeds beyond the largest.
+pub fn check(recipe: &Recipe, runs: &[Run], seeds: Option<u32>) -> Result<()> {
+    if runs.len() > 1 && recipe.data.source.is_read_once() {
+        let expected = "can be read only once, and several runs read it several times: save it to a file first";
+        return Err(Error::option("data", &recipe.data.source, expected));
+    }
+    if recipe.seed.checked_add(u64::from(seeds.unwrap_or(1)) - 1).is_none() {
+        let expected =
+            format!("seeds are counted up from it, and {} more are beyond the largest", seeds.unwrap_or(1) - 1);
+        return Err(Error::option("seed", recipe.seed, &expected));
+    }
+    Ok(())
 }
 
 /// Mean and standard deviation (divisor N).

@@ -62,15 +62,22 @@ impl Sink {
     }
 }
 
+/// What exists is not overwritten.
+pub fn taken(path: &Path) -> Error {
+    Error::option("out", path.display(), "exists already, and nothing is overwritten: name another file, or remove it")
+}
+
 impl FileSink {
-    /// Opens a file: under another name until it is whole; a pipe or a device as it is.
+    /// Opens a file that does not exist: under another name until it is whole; a pipe or a device as it is.
     pub fn open(path: &Path) -> Result<FileSink> {
         let io = |e| Error::io("create", path, e);
-        // What a link leads to is replaced, not the link.
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let path = path.to_path_buf();
         if path.metadata().is_ok_and(|about| !about.is_file() && !about.is_dir()) {
             let file = File::options().write(true).open(&path).map_err(io)?;
             return Ok(FileSink { writer: BufWriter::new(file), temporary: None, path });
+        }
+        if path.exists() {
+            return Err(taken(&path));
         }
         let name = path.file_name().map_or("out".into(), |name| name.to_string_lossy().into_owned());
         let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));

@@ -27,6 +27,11 @@ impl Subject {
         if let Some(config) = Subject::config(&path) {
             return Ok((Config::read(Some(&config))?, options));
         }
+        let below = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+        if let Some(run) = below.filter(|folder| folder.join("config.toml").is_file()).min() {
+            let expected = format!("holds several runs: name one, such as {}", run.display());
+            return Err(Error::option("train", path.display(), &expected));
+        }
         let text = path.to_string_lossy();
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
             let expected = "is a model: name a table or a config file";
@@ -36,12 +41,16 @@ impl Subject {
             Ok(source) if options.data.data.is_none() => options.data.data = Some(source),
             Ok(_) => return Err(Error::option("data", text, "is named twice: as the first word and by --data")),
             // Whatever is there may be a config file of another name.
-            Err(_) if path.is_file() => return Ok((Config::read(Some(&path))?, options)),
-            Err(error) if path.exists() => return Err(error),
-            Err(_) => {
-                let error = std::io::Error::from(std::io::ErrorKind::NotFound);
-                return Err(Error::io("read", &path, error));
-            }
+            Err(_) if path.is_file() => match Config::read(Some(&path)) {
+                Ok(config) if config.is_sound() => return Ok((config, options)),
+                _ => {
+                    let reason =
+                        "it is neither a table by its ending (.csv, .tsv, .txt, .npz, .parquet …) nor a config file";
+                    return Err(Error::data(&path, "", reason, "save it as CSV, or name it so"));
+                }
+            },
+            Err(error) if path.exists() || !text.contains(['/', '.']) => return Err(error),
+            Err(error) => return Err(path.metadata().err().map_or(error, |e| Error::io("read", &path, e))),
         }
         Ok((Config::default(), options))
     }
@@ -51,10 +60,18 @@ impl Subject {
         if !path.is_dir() {
             return Ok(path.to_path_buf());
         }
-        let known = ["best.safetensors", "last.safetensors"].map(|name| path.join(name));
-        known.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-            let reason = "there is neither best.safetensors nor last.safetensors in the folder";
-            Error::ModelFile { path: path.into(), reason: reason.into() }
+        let model = |folder: &Path| {
+            let known = ["best.safetensors", "last.safetensors"].map(|name| folder.join(name));
+            known.into_iter().find(|path| path.is_file())
+        };
+        model(path).ok_or_else(|| {
+            // The folder of several runs holds a folder for each.
+            let below = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+            let reason = match below.filter(|folder| model(folder).is_some()).min() {
+                Some(run) => format!("it holds several runs: name one, such as {}", run.display()),
+                None => "there is neither best.safetensors nor last.safetensors in the folder".into(),
+            };
+            Error::ModelFile { path: path.into(), reason }
         })
     }
 }

@@ -2,15 +2,14 @@
 
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
-use super::output::{Progress, note, print_line};
+use super::output::{Progress, note, print_line, significant};
 use super::result::{Outcome, print_result};
 use super::several;
 use super::task::Task;
-use super::threshold::ThresholdChoice;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::Source;
-use anygrad::train::{Recipe, RunFolder, Trainer};
+use anygrad::train::{Recipe, RunFolder, Threshold, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
 use clap::Args;
@@ -32,7 +31,7 @@ pub struct TrainVerbOptions {
     seeds: Option<u32>,
     /// From which probability on a row is of the second of two classes: a number between 0 and 1, or what it shall be best for on the validation rows: f1, accuracy or balanced_accuracy [default: 0.5]
     #[arg(long, value_name = "T")]
-    threshold: Option<ThresholdChoice>,
+    threshold: Option<Threshold>,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -43,10 +42,9 @@ pub struct TrainVerbOptions {
 pub fn run(options: &TrainVerbOptions) -> Result<()> {
     let mut recipe = Task::read(&options.train)?;
     recipe.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
-    if options.threshold.is_some_and(|threshold| threshold.decides()) {
-        recipe.set(Recipe::hold_back_validation);
-    }
+    recipe.set(|recipe| recipe.train.threshold = options.threshold.or(recipe.train.threshold));
     let runs = several::runs(recipe.recipe(), options.seeds);
+    several::check(recipe.recipe(), &runs, options.seeds)?;
     if let [_] = runs[..] {
         let outcome = train(recipe.load()?, options, options.train.out.as_deref())?;
         print_result(options.train.format, &outcome);
@@ -71,8 +69,8 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
 
 /// One run, into a folder of its own.
 fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outcome> {
-    let TrainVerbOptions { train: options, threshold, variants, cache, .. } = verb;
-    if let Some(threshold) = threshold {
+    let TrainVerbOptions { train: options, variants, cache, .. } = verb;
+    if let Some(threshold) = task.trainer.recipe().train.threshold {
         threshold.check(task.trainer.recipe().loss()?, &task.data)?;
     }
     let choice = task.choose()?;
@@ -117,9 +115,9 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outc
     let mut sink = lock(&sink);
     sink.progress.finish();
     let history = fitted?;
-    let mut model = trainer.model()?.clone();
-    if let Some(threshold) = threshold {
-        model = threshold.apply(model, &data, &choice.device)?;
+    let model = trainer.model()?.clone();
+    if let (Some(Threshold::Best(criterion)), Some(threshold)) = (trainer.recipe().train.threshold, model.threshold) {
+        note(&format!("threshold {}: the best for {criterion} on the validation rows", significant(threshold)));
     }
     // Whatever else fails, the model is there.
     sink.folder.save_model(&model)?;
@@ -156,6 +154,10 @@ fn run_name(source: &Source) -> String {
             folder.file_name().map_or("images".into(), |name| name.to_string_lossy().into_owned())
         }
         Source::Memory => "memory".into(),
+        Source::Table(path) if source.is_read_once() => path
+            .file_name()
+            .filter(|name| *name != "-")
+            .map_or("stdin".into(), |name| name.to_string_lossy().into_owned()),
         Source::Table(path) | Source::Packed(path) => {
             path.file_stem().map_or("table".into(), |stem| stem.to_string_lossy().into_owned())
         }

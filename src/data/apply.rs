@@ -115,6 +115,9 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         .iter()
         .map(|name| {
             let at = find(name)?;
+            if keep.iter().filter(|other| *other == name).count() > 1 {
+                return Err(Error::option("keep", name, "is named twice"));
+            }
             let kept = table.columns[at].clone();
             // A column may be a feature as well as carried along.
             let of_column = |column: &&EncodedColumn| column.name == *name;

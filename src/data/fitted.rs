@@ -140,6 +140,20 @@ impl Fitted {
     }
 }
 
+impl Dataset {
+    /// The rows with their classes as positions in the list that a model knows. Numbers are left as they are.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`] for a class of a row that is not in the list.
+    pub fn with_classes(mut self, known: &[String]) -> Result<Dataset> {
+        if let Targets::Labels { classes, data, .. } = &mut self.targets {
+            *data = relabelled(data, classes, known)?;
+            *classes = known.to_vec();
+        }
+        Ok(self)
+    }
+}
+
 /// Labels as positions in another list of classes. A class that no row has need not be there.
 fn relabelled(labels: &[u32], own: &[String], known: &[String]) -> Result<Vec<u32>> {
     let place = |class: &String| known.iter().position(|other| same_value(other, class)).map(|at| at as u32);

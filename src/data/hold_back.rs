@@ -69,14 +69,16 @@ pub(super) fn hold_back(rows: &[usize], by: By<'_>, share: f32, key: Key) -> Res
 /// The rows of one of `folds` parts, counted from 0, and the rows to train on: all others, or by time the earlier ones.
 ///
 /// # Errors
-/// [`Error::Shape`] if there are fewer rows, groups or times than folds.
+/// [`Error::InvalidOption`] if there are fewer rows, groups or times than folds.
 pub(super) fn fold(
     rows: &[usize],
     by: By<'_>,
     (fold, folds): (usize, usize),
     key: Key,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
-    let too_few = |what: &str, count: usize| Err(Error::shape("data", format!("{folds} folds of {count} {what}")));
+    let too_few = |what: &str, count: usize| {
+        Err(Error::option("folds", folds, &format!("must be at most the number of {what}, {count}")))
+    };
     if rows.len() < folds {
         return too_few("rows", rows.len());
     }
@@ -110,7 +112,7 @@ pub(super) fn fold(
             let sorted = by_time(rows, times);
             let size = rows.len() / (folds + 1);
             if size == 0 {
-                return too_few("rows by time", rows.len());
+                return too_few("rows by time less one", rows.len() - 1);
             }
             let start = rows.len() - (folds - fold) * size;
             return Ok((sorted[start..start + size].to_vec(), sorted[..start].to_vec()));

@@ -302,7 +302,9 @@ impl DataOptions {
             return Err(Error::option("fold", fold, &format!("must be one of 1 to {folds}")));
         }
         if let Some(source) = &self.test_data {
-            return Err(Error::option("folds", source, "test_data leaves nothing to cut: name one of the two"));
+            let expected =
+                "cannot be combined with folds, which test on parts of the training rows: name one of the two";
+            return Err(Error::option("test_data", source, expected));
         }
         Ok(())
     }

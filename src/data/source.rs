@@ -122,6 +122,14 @@ impl FromStr for Source {
         if Path::new(text).is_dir() {
             return Ok(Source::Images(text.into()));
         }
+        let ending = Path::new(text).extension().unwrap_or_default().to_ascii_lowercase();
+        if ["png", "jpg", "jpeg"].iter().any(|image| ending == *image) {
+            return Ok(Source::Images(text.into()));
+        }
+        // A pipe has no ending: `train <(zcat …)`.
+        if Path::new(text).metadata().is_ok_and(|about| !about.is_file()) {
+            return Ok(Source::Table(text.into()));
+        }
         let sets = Collection::ALL.map(|(_, name)| format!("{name}:DIR"));
         let known = sets
             .iter()
@@ -145,6 +153,14 @@ impl Source {
                 *path = change(path);
             }
             Source::Digits | Source::Generated(_) | Source::Memory => {}
+        }
+    }
+
+    /// Whether it can be read but once: standard input, or a pipe.
+    pub fn is_read_once(&self) -> bool {
+        match self {
+            Source::Table(path) => path == Path::new("-") || path.metadata().is_ok_and(|about| !about.is_file()),
+            _ => false,
         }
     }
 
@@ -228,7 +244,7 @@ pub(crate) struct Loading<'a> {
 pub(crate) struct ColumnGroup {
     pub first: usize,
     pub count: usize,
-    /// Most bytes that their features may take; more is [`Error::OutOfMemory`].
+    /// Most bytes that their features may take; more is an error as if there were no memory.
     pub most_bytes: usize,
 }
 

@@ -64,6 +64,14 @@ impl Dataset {
     }
 }
 
+impl From<Dataset> for Split {
+    /// All rows to train on, none to test with.
+    fn from(rows: Dataset) -> Split {
+        let none = rows.select(&[]);
+        Split::new(rows, none)
+    }
+}
+
 impl Split {
     /// Rows to train on and to test with, none to watch.
     pub fn new(train: Dataset, test: Dataset) -> Split {

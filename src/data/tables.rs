@@ -7,7 +7,7 @@ use super::columns::{self, Encoder, Encoding, Known, LEFT_OUT, Roles, Unusual, e
 use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Missing, Scaling};
 use super::source::{ColumnGroup, Loading};
-use super::table::{ReadOptions, Table, Want};
+use super::table::{Lines, ReadOptions, Table, Want};
 use super::{Dataset, Features, Fitted, Parts, Preprocessing, Split, TableFormat, Targets};
 use crate::error::{Error, Result, shown};
 use crate::random::{Purpose, stream_key};
@@ -16,7 +16,7 @@ use cells::{groups, times};
 pub(super) use report::unusual_line;
 use report::{columns_lines, missing_line};
 use std::cell::Cell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The parts that rows belong to.
 const TRAIN: u8 = 0;
@@ -133,6 +133,10 @@ impl Rows {
             decisions.push(format!("target  {}{which}", found.decision));
         }
         let weights = roles.weights.map(|column| weights(&table, column)).transpose()?;
+        if let (TRAIN, Some(column)) = (part, roles.weights) {
+            let name = shown(&table.columns[column].name);
+            decisions.push(format!("weights by `{name}`: loss and figures count each row by it"));
+        }
         let part_of = found.there.iter().map(|there| if *there { part } else { LEFT_OUT }).collect();
         Ok(Rows { table, targets: found.targets, weights, part_of })
     }
@@ -192,6 +196,25 @@ impl Rows {
     }
 }
 
+/// Where the rows of a table come from, for errors.
+struct Origin {
+    path: PathBuf,
+    lines: Lines,
+    part_of: Vec<u8>,
+}
+
+impl Origin {
+    fn of(rows: &Rows) -> Origin {
+        Origin { path: rows.table.path.clone(), lines: rows.table.lines.clone(), part_of: rows.part_of.clone() }
+    }
+
+    /// The place of a row of a part, if the part comes from here.
+    fn place(&self, part: u8, row: usize) -> Option<String> {
+        let (row, _) = self.part_of.iter().enumerate().filter(|(_, own)| **own == part).nth(row)?;
+        Some(self.lines.of(row).map_or_else(|| format!(", row {}", row + 1), |line| format!(":{line}")))
+    }
+}
+
 /// Reads, understands, splits and encodes tables. Targets that are values are standardized. What was fitted to other rows
 /// before is taken as it is.
 pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading: Loading<'_>) -> Result<Split> {
@@ -223,7 +246,7 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
             let kinds = infer(&train.table, &roles)?;
             refuse_default_target(&train.table, &roles, &train.targets)?;
             decisions.extend(columns_lines(&train.table, &kinds, &roles));
-            let encoder = columns::fit(&train.table, &kinds, &|row| train.part_of[row] == TRAIN, options);
+            let encoder = columns::fit(&train.table, &kinds, &train.part_of, TRAIN, options);
             decisions.extend(missing_line(&encoder));
             encoder
         }
@@ -232,7 +255,7 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
     if let Some(ColumnGroup { most_bytes, .. }) = group
         && train.part_of.len().saturating_mul(encoder.width() * size_of::<f32>()) > most_bytes
     {
-        return Err(Error::OutOfMemory { context: format!("{} features of each row", encoder.width()) });
+        return Err(Error::io("encode", paths.train, std::io::ErrorKind::OutOfMemory.into()));
     }
 
     let classes = match &train.targets {
@@ -240,6 +263,7 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
         Targets::Values { .. } => None,
     };
     let mut datasets: [Option<Dataset>; 3] = [None, None, None];
+    let mut origins = vec![Origin::of(&train)];
     let unusual = encode_rows(train, &encoder, &mut datasets)?;
     if fitted.is_some() {
         decisions.extend(unusual_line(unusual));
@@ -255,7 +279,9 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
         let known = classes.as_ref().map_or(Known::Values, |classes| Known::Classes(classes));
         decisions.extend(table.decisions.iter().cloned());
         let own = roles.in_table(&names, &table)?;
-        encode_rows(Rows::of(table, &own, known, part, &mut decisions)?, &encoder, &mut datasets)?;
+        let rows = Rows::of(table, &own, known, part, &mut decisions)?;
+        origins.push(Origin::of(&rows));
+        encode_rows(rows, &encoder, &mut datasets)?;
     }
     let [train, validation, test] = datasets;
     let train = train.ok_or_else(|| Error::shape("data", "there are no rows to train on"))?;
@@ -271,11 +297,14 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
             split.standardize_targets();
         }
     }
-    for part in [Some(&split.train), split.validation.as_ref(), Some(&split.test)].into_iter().flatten() {
-        if let Some((_, feature, value)) = part.preprocessing.first_unfit(&part.features) {
-            let name = shown(&part.feature_names[feature]);
-            let reason = format!("`{name}` is {value} in a row, too far from the others for 32-bit floats");
-            return Err(Error::data(paths.train, "", reason, "mend or leave out the row"));
+    let parts = [(TRAIN, Some(&split.train)), (VALIDATION, split.validation.as_ref()), (TEST, Some(&split.test))];
+    for (part, data) in parts.into_iter().filter_map(|(part, data)| Some((part, data?))) {
+        if let Some((row, feature, value)) = data.preprocessing.first_unfit(&data.features) {
+            let name = shown(&data.feature_names[feature]);
+            let reason = format!("`{name}` is {value}, too far from the training rows for 32-bit floats");
+            let place = origins.iter().find_map(|origin| Some((&origin.path, origin.place(part, row)?)));
+            let (path, place) = place.map_or((paths.train, String::new()), |(path, place)| (&**path, place));
+            return Err(Error::data(path, place, reason, "mend or leave out the row"));
         }
     }
     Ok(split)
@@ -340,7 +369,7 @@ pub(super) fn positions(encoder: &Encoder, table: &Table) -> Result<Vec<Option<u
     let place = |column: &columns::EncodedColumn| match position(&names, &column.name) {
         Ok(at) => Ok(Some(at)),
         Err(_) if column.had_missing && encoder.missing != Missing::Refuse => Ok(None),
-        Err(error) => Err(error.in_file(&table.path)),
+        Err(error) => Err(error.in_addition("the model needs a column that is not there").in_file(&table.path)),
     };
     encoder.columns.iter().map(place).collect()
 }

@@ -5,9 +5,28 @@ const MOST_COMPARED: usize = 64;
 /// Most known names in a message.
 const MOST_LISTED: usize = 12;
 
+/// What other libraries call things, and what they are called here.
+const SYNONYMS: [(&str, &str); 11] = [
+    ("mse", "mean_squared_error"),
+    ("l2_loss", "mean_squared_error"),
+    ("mae", "mean_absolute_error"),
+    ("l1_loss", "mean_absolute_error"),
+    ("bce", "binary_cross_entropy"),
+    ("ce", "cross_entropy"),
+    ("nll", "cross_entropy"),
+    ("log_loss", "cross_entropy"),
+    ("swish", "silu"),
+    ("lr", "learning_rate"),
+    ("logistic", "sigmoid"),
+];
+
 /// A text as part of a message: in one line of at most about 60 characters, its middle left out if it is longer, control
 /// characters and those that turn the direction of writing escaped.
-pub(crate) fn shown(text: &str) -> String {
+///
+/// ```
+/// assert_eq!(anygrad::error::shown("\u{1b}[31mred"), "\\u{1b}[31mred");
+/// ```
+pub fn shown(text: &str) -> String {
     let mut out = String::new();
     let mut put = |c: char| match c {
         '\n' | '\r' | '\t' => out.extend(c.escape_default()),
@@ -54,6 +73,11 @@ fn edit_distance(a: &[char], b: &str, most: usize) -> Option<usize> {
 
 /// What follows an unknown name in a message: the nearest of the known names, or the first of them if none is near.
 pub(super) fn hint(name: &str, known: &[&str]) -> String {
+    let meant = SYNONYMS.iter().find(|(other, _)| name.eq_ignore_ascii_case(other)).map(|(_, meant)| *meant);
+    let is_meant = |other: &&&str| other.eq_ignore_ascii_case(name) || meant == Some(**other);
+    if let Some(other) = known.iter().find(is_meant) {
+        return format!("; did you mean `{}`?", shown(other));
+    }
     let short: Vec<char> = name.chars().take(MOST_COMPARED).collect();
     let mut nearest = None;
     let mut most = 1 + short.len() / 3;

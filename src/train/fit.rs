@@ -52,7 +52,9 @@ impl Trainer {
         let outcome = self.drive(&mut session).await;
         self.observer = std::mem::replace(&mut session.observer, Box::new(|_| {}));
         outcome?;
-        self.conclude(session).await
+        let history = self.conclude(session).await?;
+        self.set_threshold(held_out.filter(|_| validates)).await?;
+        Ok(history)
     }
 
     /// Runs a session to the end; a callback is asked after each epoch.

@@ -21,6 +21,7 @@ mod run_folder;
 mod session;
 mod snapshot;
 mod step;
+mod threshold;
 mod trainer;
 
 pub use batch_size::BatchSize;
@@ -37,4 +38,5 @@ pub use session::Session;
 pub use snapshot::Snapshot;
 pub(crate) use step::Inputs;
 pub use step::Step;
+pub use threshold::Threshold;
 pub use trainer::Trainer;

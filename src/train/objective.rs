@@ -102,14 +102,14 @@ impl<'a> Objective<'a> {
         Ok(())
     }
 
-    /// A model of classes may have more outputs than the classes need, but not fewer.
+    /// A model of classes has as many outputs as the classes need.
     fn check_classes(&self, classes: usize, needed: usize) -> Result<()> {
         let width = self.model.output_width()?;
         if self.loss.takes_labels() && needed == 1 && classes != 2 {
             let detail = format!("{} takes labels of 2 classes, there are {classes}", self.loss);
             return Err(Error::shape("loss", detail));
         }
-        if self.loss.takes_labels() && width < needed {
+        if self.loss.takes_labels() && width != needed {
             let detail = format!("{classes} classes need {needed} outputs, the model has {width}");
             return Err(Error::shape("model", detail));
         }
@@ -126,6 +126,10 @@ impl<'a> Objective<'a> {
         check_range("l1", regularization.l1, 0.0, f32::INFINITY)?;
         check_range("l2", regularization.l2, 0.0, f32::INFINITY)?;
         let outputs = self.model.output_width()?;
+        if self.model.parameter_count()? == 0 {
+            let detail = "no layer has weights, so there is nothing to train: add a linear layer";
+            return Err(Error::shape("model", detail));
+        }
         if train.batch_size == BatchSize::Rows(0) {
             return Err(Error::option("batch_size", 0, "must be at least 1, or full"));
         }

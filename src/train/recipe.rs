@@ -1,6 +1,6 @@
 //! A run as a value: everything that decides it, as config files, run folders and model files state it.
 
-use super::{BatchSize, EarlyStopping};
+use super::{BatchSize, EarlyStopping, Threshold};
 use crate::backend::Request;
 use crate::data::{DataOptions, Loading, ReadProgress, Source, Split, Targets, Task, load_with};
 use crate::error::{Error, Result};
@@ -96,6 +96,10 @@ pub struct TrainTable {
     /// When to stop before the last epoch, and whether to keep the best epoch's weights; the flag `--patience`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// From which probability on a row is of the second of two classes, or what that shall be best for; the flag
+    /// `--threshold`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
 }
 
 /// Whole numbers in files: as numbers, and as text where TOML has none, beyond 2⁶³ − 1.
@@ -150,6 +154,7 @@ impl Default for TrainTable {
             resident_bytes: None,
             frozen: Vec::new(),
             early_stopping: None,
+            threshold: None,
         }
     }
 }
@@ -211,7 +216,8 @@ impl Recipe {
     pub fn settle(&mut self) {
         let stops = self.train.early_stopping.is_some_and(|rule| rule.monitor.is_of_validation());
         let reduces = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
-        if stops || reduces {
+        let chooses = matches!(self.train.threshold, Some(Threshold::Best(_)));
+        if stops || reduces || chooses {
             self.hold_back_validation();
         }
     }

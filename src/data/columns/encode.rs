@@ -1,7 +1,7 @@
 //! Rows of a table as rows of features, by an encoder.
 
 use super::encoder::{EncodedColumn, Encoder, Encoding};
-use super::words::{canonical, yes_or_no};
+use super::words::{canonical, odd_number, yes_or_no};
 use crate::data::options::Missing;
 use crate::data::table::{Cells, MISSING_TEXT, MISSING_TIME, Table};
 use crate::error::{Error, Result, shown};
@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 /// Rows that are encoded before the table lets go of them.
 const CHUNK: usize = 1 << 16;
+/// Rows whose features stay in the processor's cache while column by column is written.
+const BLOCK: usize = 1 << 9;
 
 /// The rows of a table that belong to no part.
 pub(in crate::data) const LEFT_OUT: u8 = u8::MAX;
@@ -18,6 +20,8 @@ struct Prepared<'a> {
     column: &'a EncodedColumn,
     /// For each text the feature that it sets, if any; for yes and no its value.
     of_text: Vec<Option<usize>>,
+    /// Whether the cells are numbers of which none is missing.
+    is_whole: bool,
 }
 
 /// Cells that were not as in training.
@@ -44,9 +48,8 @@ impl<'a> Prepared<'a> {
         match (&column.encoding, &own.cells) {
             (Encoding::Number { .. }, Cells::Numbers { .. }) => {
                 if let Some(odd) = &own.odd {
-                    let is_finite = odd.text.parse::<f64>().is_ok_and(f64::is_finite);
-                    let what = if is_finite { "is too large for a 32-bit float" } else { "is not a finite number" };
-                    return Err(refused(format!("`{}` {what}", shown(&odd.text)), "mend or empty the cell"));
+                    let reason = format!("`{}` {}", shown(&odd.text), odd_number(&odd.text));
+                    return Err(refused(reason, "mend or empty the cell"));
                 }
             }
             (Encoding::Time { .. }, Cells::Times { .. }) => {}
@@ -75,7 +78,20 @@ impl<'a> Prepared<'a> {
                 return Err(refused(reason, "mend or empty the cell"));
             }
         }
-        Ok(Prepared { column, of_text })
+        let is_whole = matches!(&own.cells, Cells::Numbers { values, .. } if !values.iter().any(|x| x.is_nan()));
+        Ok(Prepared { column, of_text, is_whole })
+    }
+
+    /// The features themselves, if the cells are numbers none of which is missing.
+    fn plain_numbers<'t>(&self, cells: &'t Cells) -> Option<&'t [f32]> {
+        match (&self.column.encoding, cells) {
+            (Encoding::Number { offset, .. }, Cells::Numbers { offset: own, values })
+                if self.is_whole && own == offset =>
+            {
+                Some(values)
+            }
+            _ => None,
+        }
     }
 
     /// Writes the features of one row. They are 0 before.
@@ -130,7 +146,7 @@ fn expected(encoding: &Encoding) -> &'static str {
 /// they are encoded, so that the table and its features do not take memory at once.
 ///
 /// # Errors
-/// [`Error::Data`] for a cell that does not fit, or is missing where that is refused; [`Error::OutOfMemory`].
+/// [`Error::Data`] for a cell that does not fit, or is missing where that is refused; [`Error::Io`] if memory is short.
 pub(in crate::data) fn encode(
     encoder: &Encoder,
     mut table: Table,
@@ -150,7 +166,8 @@ pub(in crate::data) fn encode(
     }
     let mut counts = vec![0usize; parts];
     part_of.iter().filter(|&&part| part != LEFT_OUT).for_each(|&part| counts[usize::from(part)] += 1);
-    let mut features = counts.iter().map(|&rows| zeros(rows, width)).collect::<Result<Vec<_>>>()?;
+    let zeros = |&rows: &usize| zeros(rows, width).ok_or_else(|| Error::io("encode", &table.path, NO_MEMORY.into()));
+    let mut features = counts.iter().map(zeros).collect::<Result<Vec<_>>>()?;
     let absent = Cells::Skipped;
     let mut unusual = Unusual::default();
     let mut end = table.rows;
@@ -163,17 +180,28 @@ pub(in crate::data) fn encode(
             *count -= 1;
             places[row - start] = (part_of[row], *count);
         }
-        let mut first = 0;
-        for ((column, prepared), at) in encoder.columns.iter().zip(&prepared).zip(at) {
-            let own = column.width();
-            let lookup = Prepared { column, of_text: Vec::new() };
-            let prepared = prepared.as_ref().unwrap_or(&lookup);
-            let cells = at.map_or(&absent, |at| &table.columns[at].cells);
-            for (row, &(part, index)) in (start..end).zip(&places).filter(|(_, (part, _))| *part != LEFT_OUT) {
-                let features = &mut features[usize::from(part)][index * width + first..][..own];
-                prepared.write(cells, row, features, &mut unusual);
+        for (block, places) in places.chunks(BLOCK).enumerate() {
+            let rows = start + block * BLOCK..end;
+            let mut first = 0;
+            for ((column, prepared), at) in encoder.columns.iter().zip(&prepared).zip(at) {
+                let own = column.width();
+                let lookup = Prepared { column, of_text: Vec::new(), is_whole: false };
+                let prepared = prepared.as_ref().unwrap_or(&lookup);
+                let cells = at.map_or(&absent, |at| &table.columns[at].cells);
+                let rows = rows.clone().zip(places).filter(|(_, (part, _))| *part != LEFT_OUT);
+                if let Some(values) = prepared.plain_numbers(cells) {
+                    for (row, &(part, index)) in rows {
+                        features[usize::from(part)][index * width + first] = values[row];
+                    }
+                    first += own;
+                    continue;
+                }
+                for (row, &(part, index)) in rows {
+                    let features = &mut features[usize::from(part)][index * width + first..][..own];
+                    prepared.write(cells, row, features, &mut unusual);
+                }
+                first += own;
             }
-            first += own;
         }
         table.columns.iter_mut().for_each(|column| truncate(&mut column.cells, start));
         end = start;
@@ -181,13 +209,14 @@ pub(in crate::data) fn encode(
     Ok((features, unusual))
 }
 
-/// Zeros in memory that the system hands out page by page.
-fn zeros(rows: usize, width: usize) -> Result<Vec<f32>> {
-    let out_of_memory = || Error::OutOfMemory { context: format!("encoding {rows} rows of {width} features") };
-    let count = rows.checked_mul(width).ok_or_else(out_of_memory)?;
+const NO_MEMORY: std::io::ErrorKind = std::io::ErrorKind::OutOfMemory;
+
+/// Zeros in memory that the system hands out page by page, if there is room.
+fn zeros(rows: usize, width: usize) -> Option<Vec<f32>> {
+    let count = rows.checked_mul(width)?;
     // Whether there is room is asked first, because `vec!` would abort.
-    Vec::<f32>::new().try_reserve_exact(count).map_err(|_| out_of_memory())?;
-    Ok(vec![0.0; count])
+    Vec::<f32>::new().try_reserve_exact(count).ok()?;
+    Some(vec![0.0; count])
 }
 
 fn truncate(cells: &mut Cells, rows: usize) {

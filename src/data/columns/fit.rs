@@ -8,17 +8,23 @@ use crate::data::options::{DataOptions, Missing};
 use crate::data::table::{Cells, MISSING, Table};
 use std::collections::BTreeMap;
 
-/// An encoder of the columns with these kinds, by the rows for which `training` says so.
+/// An encoder of the columns with these kinds, by the rows that belong to this part.
 pub(in crate::data) fn fit(
     table: &Table,
     kinds: &[(usize, Kind)],
-    training: &dyn Fn(usize) -> bool,
+    part_of: &[u8],
+    part: u8,
     options: &DataOptions,
 ) -> Encoder {
+    let training = |row: usize| part_of[row] == part;
+    let had_missing = |cells: &Cells| match cells {
+        Cells::Numbers { values, .. } => values.iter().zip(part_of).any(|(x, own)| x.is_nan() && *own == part),
+        _ => (0..table.rows).any(|row| training(row) && is_missing(cells, row)),
+    };
     let columns = kinds.iter().filter_map(|(at, kind)| {
-        let encoding = encoding(&table.columns[*at].cells, kind, training, options, table.rows)?;
+        let encoding = encoding(&table.columns[*at].cells, kind, &training, options, table.rows)?;
         let cells = &table.columns[*at].cells;
-        let had_missing = (0..table.rows).any(|row| training(row) && is_missing(cells, row));
+        let had_missing = had_missing(cells);
         let indicator = had_missing && options.missing == Missing::Indicator;
         Some(EncodedColumn { name: table.columns[*at].name.clone(), had_missing, indicator, encoding })
     });
@@ -29,17 +35,24 @@ pub(in crate::data) fn fit(
 fn encoding(
     cells: &Cells,
     kind: &Kind,
-    training: &dyn Fn(usize) -> bool,
+    training: &impl Fn(usize) -> bool,
     options: &DataOptions,
     rows: usize,
 ) -> Option<Encoding> {
     let rows = || (0..rows).filter(|&row| training(row) && !is_missing(cells, row));
     let uses_median = options.missing == Missing::Median;
     match (kind, cells) {
-        (Kind::Number, Cells::Numbers { offset, values }) => {
-            let there = rows().map(|row| f64::from(values[row]));
-            let fill = offset + if uses_median { median(there.collect()) } else { mean(there) };
+        (Kind::Number, Cells::Numbers { offset, values }) if uses_median => {
+            let fill = offset + median(rows().map(|row| f64::from(values[row])).collect());
             Some(Encoding::Number { offset: *offset, fill })
+        }
+        (Kind::Number, Cells::Numbers { offset, values }) => {
+            // Without branches that no processor could foresee: which rows train is random.
+            let (sum, count) = values.iter().enumerate().fold((0.0, 0usize), |(sum, count), (row, &x)| {
+                let counts = training(row) && !x.is_nan();
+                (sum + if counts { f64::from(x) } else { 0.0 }, count + usize::from(counts))
+            });
+            Some(Encoding::Number { offset: *offset, fill: offset + sum / count.max(1) as f64 })
         }
         // Spelled numbers of a column that is asked for as numbers.
         (Kind::Number, _) | (Kind::LeftOut(_), _) => None,

@@ -1,7 +1,7 @@
 //! What a column of features is: numbers, categories, yes and no, times, or nothing to learn from.
 
 use super::names::Roles;
-use super::words::{are_yes_and_no, number};
+use super::words::{are_yes_and_no, number, odd_number};
 use crate::data::table::{Cells, Column, MISSING_TEXT, MISSING_TIME, MOST_TEXTS, Table};
 use crate::error::{Error, Result};
 
@@ -103,31 +103,25 @@ fn refuse(table: &Table, at: usize, reason: &str, remedy: &str) -> Error {
 
 /// Lowest and highest of the numbers that are there.
 fn spread(values: &[f32]) -> Option<(f32, f32)> {
-    let there = values.iter().copied().filter(|x| !x.is_nan());
-    there.fold(None, |seen, x| {
-        let (low, high) = seen.unwrap_or((x, x));
-        Some((low.min(x), high.max(x)))
-    })
+    // A missing number is neither below nor above anything.
+    let wider = |(low, high): (f32, f32), &x: &f32| (if x < low { x } else { low }, if x > high { x } else { high });
+    let (low, high) = values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), wider);
+    (low <= high).then_some((low, high))
 }
 
 fn numbers(table: &Table, at: usize, is_asked_for: bool) -> Result<Kind> {
     let column = &table.columns[at];
     let Cells::Numbers { offset, values } = &column.cells else { return Ok(Kind::Number) };
     if let Some(odd) = &column.odd {
-        let text = shown(&odd.text);
-        let is_finite = odd.text.parse::<f64>().is_ok_and(f64::is_finite);
-        let what = if is_finite { "is too large for a 32-bit float" } else { "is not a finite number" };
-        let remedy = "mend the cell, or leave the column out by --drop";
-        return Err(Error::data(&table.path, table.place(odd.row, at), format!("`{text}` {what}"), remedy));
+        let reason = format!("`{}` {}", shown(&odd.text), odd_number(&odd.text));
+        let remedy = "mend the cell, scale the column, or leave it out by --drop";
+        return Err(Error::data(&table.path, table.place(odd.row, at), reason, remedy));
     }
     let Some((low, high)) = spread(values) else { return Ok(Kind::LeftOut("has no values".into())) };
-    let magnitude = (offset + f64::from(low)).abs().max((offset + f64::from(high)).abs());
-    let is_noise = f64::from(high) - f64::from(low) < 1e-6 * magnitude
-        && values.iter().any(|&x| !x.is_nan() && (offset + f64::from(x)).fract() != 0.0);
     if low == high {
         return Ok(Kind::LeftOut(format!("is {} in every row", offset + f64::from(low))));
     }
-    if is_noise {
+    if !is_asked_for && is_noise(*offset, values, (low, high)) {
         return Ok(Kind::LeftOut(format!("is {} in every row, but for rounding", offset + f64::from(low))));
     }
     let distance = f64::from(high) - f64::from(low);
@@ -151,6 +145,25 @@ fn numbers(table: &Table, at: usize, is_asked_for: bool) -> Result<Kind> {
     Ok(Kind::Number)
 }
 
+/// Whether numbers differ by no more than rounding does: that of 64-bit floats, or a few steps of 32-bit floats.
+fn is_noise(offset: f64, values: &[f32], (low, high): (f32, f32)) -> bool {
+    const MOST_STEPS: usize = 4;
+    let exact = |x: f32| offset + f64::from(x);
+    let (distance, magnitude) = (f64::from(high) - f64::from(low), exact(low).abs().max(exact(high).abs()));
+    if values.iter().all(|&x| x.is_nan() || exact(x).fract() == 0.0) {
+        return false;
+    }
+    let is_wider = distance > MOST_STEPS as f64 * f64::from(f32::EPSILON) * magnitude;
+    if is_wider || distance <= 1e-13 * magnitude {
+        return !is_wider;
+    }
+    let mut different = std::collections::BTreeSet::new();
+    values.iter().filter(|x| !x.is_nan()).all(|x| {
+        different.insert(x.to_bits());
+        different.len() <= MOST_STEPS + 1
+    })
+}
+
 /// Whether a column is the first and has no name though others do, as pandas and R write the names of rows.
 fn holds_row_names(table: &Table, at: usize) -> bool {
     at == 0 && !table.columns[0].is_named && table.columns.iter().any(|column| column.is_named)
@@ -162,7 +175,7 @@ fn is_identifier_name(name: &str) -> bool {
     let ends = ["_id", "-id", " id", ".id", "_key", "_number", "_no"].iter().any(|end| lower.ends_with(end));
     let camel = name.ends_with("Id") || (name.ends_with("ID") && name.len() > 2);
     let whole = ["id", "key", "index", "idx", "uuid", "guid", "rownames", "row", "rowid", "rownum", "case", "no"];
-    ends || camel || whole.contains(&lower.as_str())
+    ends || camel || whole.contains(&lower.as_str()) || lower.starts_with("unnamed: ")
 }
 
 fn are_whole_and_different(values: &[f32]) -> bool {

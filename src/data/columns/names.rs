@@ -75,6 +75,8 @@ impl Roles {
         if let Some(column) = features.iter().find(|column| drop.contains(column)) {
             return Err(Error::option("drop", &names[*column], "is among the features as well"));
         }
+        both(&all(&options.numeric)?, "among the numeric columns", "numeric")?;
+        both(&all(&options.categorical)?, "among the categorical columns", "categorical")?;
         let numeric: BTreeSet<usize> = all(&options.numeric)?.into_iter().collect();
         let categorical: BTreeSet<usize> = all(&options.categorical)?.into_iter().collect();
         if let Some(&column) = numeric.intersection(&categorical).next() {

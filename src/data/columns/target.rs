@@ -3,7 +3,7 @@
 //! The rule, where no task is named: texts are classes, and so are whole numbers of which at most 20 differ, if each
 //! comes five times in the mean or there are two; other numbers are values. Spellings of one number are one class.
 
-use super::words::{are_yes_and_no, canonical, is_whole, number, yes_or_no};
+use super::words::{are_yes_and_no, canonical, is_whole, number, odd_number, yes_or_no};
 use crate::data::Targets;
 use crate::data::options::Task;
 use crate::data::table::{Cells, MISSING_TEXT, Table};
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 const MOST_NUMBERED_CLASSES: usize = 20;
 /// Rows that each of several whole numbers has in the mean, if they are classes.
 const ROWS_OF_A_NUMBERED_CLASS: usize = 5;
+/// Rows of a class in the mean, below which it is said that they are few.
+const ROWS_OF_A_CLASS: usize = 5;
 
 /// What a target is known to be before its cells are looked at.
 #[derive(Clone, Copy, Debug)]
@@ -141,8 +143,19 @@ fn classes(table: &Table, column: usize, why: &str) -> Result<Found> {
     let there: Vec<bool> = codes.iter().map(|&code| code != MISSING_TEXT).collect();
     let data = codes.iter().map(|&code| if code == MISSING_TEXT { 0 } else { label_of[code as usize] }).collect();
     let classes: Vec<String> = named.into_iter().map(|(class, _)| class).collect();
-    let decision = format!("{}, {} classes ({why})", shown(&name), classes.len());
+    let rows = there.iter().filter(|there| **there).count();
+    let rare = match classes.len() > 2 && rows < ROWS_OF_A_CLASS * classes.len() {
+        true => format!("; only {:.1} rows each in the mean", rows as f64 / classes.len() as f64),
+        false => String::new(),
+    };
+    let decision = format!("{}, {} classes ({why}){}{rare}", shown(&name), classes.len(), few_named(&classes));
     Ok(Found { targets: Targets::Labels { name, classes, data }, there, decision })
+}
+
+/// The names of classes that are no numbers, if they are few: `: ash, elm`.
+fn few_named(classes: &[String]) -> String {
+    let are_few = classes.len() <= 5 && classes.iter().any(|class| number(class).is_none());
+    if are_few { format!(": {}", few(classes)) } else { String::new() }
 }
 
 /// By value; equal values, such as two long whole numbers beyond 2⁵³, by length and digits.
@@ -197,6 +210,9 @@ fn values(table: &Table, columns: &[usize], known: Known<'_>) -> Result<Found> {
     let mut numbers = vec![0.0f32; table.rows * columns.len()];
     for (at, &column) in columns.iter().enumerate() {
         let own = one_column(table, column)?;
+        if let Known::Task(_) = known {
+            check_precision(table, column, &own)?;
+        }
         for (row, value) in own.into_iter().enumerate() {
             there[row] &= !value.is_nan();
             numbers[row * columns.len() + at] = if value.is_nan() { 0.0 } else { value };
@@ -217,10 +233,45 @@ fn values(table: &Table, columns: &[usize], known: Known<'_>) -> Result<Found> {
         Known::Task(None) if columns.len() == 1 => ("values", " (numbers; --task classes takes each as a class)"),
         _ => ("values", ""),
     };
+    let constant = match (known, numbers.first()) {
+        (Known::Task(_), Some(first))
+            if columns.len() == 1 && numbers.iter().zip(&there).all(|(y, t)| !t || y == first) =>
+        {
+            format!("; it is {first} in every row, so there is nothing to learn")
+        }
+        _ => String::new(),
+    };
     let list: Vec<String> = names.iter().take(8).map(|name| shown(name)).collect();
     let more = if names.len() > 8 { format!(" and {} more", names.len() - 8) } else { String::new() };
-    let decision = format!("{}{more}, {what}{why}", list.join(", "));
+    let decision = format!("{}{more}, {what}{why}{constant}", list.join(", "));
     Ok(Found { targets: Targets::Values { names, data: numbers }, there, decision })
+}
+
+/// Refuses values that 32-bit floats do not tell apart well enough.
+fn check_precision(table: &Table, column: usize, values: &[f32]) -> Result<()> {
+    let bounds = |(low, high): (f64, f64), &y: &f32| (low.min(f64::from(y)), high.max(f64::from(y)));
+    let (low, high) = match &table.columns[column].cells {
+        Cells::Texts { levels, .. } => {
+            let numbers = levels.iter().filter_map(|level| number(level));
+            numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)))
+        }
+        _ => values.iter().filter(|y| !y.is_nan()).fold((f64::INFINITY, f64::NEG_INFINITY), bounds),
+    };
+    let (distance, magnitude) = (high - low, low.abs().max(high.abs()));
+    if distance.is_nan() || distance <= 0.0 {
+        return Ok(());
+    }
+    let place = format!(", column `{}`", shown(&table.columns[column].name));
+    if magnitude < 1e3 * f64::from(f32::MIN_POSITIVE) {
+        let reason = format!("numbers from {low:e} to {high:e} are too small for 32-bit floats");
+        return Err(Error::data(&table.path, place, reason, "scale the target"));
+    }
+    // A thousandth of the distance is what they must tell.
+    if f64::from(f32::EPSILON) * magnitude > 1e-3 * distance {
+        let reason = format!("numbers from {low} to {high} are too close together for 32-bit floats");
+        return Err(Error::data(&table.path, place, reason, "subtract a constant from the target"));
+    }
+    Ok(())
 }
 
 /// One column of numbers; NaN where they are missing.
@@ -231,9 +282,7 @@ fn one_column(table: &Table, column: usize) -> Result<Vec<f32>> {
         let is_word = |level: &String| yes_or_no(level).is_some();
         let words = matches!(&own.cells, Cells::Texts { levels, .. } if levels.iter().all(is_word));
         if !words {
-            let too_large = odd.text.parse::<f64>().is_ok_and(f64::is_finite);
-            let what = if too_large { "is too large for a 32-bit float" } else { "is not a number" };
-            let reason = format!("`{}` {what}", shown(&odd.text));
+            let reason = format!("`{}` {}", shown(&odd.text), odd_number(&odd.text));
             return Err(Error::data(&table.path, table.place(odd.row, column), reason, remedy));
         }
     }

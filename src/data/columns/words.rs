@@ -23,6 +23,16 @@ pub(super) fn number(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|x| x.is_finite())
 }
 
+/// What is wrong with a cell that is no number to work with: `is too large for a 32-bit float`.
+pub(super) fn odd_number(text: &str) -> &'static str {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && x.abs() < 1.0 => "is too small for a 32-bit float",
+        Ok(x) if x.is_finite() => "is too large for a 32-bit float",
+        Ok(_) => "is not a finite number",
+        Err(_) => "is not a number",
+    }
+}
+
 /// Spelling that two numbers share exactly if they are the same number, however they are written: `1`, `+1`, `01`, `1.0`
 /// and `10e-1` are `1`; `-0` is `0`. Exact also for whole numbers beyond 2⁵³. `None` for what is no finite number.
 pub(super) fn canonical(text: &str) -> Option<String> {

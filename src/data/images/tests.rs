@@ -188,6 +188,6 @@ fn what_is_no_image_is_refused_by_name() {
     }
     refused(&["b/10.png"]);
     let zero = ImageOptions { size: Some([0, 5]), ..ImageOptions::default() };
-    assert!(images(&root, &zero).unwrap_err().to_string().starts_with("image_size = 0×5: an image must have"));
+    assert!(images(&root, &zero).unwrap_err().to_string().starts_with("image_size = 0x5: an image must have"));
     std::fs::remove_dir_all(root).unwrap();
 }

@@ -5,7 +5,7 @@ use crate::data::source::{ColumnGroup, Loading, ReadProgress, load_with};
 use crate::data::{DataOptions, Dataset, Encoder, Features, Preprocessing, Source, Split, tables};
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Bytes that packing holds in memory, about, beside 12 for each row.
@@ -87,7 +87,7 @@ fn pack_columns(
     while first < all {
         let count = most.min(all - first);
         let split = match load(first, count) {
-            Err(Error::OutOfMemory { .. }) if count > 1 => {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::OutOfMemory && count > 1 => {
                 most = count / 2;
                 continue;
             }

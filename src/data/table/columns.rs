@@ -85,6 +85,13 @@ impl Stats {
         }
     }
 
+    /// The first number, if all are so near to each other and to 0 that 32-bit floats do not tell them apart.
+    pub fn vanishing(&self) -> Option<Odd> {
+        let (first, low, high) = self.range?;
+        let vanishes = high > low && low.abs().max(high.abs()) < 1e3 * f64::from(f32::MIN_POSITIVE);
+        vanishes.then(|| Odd { row: 0, text: format!("{first:e}") })
+    }
+
     fn note_grouped(&mut self, text: &str, grouped: numbers::Grouped) {
         let rare = self.rare();
         let (count, is_sure) = &mut rare.grouped[grouped.group as usize];

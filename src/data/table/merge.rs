@@ -94,7 +94,7 @@ impl Total {
             Plan::Texts { .. } | Plan::Numbers { .. } => various(),
         };
         let (numbers, odd) = match cells {
-            Cells::Numbers { .. } => (self.stats.numbers, rare.infinite),
+            Cells::Numbers { .. } => (self.stats.numbers, rare.infinite.or(self.stats.vanishing())),
             Cells::Texts { .. } | Cells::Various { .. } => (self.stats.numbers, rare.text),
             Cells::Times { .. } | Cells::Skipped => (0, None),
         };

@@ -107,7 +107,7 @@ pub struct Column {
     /// Of texts, how many cells are numbers nevertheless.
     pub numbers: usize,
     /// Of texts, the first cell that is no number; of numbers, the first that is infinite or too large for a 32-bit
-    /// float. It is an error only if the column is used.
+    /// float, or the first if all are too small. It is an error only if the column is used.
     pub odd: Option<Odd>,
 }
 
@@ -240,7 +240,7 @@ pub struct ReadOptions<'a> {
 }
 
 /// Cells that count as missing unless others are named; compared without regard to case.
-pub const MISSING: [&str; 6] = ["na", "nan", "n/a", "null", "none", "?"];
+pub const MISSING: [&str; 9] = ["na", "nan", "n/a", "null", "none", "?", "#n/a", "#na", "<na>"];
 
 impl Default for ReadOptions<'_> {
     fn default() -> Self {

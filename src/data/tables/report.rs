@@ -2,7 +2,7 @@
 
 use crate::data::columns::{Encoder, Kind, Roles, Unusual, describe};
 use crate::data::options::Missing;
-use crate::data::table::Table;
+use crate::data::table::{Cells, Table};
 use crate::error::shown;
 
 /// What each column was taken for, a line per kind.
@@ -37,7 +37,8 @@ pub(super) fn columns_lines(table: &Table, kinds: &[(usize, Kind)], roles: &Role
     }
     for (at, kind) in kinds.iter().filter(|(_, kind)| matches!(kind, Kind::LeftOut(_))).take(MOST) {
         let Kind::LeftOut(reason) = kind else { continue };
-        lines.push(format!("columns `{}` left out: it {reason} (--features or --numeric takes it)", name(*at)));
+        let flag = if matches!(table.columns[*at].cells, Cells::Texts { .. }) { "categorical" } else { "numeric" };
+        lines.push(format!("columns `{}` left out: it {reason} (--features or --{flag} takes it)", name(*at)));
     }
     let left_out = kinds.iter().filter(|(_, kind)| matches!(kind, Kind::LeftOut(_))).count();
     if left_out > MOST {

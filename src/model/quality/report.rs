@@ -10,7 +10,9 @@ pub(in crate::model) fn check_outputs(outputs: &[f32], width: usize) -> Result<(
     match outputs.iter().position(|output| !output.is_finite()) {
         Some(at) => {
             let (row, output) = (at / width, outputs[at]);
-            Err(Error::shape("model", format!("its output for row {row} is {output} (rows count from 0)")))
+            let detail =
+                format!("its output for row {} is {output}: the row is too far from those it learnt from", row + 1);
+            Err(Error::shape("model", detail))
         }
         None => Ok(()),
     }

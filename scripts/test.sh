@@ -34,6 +34,7 @@ cargo clippy --quiet --lib --no-default-features -- -D warnings
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 
+# From here on one set of features, so that the library is built once.
 step 'tests'
 rm -rf "$target/tmp/comparisons"
 if cargo nextest --version >/dev/null 2>&1; then
@@ -42,7 +43,7 @@ else
     cargo test --no-fail-fast --features parquet --lib --bins --tests
 fi
 step 'documentation tests'
-cargo test --quiet --doc
+cargo test --quiet --features parquet --doc
 
 step 'examples'
 for example in examples/[0-9]*.rs; do
@@ -57,11 +58,11 @@ for example in examples/[0-9]*.rs; do
         folder=("$mnist")
     fi
     echo "-- $name"
-    cargo run --quiet --example "$name" -- "${folder[@]}" --device cpu | tail -n 3
+    cargo run --quiet --features parquet --example "$name" -- "${folder[@]}" --device cpu | tail -n 3
 done
 
 step 'each bench once'
-cargo test --quiet --bench kernels --bench matmul --bench training_step | tail -n 3
+cargo test --quiet --features parquet --bench kernels --bench matmul --bench training_step | tail -n 3
 
 step 'done'
 cat "$target"/tmp/comparisons/* | awk '{ sum += $1 } END { print sum " comparisons" }'

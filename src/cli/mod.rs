@@ -21,6 +21,7 @@ mod quality;
 mod result;
 mod rows;
 mod several;
+mod signals;
 mod sink;
 mod subject;
 mod task;
@@ -119,7 +120,7 @@ impl Verb {
     }
 }
 
-/// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged.
+/// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged, 130 stopped by a signal.
 pub fn run() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
@@ -141,6 +142,7 @@ pub fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => match output_failure() {
+            None if signals::has_stopped() => ExitCode::from(signals::INTERRUPTED),
             None => ExitCode::SUCCESS,
             Some(reason) => {
                 note(&format!("error: cannot write the results to stdout: {reason}; free space or name another file"));

@@ -5,11 +5,12 @@ use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line, significant};
 use super::result::{Outcome, print_result};
 use super::several;
+use super::signals;
 use super::task::Task;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::Source;
-use anygrad::train::{Recipe, RunFolder, Threshold, Trainer};
+use anygrad::data::{Source, Split};
+use anygrad::train::{Every, History, Recipe, RunFolder, Snapshot, Threshold, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
 use clap::Args;
@@ -32,6 +33,12 @@ pub struct TrainVerbOptions {
     /// From which probability on a row is of the second of two classes: a number between 0 and 1, or what it shall be best for on the validation rows: f1, accuracy or balanced_accuracy [default: 0.5]
     #[arg(long, value_name = "T")]
     threshold: Option<Threshold>,
+    /// Go on with an interrupted run from its last checkpoint, to the bits that it would have ended with
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["subject", "out", "from", "folds", "seeds"], help_heading = "Stopping and going on")]
+    resume: Option<PathBuf>,
+    /// How often a checkpoint is written: a number of seconds, steps or epochs, such as 60s, 500steps, 2epochs
+    #[arg(long, value_name = "WHEN", default_value = "60s", help_heading = "Stopping and going on")]
+    checkpoint_every: Every,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -40,13 +47,20 @@ pub struct TrainVerbOptions {
 
 /// Trains, evaluates, writes the run folder; several times if folds or seeds are asked for.
 pub fn run(options: &TrainVerbOptions) -> Result<()> {
-    let mut recipe = Task::read(&options.train)?;
+    let mut flags = options.train.clone();
+    if let Some(run) = &options.resume {
+        if !run.join("config.toml").is_file() {
+            return Err(Error::option("resume", run.display(), "must be the folder of a run"));
+        }
+        flags.subject = Some(run.clone());
+    }
+    let mut recipe = Task::read(&flags)?;
     recipe.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
     recipe.set(|recipe| recipe.train.threshold = options.threshold.or(recipe.train.threshold));
     let runs = several::runs(recipe.recipe(), options.seeds);
     several::check(recipe.recipe(), &runs, options.seeds)?;
     if let [_] = runs[..] {
-        let outcome = train(recipe.load()?, options, options.train.out.as_deref())?;
+        let Some(outcome) = train(recipe.load()?, options, options.train.out.as_deref())? else { return Ok(()) };
         print_result(options.train.format, &outcome);
         return outcome.failure.map_or(Ok(()), Err);
     }
@@ -57,7 +71,7 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
         note(&format!("\nrun     {}", run.name));
         let mut own = recipe.clone();
         own.set(|recipe| (recipe.seed, recipe.data.fold) = (run.seed, run.fold));
-        let outcome = train(own.load()?, options, Some(&group.join(&run.name)))?;
+        let Some(outcome) = train(own.load()?, options, Some(&group.join(&run.name)))? else { return Ok(()) };
         if options.train.format == Format::Json {
             print_result(Format::Json, &outcome);
         }
@@ -67,9 +81,10 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
     outcomes.into_iter().find_map(|(_, outcome)| outcome.failure).map_or(Ok(()), Err)
 }
 
-/// One run, into a folder of its own.
-fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outcome> {
-    let TrainVerbOptions { train: options, variants, cache, .. } = verb;
+/// One run, into a folder of its own, or that of the run that it goes on with. Without an outcome if a signal stops it.
+fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Option<Outcome>> {
+    let TrainVerbOptions { train: options, cache, resume, .. } = verb;
+    let variants = &resume.as_deref().map_or_else(|| verb.variants.clone(), |run| verb.variants.of_run(run));
     if let Some(threshold) = task.trainer.recipe().train.threshold {
         threshold.check(task.trainer.recipe().loss()?, &task.data)?;
     }
@@ -86,9 +101,98 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outc
     let records = variants.any() && matches!(choice.device, Device::Gpu(_));
     let used = if records { Some(Variants::of(&plan(&trainer)?)) } else { None };
 
-    let mut folder = RunFolder::create(out, &run_name(&trainer.recipe().data.source))?;
-    folder.write("config.toml", &config(trainer.recipe(), folder.path())?)?;
-    folder.write("environment.json", &format!("{:#}\n", environment(&choice)))?;
+    let (mut folder, snapshot) = match resume {
+        Some(run) => {
+            let (folder, snapshot, fault) = RunFolder::resume(run)?;
+            fault.iter().for_each(|fault| note(fault));
+            note(&format!("resumes {} behind step {}", run.display(), snapshot.step()));
+            warn_of_device(run, &choice);
+            (folder, Some(snapshot))
+        }
+        None => (RunFolder::create(out, &run_name(&trainer.recipe().data.source))?, None),
+    };
+    if snapshot.is_none() {
+        describe(&mut folder, trainer.recipe(), &choice, &data, used, options.format)?;
+    }
+
+    let sink = Arc::new(Mutex::new(Sink {
+        progress: Progress::new(options.format, trainer.recipe().epochs()),
+        folder,
+        failure: None,
+    }));
+    let (observed, keeps) = (sink.clone(), sink.clone());
+    let trainer = trainer.observe(move |event| lock(&observed).take(event)).stop_when(signals::stop());
+    let mut trainer = trainer.checkpoints(verb.checkpoint_every, move |snapshot| lock(&keeps).keep(snapshot));
+    if let Some(snapshot) = snapshot {
+        trainer = trainer.resume(snapshot);
+    }
+    let start = Instant::now();
+    let fitted = trainer.fit_blocking(&data);
+    let seconds = start.elapsed().as_secs_f64();
+    let mut sink = lock(&sink);
+    sink.progress.finish();
+    let history = fitted?;
+    let model = trainer.model()?.clone();
+    if history.is_interrupted {
+        sink.folder.save_model(&model)?;
+        tell_interrupted(options.format, &history, &mut sink)?;
+        return Ok(None);
+    }
+    if let (Some(Threshold::Best(criterion)), Some(threshold)) = (trainer.recipe().train.threshold, model.threshold) {
+        note(&format!("threshold {}: the best for {criterion} on the validation rows", significant(threshold)));
+    }
+    // Whatever else fails, the model is there.
+    sink.folder.save_model(&model)?;
+    let mut outcome = Outcome::of(&model, &history, &choice, seconds, &data, sink.folder.path())?;
+    sink.write(&outcome.json());
+    outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
+    Ok(Some(outcome))
+}
+
+/// What is said where the model is there and something else is not.
+const INCOMPLETE: &str = "the model is saved, lines of metrics.jsonl or checkpoints are missing";
+
+/// Says that a run was stopped, and how to go on with it.
+fn tell_interrupted(format: Format, history: &History, sink: &mut Sink) -> Result<()> {
+    let (step, run) = (history.step_losses.len(), sink.folder.path().display().to_string());
+    let object = json!({
+        "event": "interrupted", "steps": step, "epochs": history.epochs.len(), "model_epoch": history.model_epoch, "run": run,
+    });
+    sink.write(&object);
+    match format {
+        Format::Json => print_line(&object.to_string()),
+        Format::Text => {
+            print_line(&format!(
+                "stopped    behind step {step}, {} epochs are done; the model is saved",
+                history.epochs.len()
+            ));
+            print_line(&format!("to go on   anygrad train --resume {run}"));
+        }
+    }
+    sink.failure.take().map_or(Ok(()), |error| Err(error.in_addition(INCOMPLETE)))
+}
+
+/// Says so where a run goes on on another device than it began on: then the bits are others.
+fn warn_of_device(run: &Path, choice: &Choice) {
+    let text = std::fs::read_to_string(run.join("environment.json")).unwrap_or_default();
+    let before: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let name = choice.device.device_name();
+    if let Some(before) = before["device"].as_str().filter(|before| *before != name) {
+        note(&format!("device  the run began on {before}: on {name} it ends with other bits, though as good"));
+    }
+}
+
+/// Writes what a run is, before it begins.
+fn describe(
+    folder: &mut RunFolder,
+    recipe: &Recipe,
+    choice: &Choice,
+    data: &Split,
+    used: Option<Variants>,
+    format: Format,
+) -> Result<()> {
+    folder.write("config.toml", &config(recipe, folder.path())?)?;
+    folder.write("environment.json", &format!("{:#}\n", environment(choice)))?;
     if !data.decisions.is_empty() {
         folder.write("decisions.txt", &format!("{}\n", data.decisions.join("\n")))?;
     }
@@ -97,37 +201,11 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Outc
         let entries: serde_json::Map<_, _> = used.iter().map(|(key, name)| (key.into(), name.into())).collect();
         let object = json!({ "event": "variants", "variants": entries });
         folder.append_metrics(&object.to_string())?;
-        if options.format == Format::Json {
+        if format == Format::Json {
             print_line(&object.to_string());
         }
     }
-
-    let sink = Arc::new(Mutex::new(Sink {
-        progress: Progress::new(options.format, trainer.recipe().epochs()),
-        folder,
-        failure: None,
-    }));
-    let observed = sink.clone();
-    let mut trainer = trainer.observe(move |event| lock(&observed).take(event));
-    let start = Instant::now();
-    let fitted = trainer.fit_blocking(&data);
-    let seconds = start.elapsed().as_secs_f64();
-    let mut sink = lock(&sink);
-    sink.progress.finish();
-    let history = fitted?;
-    let model = trainer.model()?.clone();
-    if let (Some(Threshold::Best(criterion)), Some(threshold)) = (trainer.recipe().train.threshold, model.threshold) {
-        note(&format!("threshold {}: the best for {criterion} on the validation rows", significant(threshold)));
-    }
-    // Whatever else fails, the model is there.
-    sink.folder.save_model(&model)?;
-    let mut outcome = Outcome::of(&model, &history, &choice, seconds, &data, sink.folder.path())?;
-    if let Err(error) = sink.folder.append_metrics(&outcome.json().to_string()) {
-        sink.failure.get_or_insert(error);
-    }
-    outcome.failure =
-        sink.failure.take().map(|error| error.in_addition("the model is saved, lines of metrics.jsonl are missing"));
-    Ok(outcome)
+    Ok(())
 }
 
 fn announce(task: &Task, choice: &Choice) {
@@ -220,11 +298,23 @@ struct Sink {
 }
 
 impl Sink {
-    fn take(&mut self, event: &anygrad::train::Event) {
-        if let Some(object) = self.progress.show(event)
-            && let Err(error) = self.folder.append_metrics(&object.to_string())
-        {
+    /// Appends a line of metrics.
+    fn write(&mut self, object: &serde_json::Value) {
+        if let Err(error) = self.folder.append_metrics(&object.to_string()) {
             self.failure.get_or_insert(error);
+        }
+    }
+
+    /// Keeps a snapshot. What cannot be kept does not end the run.
+    fn keep(&mut self, snapshot: &Snapshot) {
+        if let Err(error) = self.folder.save_checkpoint(snapshot) {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    fn take(&mut self, event: &anygrad::train::Event) {
+        if let Some(object) = self.progress.show(event) {
+            self.write(&object);
         }
     }
 }

@@ -6,11 +6,11 @@ use anygrad::plan::Plan;
 use anygrad::tune::{Effort, Finding, Store, Variants, tune};
 use anygrad::{Error, Result};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// The flags of `bench`, and of the verbs of one run.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct TuneOptions {
     /// Use the fastest variant of each kernel: as kept from before, else measured now and kept
     #[arg(long)]
@@ -20,7 +20,7 @@ pub struct TuneOptions {
 }
 
 /// Where choices are kept.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct TuningFile {
     /// Where the choices of tuning are kept [default: anygrad/tuning.json in your cache folder]
     #[arg(long, value_name = "FILE")]
@@ -28,7 +28,7 @@ pub struct TuningFile {
 }
 
 /// The flags of `train` and `plan`.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct VariantOptions {
     #[command(flatten)]
     tuning: TuneOptions,
@@ -38,6 +38,12 @@ pub struct VariantOptions {
 }
 
 impl VariantOptions {
+    /// These flags, with the variants that a run recorded in its folder, if it did.
+    pub fn of_run(&self, folder: &Path) -> VariantOptions {
+        let recorded = Some(folder.join("variants.json")).filter(|file| file.is_file());
+        VariantOptions { variants: recorded.or(self.variants.clone()), ..self.clone() }
+    }
+
     /// Whether a flag asks for other variants than the default ones.
     pub fn any(&self) -> bool {
         self.tuning.tune || self.variants.is_some()

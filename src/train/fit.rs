@@ -1,6 +1,7 @@
 //! Fitting: opens a session, runs it to the end, and makes the trained model.
 
 use super::progress::Kind;
+use super::queue::Position;
 use super::report::{Flow, History};
 use super::session::{Session, Setup};
 use super::trainer::Trainer;
@@ -51,24 +52,43 @@ impl Trainer {
         session.observer = std::mem::replace(&mut self.observer, Box::new(|_| {}));
         let outcome = self.drive(&mut session).await;
         self.observer = std::mem::replace(&mut session.observer, Box::new(|_| {}));
-        outcome?;
-        let history = self.conclude(session).await?;
+        let is_interrupted = outcome?;
+        let history = History { is_interrupted, ..self.conclude(session).await? };
         self.set_threshold(held_out.filter(|_| validates)).await?;
         Ok(history)
     }
 
-    /// Runs a session to the end; a callback is asked after each epoch.
-    async fn drive(&mut self, session: &mut Session<'_>) -> Result<()> {
+    /// Runs a session to the end, or until it is stopped; a callback is asked after each epoch. Whether it was stopped.
+    async fn drive(&mut self, session: &mut Session<'_>) -> Result<bool> {
+        let (callback, interruptions) = (&mut self.callback, &mut self.interruptions);
+        interruptions.begin(session).await?;
         session.tell_start();
-        let Some(callback) = &mut self.callback else { return session.run().await };
         while !session.is_done() {
-            session.run_epoch().await?;
-            let asks = session.history().last().filter(|_| !session.has_ended());
-            if asks.is_some_and(|report| callback(report) == Flow::Stop) {
+            let (epoch, asks) = (session.epochs_done(), callback.is_some());
+            let goes_on = |position: &Position| {
+                let ends = asks && position.epochs_done() != epoch;
+                !ends && !interruptions.stops() && !interruptions.is_due(position)
+            };
+            session.queue_while(goes_on).await?;
+            session.finish().await?;
+            if let Some(callback) = callback.as_mut().filter(|_| session.epochs_done() != epoch) {
+                let asked = session.history().last().filter(|_| !session.has_ended());
+                if asked.is_some_and(|report| callback(report) == Flow::Stop) {
+                    break;
+                }
+            }
+            if session.is_done() {
                 break;
             }
+            if interruptions.stops() || interruptions.is_due(&session.position()) {
+                interruptions.save(session).await?;
+            }
+            if interruptions.stops() {
+                return Ok(true);
+            }
         }
-        Ok(())
+        interruptions.save(session).await?;
+        Ok(false)
     }
 
     /// A run of this trainer on its device, before the first step: on `data.train`, evaluated as by [`Trainer::fit`].

@@ -94,6 +94,8 @@ pub struct History {
     pub model_epoch: u64,
     /// Whether early stopping has ended the run before its last epoch.
     pub stopped_early: bool,
+    /// Whether the run was stopped before its end, to go on another time.
+    pub is_interrupted: bool,
     /// Loss of each step before its update: the mean over its rows, by weight. With `reduction = "sum"` the step minimizes
     /// it times the number (or the weight) of these rows; 0 for a step whose rows all have the weight 0.
     pub step_losses: Vec<f32>,

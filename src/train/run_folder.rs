@@ -3,14 +3,19 @@
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::model::Model;
+use crate::train::Snapshot;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The lines of results.
 const METRICS: &str = "metrics.jsonl";
+/// The last two snapshots, the newer first.
+const CHECKPOINTS: [&str; 2] = ["checkpoint.bin", "checkpoint.previous.bin"];
 /// What a run writes.
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
+    CHECKPOINTS[0],
+    CHECKPOINTS[1],
     METRICS,
     "config.toml",
     "environment.json",
@@ -50,7 +55,66 @@ impl RunFolder {
             std::io::ErrorKind::AlreadyExists => taken(&path, METRICS),
             _ => Error::io("create", &file, e),
         })?;
+        // Where files cannot be locked, nothing keeps another process from resuming the run meanwhile.
+        let _ = metrics.try_lock();
         Ok(RunFolder { path, metrics })
+    }
+
+    /// The folder of a run that was interrupted, to go on writing to, and the snapshot to go on from: the last one, or if that
+    /// is damaged the one before, with a word about it. Lines of metrics that the run will write again are taken out.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] if there is no snapshot, or another process is at this run; [`Error::Snapshot`] if both are
+    /// damaged; [`Error::Io`].
+    pub fn resume(path: &Path) -> Result<(RunFolder, Snapshot, Option<String>)> {
+        let (mut snapshot, mut faults) = (None, Vec::new());
+        for name in CHECKPOINTS {
+            let file = path.join(name);
+            let bytes = match std::fs::read(&file) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(Error::io("read", &file, error)),
+            };
+            match Snapshot::from_bytes(&bytes) {
+                Ok(found) => {
+                    snapshot = Some(found);
+                    break;
+                }
+                Err(error) => faults.push(error.in_addition(&file.display().to_string())),
+            }
+        }
+        let Some(snapshot) = snapshot else {
+            let expected = "holds no checkpoint to go on from: name the folder of an interrupted run";
+            return Err(faults.pop().unwrap_or_else(|| Error::option("resume", path.display(), expected)));
+        };
+        let file = path.join(METRICS);
+        let io = |error| Error::io("open", &file, error);
+        let mut metrics =
+            File::options().read(true).write(true).create(true).truncate(false).open(&file).map_err(io)?;
+        if let Err(std::fs::TryLockError::WouldBlock) = metrics.try_lock() {
+            return Err(Error::option("resume", path.display(), "is a run that goes on in another process"));
+        }
+        let mut text = String::new();
+        metrics.read_to_string(&mut text).map_err(io)?;
+        let kept = kept_metrics(&text, snapshot.epochs_done());
+        metrics.set_len(kept as u64).and_then(|()| metrics.seek(SeekFrom::End(0)).map(drop)).map_err(io)?;
+        let fault = faults.pop().map(|fault| format!("{fault}: the checkpoint before it is taken"));
+        Ok((RunFolder { path: path.into(), metrics }, snapshot, fault))
+    }
+
+    /// Writes a snapshot, from which [`RunFolder::resume`] goes on. The one before is kept as well.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn save_checkpoint(&self, snapshot: &Snapshot) -> Result<()> {
+        let [newer, older] = CHECKPOINTS.map(|name| self.path.join(name));
+        match std::fs::rename(&newer, &older) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("rename", &newer, error));
+            }
+            _ => {}
+        }
+        write_whole(&newer, &snapshot.to_bytes())
     }
 
     /// Creates a folder for several runs: `path`, or the first free `runs/<name>-N`. Each run then creates its own below.
@@ -98,6 +162,21 @@ impl RunFolder {
         model.save(&path)?;
         Ok(path)
     }
+}
+
+/// Bytes of the lines of metrics that stay if a run goes on behind so many epochs.
+fn kept_metrics(text: &str, epochs: u64) -> usize {
+    let mut kept = 0;
+    for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+        let Ok(object) = serde_json::from_str::<serde_json::Value>(line) else { break };
+        match (object["event"].as_str(), object["epoch"].as_u64()) {
+            (Some("epoch"), Some(epoch)) if epoch <= epochs => {}
+            (Some("variants"), _) => {}
+            _ => break,
+        }
+        kept += line.len();
+    }
+    kept
 }
 
 fn taken(path: &Path, file: &str) -> Error {

@@ -118,6 +118,11 @@ impl<'d> Session<'d> {
         &self.device
     }
 
+    /// Where the run stands.
+    pub(super) fn position(&self) -> Position {
+        self.position
+    }
+
     /// Training steps that are done.
     pub fn step(&self) -> u64 {
         self.position.clock.step.into()

@@ -1,5 +1,6 @@
 //! The trainer: a model, a loss, an optimizer and a device, fitted to data.
 
+use super::checkpoint::Interruptions;
 use super::early_stopping::EarlyStopping;
 use super::learning_rate::{LearningRate, RateFunction};
 use super::objective::Objective;
@@ -42,6 +43,7 @@ pub struct Trainer {
     pub(super) threshold: Option<f64>,
     pub(super) observer: Box<dyn FnMut(&Event) + Send>,
     pub(super) callback: Option<Callback>,
+    pub(super) interruptions: Interruptions,
     pub(super) trained: Option<Model>,
 }
 
@@ -67,6 +69,7 @@ impl Trainer {
             threshold: None,
             observer: Box::new(|_| {}),
             callback: None,
+            interruptions: Interruptions::default(),
             trained: None,
         }
     }

@@ -1,0 +1,154 @@
+//! When a run takes snapshots of itself, when it stops before its end, and what it goes on from.
+
+use super::queue::Position;
+use super::{Session, Snapshot, Trainer};
+use crate::error::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often a run takes a snapshot of itself.
+///
+/// ```
+/// use anygrad::train::Every;
+/// assert_eq!("90s".parse::<Every>()?, Every::Seconds(90));
+/// assert_eq!("500 steps".parse::<Every>()?, Every::Steps(500));
+/// assert_eq!("2 epochs".parse::<Every>()?.to_string(), "2epochs");
+/// assert!("often".parse::<Every>().is_err());
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// So many training steps.
+    Steps(u64),
+    /// So many epochs.
+    Epochs(u64),
+    /// So many seconds.
+    Seconds(u64),
+}
+
+impl FromStr for Every {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Every> {
+        let refused =
+            || Error::option("checkpoint-every", text, "give a number and its unit: 60s, 500steps or 2epochs");
+        let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
+        let number = text[..unit_at].parse().ok().filter(|&number: &u64| number > 0).ok_or_else(refused)?;
+        match text[unit_at..].trim() {
+            "step" | "steps" => Ok(Every::Steps(number)),
+            "epoch" | "epochs" => Ok(Every::Epochs(number)),
+            "s" | "second" | "seconds" => Ok(Every::Seconds(number)),
+            _ => Err(refused()),
+        }
+    }
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Every::Steps(number) => write!(f, "{number}steps"),
+            Every::Epochs(number) => write!(f, "{number}epochs"),
+            Every::Seconds(number) => write!(f, "{number}s"),
+        }
+    }
+}
+
+/// What interrupts a run, and what it goes on from.
+#[derive(Default)]
+pub(super) struct Interruptions {
+    every: Option<Every>,
+    /// Given each snapshot.
+    save: Option<Box<dyn FnMut(&Snapshot) + Send>>,
+    /// Set where the run is to stop.
+    stop: Option<Arc<AtomicBool>>,
+    going_on: Option<Snapshot>,
+    last: Option<(Instant, Position)>,
+}
+
+impl Trainer {
+    /// Takes a snapshot every so often and at the end of the run, and hands it to `save`: from the last one the run can
+    /// [go on](Trainer::resume). Also where the run is [stopped](Trainer::stop_when).
+    pub fn checkpoints(mut self, every: Every, save: impl FnMut(&Snapshot) + Send + 'static) -> Trainer {
+        self.interruptions.every = Some(every);
+        self.interruptions.save = Some(Box::new(save));
+        self
+    }
+
+    /// Stops the run behind the next step once `stop` is set: [`History::is_interrupted`](super::History::is_interrupted)
+    /// says so, and the model is the best so far.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Adam, train::{Every, Snapshot, Trainer}};
+    /// use std::sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}};
+    /// let data = data::moons(200, 0.2, 0)?.split(0.2, 0)?;
+    /// let trainer = || {
+    ///     let model = Sequential::new(2).linear(8).relu().linear(2);
+    ///     Trainer::new(model, Loss::cross_entropy(), Adam::new(0.01)).epochs(9)
+    /// };
+    /// let mut whole = trainer();
+    /// whole.fit_blocking(&data)?;
+    ///
+    /// let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(None)));
+    /// let (sets, keeps) = (stop.clone(), last.clone());
+    /// let keep = move |snapshot: &Snapshot| {
+    ///     *keeps.lock().unwrap() = Some(snapshot.clone());
+    ///     sets.store(true, Ordering::Relaxed);
+    /// };
+    /// let mut first = trainer().checkpoints(Every::Steps(7), keep).stop_when(stop);
+    /// assert!(first.fit_blocking(&data)?.is_interrupted);
+    ///
+    /// let mut second = trainer().resume(last.lock().unwrap().clone().unwrap());
+    /// assert_eq!(second.fit_blocking(&data)?.epochs.len(), 9);
+    /// assert_eq!(second.model()?.weights_hash(), whole.model()?.weights_hash());
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Trainer {
+        self.interruptions.stop = Some(stop);
+        self
+    }
+
+    /// Begins where a snapshot of the same run was taken, and ends as that run would have ended, bit for bit on the same
+    /// device. [`Trainer::fit`] refuses a snapshot of another run or of other data.
+    pub fn resume(mut self, snapshot: Snapshot) -> Trainer {
+        self.interruptions.going_on = Some(snapshot);
+        self
+    }
+}
+
+impl Interruptions {
+    /// Takes a session to where the run goes on.
+    pub async fn begin(&mut self, session: &mut Session<'_>) -> Result<()> {
+        if let Some(snapshot) = &self.going_on {
+            session.restore(snapshot).await?;
+        }
+        self.last = Some((Instant::now(), session.position()));
+        Ok(())
+    }
+
+    /// Whether the run is to stop.
+    pub fn stops(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Whether a snapshot is due at a position.
+    pub fn is_due(&self, position: &Position) -> bool {
+        let (Some(every), Some((time, last))) = (self.every, &self.last) else { return false };
+        match every {
+            Every::Steps(steps) => u64::from(position.clock.step - last.clock.step) >= steps,
+            Every::Epochs(epochs) => position.epochs_done() - last.epochs_done() >= epochs,
+            Every::Seconds(seconds) => time.elapsed() >= Duration::from_secs(seconds),
+        }
+    }
+
+    /// Takes a snapshot, if anybody wants it.
+    pub async fn save(&mut self, session: &mut Session<'_>) -> Result<()> {
+        if let Some(save) = &mut self.save {
+            save(&session.snapshot().await?);
+        }
+        self.last = Some((Instant::now(), session.position()));
+        Ok(())
+    }
+}

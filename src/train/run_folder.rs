@@ -98,6 +98,11 @@ impl RunFolder {
         metrics.read_to_string(&mut text).map_err(io)?;
         let kept = kept_metrics(&text, snapshot.epochs_done());
         metrics.set_len(kept as u64).and_then(|()| metrics.seek(SeekFrom::End(0)).map(drop)).map_err(io)?;
+        if !faults.is_empty() {
+            // It must not take the place of the one that is sound.
+            let damaged = path.join(CHECKPOINTS[0]);
+            std::fs::remove_file(&damaged).map_err(|error| Error::io("remove", &damaged, error))?;
+        }
         let fault = faults.pop().map(|fault| format!("{fault}: the checkpoint before it is taken"));
         Ok((RunFolder { path: path.into(), metrics }, snapshot, fault))
     }

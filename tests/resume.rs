@@ -1,0 +1,182 @@
+//! Runs that are stopped and go on: from any step to the bits of the undisturbed run, and from whatever is left on the disk.
+
+mod common;
+
+use anygrad::backend::Device;
+use anygrad::backend::gpu::Granted;
+use anygrad::data::{Split, moons};
+use anygrad::nn::{Loss, Sequential};
+use anygrad::optim::{Adam, ReduceOnPlateau, Schedule};
+use anygrad::train::{EarlyStopping, Every, Snapshot, Trainer};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// A run of 200 steps on which everything depends that a run can depend on: dropout, an optimizer with memory, a plateau,
+/// early stopping that keeps the best epoch, a last batch that is smaller.
+fn trainer(device: &Device) -> Trainer {
+    let model = Sequential::new(2).linear(8).relu().dropout(0.1).linear(2);
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Adam::new(0.05)).epochs(25).batch_size(12).seed(3);
+    let plateau = ReduceOnPlateau { patience: 1, ..ReduceOnPlateau::default() };
+    trainer
+        .schedule(Schedule::ReduceOnPlateau(plateau))
+        .early_stopping(EarlyStopping::patience(1000))
+        .on(device.clone())
+}
+
+fn data() -> Split {
+    moons(120, 0.3, 0).expect("moons").split(0.1, 0).expect("a split").with_validation(0.15, 0).expect("a split")
+}
+
+/// Stops behind step `n`, by way of bytes goes on, and compares with the undisturbed run.
+fn stop_at_each_step(device: &Device, steps: impl Iterator<Item = u64>) -> usize {
+    let data = data();
+    let mut whole = trainer(device);
+    let history = whole.fit_blocking(&data).expect("a run");
+    assert_eq!(history.step_losses.len(), 200);
+    let whole = whole.model().expect("a model");
+    let mut compared = 0;
+    for n in steps {
+        let (stop, last) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let (sets, keeps) = (stop.clone(), last.clone());
+        let keep = move |snapshot: &Snapshot| {
+            *keeps.lock().expect("no panic") = snapshot.to_bytes();
+            sets.store(true, Ordering::Relaxed);
+        };
+        let mut first = trainer(device).checkpoints(Every::Steps(n), keep).stop_when(stop);
+        let stopped = first.fit_blocking(&data).expect("a part of a run");
+        let snapshot = Snapshot::from_bytes(&last.lock().expect("no panic")).expect("a snapshot");
+        // The last step is followed by an evaluation, before which the run can stop as well.
+        assert!(stopped.is_interrupted || n == 200, "{n}");
+        assert_eq!(snapshot.step(), n);
+        let mut second = trainer(device).resume(snapshot);
+        let resumed = second.fit_blocking(&data).expect("the rest of the run");
+        assert_eq!((&resumed.epochs, &resumed.step_losses), (&history.epochs, &history.step_losses), "step {n}");
+        assert_eq!(resumed.model_epoch, history.model_epoch, "step {n}");
+        let model = second.model().expect("a model");
+        assert_eq!((model.weights_hash(), &model.metrics), (whole.weights_hash(), &whole.metrics), "step {n}");
+        compared += 1;
+    }
+    compared
+}
+
+#[test]
+fn a_run_stopped_at_any_step_ends_as_the_undisturbed_one() {
+    common::report_comparisons("resume_cpu", stop_at_each_step(&Device::Cpu, 1..=200));
+}
+
+#[test]
+fn a_run_stopped_at_any_step_on_the_gpu_ends_as_the_undisturbed_one() {
+    let Some(gpu) = common::gpu_with(Granted::Large) else { return };
+    common::report_comparisons("resume_gpu", stop_at_each_step(&Device::Gpu(gpu), 1..=200));
+}
+
+#[cfg(all(feature = "cli", unix))]
+mod program {
+    use super::common::program::{anygrad, folder, json_lines, stderr, succeed};
+    use serde_json::Value;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    const TRAIN: [&str; 8] = ["train", "digits", "--device", "cpu", "--patience", "100000", "--epochs", "150"];
+
+    fn last(text: &str) -> Value {
+        json_lines(text).pop().expect("a line")
+    }
+
+    fn hash(folder: &Path, arguments: &[&str]) -> String {
+        last(&succeed(folder, &[arguments, &["--format", "json"]].concat()))["weights_hash"].to_string()
+    }
+
+    /// The metrics of a run, but for times.
+    fn metrics(run: &Path) -> Vec<Value> {
+        let mut lines = json_lines(&std::fs::read_to_string(run.join("metrics.jsonl")).expect("metrics"));
+        for line in &mut lines {
+            for name in ["samples_per_second", "seconds", "run"] {
+                line.as_object_mut().expect("an object").remove(name);
+            }
+        }
+        lines
+    }
+
+    /// Starts a run and sends it a signal after a while.
+    fn interrupt(folder: &Path, run: &str, signal: &str, after: Duration) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+        command.args(TRAIN).args(["--out", run, "--checkpoint-every", "150steps"]).current_dir(folder);
+        command.stdout(Stdio::piped()).stderr(Stdio::null()).env("XDG_RUNTIME_DIR", folder);
+        let child = command.spawn().expect("it starts");
+        // Not before there is something to go on from.
+        while !folder.join(run).join("checkpoint.bin").exists() && !folder.join(run).join("last.safetensors").exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(after);
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status();
+        sent.expect("kill");
+        let output = child.wait_with_output().expect("it ends");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    #[test]
+    fn signals_end_the_step_and_the_run_goes_on() {
+        let folder = folder("resume-signals");
+        let whole = hash(&folder, &[&TRAIN[..], &["--out", "whole"]].concat());
+        let mut stopped = 0;
+        for (i, signal) in ["-INT", "-TERM", "-HUP", "-INT", "-KILL", "-KILL", "-KILL"].into_iter().enumerate() {
+            let run = format!("run-{i}");
+            let (code, text) = interrupt(&folder, &run, signal, Duration::from_millis(7 * i as u64));
+            match code {
+                Some(130) => {
+                    assert!(text.contains(&format!("anygrad train --resume {run}")), "{text}");
+                    assert!(folder.join(&run).join("last.safetensors").is_file());
+                    stopped += 1;
+                }
+                // It was done before the signal came.
+                Some(0) => assert!(text.contains("weights hash"), "{text}"),
+                code => assert_eq!((signal, code), ("-KILL", None), "{text}"),
+            }
+            assert_eq!(hash(&folder, &["train", "--resume", &run]), whole, "{run} after {signal}");
+            assert_eq!(metrics(&folder.join(&run)), metrics(&folder.join("whole")), "{run} after {signal}");
+        }
+        assert!(stopped > 0, "no signal came in time");
+    }
+
+    #[test]
+    fn what_is_left_of_a_checkpoint_is_told_apart() {
+        let folder = folder("resume-damaged");
+        let whole = hash(&folder, &[&TRAIN[..], &["--out", "run", "--checkpoint-every", "150steps"]].concat());
+        let newer = folder.join("run/checkpoint.bin");
+        let bytes = std::fs::read(&newer).expect("a checkpoint");
+        for damaged in
+            [bytes[..bytes.len() / 2].to_vec(), [&bytes[..99], &[!bytes[99]], &bytes[100..]].concat(), vec![]]
+        {
+            std::fs::write(&newer, damaged).expect("written");
+            let output = anygrad(&folder, &["train", "--resume", "run", "--format", "json"]);
+            let message = stderr(&output);
+            assert!(
+                message.contains("checkpoint.bin") && message.contains("the checkpoint before it is taken"),
+                "{message}"
+            );
+            assert_eq!(last(&super::common::program::stdout(&output))["weights_hash"].to_string(), whole);
+        }
+        std::fs::write(&newer, b"").expect("written");
+        std::fs::write(folder.join("run/checkpoint.previous.bin"), b"").expect("written");
+        let refused = |arguments: &[&str], parts: &[&str]| {
+            let output = anygrad(&folder, arguments);
+            let message = stderr(&output);
+            let error = message.lines().find(|line| line.starts_with("error: ")).expect("an error").to_string();
+            assert!(
+                !output.status.success() && parts.iter().all(|part| error.contains(part)),
+                "{arguments:?}: {error}"
+            );
+        };
+        refused(&["train", "--resume", "run"], &["checkpoint.previous.bin", "not a usable snapshot"]);
+        refused(&["train", "--resume", "none"], &["resume = none", "the folder of a run"]);
+        succeed(&folder, &["train", "xor", "--epochs", "3", "--out", "other"]);
+        std::fs::copy(folder.join("other/checkpoint.bin"), &newer).expect("copied");
+        refused(&["train", "--resume", "run"], &["not a usable snapshot", "another model or other settings"]);
+        std::fs::remove_file(&newer).expect("removed");
+        std::fs::remove_file(folder.join("run/checkpoint.previous.bin")).expect("removed");
+        refused(&["train", "--resume", "run"], &["resume = run", "holds no checkpoint"]);
+        refused(&["train", "--resume", "other", "--learning-rate", "0.5"], &["another model or other settings"]);
+    }
+}

@@ -143,3 +143,35 @@ fn a_good_run_says_nothing_that_looks_like_an_error() {
     run(&["eval", "run", "--data", "t.csv"]);
     run(&["devices"]);
 }
+
+#[test]
+fn a_plan_is_refused_where_the_run_would_be() {
+    if common::adapter().is_none() {
+        return;
+    }
+    let folder = folder("plan-refused");
+    // The weights of a layer beyond what any device under test binds at once.
+    let net = ["--hidden", "40000,40000", "--device", "gpu", "--epochs", "1"];
+    for verb in ["plan", "train"] {
+        let output = anygrad(&folder, &[&[verb][..], &net].concat());
+        assert_eq!(output.status.code(), Some(3), "{verb}: {}", stderr(&output));
+        assert!(stderr(&output).contains("the device grants"), "{verb}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_model_is_saved_though_the_folder_of_the_run_is_gone() {
+    let folder = folder("folder-gone");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+    command.args(["train", "--epochs", "400", "--device", "cpu", "--out", "run"]).current_dir(&folder);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).env("XDG_RUNTIME_DIR", &folder);
+    let child = command.spawn().expect("it starts");
+    while !folder.join("run/environment.json").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    std::fs::remove_dir_all(folder.join("run")).expect("removed");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the model is saved") && stderr(&output).contains("metrics.jsonl"));
+    Model::load(folder.join("run/last.safetensors")).expect("a model");
+}

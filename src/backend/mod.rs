@@ -78,6 +78,17 @@ impl Device {
         }
     }
 
+    /// Checks what of a plan can be checked before anything is allocated.
+    ///
+    /// # Errors
+    /// [`Error::Limit`](crate::Error::Limit) if the plan exceeds the device's limits.
+    pub fn check(&self, plan: &Plan) -> Result<()> {
+        match self {
+            Device::Cpu => Ok(()),
+            Device::Gpu(device) => device.check(plan),
+        }
+    }
+
     /// Loads a plan that was built for this device's target.
     ///
     /// # Errors

@@ -52,7 +52,8 @@ pub fn run(options: &PlanOptions) -> Result<()> {
             print_text(&forecast, &choice.device, options.full);
         }
     }
-    Ok(())
+    // What `train` would say.
+    choice.device.check(&forecast.plan)
 }
 
 /// One limit: its name, how much of it the plan uses, how much the device grants.

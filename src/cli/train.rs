@@ -145,6 +145,9 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     sink.folder.save_model(&model)?;
     let mut outcome = Outcome::of(&model, &history, &choice, seconds, &data, sink.folder.path())?;
     sink.write(&outcome.json());
+    if let Err(error) = sink.folder.check_metrics() {
+        sink.failure.get_or_insert(error);
+    }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
     Ok(Some(outcome))
 }

@@ -101,7 +101,10 @@ impl Kept {
     /// Reads the file, if there is one.
     pub fn open(file: &TuningFile) -> Result<Kept> {
         let path = file.tuning_file.clone().map_or_else(default_path, Ok)?;
-        Ok(Kept { store: Store::read(&path)?, path })
+        let store = Store::read(&path)?;
+        // Rather now than after measuring.
+        Store::check_writable(&path)?;
+        Ok(Kept { store, path })
     }
 
     /// Tunes a plan and keeps what is new.
@@ -118,7 +121,10 @@ impl Kept {
         let outcome = pollster::block_on(tune(device, plan, &mut self.store, effort, &clock, &mut report));
         // Also what was measured before a failure.
         if self.store != before {
-            self.store.write(&self.path)?;
+            // Another process may have kept something meanwhile.
+            let mut all = Store::read(&self.path)?;
+            all.take_in(&self.store);
+            all.write(&self.path)?;
         }
         outcome
     }

@@ -1,5 +1,6 @@
 //! How raw features become a model's inputs. It is saved with the model, so that `predict` needs nothing else.
 
+use super::rows::zeros;
 use super::{Features, Scaling};
 use crate::error::Result;
 
@@ -128,9 +129,10 @@ impl Preprocessing {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if rows of a file cannot be read.
+    /// [`Error::Io`](crate::Error::Io) if rows of a file cannot be read;
+    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory) if there is no room for them.
     pub fn inputs(&self, features: &Features) -> Result<Vec<f32>> {
-        let mut inputs = vec![0.0; features.rows() * features.width()];
+        let mut inputs = zeros(features.rows() * features.width())?;
         features.copy_floats(|i| i, &mut inputs)?;
         self.apply(&mut inputs);
         Ok(inputs)

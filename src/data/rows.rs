@@ -1,7 +1,7 @@
 //! Copies of rows out of features, in any order: from memory, or from a packed file without the rest of it.
 
 use super::Features;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::sync::{Mutex, PoisonError};
 
 impl Features {
@@ -76,11 +76,11 @@ impl Features {
     pub fn in_memory(&self) -> Result<Features> {
         let (width, numbers) = (self.width(), self.rows() * self.width());
         if self.are_bytes() {
-            let mut data = vec![0; numbers];
+            let mut data = zeros(numbers)?;
             self.copy_bytes(|i| i, &mut data)?;
             return Ok(Features::U8 { width, data });
         }
-        let mut data = vec![0.0; numbers];
+        let mut data = zeros(numbers)?;
         self.copy_floats(|i| i, &mut data)?;
         Ok(Features::F32 { width, data })
     }
@@ -99,6 +99,15 @@ impl Features {
         }
         Ok(())
     }
+}
+
+/// Zeros in main memory, if there is room.
+pub(super) fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>> {
+    let context = || format!("{} bytes for a copy of the rows", count.saturating_mul(size_of::<T>()));
+    let mut data = Vec::new();
+    data.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { context: context() })?;
+    data.resize(count, T::default());
+    Ok(data)
 }
 
 /// Bytes as floats.
@@ -137,7 +146,6 @@ pub(super) fn in_parts<T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
 
     #[test]
     fn parts_are_whole_rows_and_come_once() {

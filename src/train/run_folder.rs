@@ -14,9 +14,9 @@ const METRICS: &str = "metrics.jsonl";
 const CHECKPOINTS: [&str; 2] = ["checkpoint.bin", "checkpoint.previous.bin"];
 /// What a run writes.
 const FILES: [&str; 9] = [
+    METRICS,
     CHECKPOINTS[0],
     CHECKPOINTS[1],
-    METRICS,
     "config.toml",
     "environment.json",
     "decisions.txt",
@@ -112,6 +112,7 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`].
     pub fn save_checkpoint(&self, snapshot: &Snapshot) -> Result<()> {
+        self.be_there()?;
         let [newer, older] = CHECKPOINTS.map(|name| self.path.join(name));
         match std::fs::rename(&newer, &older) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -163,9 +164,26 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`].
     pub fn save_model(&self, model: &Model) -> Result<PathBuf> {
+        self.be_there()?;
         let path = self.path.join("last.safetensors");
         model.save(&path)?;
         Ok(path)
+    }
+}
+
+impl RunFolder {
+    /// Creates the folder again if somebody has removed it, so that the model at least is not lost.
+    fn be_there(&self) -> Result<()> {
+        std::fs::create_dir_all(&self.path).map_err(|e| Error::io("create", &self.path, e))
+    }
+
+    /// Checks that the metrics are where they were written.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if somebody has removed them.
+    pub fn check_metrics(&self) -> Result<()> {
+        let file = self.path.join(METRICS);
+        file.metadata().map(drop).map_err(|e| Error::io("find", &file, e))
     }
 }
 

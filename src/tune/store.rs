@@ -97,6 +97,23 @@ impl Store {
         }
     }
 
+    /// Tries whether a file can be written in its folder, which is created.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if not.
+    pub fn check_writable(path: &Path) -> Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
+        let trial = folder.join(format!(".tuning.{}.tmp", std::process::id()));
+        let tried = std::fs::write(&trial, b"").and_then(|()| std::fs::remove_file(&trial));
+        tried.map_err(|e| Error::io("write", path, e))
+    }
+
+    /// Takes in all choices of another store.
+    pub fn take_in(&mut self, other: &Store) {
+        other.0.iter().for_each(|entry| self.insert(entry.place.clone(), entry.choice.clone()));
+    }
+
     /// Writes the file, whole or not at all, and the folders that lead to it.
     ///
     /// # Errors

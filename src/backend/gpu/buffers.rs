@@ -146,7 +146,7 @@ fn pack_uniforms(limits: &wgpu::Limits, plan: &Plan) -> (Vec<u8>, u64) {
     (packed, stride)
 }
 
-fn check_limits(limits: &wgpu::Limits, plan: &Plan) -> Result<()> {
+pub(super) fn check_limits(limits: &wgpu::Limits, plan: &Plan) -> Result<()> {
     let granted = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
     for buffer in plan.buffers() {
         if bytes(buffer.words) > granted {

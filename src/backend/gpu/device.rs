@@ -78,6 +78,11 @@ impl GpuDevice {
         buffers::bytes_of(&self.handle.limits, plan)
     }
 
+    /// Checks that a plan keeps the limits that the device was opened with.
+    pub(in crate::backend) fn check(&self, plan: &Plan) -> crate::error::Result<()> {
+        buffers::check_limits(&self.handle.limits, plan)
+    }
+
     /// The limits it was opened with that a plan can exceed.
     pub fn held(&self) -> Held {
         let limits = &self.handle.limits;

@@ -26,7 +26,7 @@ impl Features {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Io) if rows of a file cannot be read.
+    /// [`Error::Io`] if rows of a file cannot be read.
     ///
     /// # Panics
     /// If there is no row with one of the numbers.

@@ -56,12 +56,14 @@ impl fmt::Display for Every {
     }
 }
 
+/// Given each snapshot.
+type Save = Box<dyn FnMut(&Snapshot) + Send>;
+
 /// What interrupts a run, and what it goes on from.
 #[derive(Default)]
 pub(super) struct Interruptions {
     every: Option<Every>,
-    /// Given each snapshot.
-    save: Option<Box<dyn FnMut(&Snapshot) + Send>>,
+    save: Option<Save>,
     /// Set where the run is to stop.
     stop: Option<Arc<AtomicBool>>,
     going_on: Option<Snapshot>,

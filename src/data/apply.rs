@@ -76,10 +76,11 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
     let Application { encoder, options, target, weights, keep, .. } = *application;
     let target_names: &[String] = target.map_or(&[], |(names, _)| names);
     let spelled: Vec<&str> = target_names.iter().map(String::as_str).collect();
+    let known = encoder.by_name();
     let want = |name: &String| {
-        let own = want_of(name, encoder, &spelled, weights.as_slice());
+        let own = want_of(name, &known, &spelled, weights.as_slice());
         // A time is spelled again from its parts.
-        let is_time = encoder.columns.iter().any(|c| c.name == *name && matches!(c.encoding, Encoding::Time { .. }));
+        let is_time = known.get(name.as_str()).is_some_and(|c| matches!(c.encoding, Encoding::Time { .. }));
         if keep.contains(name) && !is_time { Want::EverySpelling } else { own }
     };
     let wants = |names: &[String]| names.iter().map(want).collect();

@@ -16,6 +16,7 @@ use cells::{groups, times};
 pub(super) use report::unusual_line;
 use report::{columns_lines, missing_line};
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The parts that rows belong to.
@@ -101,9 +102,10 @@ fn read(path: &Path, options: &DataOptions, encoder: Option<&Encoder>, loading: 
 fn wants_of(names: &[String], roles: &Roles, encoder: &Encoder) -> Vec<Want> {
     let target: Vec<&str> = roles.target.iter().map(|&column| names[column].as_str()).collect();
     let numbers: Vec<&str> = [roles.weights, roles.time].into_iter().flatten().map(|at| names[at].as_str()).collect();
+    let known = encoder.by_name();
     let want = |(column, name): (usize, &String)| match roles.groups == Some(column) {
         true => Want::EverySpelling,
-        false => want_of(name, encoder, &target, &numbers),
+        false => want_of(name, &known, &target, &numbers),
     };
     names.iter().enumerate().map(want).collect()
 }
@@ -318,17 +320,23 @@ pub(super) fn read_like(
     spelled: &[&str],
     numbers: &[&str],
 ) -> Result<Table> {
-    let want = |name: &String| want_of(name, encoder, spelled, numbers);
+    let known = encoder.by_name();
+    let want = |name: &String| want_of(name, &known, spelled, numbers);
     let wants = |names: &[String]| names.iter().map(want).collect();
     Ok(read_any(path, &read_options(options, &wants))?.train)
 }
 
 /// What an encoder wants of a column, beside columns of which the spelling or the numbers are wanted.
-pub(super) fn want_of(name: &str, encoder: &Encoder, spelled: &[&str], numbers: &[&str]) -> Want {
+pub(super) fn want_of(
+    name: &str,
+    known: &HashMap<&str, &columns::EncodedColumn>,
+    spelled: &[&str],
+    numbers: &[&str],
+) -> Want {
     if spelled.contains(&name) {
         return Want::Spelling;
     }
-    match encoder.columns.iter().find(|column| column.name == name).map(|column| &column.encoding) {
+    match known.get(name).map(|column| &column.encoding) {
         Some(Encoding::Category { .. } | Encoding::YesNo { .. }) => Want::Spelling,
         Some(Encoding::Number { .. } | Encoding::Time { .. }) => Want::Cells,
         None if numbers.contains(&name) => Want::Cells,
@@ -366,7 +374,9 @@ fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3
 /// Where an encoder's columns stand in a table. A column may be absent if training rows had missing cells in it.
 pub(super) fn positions(encoder: &Encoder, table: &Table) -> Result<Vec<Option<usize>>> {
     let names = names_of(table);
-    let place = |column: &columns::EncodedColumn| match position(&names, &column.name) {
+    let at: HashMap<&str, usize> = names.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect();
+    let found = |name: &str| at.get(name).copied().map_or_else(|| position(&names, name), Ok);
+    let place = |column: &columns::EncodedColumn| match found(&column.name) {
         Ok(at) => Ok(Some(at)),
         Err(_) if column.had_missing && encoder.missing != Missing::Refuse => Ok(None),
         Err(error) => Err(error.in_addition("the model needs a column that is not there").in_file(&table.path)),

@@ -1,6 +1,7 @@
 //! How the columns of a table become the features of a model: learnt from the training rows, saved with the model.
 
 use crate::data::options::Missing;
+use std::collections::HashMap;
 
 /// How the columns of a table become features, one after the other.
 ///
@@ -191,6 +192,11 @@ impl Encoder {
     /// Names of the features, in their order.
     pub fn feature_names(&self) -> Vec<String> {
         self.columns.iter().flat_map(EncodedColumn::feature_names).collect()
+    }
+
+    /// The columns by their names.
+    pub(in crate::data) fn by_name(&self) -> HashMap<&str, &EncodedColumn> {
+        self.columns.iter().map(|column| (column.name.as_str(), column)).collect()
     }
 
     /// The features of each column: its name, and where they stand in a row.

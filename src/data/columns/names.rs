@@ -131,12 +131,15 @@ impl Roles {
 
     /// What is wanted of each column when the table is read.
     pub fn wants(&self, columns: usize) -> Vec<Want> {
+        // Tables may have a million columns: none is looked for among all others.
+        let mut is_candidate = vec![false; columns];
+        self.candidates.iter().filter(|&&column| column < columns).for_each(|&column| is_candidate[column] = true);
         let want = |column: usize| {
             if self.groups == Some(column) {
                 Want::EverySpelling
             } else if self.target.contains(&column) || self.categorical.contains(&column) {
                 Want::Spelling
-            } else if self.candidates.contains(&column) || [self.weights, self.time].contains(&Some(column)) {
+            } else if is_candidate[column] || [self.weights, self.time].contains(&Some(column)) {
                 Want::Cells
             } else {
                 Want::Skip

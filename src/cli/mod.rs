@@ -142,7 +142,7 @@ pub fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => match output_failure() {
-            None if signals::has_stopped() => ExitCode::from(signals::INTERRUPTED),
+            None if signals::is_interrupted() => ExitCode::from(signals::INTERRUPTED),
             None => ExitCode::SUCCESS,
             Some(reason) => {
                 note(&format!("error: cannot write the results to stdout: {reason}; free space or name another file"));

@@ -11,6 +11,7 @@ pub const INTERRUPTED: u8 = 130;
 /// Within this time a second signal is the first one.
 const TWICE: Duration = Duration::from_millis(500);
 
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// Set by the first signal; from the first call of this on. Where signals cannot be caught, they end the program.
@@ -33,7 +34,12 @@ pub fn stop() -> Arc<AtomicBool> {
     STOP.get_or_init(install).clone()
 }
 
-/// Whether a signal came.
-pub fn has_stopped() -> bool {
-    STOP.get().is_some_and(|stop| stop.load(Ordering::Relaxed))
+/// Takes down that a signal has stopped a run. A signal that comes when the run is over changes nothing.
+pub fn set_interrupted() {
+    IS_INTERRUPTED.store(true, Ordering::Relaxed);
+}
+
+/// Whether a signal has stopped a run.
+pub fn is_interrupted() -> bool {
+    IS_INTERRUPTED.load(Ordering::Relaxed)
 }

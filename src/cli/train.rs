@@ -162,6 +162,7 @@ fn tell_interrupted(format: Format, history: &History, sink: &mut Sink) -> Resul
         "event": "interrupted", "steps": step, "epochs": history.epochs.len(), "model_epoch": history.model_epoch, "run": run,
     });
     sink.write(&object);
+    signals::set_interrupted();
     match format {
         Format::Json => print_line(&object.to_string()),
         Format::Text => {

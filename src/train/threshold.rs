@@ -99,7 +99,7 @@ impl Trainer {
     /// Gives the trained model the threshold that the recipe asks for.
     pub(super) async fn set_threshold(&mut self, validation: Option<&Dataset>) -> Result<()> {
         let Some(threshold) = self.recipe.train.threshold else { return Ok(()) };
-        let Some(model) = self.trained.take() else { return Ok(()) };
+        let Some(model) = &self.trained else { return Ok(()) };
         let threshold = match (threshold, validation) {
             (Threshold::Number(number), _) => number,
             (Threshold::Best(criterion), Some(rows)) => {
@@ -110,7 +110,7 @@ impl Trainer {
                 return Err(Error::option("threshold", threshold, why));
             }
         };
-        self.trained = Some(model.with_threshold(threshold)?);
+        self.trained = Some(model.clone().with_threshold(threshold)?);
         Ok(())
     }
 }

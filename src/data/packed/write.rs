@@ -199,9 +199,9 @@ impl PackWriter {
             let detail = format!("{} rows of {} features with {} targets", features.rows(), kind.0, targets.rows());
             return Err(Error::shape("pack", detail + " do not fit what was written before, or each other"));
         }
-        let weighs = weights.map_or(0, <[f32]>::len);
-        let expected = if self.weights.is_empty() && self.rows > 0 { 0 } else { features.rows() };
-        if weighs != expected && (weighs > 0 || !self.weights.is_empty()) {
+        let is_as_before = self.rows == 0 || weights.is_some() != self.weights.is_empty();
+        if !is_as_before || weights.is_some_and(|weights| weights.len() != features.rows()) {
+            let weighs = weights.map_or(0, <[f32]>::len);
             let detail = format!(
                 "{} rows with {weighs} weights do not fit each other, or what was written before",
                 features.rows()

@@ -2,7 +2,7 @@
 
 mod text;
 
-pub use text::shown;
+pub use text::{escaped, shown};
 
 use std::path::{Path, PathBuf};
 

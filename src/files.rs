@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes a file whole or not at all, and waits until it is on the disk: into a temporary file beside it, which is then
 /// renamed.
@@ -13,8 +13,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let name = path.file_name().map_or("model".into(), |n| n.to_string_lossy().into_owned());
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let temporary = temporary(path, "");
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&temporary)?;
         file.write_all(bytes)?;
@@ -30,6 +29,12 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = std::fs::remove_file(&temporary);
         Error::io("write", path, e)
     })
+}
+
+/// What a file is called until it is whole: hidden, beside it, and of this process. `part` tells several apart.
+pub(crate) fn temporary(path: &Path, part: &str) -> PathBuf {
+    let name = path.file_name().map_or("file".into(), |name| name.to_string_lossy().into_owned());
+    path.with_file_name(format!(".{name}.{}{part}.tmp", std::process::id()))
 }
 
 /// Refuses a pipe or a device, in whose place a file would be put.

@@ -1,7 +1,7 @@
 //! What a run shows: a progress bar on a terminal, plain lines elsewhere, JSON lines on request.
 
 use super::options::Format;
-use anygrad::error::shown;
+use anygrad::error::{escaped, shown};
 use anygrad::train::{EpochReport, Event};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -258,16 +258,14 @@ pub fn output_failure() -> Option<&'static str> {
 /// Prints a message to stderr. Unlike `eprintln!` it does not panic if stderr is closed or full. What names from outside
 /// have of control characters is escaped.
 pub fn note(line: &str) {
-    let is_odd = |c: char| c.is_control() && c != '\n' || ('\u{202A}'..='\u{202E}').contains(&c);
-    let escaped = |c: char| if is_odd(c) { c.escape_default().to_string() } else { c.to_string() };
-    let line = if line.contains(is_odd) { line.chars().map(escaped).collect() } else { line.to_string() };
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let lines: Vec<String> = line.split('\n').map(escaped).collect();
+    let _ = writeln!(std::io::stderr(), "{}", lines.join("\n"));
 }
 
 /// Prints an error: one line of at most about 2000 characters, its middle left out if it is longer.
 pub fn note_error(error: &str) {
     const MOST: usize = 2000;
-    let line = error.replace('\n', "\\n");
+    let line = escaped(error);
     let count = line.chars().count();
     if count <= MOST {
         return note(&line);

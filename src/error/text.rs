@@ -27,23 +27,30 @@ const SYNONYMS: [(&str, &str); 11] = [
 /// assert_eq!(anygrad::error::shown("\u{1b}[31mred"), "\\u{1b}[31mred");
 /// ```
 pub fn shown(text: &str) -> String {
-    let mut out = String::new();
-    let mut put = |c: char| match c {
-        '\n' | '\r' | '\t' => out.extend(c.escape_default()),
-        '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => {
-            out.extend(c.escape_unicode());
-        }
-        c if c.is_control() => out.extend(c.escape_unicode()),
-        c => out.push(c),
-    };
     if text.chars().nth(60).is_none() {
-        text.chars().for_each(put);
-    } else {
-        text.chars().take(40).for_each(&mut put);
-        put('…');
-        let mut end: Vec<char> = text.chars().rev().take(15).collect();
-        end.reverse();
-        end.into_iter().for_each(put);
+        return escaped(text);
+    }
+    let start: String = text.chars().take(40).collect();
+    let end: String = text.chars().skip(text.chars().count() - 15).collect();
+    format!("{}…{}", escaped(&start), escaped(&end))
+}
+
+/// A text as part of a message, whole: control characters and those that turn the direction of writing escaped.
+///
+/// ```
+/// assert_eq!(anygrad::error::escaped("two\nlines"), "two\\nlines");
+/// ```
+pub fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.extend(c.escape_default()),
+            '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => {
+                out.extend(c.escape_unicode());
+            }
+            c if c.is_control() => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
     }
     out
 }

@@ -7,7 +7,7 @@
 use super::choice::Choice;
 use crate::backend::gpu::GpuDevice;
 use crate::error::{Error, Result};
-use crate::files::{Fnv, write_whole};
+use crate::files::{Fnv, temporary, write_whole};
 use crate::kernel::{Variant, source};
 use crate::plan::Dispatch;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ impl Store {
     pub fn check_writable(path: &Path) -> Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-        let trial = folder.join(format!(".tuning.{}.tmp", std::process::id()));
+        let trial = temporary(path, ".trial");
         let tried = std::fs::write(&trial, b"").and_then(|()| std::fs::remove_file(&trial));
         tried.map_err(|e| Error::io("write", path, e))
     }

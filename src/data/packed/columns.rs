@@ -4,6 +4,7 @@ use super::write::{CHUNK_ROWS, Description, PackWriter, Part, pack_split};
 use crate::data::source::{ColumnGroup, Loading, ReadProgress, load_with};
 use crate::data::{DataOptions, Dataset, Encoder, Features, Preprocessing, Source, Split, tables};
 use crate::error::{Error, Result};
+use crate::files::temporary;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
@@ -131,8 +132,7 @@ struct Group {
 impl Group {
     /// Writes the features of all parts, one after the other.
     fn write(split: &Split, packed: &Path, number: usize) -> Result<Group> {
-        let name = packed.file_name().map_or("rows".into(), |name| name.to_string_lossy().into_owned());
-        let path = packed.with_file_name(format!(".{name}.{}.{number}.tmp", std::process::id()));
+        let path = temporary(packed, &format!(".{number}"));
         let io = |error| Error::io("write", packed, error);
         let file = File::options().read(true).write(true).create(true).truncate(true).open(&path).map_err(io)?;
         // From here on the file is removed with the group.

@@ -3,7 +3,7 @@
 use super::header::{self, Header, PREAMBLE, PackedPart, preamble};
 use crate::data::{Dataset, Encoder, Features, Preprocessing, Split, Targets};
 use crate::error::{Error, Result};
-use crate::files::{Fnv, refuse_special};
+use crate::files::{Fnv, refuse_special, temporary};
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -166,8 +166,7 @@ impl PackWriter {
     /// [`Error::Io`] if it cannot be created.
     pub fn create(path: &Path) -> Result<PackWriter> {
         refuse_special(path)?;
-        let name = path.file_name().map_or("rows".into(), |name| name.to_string_lossy().into_owned());
-        let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+        let temporary = temporary(path, "");
         let io = |error| Error::io("write", path, error);
         let mut file = BufWriter::with_capacity(1 << 20, File::create(&temporary).map_err(io)?);
         file.write_all(&[0; PREAMBLE]).map_err(io)?;

@@ -1,7 +1,9 @@
 //! The one error type: every variant says what went wrong, where, and what to do about it.
 
+mod divergence;
 mod text;
 
+pub use divergence::Divergence;
 pub use text::{escaped, shown};
 
 use std::path::{Path, PathBuf};
@@ -132,10 +134,14 @@ pub enum Error {
         remedy: String,
     },
     /// The device ran out of memory.
-    #[error("the device is out of memory ({context}); use a smaller batch_size or another --device")]
+    #[error("the device is out of memory ({context}); {}", memory_remedy(*fits))]
     OutOfMemory {
         /// What was being allocated or run.
         context: String,
+        /// Bytes that were had before, if that is known.
+        allocated: Option<u64>,
+        /// A batch size whose buffers take no more than that.
+        fits: Option<usize>,
     },
     /// The device disappeared: its driver was reset, it was unplugged or destroyed.
     #[error("the device was lost ({reason}); run again, or use --device cpu")]
@@ -184,19 +190,8 @@ pub enum Error {
         struck_off: String,
     },
     /// Training produced NaN or infinity.
-    #[error(
-        "training diverged: the {what} at step {step} (epoch {epoch}) is {value}; lower the learning rate or scale the data"
-    )]
-    Diverged {
-        /// Which quantity: `loss`, or a tensor's name.
-        what: String,
-        /// Step, counted from 0 over the whole run.
-        step: u64,
-        /// Epoch, counted from 1.
-        epoch: u64,
-        /// The value found.
-        value: f32,
-    },
+    #[error("training diverged: {0}")]
+    Diverged(Box<Divergence>),
 }
 
 /// The message, so that a `main` that returns an error prints its sentence.
@@ -269,6 +264,11 @@ impl Error {
         Error::Io { action, path: path.into(), source }
     }
 
+    /// An [`Error::OutOfMemory`] of which no more is known than what it was for.
+    pub(crate) fn memory(context: impl Into<String>) -> Self {
+        Error::OutOfMemory { context: context.into(), allocated: None, fits: None }
+    }
+
     /// An [`Error::Data`]: malformed content of a data file. `place` follows the path, such as `:12` for a line.
     ///
     /// ```
@@ -291,6 +291,13 @@ impl Error {
     pub fn unknown<'a>(kind: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         Error::UnknownName { kind, name: shown(name), hint: text::hint(name, &known) }
+    }
+}
+
+fn memory_remedy(fits: Option<usize>) -> String {
+    match fits {
+        Some(batch_size) => format!("with --batch-size {batch_size} it fits"),
+        None => "use a smaller batch_size or another --device".into(),
     }
 }
 

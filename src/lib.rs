@@ -54,7 +54,7 @@ pub mod teach;
 pub mod train;
 pub mod tune;
 
-pub use error::{Error, Result};
+pub use error::{Divergence, Error, Result};
 
 /// Waits for anything that is async here, in a program without an async runtime: the blocking form of every function that
 /// waits for a device.

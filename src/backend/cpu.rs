@@ -54,7 +54,7 @@ impl<F: Twinned> CpuExecutor<F> {
                     Aligned::filled(buffer.words, 0).map(Storage::Word)
                 };
                 let context = format!("allocating `{}` in main memory", buffer.label);
-                storage.map(RefCell::new).map_err(|_| Error::OutOfMemory { context })
+                storage.map(RefCell::new).map_err(|_| Error::memory(context))
             })
             .collect::<Result<_>>()?;
         Ok(CpuExecutor { plan, storage, fast: true })

@@ -19,7 +19,7 @@ use gpu::{DeviceState, GpuDevice, GpuExecutor};
 use std::sync::Arc;
 
 /// Runs of phases that fit into one submission to a GPU: a clock of each has its place on the device.
-pub const MOST_RUNS: usize = 128;
+pub const MOST_RUNS: usize = 129;
 
 /// A device to run on: the processor, or an open GPU.
 ///
@@ -60,6 +60,17 @@ impl Device {
             Device::Cpu => "CPU".into(),
             Device::Gpu(device) => device.adapter().name(),
         }
+    }
+
+    /// Opens this device anew, after it was lost; the processor never is.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`](crate::Error::NoDevice) if it does not come back.
+    pub async fn reopen(&self) -> Result<Device> {
+        Ok(match self {
+            Device::Cpu => Device::Cpu,
+            Device::Gpu(device) => Device::Gpu(Arc::new(device.reopen().await?)),
+        })
     }
 
     /// Whether the device is there. The processor always is.

@@ -63,7 +63,7 @@ impl Executor {
             _ => Aligned::filled(words, 0).map(Storage::Word),
         };
         let context = || format!("staging `{}` in main memory", described.name);
-        storage.map(Staging).map_err(|_| Error::OutOfMemory { context: context() })
+        storage.map(Staging).map_err(|_| Error::memory(context()))
     }
 
     /// Gives a value the contents of `staging`, which then holds anything: on the CPU the memory changes hands, a GPU

@@ -227,6 +227,11 @@ pub const TABLES: &[KeyTable] = &[
                 "none",
                 "of two classes: a probability, or what it shall be best for: f1, accuracy, balanced_accuracy",
             ),
+            (
+                "on_divergence",
+                "\"stop\"",
+                "what is done about NaN and infinity: stop, or rollback (with half the rate)",
+            ),
         ],
     },
     KeyTable {

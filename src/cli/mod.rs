@@ -120,7 +120,8 @@ impl Verb {
     }
 }
 
-/// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged, 130 stopped by a signal.
+/// Exit codes: 0 done, 1 failed, 2 usage or bad input, 3 no usable device, 4 training diverged, 130 and 143 stopped by
+/// SIGINT and SIGTERM.
 pub fn run() -> ExitCode {
     let cli = match parse() {
         Ok(cli) => cli,
@@ -142,8 +143,7 @@ pub fn run() -> ExitCode {
     };
     match outcome {
         Ok(()) => match output_failure() {
-            None if signals::is_interrupted() => ExitCode::from(signals::INTERRUPTED),
-            None => ExitCode::SUCCESS,
+            None => ExitCode::from(signals::stopped_by().unwrap_or(0)),
             Some(reason) => {
                 note(&format!("error: cannot write the results to stdout: {reason}; free space or name another file"));
                 ExitCode::from(1)

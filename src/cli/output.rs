@@ -44,8 +44,32 @@ impl Progress {
                 }
                 None
             }
-            Event::Epoch(report) => Some(self.epoch(report)),
+            Event::Epoch(report) => {
+                let object = self.epoch(report);
+                self.object(object)
+            }
+            Event::DeviceLost { reason, step } => {
+                self.say(&format!("device  {reason}: it is opened anew, and the run goes on from step {step}"));
+                self.object(json!({ "event": "device_lost", "reason": reason, "step": step }))
+            }
+            Event::RolledBack { reason, epoch, learning_rate } => {
+                let rate = shortest(*learning_rate);
+                self.say(&format!("{reason}: back to the end of epoch {epoch}, and on with a learning rate of {rate}"));
+                self.object(json!({ "event": "rolled_back", "reason": reason, "epoch": epoch, "learning_rate": rate }))
+            }
         }
+    }
+
+    /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
+    fn object(&self, object: Value) -> Option<Value> {
+        if self.format == Format::Json {
+            let line = object.to_string();
+            match &self.bar {
+                Some(bar) => bar.suspend(|| print_line(&line)),
+                None => print_line(&line),
+            }
+        }
+        Some(object)
     }
 
     fn epoch(&mut self, report: &EpochReport) -> Value {
@@ -61,21 +85,12 @@ impl Progress {
         }
         object["learning_rate"] = json!(shortest(report.learning_rate));
         object["samples_per_second"] = json!(self.samples_per_second().round());
-        match self.format {
-            Format::Json => {
-                let line = object.to_string();
-                match &self.bar {
-                    Some(bar) => bar.suspend(|| print_line(&line)),
-                    None => print_line(&line),
-                }
+        if self.format == Format::Text {
+            let (header, line) = self.lines(report);
+            if !std::mem::replace(&mut self.has_header, true) {
+                self.say(&header);
             }
-            Format::Text => {
-                let (header, line) = self.lines(report);
-                if !std::mem::replace(&mut self.has_header, true) {
-                    self.say(&header);
-                }
-                self.say(&line);
-            }
+            self.say(&line);
         }
         object
     }

@@ -1,7 +1,7 @@
 //! What a run has reached: figures on rows that decided nothing, as text and as JSON.
 
 use super::options::Format;
-use super::output::{print_line, significant};
+use super::output::{note, print_line, significant};
 use super::quality::{print_baseline, print_targets};
 use anygrad::backend::Choice;
 use anygrad::data::Split;
@@ -23,6 +23,8 @@ pub struct Outcome {
     stopped: Option<String>,
     /// What simple models reach on the same rows.
     baseline: Option<Baseline>,
+    /// What is to be said of a run that has learnt nothing.
+    warning: Option<String>,
     /// What could not be written.
     pub failure: Option<Error>,
 }
@@ -64,6 +66,10 @@ impl Outcome {
         if let Some(baseline) = &baseline {
             put("baseline", json!(baseline));
         }
+        let warning = test.as_ref().zip(baseline.as_ref()).and_then(|pair| learnt_nothing(history, model, pair));
+        if let Some(warning) = &warning {
+            put("warning", json!(warning));
+        }
         if let Some(threshold) = model.threshold {
             put("threshold", json!(threshold));
         }
@@ -74,7 +80,7 @@ impl Outcome {
             (false, true) => Some(format!("after the last epoch; the model is that of epoch {kept}")),
             (false, false) => None,
         };
-        Ok(Outcome { fields, test, validation, stopped, baseline, failure: None })
+        Ok(Outcome { fields, test, validation, stopped, baseline, warning, failure: None })
     }
 
     /// What the run is judged by: the test rows; without, the validation rows.
@@ -87,6 +93,20 @@ impl Outcome {
     pub fn json(&self) -> Value {
         Value::Object(self.fields.clone())
     }
+}
+
+/// Says so where the loss of training is far above that of the first step, and the model no better than a constant: all
+/// numbers are finite, and worth nothing.
+fn learnt_nothing(history: &History, model: &Model, (test, baseline): (&Evaluation, &Baseline)) -> Option<String> {
+    let (first, last) = (f64::from(*history.step_losses.first()?), history.of_model()?.train_loss);
+    let is_no_better = match (test.accuracy, test.r_squared) {
+        (Some(own), _) => baseline.constant.accuracy.is_some_and(|constant| own <= constant + 0.01),
+        (None, own) => own.is_none_or(|own| own <= 0.0),
+    };
+    (last > 2.0 * first && is_no_better).then(|| {
+        let (first, last, rate) = (significant(first), significant(last), model.recipe.optimizer.learning_rate());
+        format!("the loss has risen from {first} to {last} and the model is no better than a constant: lower the learning rate of {rate}")
+    })
 }
 
 /// The figures of an evaluation by name.
@@ -141,6 +161,9 @@ pub fn print_result(format: Format, outcome: &Outcome) {
     if let (Some(baseline), Some(test)) = (&outcome.baseline, &outcome.test) {
         print_baseline(baseline, test);
         print_line("");
+    }
+    if let Some(warning) = &outcome.warning {
+        note(&format!("warning: {warning}"));
     }
     let field = |name: &str| outcome.fields.get(name).cloned().unwrap_or_default();
     let seconds = field("seconds").as_f64().unwrap_or(0.0);

@@ -10,7 +10,7 @@ use super::task::Task;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split};
-use anygrad::train::{Every, History, Recipe, RunFolder, Snapshot, Threshold, Trainer};
+use anygrad::train::{Every, History, OnDeviceLoss, OnDivergence, Recipe, RunFolder, Snapshot, Threshold, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
 use clap::Args;
@@ -39,6 +39,12 @@ pub struct TrainVerbOptions {
     /// How often a checkpoint is written: a number of seconds, steps or epochs, such as 60s, 500steps, 2epochs
     #[arg(long, value_name = "WHEN", default_value = "60s", help_heading = "Stopping and going on")]
     checkpoint_every: Every,
+    /// What is done when a number becomes NaN or infinite: stop, or rollback to the end of the last epoch and on with half the learning rate [default: stop]
+    #[arg(long, value_name = "CHOICE", help_heading = "Stopping and going on")]
+    on_divergence: Option<OnDivergence>,
+    /// What is done when the device is lost: retry on the device opened anew, to the same bits, or stop
+    #[arg(long, value_name = "CHOICE", default_value = "retry", help_heading = "Stopping and going on")]
+    on_device_loss: OnDeviceLoss,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -57,6 +63,7 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
     let mut recipe = Task::read(&flags)?;
     recipe.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
     recipe.set(|recipe| recipe.train.threshold = options.threshold.or(recipe.train.threshold));
+    recipe.set(|recipe| recipe.train.on_divergence = options.on_divergence.unwrap_or(recipe.train.on_divergence));
     let runs = several::runs(recipe.recipe(), options.seeds);
     several::check(recipe.recipe(), &runs, options.seeds)?;
     if let [_] = runs[..] {
@@ -122,6 +129,7 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     }));
     let (observed, keeps) = (sink.clone(), sink.clone());
     let trainer = trainer.observe(move |event| lock(&observed).take(event)).stop_when(signals::stop());
+    let trainer = trainer.on_device_loss(verb.on_device_loss).hash_weights(true);
     let mut trainer = trainer.checkpoints(verb.checkpoint_every, move |snapshot| lock(&keeps).keep(snapshot));
     if let Some(snapshot) = snapshot {
         trainer = trainer.resume(snapshot);
@@ -131,7 +139,9 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     let seconds = start.elapsed().as_secs_f64();
     let mut sink = lock(&sink);
     sink.progress.finish();
-    let history = fitted?;
+    let history = fitted.map_err(|error| left_behind(error, &trainer, &sink.folder))?;
+    // A new one, if the device was lost.
+    let choice = Choice { device: trainer.device().clone(), ..choice };
     let model = trainer.model()?.clone();
     if history.is_interrupted {
         sink.folder.save_model(&model)?;
@@ -143,13 +153,34 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     }
     // Whatever else fails, the model is there.
     sink.folder.save_model(&model)?;
-    let mut outcome = Outcome::of(&model, &history, &choice, seconds, &data, sink.folder.path())?;
+    let of = |choice: &Choice| Outcome::of(&model, &history, choice, seconds, &data, sink.folder.path());
+    let mut outcome = match of(&choice) {
+        Err(Error::DeviceLost { .. } | Error::Timeout { .. }) if verb.on_device_loss == OnDeviceLoss::Retry => {
+            of(&Choice { device: pollster::block_on(choice.device.reopen())?, ..choice })?
+        }
+        outcome => outcome?,
+    };
     sink.write(&outcome.json());
     if let Err(error) = sink.folder.check_metrics() {
         sink.failure.get_or_insert(error);
     }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
     Ok(Some(outcome))
+}
+
+/// Saves the model that a run leaves whose numbers went bad, and says in the error what is there.
+fn left_behind(error: Error, trainer: &Trainer, folder: &RunFolder) -> Error {
+    let (Error::Diverged(_), Ok(model)) = (&error, trainer.model()) else { return error };
+    let epoch = model.metrics["epoch"].as_u64().unwrap_or(0);
+    match folder.save_model(model) {
+        Ok(path) => {
+            note(&format!("the model of epoch {epoch}, the last good one, is in {}", path.display()));
+            let again = "to go on from it, name it by --from, with a lower --learning-rate or --set regularization.max_grad_norm=1";
+            note(&format!("{again}; or let the run go back by itself: --on-divergence rollback"));
+            error
+        }
+        Err(failed) => error.in_addition(&format!("the last good model could not be saved ({failed})")),
+    }
 }
 
 /// What is said where the model is there and something else is not.

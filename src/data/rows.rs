@@ -105,7 +105,7 @@ impl Features {
 pub(super) fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>> {
     let context = || format!("{} bytes for a copy of the rows", count.saturating_mul(size_of::<T>()));
     let mut data = Vec::new();
-    data.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { context: context() })?;
+    data.try_reserve_exact(count).map_err(|_| Error::memory(context()))?;
     data.resize(count, T::default());
     Ok(data)
 }

@@ -145,6 +145,12 @@ impl Case {
                     drawn[slot * size..][..size].iter_mut().for_each(|x| *x = x.abs() + 0.01);
                     Data::Float(drawn)
                 }
+                (DType::F32, Content::NotAllFinite) => {
+                    let mut drawn = values.draw(stream, count);
+                    let bad = [f32::NAN, f32::INFINITY, -f32::INFINITY, f32::MAX, f32::MIN_POSITIVE / 2.0];
+                    drawn.iter_mut().step_by(7).zip(bad.into_iter().cycle()).for_each(|(x, bad)| *x = bad);
+                    Data::Float(drawn)
+                }
                 (DType::F32, _) => Data::Float(values.draw(stream, count)),
             }
         };

@@ -239,6 +239,8 @@ pub enum Access {
 pub enum Content {
     /// Any numbers; of words, numbers of classes.
     Any,
+    /// Any numbers, NaN and infinities among them.
+    NotAllFinite,
     /// Numbers that are not negative, by which or by whose root is divided: sums of squares, divisors.
     Positive,
     /// Several tensors of one size one after the other, along the first extent, of which that of this number is not

@@ -28,9 +28,9 @@ impl Init {
         let count = spec.shape.elements_u32(&spec.path)?;
         let (fan_in, fan_sum) = (spec.fan_in as f64, (spec.fan_in + spec.fan_out) as f64);
         let mut values = Vec::new();
-        values.try_reserve_exact(count as usize).map_err(|_| Error::OutOfMemory {
-            context: format!("drawing {count} initial values of `{}`", spec.path),
-        })?;
+        values
+            .try_reserve_exact(count as usize)
+            .map_err(|_| Error::memory(format!("drawing {count} initial values of `{}`", spec.path)))?;
         let uniform = |bound: f64| move |i| (bound * (2.0 * f64::from(unit(word(key, i, 0))) - 1.0)) as f32;
         // Box–Muller: word i of step 0 and of step 1.
         let normal = |deviation: f64| {

@@ -18,6 +18,7 @@ pub mod label_values;
 pub mod map;
 pub mod margin_loss;
 pub mod matmul;
+pub mod non_finite;
 pub mod penalty;
 pub mod pointwise_loss;
 pub mod product;
@@ -106,6 +107,7 @@ table! {
     penalty: SPEC, GRAD_SPEC;
     scale: SPEC => PART;
     record: SPEC, PAIR_SPEC;
+    non_finite: SPEC;
     label_values: SPEC;
     class_weights: SPEC;
     correct_rows: SPEC;

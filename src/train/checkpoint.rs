@@ -121,13 +121,11 @@ impl Trainer {
 }
 
 impl Interruptions {
-    /// Takes a session to where the run goes on.
-    pub async fn begin(&mut self, session: &mut Session<'_>) -> Result<()> {
-        if let Some(snapshot) = &self.going_on {
-            session.restore(snapshot).await?;
-        }
-        self.last = Some((Instant::now(), session.position()));
-        Ok(())
+    /// The state that a run begins with, if it goes on with another; its time counts from here.
+    pub fn begin(&mut self, session: &Session<'_>) -> Option<Snapshot> {
+        let position = self.going_on.as_ref().map_or(session.position(), |snapshot| snapshot.position);
+        self.last = Some((Instant::now(), position));
+        self.going_on.clone()
     }
 
     /// Whether the run is to stop.
@@ -135,22 +133,43 @@ impl Interruptions {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
-    /// Whether a snapshot is due at a position.
-    pub fn is_due(&self, position: &Position) -> bool {
-        let (Some(every), Some((time, last))) = (self.every, &self.last) else { return false };
+    /// Whether anybody wants snapshots.
+    pub fn saves(&self) -> bool {
+        self.save.is_some()
+    }
+
+    /// Whether a snapshot is due at a position; where nobody has said how often, but the host `keeps` one for itself, every
+    /// minute.
+    pub fn is_due(&self, position: &Position, keeps: bool) -> bool {
+        let every = self.every.or(keeps.then_some(Every::Seconds(60)));
+        let (Some(every), Some((time, last))) = (every, &self.last) else { return false };
         match every {
-            Every::Steps(steps) => u64::from(position.clock.step - last.clock.step) >= steps,
-            Every::Epochs(epochs) => position.epochs_done() - last.epochs_done() >= epochs,
+            // A run that has gone back may stand before it.
+            Every::Steps(steps) => u64::from(position.clock.step).saturating_sub(last.clock.step.into()) >= steps,
+            Every::Epochs(epochs) => position.epochs_done().saturating_sub(last.epochs_done()) >= epochs,
             Every::Seconds(seconds) => time.elapsed() >= Duration::from_secs(seconds),
         }
     }
 
-    /// Takes a snapshot, if anybody wants it.
-    pub async fn save(&mut self, session: &mut Session<'_>) -> Result<()> {
-        if let Some(save) = &mut self.save {
-            save(&session.snapshot().await?);
+    /// Hands a snapshot to whoever wants it, of a run that stands at a position.
+    fn hand_over(&mut self, snapshot: Option<&Snapshot>, position: &Position) {
+        if let Some((save, snapshot)) = self.save.as_mut().zip(snapshot) {
+            save(snapshot);
         }
-        self.last = Some((Instant::now(), session.position()));
+        self.last = Some((Instant::now(), *position));
+    }
+}
+
+impl Trainer {
+    /// Takes a snapshot, hands it to whoever wants it, and keeps it.
+    pub(super) async fn save(&mut self, session: &mut Session<'_>) -> Result<()> {
+        self.keep(session).await?;
+        self.save_kept(&session.position());
         Ok(())
+    }
+
+    /// Hands over the snapshot that is kept.
+    pub(super) fn save_kept(&mut self, position: &Position) {
+        self.interruptions.hand_over(self.recovery.kept.as_ref(), position);
     }
 }

@@ -2,12 +2,13 @@
 
 use super::progress::Kind;
 use super::queue::Position;
+use super::recovery::Recovery;
 use super::report::{Flow, History};
 use super::session::{Session, Setup};
 use super::trainer::Trainer;
 use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
-use crate::model::{ClassWeights, Model, Reduction, Target, Tensor};
+use crate::model::{ClassWeights, Evaluation, Model, Reduction, Target, Tensor};
 use crate::ops::penalty::Penalty;
 
 impl Trainer {
@@ -48,47 +49,83 @@ impl Trainer {
     }
 
     async fn fit_held_out(&mut self, train: &Dataset, held_out: Option<&Dataset>, validates: bool) -> Result<History> {
-        let mut session = self.open(train, held_out, validates).await?;
+        self.recovery = Recovery { on_device_loss: self.recovery.on_device_loss, ..Recovery::default() };
+        let mut session = loop {
+            match self.open(train, held_out, validates).await {
+                Ok(session) => break session,
+                Err(error) => self.replace_own_device(error).await?,
+            }
+        };
         session.observer = std::mem::replace(&mut self.observer, Box::new(|_| {}));
         let outcome = self.drive(&mut session).await;
         self.observer = std::mem::replace(&mut session.observer, Box::new(|_| {}));
-        let is_interrupted = outcome?;
-        let history = History { is_interrupted, ..self.conclude(session).await? };
-        self.set_threshold(held_out.filter(|_| validates)).await?;
+        let (is_interrupted, tensors) = outcome?;
+        let history = History { is_interrupted, ..self.take_model(session, tensors)? };
+        while let Err(error) = self.set_threshold(held_out.filter(|_| validates)).await {
+            self.replace_own_device(error).await?;
+        }
         Ok(history)
     }
 
-    /// Runs a session to the end, or until it is stopped; a callback is asked after each epoch. Whether it was stopped.
-    async fn drive(&mut self, session: &mut Session<'_>) -> Result<bool> {
-        let (callback, interruptions) = (&mut self.callback, &mut self.interruptions);
-        interruptions.begin(session).await?;
+    /// Runs a session to the end, or until it is stopped, over whatever it can recover from. Whether it was stopped, and the
+    /// weights for the model.
+    async fn drive(&mut self, session: &mut Session<'_>) -> Result<(bool, Vec<Tensor>)> {
+        if let Some(snapshot) = self.interruptions.begin(session) {
+            self.recovery.kept = Some(snapshot.clone());
+            if let Err(error) = session.restore(&snapshot).await {
+                self.recover(session, error).await?;
+            }
+        }
         session.tell_start();
-        while !session.is_done() {
-            let (epoch, asks) = (session.epochs_done(), callback.is_some());
+        let mut asked = session.epochs_done();
+        loop {
+            match self.advance(session, &mut asked).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => self.recover(session, error).await?,
+            }
+        }
+    }
+
+    /// Runs a session on; a callback is asked once after each epoch.
+    async fn advance(&mut self, session: &mut Session<'_>, asked: &mut u64) -> Result<(bool, Vec<Tensor>)> {
+        let mut is_interrupted = false;
+        while !session.is_done() && !is_interrupted {
+            let (epoch, keeps) = (session.epochs_done(), self.keeps());
+            let each_epoch = self.callback.is_some() || self.rolls_back();
+            let Trainer { callback, interruptions, .. } = self;
             let goes_on = |position: &Position| {
-                let ends = asks && position.epochs_done() != epoch;
-                !ends && !interruptions.stops() && !interruptions.is_due(position)
+                let ends = each_epoch && position.epochs_done() != epoch;
+                !ends && !interruptions.stops() && !interruptions.is_due(position, keeps)
             };
             session.queue_while(goes_on).await?;
             session.finish().await?;
-            if let Some(callback) = callback.as_mut().filter(|_| session.epochs_done() != epoch) {
-                let asked = session.history().last().filter(|_| !session.has_ended());
-                if asked.is_some_and(|report| callback(report) == Flow::Stop) {
+            let done = session.epochs_done();
+            if let Some(callback) = callback.as_mut().filter(|_| done > *asked) {
+                *asked = done;
+                let report = session.history().last().filter(|_| !session.has_ended());
+                if report.is_some_and(|report| callback(report) == Flow::Stop) {
                     break;
                 }
             }
             if session.is_done() {
                 break;
             }
-            if interruptions.stops() || interruptions.is_due(&session.position()) {
-                interruptions.save(session).await?;
-            }
-            if interruptions.stops() {
-                return Ok(true);
+            is_interrupted = self.interruptions.stops();
+            if self.rolls_back() {
+                if done != epoch {
+                    self.keep(session).await?;
+                }
+                if is_interrupted || self.interruptions.is_due(&session.position(), keeps) {
+                    self.save_kept(&session.position());
+                }
+            } else if is_interrupted || self.interruptions.is_due(&session.position(), keeps) {
+                self.save(session).await?;
             }
         }
-        interruptions.save(session).await?;
-        Ok(false)
+        if !is_interrupted && self.interruptions.saves() {
+            self.save(session).await?;
+        }
+        Ok((is_interrupted, session.weights().await?))
     }
 
     /// A run of this trainer on its device, before the first step: on `data.train`, evaluated as by [`Trainer::fit`].
@@ -136,8 +173,10 @@ impl Trainer {
                 validates,
             },
             recipe: self.recipe.clone(),
+            hashes: self.hashes,
         };
-        let mut session = Session::open(self.device.clone(), setup).await?;
+        let session = Session::open(self.device.clone(), setup).await;
+        let mut session = session.map_err(|error| self.name_batch_size(error, train, held_out))?;
         // Drawn after loading: what does not fit the device has failed by now.
         session.write_parameters(&self.initial_values()?)?;
         Ok(session)
@@ -146,16 +185,15 @@ impl Trainer {
     /// Takes the model out of a session of this trainer, wherever it stands, and returns what happened.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if a weight is NaN or infinite; what the device reports.
+    /// [`Error::Diverged`] if a number of the run has become NaN or infinite; what the device reports.
     pub async fn conclude(&mut self, mut session: Session<'_>) -> Result<History> {
-        let (tensors, train) = (session.weights().await?, session.train());
+        let tensors = session.weights().await?;
+        self.take_model(session, tensors)
+    }
+
+    fn take_model(&mut self, session: Session<'_>, tensors: Vec<Tensor>) -> Result<History> {
+        let train = session.train();
         let history = session.into_history();
-        for tensor in &tensors {
-            if let Some(&value) = tensor.data.iter().find(|x| !x.is_finite()) {
-                let (step, epoch) = (history.step_losses.len() as u64, history.epochs.len() as u64);
-                return Err(Error::Diverged { what: tensor.name.clone(), step, epoch, value });
-            }
-        }
         self.trained = Some(self.model_of(tensors, train, &history)?);
         Ok(history)
     }
@@ -169,10 +207,18 @@ impl Trainer {
             let detail = format!("initial values are {:?}, the model needs {:?}", shapes(given), shapes(&drawn));
             return Err(Error::shape("model", detail));
         }
+        for tensor in given {
+            if let Some(x) = tensor.data.iter().find(|x| !x.is_finite()) {
+                return Err(Error::shape(
+                    "model",
+                    format!("an initial value of `{}` is {x}: give numbers", tensor.name),
+                ));
+            }
+        }
         Ok(given.clone())
     }
 
-    fn model_of(&self, tensors: Vec<Tensor>, train: &Dataset, history: &History) -> Result<Model> {
+    pub(super) fn model_of(&self, tensors: Vec<Tensor>, train: &Dataset, history: &History) -> Result<Model> {
         let target = match &train.targets {
             Targets::Labels { name, classes, .. } => Target::Classes { name: name.clone(), classes: classes.clone() },
             Targets::Values { names, .. } => Target::Values { names: names.clone() },
@@ -195,6 +241,36 @@ impl Trainer {
             data_hash: Some(train.hash()),
             metrics: as_json(&history.of_model()),
         })
+    }
+}
+
+impl Trainer {
+    /// The trained model.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] before the first successful [`Trainer::fit`].
+    pub fn model(&self) -> Result<&Model> {
+        self.trained.as_ref().ok_or_else(|| Error::shape("trainer", "there is no trained model yet: call fit first"))
+    }
+
+    /// Loss and metrics of the trained model on `data`.
+    ///
+    /// # Errors
+    /// Fails as [`Trainer::model`] and [`Model::evaluate`] do.
+    pub async fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
+        self.model()?.evaluate(data, &self.device).await
+    }
+}
+
+/// Blocking forms, for programs without an async runtime.
+#[cfg(not(target_arch = "wasm32"))]
+impl Trainer {
+    /// [`Trainer::evaluate`], blocking.
+    ///
+    /// # Errors
+    /// Fails as [`Trainer::evaluate`] does.
+    pub fn evaluate_blocking(&self, data: &Dataset) -> Result<Evaluation> {
+        pollster::block_on(self.evaluate(data))
     }
 }
 

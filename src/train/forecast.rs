@@ -2,13 +2,14 @@
 
 use super::epoch::{Epoch, RowsPass};
 use super::learning_rate::LearningRate;
-use super::program::{Program, RING_SLOTS, RING_WIDTH};
+use super::program::Program;
 use super::queue::{Position, Queue};
 use super::session::IN_FLIGHT;
 use super::trainer::Trainer;
+use super::{BatchSize, Recipe, TrainTable};
 use crate::backend::Device;
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::optim::Schedule;
 use crate::plan::{Phase, PhaseId, Plan};
 use std::collections::{BTreeSet, HashMap};
@@ -100,10 +101,39 @@ impl Trainer {
         })
     }
 
+    /// The largest batch size, by halves, whose buffers take no more than was had, where a run does not fit a device.
+    pub(super) fn name_batch_size(&self, error: Error, train: &Dataset, held_out: Option<&Dataset>) -> Error {
+        let Error::OutOfMemory { context, allocated: Some(allocated), .. } = error else { return error };
+        let bytes = |rows: usize| {
+            let recipe = Recipe {
+                train: TrainTable { batch_size: BatchSize::Rows(rows), ..self.recipe.train.clone() },
+                ..self.recipe.clone()
+            };
+            let program = Program::build(
+                &self.architecture,
+                &recipe,
+                self.rows_spec(train),
+                held_out.map(|rows| self.rows_spec(rows)),
+            );
+            program.and_then(|program| self.lower(&program)).map_or(u64::MAX, |plan| self.device.bytes_of(&plan))
+        };
+        let first = self.recipe.train.batch_size.rows(train.rows()) / 2;
+        let fits = std::iter::successors(Some(first), |rows| Some(rows / 2)).take_while(|&rows| rows > 0);
+        Error::OutOfMemory {
+            context,
+            allocated: Some(allocated),
+            fits: fits.into_iter().find(|&rows| bytes(rows) <= allocated),
+        }
+    }
+
     /// Whether something decides after each epoch how to go on, so that its results must have arrived.
     pub(super) fn waits_for_epochs(&self) -> bool {
         let plateau = matches!(self.recipe.schedule, Schedule::ReduceOnPlateau(_));
-        self.callback.is_some() || self.recipe.train.early_stopping.is_some() || plateau
+        self.callback.is_some()
+            || self.hashes
+            || self.rolls_back()
+            || self.recipe.train.early_stopping.is_some()
+            || plateau
     }
 
     /// Submissions of a run, and how many of them are under way at once.
@@ -157,7 +187,7 @@ fn window_bytes(program: &Program) -> u64 {
 
 /// Bytes of the staging buffers: for the ring as many as submissions are under way, and one for each size of tensor.
 fn staging_bytes(program: &Program, at_once: usize) -> u64 {
-    let ring = RING_SLOTS * RING_WIDTH;
+    let ring = program.graph.shape(program.ring).elements();
     let sizes: BTreeSet<usize> =
         program.tensors.values().iter().map(|&value| program.graph.shape(value).elements()).collect();
     let parameters: usize = sizes.iter().filter(|&&words| words != ring || at_once == 0).sum();

@@ -1,8 +1,8 @@
 //! A whole training run as a graph: the phases that the loop replays, over one set of resident values.
 //!
 //! Phases: `begin_epoch` (row order), `train` and `train_tail` (one step on a full and on the last, smaller batch),
-//! `begin_eval`, `eval` and `eval_tail` (the test rows). Every batch ends by filing its loss and its number of
-//! correct rows (or their weight) in the ring.
+//! `begin_eval`, `eval` and `eval_tail` (the test rows), `check` (whether all that survives a step is finite). Every batch
+//! ends by filing its loss and its number of correct rows (or their weight) in the ring.
 
 use super::epoch::{Batches, Epoch, RowsPass};
 use super::objective::Objective;
@@ -12,14 +12,15 @@ use crate::error::Result;
 use crate::graph::{DType, Graph, PhaseId, Role, ValueId};
 use crate::model::{BatchWeights, ModelTensors, Sequential};
 use crate::ops::{column_sum::ColumnSum, correct_rows::CorrectRows, elementwise::Elementwise};
-use crate::ops::{gather::Gather, record::Record, shuffle::Shuffle};
+use crate::ops::{gather::Gather, non_finite::NonFinite, record::Record, shuffle::Shuffle};
 use crate::random::{Key, Purpose, stream_key};
 
 /// Entries of the ring of results; more than any one submission files.
 pub(super) const RING_SLOTS: usize = 256;
 
 /// Numbers of an entry: the loss of the batch, the number of correct rows or the sum of their own weights, the penalty,
-/// the sum of the weights in the loss, the sum of the rows' own weights.
+/// the sum of the weights in the loss, the sum of the rows' own weights. Behind them in each row of the ring stands what
+/// [`NonFinite`] counts.
 pub(super) const RING_WIDTH: usize = 5;
 const LOSS_COLUMN: usize = 0;
 const PENALTY_COLUMN: usize = 2;
@@ -36,7 +37,7 @@ const EVAL_ROWS: usize = 1024;
 /// let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.1)).batch_size(48);
 /// let program = trainer.program(&data::xor(100, 0)?, None)?;
 /// let phases: Vec<&str> = program.graph.phases().iter().map(|phase| &phase.name[..]).collect();
-/// assert_eq!(phases, ["begin_epoch", "train", "train_tail"]);
+/// assert_eq!(phases, ["begin_epoch", "train", "train_tail", "check"]);
 /// let pass = program.epoch.train;
 /// assert_eq!((pass.batches.full, pass.batches.tail), (2, 4));
 /// assert_eq!(program.graph.phases()[pass.full.index()].name, "train");
@@ -60,9 +61,13 @@ pub struct Program {
     pub class_weights: Option<ValueId>,
     /// Numbers of the rows of a pass, in their order.
     pub order: ValueId,
-    /// Results of recent batches, `[slots, 5]`: loss, number of correct rows or the sum of their own weights, penalty, sum
-    /// of the weights in the loss, sum of the rows' own weights.
+    /// Results of recent batches, `[slots, 5 + …]`: loss, number of correct rows or the sum of their own weights, penalty,
+    /// sum of the weights in the loss, sum of the rows' own weights; then, of all rows together, what `checks` count.
     pub ring: ValueId,
+    /// The phase that counts the NaN and infinite elements of what survives a step.
+    pub check: PhaseId,
+    /// What is counted there: parameters, and what the optimizer keeps for them.
+    pub checks: Vec<(ValueId, NonFinite)>,
     /// Its passes over rows: batches and phases.
     pub epoch: Epoch,
     /// Stream of the order of the training rows, `None` for their own order.
@@ -93,7 +98,9 @@ impl Program {
             test.zip(test_batches).map(|(rows, batches)| ResidentRows::declare(&mut graph, "test", rows, &batches));
         let most_rows = train.held.max(test.map_or(0, |rows| rows.held));
         let order = graph.declare("order", [most_rows], DType::U32, Role::Order);
-        let ring = graph.declare("ring", [RING_SLOTS, RING_WIDTH], DType::F32, Role::Results);
+        let (checks, blocks) = checks(&graph);
+        let width = RING_WIDTH + blocks.div_ceil(RING_SLOTS);
+        let ring = graph.declare("ring", [RING_SLOTS, width], DType::F32, Role::Results);
         let class_weights = objective.loss.declare_weights(&mut graph, class_weights_of);
 
         // The phases are numbered as they come.
@@ -110,6 +117,8 @@ impl Program {
             class_weights,
             order,
             ring,
+            check: PhaseId::FIRST,
+            checks,
             epoch,
             key,
         };
@@ -119,7 +128,21 @@ impl Program {
             let names = ["begin_eval", "eval", "eval_tail"];
             program.epoch.eval = Some(program.pass(names, &objective, test, batches, None)?);
         }
+        program.check = program.graph.begin_phase("check");
+        for &(value, check) in &program.checks {
+            program.graph.apply_all(check, &[value, ring])?;
+        }
         Ok(program)
+    }
+
+    /// The first tensor of which the ring says that an element is NaN or infinite.
+    pub(super) fn first_non_finite(&self, ring: &[f32]) -> Option<ValueId> {
+        let width = ring.len() / RING_SLOTS;
+        let is_bad = |&&(value, check): &&(ValueId, NonFinite)| {
+            let blocks = NonFinite::blocks(self.graph.shape(value).elements());
+            (0..blocks).any(|block| ring[check.place(block, width)] != 0.0)
+        };
+        self.checks.iter().find(is_bad).map(|check| check.0)
     }
 
     /// The phases of a pass: what begins it, a full batch and, if there is one, the last, smaller one. A pass over training
@@ -199,6 +222,16 @@ impl Program {
         }
         Ok(())
     }
+}
+
+/// What counts the NaN and infinite elements of each value that survives a step, and the number of all counts.
+fn checks(graph: &Graph) -> (Vec<(ValueId, NonFinite)>, usize) {
+    let (mut checks, mut first) = (Vec::new(), 0);
+    for (index, value) in graph.values().iter().enumerate().filter(|(_, value)| value.role.survives()) {
+        checks.push((ValueId(index as u32), NonFinite { first, column: RING_WIDTH }));
+        first += NonFinite::blocks(value.shape.elements());
+    }
+    (checks, first)
 }
 
 /// Files the sum of a batch's weights and, where rows have weights of their own, the sum of these, by which an accuracy

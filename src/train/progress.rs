@@ -5,7 +5,7 @@ use super::early_stopping::Best;
 use super::program::RING_WIDTH;
 use super::queue::Entry;
 use super::report::{EpochReport, Event, History};
-use crate::error::{Error, Result};
+use crate::error::{Divergence, Error, Result};
 use crate::optim::Plateau;
 
 /// Sums over the batches of a pass.
@@ -59,33 +59,18 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Tells of the steps so far.
-    pub fn tell_steps(&self, observer: &mut dyn FnMut(&Event)) {
-        if let Some(&loss) = self.history.step_losses.last() {
-            let done = self.history.step_losses.len() as u64;
-            observer(&Event::Steps { done, rows: self.rows_done, loss });
-        }
+    pub fn steps(&self) -> Option<Event> {
+        let done = self.history.step_losses.len() as u64;
+        self.history.step_losses.last().map(|&loss| Event::Steps { done, rows: self.rows_done, loss })
     }
 
     /// Adds up one entry of the ring: loss, number or weight of correct rows, penalty, sum of the weights in the loss, sum
-    /// of the rows' own weights. `rate` is the learning rate of an epoch.
-    pub fn take_in(
-        &mut self,
-        entry: Entry,
-        filed: &[f32],
-        kind: Kind,
-        rate: impl Fn(u64) -> f32,
-        observer: &mut dyn FnMut(&Event),
-    ) -> Result<()> {
+    /// of the rows' own weights. `rate` is the learning rate of its epoch. The report of the epoch, if it ends one.
+    pub fn take_in(&mut self, entry: Entry, filed: &[f32], kind: Kind, rate: f32) -> Result<Option<EpochReport>> {
         debug_assert_eq!(filed.len(), RING_WIDTH);
         let (loss, correct, epoch) = (filed[0], filed[1], u64::from(entry.epoch));
         if !loss.is_finite() {
-            let step = self.history.step_losses.len() as u64;
-            let what = match (entry.training, kind.validates) {
-                (true, _) => "loss",
-                (false, true) => "validation loss",
-                (false, false) => "test loss",
-            };
-            return Err(Error::Diverged { what: what.into(), step, epoch, value: loss });
+            return Err(self.diverged("loss".into(), epoch, 0, loss, kind, entry.training));
         }
         let weighs_rows = if entry.training { kind.weighs_training_rows } else { kind.weighs_held_out_rows };
         let filed_or_rows = |is_filed: bool, filed: f32| if is_filed { f64::from(filed) } else { entry.rows as f64 };
@@ -102,14 +87,33 @@ impl Progress {
             self.history.step_losses.push(loss as f32);
             self.rows_done += entry.rows as u64;
         }
-        if entry.ends_epoch {
-            self.tell_steps(observer);
-            let (train, held_out) = (std::mem::take(&mut self.train), std::mem::take(&mut self.held_out));
-            let report = report(epoch, train, held_out, kind, rate(epoch));
-            observer(&Event::Epoch(report.clone()));
-            self.history.epochs.push(report);
+        if !entry.ends_epoch {
+            return Ok(None);
         }
-        Ok(())
+        let (train, held_out) = (std::mem::take(&mut self.train), std::mem::take(&mut self.held_out));
+        Ok(Some(report(epoch, train, held_out, kind, rate)))
+    }
+
+    /// A tensor whose numbers are bad `steps` steps from here, at the least that can be said.
+    pub fn diverged(&self, tensor: String, epoch: u64, steps: u64, value: f32, kind: Kind, training: bool) -> Error {
+        let part = match (training, kind.validates) {
+            (true, _) => "training",
+            (false, true) => "validation",
+            (false, false) => "test",
+        };
+        let step = self.history.step_losses.len() as u64 + steps;
+        let cause = "lower the learning rate or scale the data".into();
+        Error::Diverged(Box::new(Divergence {
+            tensor,
+            layer: None,
+            step,
+            epoch,
+            value,
+            part,
+            rows: Vec::new(),
+            batch: 0,
+            cause,
+        }))
     }
 }
 
@@ -132,5 +136,6 @@ fn report(epoch: u64, train: Sums, held_out: Sums, kind: Kind, learning_rate: f3
         test_loss: of(!validates, loss),
         test_accuracy: of(!validates, accuracy(held_out)),
         learning_rate,
+        weights_hash: None,
     }
 }

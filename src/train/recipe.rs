@@ -1,6 +1,6 @@
 //! A run as a value: everything that decides it, as config files, run folders and model files state it.
 
-use super::{BatchSize, EarlyStopping, Threshold};
+use super::{BatchSize, EarlyStopping, OnDivergence, Threshold};
 use crate::backend::Request;
 use crate::data::{DataOptions, Loading, ReadProgress, Source, Split, Targets, Task, load_with};
 use crate::error::{Error, Result};
@@ -100,6 +100,9 @@ pub struct TrainTable {
     /// `--threshold`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
+    /// What to do when a number becomes NaN or infinite; the flag `--on-divergence`.
+    #[serde(skip_serializing_if = "OnDivergence::is_default")]
+    pub on_divergence: OnDivergence,
 }
 
 /// Whole numbers in files: as numbers, and as text where TOML has none, beyond 2⁶³ − 1.
@@ -155,6 +158,7 @@ impl Default for TrainTable {
             frozen: Vec::new(),
             early_stopping: None,
             threshold: None,
+            on_divergence: OnDivergence::Stop,
         }
     }
 }

@@ -27,6 +27,9 @@ pub struct EpochReport {
     pub test_accuracy: Option<f64>,
     /// Learning rate at the end of the epoch.
     pub learning_rate: f32,
+    /// Hash of the weights after the epoch, if it was [asked for](super::Trainer::hash_weights).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights_hash: Option<String>,
 }
 
 impl EpochReport {
@@ -62,6 +65,22 @@ pub enum Event {
     },
     /// An epoch is done.
     Epoch(EpochReport),
+    /// The device was lost. The run goes on, on the device opened anew.
+    DeviceLost {
+        /// Why.
+        reason: String,
+        /// The step that it goes on from.
+        step: u64,
+    },
+    /// A number became NaN or infinite, and the run went back.
+    RolledBack {
+        /// Where the numbers went bad.
+        reason: String,
+        /// The epoch behind which it goes on.
+        epoch: u64,
+        /// The optimizer's learning rate from there on.
+        learning_rate: f32,
+    },
 }
 
 /// The answer of a callback: whether training goes on.
@@ -94,6 +113,8 @@ pub struct History {
     pub model_epoch: u64,
     /// Whether early stopping has ended the run before its last epoch.
     pub stopped_early: bool,
+    /// How often the run went back because a number became NaN or infinite.
+    pub rollbacks: u64,
     /// Whether the run was stopped before its end, to go on another time.
     pub is_interrupted: bool,
     /// Loss of each step before its update: the mean over its rows, by weight. With `reduction = "sum"` the step minimizes

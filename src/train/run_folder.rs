@@ -96,7 +96,7 @@ impl RunFolder {
         }
         let mut text = String::new();
         metrics.read_to_string(&mut text).map_err(io)?;
-        let kept = kept_metrics(&text, snapshot.epochs_done());
+        let kept = kept_metrics(&text, snapshot.epochs_done(), snapshot.rollbacks());
         metrics.set_len(kept as u64).and_then(|()| metrics.seek(SeekFrom::End(0)).map(drop)).map_err(io)?;
         if !faults.is_empty() {
             // It must not take the place of the one that is sound.
@@ -187,14 +187,15 @@ impl RunFolder {
     }
 }
 
-/// Bytes of the lines of metrics that stay if a run goes on behind so many epochs.
-fn kept_metrics(text: &str, epochs: u64) -> usize {
+/// Bytes of the lines of metrics that stay if a run goes on behind so many epochs and ways back.
+fn kept_metrics(text: &str, epochs: u64, mut rollbacks: u64) -> usize {
     let mut kept = 0;
     for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
         let Ok(object) = serde_json::from_str::<serde_json::Value>(line) else { break };
         match (object["event"].as_str(), object["epoch"].as_u64()) {
             (Some("epoch"), Some(epoch)) if epoch <= epochs => {}
-            (Some("variants"), _) => {}
+            (Some("variants" | "device_lost"), _) => {}
+            (Some("rolled_back"), _) if rollbacks > 0 => rollbacks -= 1,
             _ => break,
         }
         kept += line.len();

@@ -7,12 +7,11 @@ use super::program::{Program, RING_SLOTS, RING_WIDTH};
 use super::progress::{Kind, Progress};
 use super::queue::{Entry, Position, Queue};
 use super::report::{Event, History};
-use super::snapshot::Snapshot;
 use crate::backend::{Device, Executor, Reading};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::graph::ValueId;
-use crate::model::Tensor;
+use crate::model::{Tensor, weights_hash};
 use crate::optim::Schedule;
 use crate::plan::Plan;
 use crate::tune::Variants;
@@ -25,6 +24,7 @@ pub(super) const IN_FLIGHT: usize = 1;
 pub(super) type Observer = Box<dyn FnMut(&Event) + Send>;
 
 /// What a session is made of, but for the device.
+#[derive(Clone)]
 pub(super) struct Setup<'d> {
     pub program: Program,
     pub train: &'d Dataset,
@@ -35,12 +35,16 @@ pub(super) struct Setup<'d> {
     pub kind: Kind,
     pub rate: LearningRate,
     pub recipe: Recipe,
+    /// Whether each epoch's report names the hash of its weights.
+    pub hashes: bool,
 }
 
 impl Setup<'_> {
     /// Whether something waits for the results of each epoch.
     fn decides(&self) -> bool {
-        self.recipe.train.early_stopping.is_some() || matches!(self.recipe.schedule, Schedule::ReduceOnPlateau(_))
+        self.hashes
+            || self.recipe.train.early_stopping.is_some()
+            || matches!(self.recipe.schedule, Schedule::ReduceOnPlateau(_))
     }
 }
 
@@ -69,16 +73,31 @@ impl Setup<'_> {
 /// # }).unwrap();
 /// ```
 pub struct Session<'d> {
-    device: Device,
-    executor: Executor,
-    feeds: Feeds<'d>,
-    setup: Setup<'d>,
-    position: Position,
-    progress: Progress,
-    queue: Queue,
-    in_flight: VecDeque<(Vec<Entry>, Reading)>,
-    data_hash: Option<u64>,
+    pub(super) device: Device,
+    pub(super) executor: Executor,
+    pub(super) feeds: Feeds<'d>,
+    pub(super) setup: Setup<'d>,
+    pub(super) position: Position,
+    pub(super) progress: Progress,
+    pub(super) queue: Queue,
+    pub(super) in_flight: VecDeque<Submission>,
+    pub(super) data_hash: Option<u64>,
     pub(super) observer: Observer,
+    /// Steps and epochs that the observer has been told of.
+    pub(super) told: (u64, u64),
+    /// Where the run stood when the submission was begun that is being put together.
+    pub(super) from: Position,
+    /// Where it stood before the submission whose numbers went bad, and behind it.
+    pub(super) failed: Option<(Position, Position)>,
+}
+
+/// What was given to the device, and whose results are on their way.
+pub(super) struct Submission {
+    entries: Vec<Entry>,
+    /// Where the run stood before it and behind it.
+    from: Position,
+    to: Position,
+    reading: Reading,
 }
 
 impl<'d> Session<'d> {
@@ -96,6 +115,9 @@ impl<'d> Session<'d> {
             in_flight: VecDeque::new(),
             data_hash: None,
             observer: Box::new(|_| {}),
+            told: (0, 0),
+            from: Position::START,
+            failed: None,
         };
         session.progress.history.launches_per_step = session.launches_of_a_step();
         Ok(session)
@@ -152,6 +174,13 @@ impl<'d> Session<'d> {
     pub(super) fn tell_start(&mut self) {
         let LearningRate { steps_per_epoch, epochs, .. } = self.setup.rate;
         (self.observer)(&Event::Start { steps: epochs.saturating_mul(steps_per_epoch) });
+    }
+
+    /// Halves the learning rate of the rest of the run, and counts that.
+    pub(super) fn lower_rate(&mut self) -> f32 {
+        self.progress.history.rollbacks += 1;
+        self.setup.rate.initial /= 2.0;
+        self.setup.rate.initial
     }
 
     /// The results and counters of the run so far.
@@ -222,14 +251,14 @@ impl<'d> Session<'d> {
 
     /// Submits what is queued, and takes in results that are due.
     async fn submit(&mut self) -> Result<()> {
-        if self.queue.runs.is_empty() {
-            return Ok(());
-        }
+        let Some(&(_, clock)) = self.queue.runs.last() else { return Ok(()) };
+        self.queue.runs.push((self.setup.program.check, clock));
         let (Queue { runs, window, .. }, epochs) = (&self.queue, self.setup.rate.epochs);
         self.feeds.run(&mut self.executor, runs, *window, epochs)?;
         self.progress.history.submissions += 1;
         let reading = self.executor.start_read(self.setup.program.ring).await?;
-        self.in_flight.push_back((self.queue.clear(), reading));
+        let from = std::mem::replace(&mut self.from, self.position);
+        self.in_flight.push_back(Submission { entries: self.queue.clear(), from, to: self.position, reading });
         self.drain(IN_FLIGHT).await
     }
 
@@ -241,17 +270,61 @@ impl<'d> Session<'d> {
 
     async fn drain(&mut self, keep: usize) -> Result<()> {
         while self.in_flight.len() > keep {
-            let Some((entries, reading)) = self.in_flight.pop_front() else { break };
-            let ring = self.executor.finish(reading).await?;
-            let (kind, rate) = (self.setup.kind, &self.setup.rate);
-            for entry in entries {
-                let at = RING_WIDTH * (entry.slot as usize % RING_SLOTS);
-                let filed = &ring[at..at + RING_WIDTH];
-                self.progress.take_in(entry, filed, kind, |epoch| rate.of_epoch(epoch), &mut *self.observer)?;
+            let Some(submission) = self.in_flight.pop_front() else { break };
+            let ring = self.executor.finish(submission.reading).await?;
+            if let Err(error) = self.take_in(submission.entries, &ring).await {
+                if let Error::Diverged(_) = error {
+                    self.failed = Some((submission.from, submission.to));
+                }
+                return Err(error);
             }
-            self.progress.tell_steps(&mut *self.observer);
         }
         Ok(())
+    }
+
+    /// Adds up the results of a submission, and tells of them.
+    async fn take_in(&mut self, entries: Vec<Entry>, ring: &[f32]) -> Result<()> {
+        let (kind, program) = (self.setup.kind, &self.setup.program);
+        let width = ring.len() / RING_SLOTS;
+        let filed = |entry: &Entry| &ring[width * (entry.slot as usize % RING_SLOTS)..][..RING_WIDTH];
+        // The losses first: they name the step.
+        if entries.iter().all(|entry| filed(entry)[0].is_finite())
+            && let Some(value) = program.first_non_finite(ring)
+        {
+            let steps = entries.iter().filter(|entry| entry.training).count();
+            let epoch = entries.last().map_or(0, |entry| entry.epoch.into());
+            let tensor = format!("`{}`", program.graph.value(value).name);
+            return Err(self.progress.diverged(tensor, epoch, steps.saturating_sub(1) as u64, f32::NAN, kind, true));
+        }
+        for entry in entries {
+            let rate = self.setup.rate.of_epoch(entry.epoch.into());
+            if let Some(mut report) = self.progress.take_in(entry, filed(&entry), kind, rate)? {
+                if self.setup.hashes {
+                    // Nothing was submitted behind the end of the epoch.
+                    let weights = read(&mut self.executor, self.setup.program.tensors.values()).await?;
+                    report.weights_hash = Some(weights_hash(&weights));
+                }
+                self.tell_steps();
+                self.progress.history.epochs.push(report.clone());
+                if report.epoch > self.told.1 {
+                    self.told.1 = report.epoch;
+                    (self.observer)(&Event::Epoch(report));
+                }
+            }
+        }
+        self.tell_steps();
+        Ok(())
+    }
+
+    /// Tells of the steps so far, but of none twice.
+    fn tell_steps(&mut self) {
+        if let Some(event) = self.progress.steps()
+            && let Event::Steps { done, .. } = event
+            && done > self.told.0
+        {
+            self.told.0 = done;
+            (self.observer)(&event);
+        }
     }
 
     /// The weights that a model of this run gets: of the best epoch if early stopping keeps them, else as they are.
@@ -267,67 +340,6 @@ impl<'d> Session<'d> {
         read(&mut self.executor, self.setup.program.tensors.values()).await
     }
 
-    /// Everything that the rest of the run depends on.
-    ///
-    /// # Errors
-    /// What the device reports.
-    pub async fn snapshot(&mut self) -> Result<Snapshot> {
-        self.finish().await?;
-        let survivors = self.survivors();
-        Ok(Snapshot {
-            recipe: self.setup.recipe.clone(),
-            has_rate_function: self.setup.rate.function.is_some(),
-            data_hash: self.data_hash(),
-            position: self.position,
-            initial_rate: self.setup.rate.initial,
-            progress: self.progress.clone(),
-            tensors: read(&mut self.executor, &survivors).await?,
-        })
-    }
-
-    /// Goes on from a snapshot of the same run, whatever this session has done before.
-    ///
-    /// # Errors
-    /// [`Error::Snapshot`] if it is one of another run or of other data; what the device reports.
-    pub async fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let survivors = self.survivors();
-        let graph = &self.setup.program.graph;
-        let fits = |(&value, tensor): (&ValueId, &Tensor)| {
-            let value = graph.value(value);
-            value.name == tensor.name && value.shape.dims() == tensor.shape
-        };
-        let all_fit = survivors.len() == snapshot.tensors.len() && survivors.iter().zip(&snapshot.tensors).all(fits);
-        let one_rate = self.setup.rate.function.is_some() == snapshot.has_rate_function;
-        if !(all_fit && one_rate && self.setup.recipe.is_of_one_run_with(&snapshot.recipe)) {
-            return Err(Error::Snapshot { reason: "it is of a run with another model or other settings".into() });
-        }
-        if self.data_hash() != snapshot.data_hash {
-            return Err(Error::Snapshot { reason: "it is of a run on other data".into() });
-        }
-        self.queue.clear();
-        self.in_flight.clear();
-        for (&value, tensor) in survivors.iter().zip(&snapshot.tensors) {
-            self.executor.write(value, &tensor.data)?;
-        }
-        let launches_per_step = self.progress.history.launches_per_step;
-        self.position = snapshot.position;
-        self.progress = snapshot.progress.clone();
-        self.progress.history.launches_per_step = launches_per_step;
-        self.setup.rate.initial = snapshot.initial_rate;
-        self.executor.run(self.position.begin_again(&self.setup.program.epoch).as_slice())
-    }
-
-    /// Goes on from a snapshot on another device, or on a new one in the place of one that was lost.
-    ///
-    /// # Errors
-    /// Fails as [`Session::restore`] does, and if the run does not fit the device.
-    pub async fn reopen(&mut self, device: Device, snapshot: &Snapshot) -> Result<()> {
-        (self.executor, self.feeds) = load(&device, &self.setup).await?;
-        self.progress.history.launches_per_step = self.launches_of_a_step();
-        self.device = device;
-        self.restore(snapshot).await
-    }
-
     /// What happened, with the memory that it took.
     pub(super) fn into_history(self) -> History {
         let (device_bytes, window_bytes) = (self.executor.allocated_bytes(), self.feeds.bytes());
@@ -336,21 +348,9 @@ impl<'d> Session<'d> {
         History { device_bytes, windows, window_bytes, stopped_early, ..self.progress.history }
     }
 
-    /// The values that the rest of a run depends on.
-    fn survivors(&self) -> Vec<ValueId> {
-        let plan = self.executor.plan();
-        let all = (0..plan.graph().values().len()).map(|index| plan.value_id(index));
-        all.filter(|&id| plan.value(id).role.survives() && plan.place(id).is_some()).collect()
-    }
-
     /// Launches of a full training step.
-    fn launches_of_a_step(&self) -> usize {
+    pub(super) fn launches_of_a_step(&self) -> usize {
         self.executor.plan().phases()[self.setup.program.epoch.train.full.index()].launches.len()
-    }
-
-    fn data_hash(&mut self) -> u64 {
-        let Setup { train, held_out, .. } = self.setup;
-        *self.data_hash.get_or_insert_with(|| super::snapshot::data_hash(train, held_out))
     }
 }
 
@@ -371,7 +371,7 @@ pub(super) fn lower(program: &Program, device: &Device, fuse: bool, variants: &V
 }
 
 /// Loads a run on a device with everything that stays as it is: the rows, or the way they take, and what belongs to them.
-async fn load<'d>(device: &Device, setup: &Setup<'d>) -> Result<(Executor, Feeds<'d>)> {
+pub(super) async fn load<'d>(device: &Device, setup: &Setup<'d>) -> Result<(Executor, Feeds<'d>)> {
     let Setup { program, class_weights, .. } = setup;
     let mut executor = device.load(lower(program, device, setup.fuse, &setup.variants)?).await?;
     let feeds = Feeds::open(&mut executor, program, setup.train, setup.held_out)?;
@@ -382,7 +382,7 @@ async fn load<'d>(device: &Device, setup: &Setup<'d>) -> Result<(Executor, Feeds
 }
 
 /// Values as they are after everything submitted so far.
-async fn read(executor: &mut Executor, values: &[ValueId]) -> Result<Vec<Tensor>> {
+pub(super) async fn read(executor: &mut Executor, values: &[ValueId]) -> Result<Vec<Tensor>> {
     let mut tensors = Vec::with_capacity(values.len());
     for &id in values {
         let data = executor.read(id).await?;

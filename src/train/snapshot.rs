@@ -22,7 +22,7 @@ use crate::model::Tensor;
 
 const MAGIC: [u8; 8] = *b"anygrad\0";
 /// Version of the layout. A reader accepts this one.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The state of a run between two steps: [`Session::snapshot`](super::Session::snapshot) takes it down,
 /// [`Session::restore`](super::Session::restore) goes on from it, bit for bit as the run would have gone on by itself.
@@ -52,6 +52,11 @@ impl Snapshot {
     /// Epochs that were done, evaluation included.
     pub fn epochs_done(&self) -> u64 {
         self.position.epochs_done()
+    }
+
+    /// How often the run had gone back because a number had become NaN or infinite.
+    pub fn rollbacks(&self) -> u64 {
+        self.progress.history.rollbacks
     }
 
     /// The recipe of the run.
@@ -190,11 +195,12 @@ fn visit_sums(sums: &mut Sums, io: &mut Bytes<'_>) -> Outcome {
 
 /// Reads or writes a history. Of the counters of a device only the number of submissions is kept.
 fn visit_history(history: &mut History, io: &mut Bytes<'_>) -> Outcome {
-    let History { epochs, model_epoch, step_losses, submissions, .. } = history;
+    let History { epochs, model_epoch, step_losses, submissions, rollbacks, .. } = history;
     io.list(epochs, EpochReport::default(), visit_report)?;
     io.u64(model_epoch)?;
     io.floats(step_losses)?;
-    io.u64(submissions)
+    io.u64(submissions)?;
+    io.u64(rollbacks)
 }
 
 fn visit_report(report: &mut EpochReport, io: &mut Bytes<'_>) -> Outcome {
@@ -209,5 +215,6 @@ fn visit_report(report: &mut EpochReport, io: &mut Bytes<'_>) -> Outcome {
         &mut report.test_accuracy,
     ];
     numbers.into_iter().try_for_each(|number| io.option(number, f64::default, |number, io| io.f64(number)))?;
-    io.f32(&mut report.learning_rate)
+    io.f32(&mut report.learning_rate)?;
+    io.option(&mut report.weights_hash, String::new, |hash, io| io.text(hash))
 }

@@ -5,15 +5,16 @@ use super::early_stopping::EarlyStopping;
 use super::learning_rate::{LearningRate, RateFunction};
 use super::objective::Objective;
 use super::program::Program;
+use super::recovery::Recovery;
 use super::report::{Event, Flow};
 use super::resident::RowsSpec;
 use super::session::lower;
 use super::{BatchSize, Recipe};
 use crate::backend::{Device, Work};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernel::Target as KernelTarget;
-use crate::model::{Evaluation, Loss, Model, Sequential, Tensor};
+use crate::model::{Loss, Model, Sequential, Tensor};
 use crate::optim::{Optimizer, Schedule, ScheduleStep};
 use crate::plan::Plan;
 use crate::tune::Variants;
@@ -44,6 +45,8 @@ pub struct Trainer {
     pub(super) observer: Box<dyn FnMut(&Event) + Send>,
     pub(super) callback: Option<Callback>,
     pub(super) interruptions: Interruptions,
+    pub(super) recovery: Recovery,
+    pub(super) hashes: bool,
     pub(super) trained: Option<Model>,
 }
 
@@ -70,6 +73,8 @@ impl Trainer {
             observer: Box::new(|_| {}),
             callback: None,
             interruptions: Interruptions::default(),
+            recovery: Recovery::default(),
+            hashes: false,
             trained: None,
         }
     }
@@ -211,6 +216,11 @@ impl Trainer {
         self
     }
 
+    /// The device that it trains on; another one, opened anew, if it was lost meanwhile.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// Starts from these values, in the order and shapes of [`Sequential::initialize`].
     pub fn initial(mut self, tensors: Vec<Tensor>) -> Trainer {
         self.initial = Some(tensors);
@@ -247,6 +257,12 @@ impl Trainer {
     /// ```
     pub fn on_epoch(mut self, callback: impl FnMut(&super::EpochReport) -> Flow + Send + 'static) -> Trainer {
         self.callback = Some(Box::new(callback));
+        self
+    }
+
+    /// Has the report of each epoch name the hash of its weights. The device waits until they are read.
+    pub fn hash_weights(mut self, hash: bool) -> Trainer {
+        self.hashes = hash;
         self
     }
 
@@ -306,12 +322,15 @@ impl Trainer {
     /// If model, loss, optimizer and data do not fit together.
     pub fn program(&self, train: &Dataset, test: Option<&Dataset>) -> Result<Program> {
         self.objective([Some(train), test].into_iter().flatten())?;
-        let rows = |data| {
-            let rows = RowsSpec::of(data);
-            let most_bytes = self.recipe.train.resident_bytes.unwrap_or(rows.most_bytes);
-            RowsSpec { most_bytes: most_bytes.min(self.device.most_binding_bytes()), ..rows }
-        };
-        Program::build(&self.architecture, &self.recipe, rows(train), test.map(rows))
+        let (train, test) = (self.rows_spec(train), test.map(|test| self.rows_spec(test)));
+        Program::build(&self.architecture, &self.recipe, train, test)
+    }
+
+    /// The kind of the rows of `data`, with as many at one time as this trainer's device can hold.
+    pub(super) fn rows_spec(&self, data: &Dataset) -> RowsSpec {
+        let rows = RowsSpec::of(data);
+        let most_bytes = self.recipe.train.resident_bytes.unwrap_or(rows.most_bytes);
+        RowsSpec { most_bytes: most_bytes.min(self.device.most_binding_bytes()), ..rows }
     }
 
     /// What is minimized, once it is known to fit the targets of `data`, of which the first is trained on.
@@ -343,34 +362,6 @@ impl Trainer {
         let initial = self.recipe.optimizer.learning_rate();
         let at = ScheduleStep { step: 0, epoch: 0, steps_per_epoch: 1, epochs: self.recipe.epochs(), initial };
         self.rate_function.as_ref().map_or_else(|| self.recipe.schedule.rate(at), |function| function(at))
-    }
-
-    /// The trained model.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] before the first successful [`Trainer::fit`].
-    pub fn model(&self) -> Result<&Model> {
-        self.trained.as_ref().ok_or_else(|| Error::shape("trainer", "there is no trained model yet: call fit first"))
-    }
-
-    /// Loss and metrics of the trained model on `data`.
-    ///
-    /// # Errors
-    /// Fails as [`Trainer::model`] and [`Model::evaluate`] do.
-    pub async fn evaluate(&self, data: &Dataset) -> Result<Evaluation> {
-        self.model()?.evaluate(data, &self.device).await
-    }
-}
-
-/// Blocking forms, for programs without an async runtime.
-#[cfg(not(target_arch = "wasm32"))]
-impl Trainer {
-    /// [`Trainer::evaluate`], blocking.
-    ///
-    /// # Errors
-    /// Fails as [`Trainer::evaluate`] does.
-    pub fn evaluate_blocking(&self, data: &Dataset) -> Result<Evaluation> {
-        pollster::block_on(self.evaluate(data))
     }
 }
 

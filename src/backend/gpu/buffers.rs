@@ -2,6 +2,7 @@
 //! clocks of a submission.
 
 use super::handle::Handle;
+use super::inject::Call;
 use crate::backend::MOST_RUNS;
 use crate::error::{Error, Result};
 use crate::kernel::Clock;
@@ -40,7 +41,10 @@ impl Buffers {
                 mapped_at_creation: false,
             };
             // wgpu clears new buffers to zero.
-            let created = handle.scoped(&buffer.label, || handle.device.create_buffer(&descriptor)).await?;
+            let created = handle
+                .scoped(Call::CreateBuffer, &buffer.label, || handle.device.create_buffer(&descriptor))
+                .await
+                .map_err(|error| without_memory(error, plan, &data))?;
             if buffer.fill != 0.0 {
                 let fill = vec![buffer.fill; buffer.words];
                 handle.queue.write_buffer(&created, 0, bytemuck::cast_slice(&fill));
@@ -54,12 +58,12 @@ impl Buffers {
             usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        let uniforms = handle.scoped("params", || handle.device.create_buffer(&descriptor)).await?;
+        let uniforms = handle.scoped(Call::CreateBuffer, "params", || handle.device.create_buffer(&descriptor)).await?;
         handle.queue.write_buffer(&uniforms, 0, &packed);
         let clock_stride = clock_stride(&handle.limits);
         let descriptor =
             wgpu::BufferDescriptor { label: Some("clocks"), size: clock_stride * MOST_RUNS as u64, ..descriptor };
-        let clocks = handle.scoped("clocks", || handle.device.create_buffer(&descriptor)).await?;
+        let clocks = handle.scoped(Call::CreateBuffer, "clocks", || handle.device.create_buffer(&descriptor)).await?;
         let packed_clocks = vec![0; clocks.size() as usize];
         Ok(Buffers { data, uniforms, uniform_stride, clocks, clock_stride, packed_clocks })
     }
@@ -99,6 +103,34 @@ impl Buffers {
     /// Bytes allocated.
     pub fn size(&self) -> u64 {
         self.data.iter().chain([&self.uniforms, &self.clocks]).map(wgpu::Buffer::size).sum()
+    }
+}
+
+/// An error that tells, where the device has no memory for the next buffer, which it is and what was had before.
+fn without_memory(error: Error, plan: &Plan, created: &[wgpu::Buffer]) -> Error {
+    let (Error::OutOfMemory { .. }, Some(next)) = (&error, plan.buffers().get(created.len())) else { return error };
+    let allocated: u64 = created.iter().map(wgpu::Buffer::size).sum();
+    let mut largest: Vec<_> = plan.buffers().iter().collect();
+    largest.sort_by_key(|buffer| std::cmp::Reverse(buffer.words));
+    let name = |buffer: &crate::plan::Buffer| format!("`{}` of {}", buffer.label, shown_bytes(bytes(buffer.words)));
+    let largest: Vec<String> = largest.into_iter().take(3).map(name).collect();
+    let (all, had) = (plan.buffers().iter().map(|buffer| bytes(buffer.words)).sum(), shown_bytes(allocated));
+    let context = format!(
+        "there is no room for buffer {} behind {had} of {}; the largest are {}",
+        name(next),
+        shown_bytes(all),
+        largest.join(", ")
+    );
+    Error::OutOfMemory { context, allocated: Some(allocated), fits: None }
+}
+
+/// Bytes in a unit that suits them.
+fn shown_bytes(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1000),
+        10_000_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::adapter::{Adapter, Granted};
 use super::buffers;
 use super::handle::{DeviceState, Handle};
+use super::inject::Injection;
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
 use crate::kernel::{Profile, Target};
@@ -41,6 +42,11 @@ impl GpuDevice {
     /// Whether the device is there.
     pub fn state(&self) -> DeviceState {
         self.handle.state()
+    }
+
+    /// Has one call to come fail: to try what a program does then.
+    pub fn inject(&self, injection: Injection) {
+        self.handle.injected.set(injection);
     }
 
     /// The adapter behind it.

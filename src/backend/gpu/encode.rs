@@ -2,6 +2,7 @@
 
 use super::buffers::Buffers;
 use super::device::GpuDevice;
+use super::inject::Call;
 use super::prepare::{Recorded, prepare};
 use super::readback::PendingRead;
 use crate::backend::MOST_RUNS;
@@ -105,6 +106,7 @@ impl GpuExecutor {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             launches.for_each(|(launch, clock)| record(&mut pass, launch, clock));
         }
+        self.device.handle.attempt(Call::Submit, "a submission")?;
         self.device.handle.queue.submit([encoder.finish()]);
         self.device.handle.check()
     }
@@ -131,6 +133,7 @@ impl GpuExecutor {
             return Err(Error::shape(&value.name, detail));
         }
         let buffer = &self.buffers.data[place.buffer.index()];
+        self.device.handle.attempt(Call::Write, &self.plan.value(value).name)?;
         self.device.handle.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
         self.device.handle.check()
     }
@@ -148,6 +151,7 @@ impl GpuExecutor {
         let mut encoder = self.device.handle.device.create_command_encoder(&Default::default());
         let source = &self.buffers.data[place.buffer.index()];
         encoder.copy_buffer_to_buffer(source, 0, &staging, 0, 4 * place.words as u64);
+        self.device.handle.attempt(Call::Submit, "a read-back")?;
         let submission = self.device.handle.queue.submit([encoder.finish()]);
         self.device.handle.check()?;
         Ok(PendingRead::start(self.device.clone(), staging, place.words, submission))
@@ -170,8 +174,11 @@ impl GpuExecutor {
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        let staging =
-            self.device.handle.scoped("staging", || self.device.handle.device.create_buffer(&descriptor)).await?;
+        let staging = self
+            .device
+            .handle
+            .scoped(Call::CreateBuffer, "staging", || self.device.handle.device.create_buffer(&descriptor))
+            .await?;
         self.allocated += staging.size();
         Ok(staging)
     }

@@ -1,11 +1,14 @@
 //! The driver's side of an open device: where work is given to, and what is reported back.
 
+use super::inject::{Call, Failure, Injected};
 use crate::error::{Error, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a submission may take before the device counts as hung.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a submission may take on a device that the processor imitates: other programs may keep that busy.
+const SOFTWARE_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// wgpu's device and queue, and what the driver reports of them.
 #[derive(Debug)]
@@ -14,6 +17,9 @@ pub(super) struct Handle {
     pub queue: wgpu::Queue,
     /// The limits that the device was opened with.
     pub limits: wgpu::Limits,
+    /// Failures on purpose.
+    pub injected: Injected,
+    timeout: Duration,
     faults: Faults,
 }
 
@@ -53,9 +59,13 @@ impl Faults {
         let reason = match (reason, message.is_empty()) {
             (wgpu::DeviceLostReason::Destroyed, true) => "it was destroyed".into(),
             (reason, true) => format!("{reason:?}"),
-            (reason, false) => format!("{reason:?}: {message}"),
+            (_, false) => message,
         };
-        self.lock().state = DeviceState::Lost(reason);
+        let mut reports = self.lock();
+        // The first reason is the one that counts.
+        if reports.state == DeviceState::Live {
+            reports.state = DeviceState::Lost(reason);
+        }
     }
 }
 
@@ -66,7 +76,27 @@ impl Handle {
         device.on_uncaptured_error(Arc::new(move |error| noted.note(fault(error, "a kernel or buffer"))));
         let noted = faults.clone();
         device.set_device_lost_callback(move |reason, message| noted.lose(reason, message));
-        Handle { limits: device.limits(), device, queue, faults }
+        let is_software = device.adapter_info().device_type == wgpu::DeviceType::Cpu;
+        let timeout = if is_software { SOFTWARE_TIMEOUT } else { TIMEOUT };
+        Handle { limits: device.limits(), device, queue, injected: Injected::default(), timeout, faults }
+    }
+
+    /// Fails if a failure of this call was asked for. A loss shows in what follows.
+    pub fn attempt(&self, call: Call, context: &str) -> Result<()> {
+        let Some(failure) = self.injected.due(call) else { return Ok(()) };
+        match failure {
+            Failure::Loss => self.device.destroy(),
+            Failure::Timeout => self.give_up(context),
+            Failure::OutOfMemory | Failure::Error => {}
+        }
+        failure.error(context, self.timeout.as_secs()).map_or(Ok(()), Err)
+    }
+
+    /// Counts a device that does not answer as lost. It is never released: its release would wait for it, without end.
+    fn give_up(&self, context: &str) {
+        let reason = format!("it did not finish {context} within {} s", self.timeout.as_secs());
+        self.faults.lose(wgpu::DeviceLostReason::Unknown, reason);
+        std::mem::forget((self.device.clone(), self.queue.clone()));
     }
 
     /// Whether the device is there.
@@ -86,7 +116,7 @@ impl Handle {
     /// The device's loss where that is why something failed, else the error itself. A destroyed device complains of what it
     /// is given before it says that it is gone, which it does once nothing is under way.
     fn unless_lost(&self, error: Error) -> Error {
-        let idle = wgpu::PollType::Wait { submission_index: None, timeout: Some(TIMEOUT) };
+        let idle = wgpu::PollType::Wait { submission_index: None, timeout: Some(self.timeout) };
         // Only what it brings to light counts.
         let _ = self.device.poll(idle);
         let mut reports = self.faults.lock();
@@ -100,7 +130,8 @@ impl Handle {
     }
 
     /// Runs `create` and turns what the driver has against it into an error.
-    pub async fn scoped<T>(&self, context: &str, create: impl FnOnce() -> T) -> Result<T> {
+    pub async fn scoped<T>(&self, call: Call, context: &str, create: impl FnOnce() -> T) -> Result<T> {
+        self.attempt(call, context)?;
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
@@ -116,13 +147,15 @@ impl Handle {
 
     /// Waits until a submission is done.
     pub fn wait(&self, submission: wgpu::SubmissionIndex, context: &str) -> Result<()> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) };
+        self.attempt(Call::Wait, context)?;
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(self.timeout) };
         let outcome = self.device.poll(wait);
         self.check()?;
         match outcome {
             Ok(_) => Ok(()),
             Err(wgpu::PollError::Timeout) => {
-                Err(Error::Timeout { context: context.into(), seconds: TIMEOUT.as_secs() })
+                self.give_up(context);
+                Err(Error::Timeout { context: context.into(), seconds: self.timeout.as_secs() })
             }
             Err(error) => Err(self.unless_lost(Error::Gpu { context: context.into(), message: error.to_string() })),
         }
@@ -142,7 +175,7 @@ impl DeviceState {
 /// A wgpu error as ours.
 fn fault(error: wgpu::Error, context: &str) -> Error {
     match error {
-        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { context: context.into() },
+        wgpu::Error::OutOfMemory { .. } => Error::memory(context),
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
             Error::Gpu { context: context.into(), message: description.replace('\n', " ") }
         }

@@ -8,6 +8,7 @@ mod buffers;
 mod device;
 mod encode;
 mod handle;
+mod inject;
 #[cfg(test)]
 mod objects;
 mod open;
@@ -23,5 +24,6 @@ pub use adapter::{Adapter, Granted, adapters, gl_adapters};
 pub use device::{GpuDevice, Held};
 pub use encode::GpuExecutor;
 pub use handle::DeviceState;
+pub use inject::{Call, Failure, Injection};
 pub use readback::PendingRead;
 pub use reflect::reflect;

@@ -1,6 +1,6 @@
 //! How a device comes to be: opened on an adapter, or taken over from the application.
 
-use super::adapter::{Adapter, Granted};
+use super::adapter::{Adapter, Granted, instance, offered_by};
 use super::device::GpuDevice;
 use crate::error::{Error, Result};
 
@@ -60,6 +60,36 @@ impl GpuDevice {
             }),
             None => Ok(GpuDevice::new(Adapter { inner: adapter }, Granted::Large, device, queue)),
         }
+    }
+
+    /// Opens the same adapter anew, the same way, in the place of this device that was lost. A driver that was reset is given a
+    /// few seconds to come back.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if the adapter does not come back.
+    pub async fn reopen(&self) -> Result<GpuDevice> {
+        let wanted = self.adapter().inner.get_info();
+        let backends = wgpu::Backends::from(wanted.backend);
+        let mut failure = None;
+        for seconds in [0, 1, 2, 4] {
+            #[cfg(not(target_arch = "wasm32"))]
+            std::thread::sleep(std::time::Duration::from_secs(seconds));
+            let offered = offered_by(&instance(backends), backends).await;
+            let Some(adapter) = offered.into_iter().find(|adapter| adapter.inner.get_info() == wanted) else {
+                continue;
+            };
+            match adapter.open(self.granted).await {
+                Ok(device) => {
+                    if let Some(folder) = self.pipelines.folder() {
+                        device.keep_pipelines(folder).await;
+                    }
+                    return Ok(device);
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        let reason = "it was lost and did not come back; look whether its driver is there: `anygrad devices`".into();
+        Err(failure.unwrap_or_else(|| Error::NoDevice { asked: self.adapter().name(), reason }))
     }
 
     /// Opens the adapter once more, the same way.

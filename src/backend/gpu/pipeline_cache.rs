@@ -7,6 +7,7 @@
 
 use super::adapter::Adapter;
 use super::handle::Handle;
+use super::inject::Call;
 use crate::error::{Error, Result};
 use crate::files::{Fnv, write_whole};
 use std::fs;
@@ -35,6 +36,11 @@ pub(super) struct PipelineCache {
 static WRITING: Mutex<()> = Mutex::new(());
 
 impl PipelineCache {
+    /// The folder of its file.
+    pub fn folder(&self) -> Option<&Path> {
+        self.path.parent()
+    }
+
     /// The collection of a device, with what the file in a folder holds for its adapter; `None` if the device keeps none.
     pub async fn open(handle: &Handle, adapter: &Adapter, folder: &Path) -> Option<PipelineCache> {
         let can = handle.device.features().contains(wgpu::Features::PIPELINE_CACHE);
@@ -89,7 +95,7 @@ impl PipelineCache {
 }
 
 async fn collect(handle: &Handle, data: Option<&[u8]>) -> Result<wgpu::PipelineCache> {
-    handle.scoped("compiled pipelines", || create(&handle.device, data)).await
+    handle.scoped(Call::Compile, "compiled pipelines", || create(&handle.device, data)).await
 }
 
 /// A collection, with the content of an earlier one.

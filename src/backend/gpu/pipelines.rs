@@ -1,6 +1,7 @@
 //! Shader modules and pipelines, one per kernel, variant and set of constants, or per several that run side by side.
 
 use super::handle::Handle;
+use super::inject::Call;
 use super::pipeline_cache::PipelineCache;
 use crate::error::Result;
 use crate::kernel::combine::{self, Resource};
@@ -8,6 +9,7 @@ use crate::kernel::{Access, source};
 use crate::plan::{Dispatch, Launch, Plan};
 use std::collections::HashMap;
 use std::panic::resume_unwind;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -92,7 +94,8 @@ impl Pipelines {
             return Ok(compiled.clone());
         }
         let cache = || self.cache.get().map(PipelineCache::collection);
-        let compiled = handle.scoped(&label, || compile(&handle.device, module, &label, cache())).await?;
+        let compiled =
+            handle.scoped(Call::Compile, &label, || compile(&handle.device, module, &label, cache())).await?;
         self.known().insert(label, compiled.clone());
         Ok(compiled)
     }
@@ -100,6 +103,11 @@ impl Pipelines {
     /// Whether pipelines are kept on disk.
     pub fn are_kept(&self) -> bool {
         self.cache.get().is_some()
+    }
+
+    /// The folder in which pipelines are kept.
+    pub fn folder(&self) -> Option<&Path> {
+        self.cache.get()?.folder()
     }
 
     /// Keeps what is compiled from now on. What was compiled before is compiled again, if it is needed again, and then kept.

@@ -2,6 +2,7 @@
 
 use super::buffers::Buffers;
 use super::device::GpuDevice;
+use super::inject::Call;
 use super::pipelines::{Compiled, Module, in_parallel, modules};
 use super::warm_up::warm_up;
 use crate::error::Result;
@@ -42,7 +43,7 @@ pub(super) async fn prepare(device: &GpuDevice, plan: &Plan, buffers: &Buffers) 
             let entries: Vec<_> = module.bindings().into_iter().map(entry).collect();
             let label = phase.labels_of(launch);
             let descriptor = wgpu::BindGroupDescriptor { label: Some(&label), layout: &layout, entries: &entries };
-            let bind_group = handle.scoped(&label, || handle.device.create_bind_group(&descriptor)).await?;
+            let bind_group = handle.scoped(Call::Bind, &label, || handle.device.create_bind_group(&descriptor)).await?;
             let (workgroups, reads_clock) = (phase.workgroups_of(launch), module.reads_clock());
             recorded.push(Recorded { pipeline, bind_group, workgroups, reads_clock });
             number += 1;

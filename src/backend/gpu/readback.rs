@@ -1,6 +1,7 @@
 //! Results back to the host: copied to a staging buffer, mapped, waited for by a one-shot channel.
 
 use super::device::GpuDevice;
+use super::inject::Call;
 use crate::error::{Error, Result};
 use futures_intrusive::channel::shared::{OneshotReceiver, oneshot_channel};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ impl PendingRead {
         if cfg!(not(target_arch = "wasm32")) {
             self.device.handle.wait(self.submission, "a read-back")?;
         }
+        self.device.handle.attempt(Call::Map, "a read-back")?;
         match self.mapped.receive().await {
             Some(Ok(())) => {}
             Some(Err(error)) => {

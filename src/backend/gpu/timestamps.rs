@@ -1,6 +1,7 @@
 //! How long each launch of a phase takes, by the device's own clock.
 
 use super::encode::{GpuExecutor, record};
+use super::inject::Call;
 use super::readback::PendingRead;
 use crate::error::Result;
 use crate::kernel::Clock;
@@ -35,7 +36,7 @@ impl GpuExecutor {
                 wgpu::QuerySetDescriptor { label: Some("timestamps"), ty: wgpu::QueryType::Timestamp, count: queries };
             (gpu.create_query_set(&descriptor), gpu.create_buffer(&resolved), gpu.create_buffer(&staging))
         };
-        let (set, resolved, staging) = device.handle.scoped("timestamps", create).await?;
+        let (set, resolved, staging) = device.handle.scoped(Call::CreateBuffer, "timestamps", create).await?;
         self.write_clock(clock);
         let mut encoder = gpu.create_command_encoder(&Default::default());
         for (i, launch) in self.recorded(phase).iter().enumerate() {

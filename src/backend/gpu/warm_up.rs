@@ -6,6 +6,7 @@
 
 use super::buffers;
 use super::device::GpuDevice;
+use super::inject::Call;
 use super::pipelines::{self, Module};
 use crate::error::Result;
 use crate::kernel::combine::Resource;
@@ -69,7 +70,7 @@ async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]
         let (label, layout) = (Some("stand-ins"), &compiled.layout);
         handle.device.create_bind_group(&wgpu::BindGroupDescriptor { label, layout, entries: &entries })
     };
-    let bind_group = handle.scoped("stand-ins", create).await?;
+    let bind_group = handle.scoped(Call::Bind, "stand-ins", create).await?;
     let mut encoder = handle.device.create_command_encoder(&Default::default());
     {
         let mut pass = encoder.begin_compute_pass(&Default::default());

@@ -127,6 +127,7 @@ fn observed(trainer: Trainer, data: &Dataset) -> Result<(History, Marks)> {
             Event::Steps { done, .. } => marks.push((Instant::now(), *done)),
             // The step that ends an epoch is told of beside the submission that it belongs to.
             Event::Epoch(_) => drop(marks.pop()),
+            Event::DeviceLost { .. } | Event::RolledBack { .. } => {}
         }
     });
     let history = block_on(trainer.fit_rows(data, None))?;

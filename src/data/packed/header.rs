@@ -201,7 +201,7 @@ pub(super) fn read_weights(path: &Path, file: &File, header: &Header) -> Result<
 /// Words of the file, from a place that has been checked.
 fn words(path: &Path, file: &File, count: usize, at: Option<u64>) -> Result<Vec<u32>> {
     let mut words = Vec::new();
-    words.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { context: "reading targets".into() })?;
+    words.try_reserve_exact(count).map_err(|_| Error::memory("reading targets"))?;
     words.resize(count, 0u32);
     read_at(file, bytemuck::cast_slice_mut(&mut words), at.unwrap_or_default())
         .map_err(|error| Error::io("read", path, error))?;

@@ -169,7 +169,13 @@ impl<'d> Batch<'d> {
     }
 
     /// Why a value is likely to have gone bad.
-    async fn cause(&self, session: &mut Session<'_>, nodes: &[Node], value: ValueId, rows: &[usize]) -> Result<String> {
+    async fn cause(
+        &self,
+        session: &mut Session<'_>,
+        before: &Snapshot,
+        nodes: &[Node],
+        rows: &[usize],
+    ) -> Result<String> {
         let program = &session.setup.program;
         let features = [Some(program.train.features), program.test.map(|test| test.features)];
         let targets = [Some(program.train.targets), program.test.map(|test| test.targets)];

@@ -189,6 +189,14 @@ pub enum Error {
         /// Each variant with the reason.
         struck_off: String,
     },
+    /// A run that does not come to what it recorded when it is repeated.
+    #[error("{} does not repeat itself: {detail}; compare its environment.json with this machine, device and driver", run.display())]
+    Unrepeated {
+        /// The folder of the run.
+        run: PathBuf,
+        /// Where it differs first, and how.
+        detail: String,
+    },
     /// Training produced NaN or infinity.
     #[error("training diverged: {0}")]
     Diverged(Box<Divergence>),

@@ -26,7 +26,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         "train",
         &["backend", "data", "error", "files", "graph", "kernel", "model", "ops", "optim", "plan", "random", "tune"],
     ),
-    ("check", &["backend", "data", "error", "graph", "kernel", "model", "ops", "plan", "random", "train", "tune"]),
+    (
+        "check",
+        &["backend", "data", "error", "graph", "kernel", "model", "ops", "optim", "plan", "random", "train", "tune"],
+    ),
     ("teach", &["backend", "data", "error", "graph", "kernel", "model", "ops", "optim", "plan", "train"]),
 ];
 

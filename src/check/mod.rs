@@ -1,10 +1,13 @@
-//! Gradients of a whole step held to central differences, on every device; an op held to all that it states.
+//! Gradients of a whole step held to central differences, on every device; an op held to all that it states; a device
+//! held to the definitions of its kernels.
 
 mod gradcheck;
 mod kinks;
 mod mid_graph;
 mod operation;
+mod verify;
 
 pub use gradcheck::{CheckOptions, Deviation, GradCheck, TensorCheck};
 pub use mid_graph::mid_graph;
 pub use operation::{OperationCheck, operation, operation_blocking};
+pub use verify::{Failure, Receipt, verify};

@@ -5,11 +5,13 @@ mod cache;
 mod config;
 mod data_options;
 mod devices;
+mod doctor;
 mod eval;
 mod explain;
 mod from;
 mod gradcheck;
 mod keys;
+mod machine;
 pub mod memory;
 mod options;
 mod output;
@@ -28,6 +30,7 @@ mod task;
 mod train;
 mod tune;
 mod tuning;
+mod verify;
 
 use anygrad::Error;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -99,6 +102,15 @@ enum Verb {
     /// List the devices that can be used.
     #[command(after_help = "Example: anygrad devices --format json")]
     Devices(devices::DevicesOptions),
+    /// Say what is wrong with this machine and how to mend it, or prove that a GPU computes right.
+    ///
+    /// Exit code 3 if there is no adapter that can be trained on. `--verify` runs every kernel in every variant against its
+    /// definition, and exits with 1 if one is wrong.
+    #[command(after_help = "Example: anygrad doctor --verify gpu --out receipt.json")]
+    Doctor(doctor::DoctorOptions),
+    /// Repeat a run, and name the first epoch whose weights are others than those that it recorded.
+    #[command(after_help = "Example: anygrad verify runs/digits-1")]
+    Verify(verify::VerifyOptions),
     /// List the keys of a config file, with defaults and meanings.
     #[command(after_help = "Example: anygrad keys optimizer")]
     Keys(keys::KeysOptions),
@@ -114,7 +126,7 @@ impl Verb {
             Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
             Verb::Eval(_) | Verb::Predict(_) | Verb::Pack(_) => None,
-            Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) => None,
+            Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) | Verb::Doctor(_) | Verb::Verify(_) => None,
         };
         subject.and_then(Subject::config)
     }
@@ -139,6 +151,8 @@ pub fn run() -> ExitCode {
         Verb::Bench(options) => bench::run(&options),
         Verb::Tune(options) => tune::run(&options),
         Verb::Devices(options) => devices::run(&options),
+        Verb::Doctor(options) => doctor::run(&options),
+        Verb::Verify(options) => verify::run(&options),
         Verb::Keys(options) => keys::run(&options),
     };
     match outcome {

@@ -11,7 +11,7 @@ use crate::cpu::{inlined, widest};
 use crate::error::{Error, Result};
 use crate::graph::{Case, DType, Extents, Shape, Value, case::floats};
 use crate::kernel::{
-    Binding, Bound, Class, Content, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
+    Binding, Bound, Content, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -67,9 +67,7 @@ pub const SPEC: KernelSpec = KernelSpec {
     variants: &[Variant {
         constants: &[("BLOCK", BLOCK)],
         requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
-        class: Class::Reduction,
         tile: Tile::Workgroup { rows: 1, columns: BLOCK },
-        shares: false,
         ..plain!("non_finite", [Grid, Reduce])
     }],
     twin: twin!(call, fast = call_fast),

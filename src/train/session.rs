@@ -316,11 +316,11 @@ impl<'d> Session<'d> {
         Ok(())
     }
 
-    /// Tells of the steps so far, but of none twice.
+    /// Tells of the steps so far, but of none again that it has told of before the run went back.
     fn tell_steps(&mut self) {
         if let Some(event) = self.progress.steps()
             && let Event::Steps { done, .. } = event
-            && done > self.told.0
+            && done >= self.told.0
         {
             self.told.0 = done;
             (self.observer)(&event);

@@ -102,6 +102,12 @@ impl Expected {
         case: &Case,
         variant: &'static Variant,
     ) -> Result<Option<String>> {
+        Ok(self.compare(device, case, variant).await?.deviation)
+    }
+
+    /// Compares what a variant computes.
+    pub async fn compare(&self, device: &Arc<GpuDevice>, case: &Case, variant: &'static Variant) -> Result<Comparison> {
+        let mut comparison = Comparison::default();
         let built = OpPlan::new(case, variant)?;
         let contents = built.contents(&self.inputs);
         let plan = built.plan.within(device.target().budget)?;
@@ -112,12 +118,21 @@ impl Expected {
         gpu.submit(&[(PhaseId::FIRST, CLOCK)])?;
         for tensor in &self.tensors {
             let read = gpu.start_read(tensor.id).await?;
-            if let Some(deviation) = tensor.deviation(&gpu.finish_read(read).await?) {
-                return Ok(Some(deviation));
-            }
+            let got = gpu.finish_read(read).await?;
+            comparison.share = comparison.share.max(tensor.share(&got));
+            comparison.deviation = comparison.deviation.or_else(|| tensor.deviation(&got));
         }
-        Ok(None)
+        Ok(comparison)
     }
+}
+
+/// How a variant compares with the twin.
+#[derive(Debug, Default)]
+pub(crate) struct Comparison {
+    /// The first element that is wrong, in words.
+    pub deviation: Option<String>,
+    /// The largest deviation as a share of its bound.
+    pub share: f64,
 }
 
 impl Content {
@@ -130,6 +145,16 @@ impl Content {
 }
 
 impl Tensor {
+    /// The largest deviation as a share of its bound.
+    fn share(&self, got: &[u32]) -> f64 {
+        let Content::Floats(floats) = &self.content else { return 0.0 };
+        let share = |(&(expected, bound), &got): (&(f64, f64), &u32)| {
+            let off = (f64::from(f32::from_bits(got)) - expected).abs();
+            if off > 0.0 { off / bound } else { 0.0 }
+        };
+        floats.iter().zip(got).map(share).fold(0.0, f64::max)
+    }
+
     fn deviation(&self, got: &[u32]) -> Option<String> {
         match &self.content {
             Content::Words(words) => {

@@ -14,6 +14,11 @@ pub fn folder(name: &str) -> PathBuf {
 }
 
 pub fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().expect("the program starts")
+}
+
+/// The program in a folder, to be started.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
     command.current_dir(folder).args(arguments).env_remove("RUST_LOG");
     // Keeps a display library of some drivers from printing to stderr on machines without a display.
@@ -22,7 +27,7 @@ pub fn anygrad(folder: &Path, arguments: &[&str]) -> Output {
     for folder in ["XDG_CACHE_HOME", "LOCALAPPDATA"] {
         command.env(folder, Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     }
-    command.output().expect("the program starts")
+    command
 }
 
 pub fn stdout(output: &Output) -> String {

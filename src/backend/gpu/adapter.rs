@@ -37,12 +37,27 @@ pub(super) fn instance(backends: wgpu::Backends) -> wgpu::Instance {
 
 pub(super) async fn offered_by(instance: &wgpu::Instance, backends: wgpu::Backends) -> Vec<Adapter> {
     let found = instance.enumerate_adapters(backends).await;
-    let computes = |a: &wgpu::Adapter| {
-        a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-            && a.limits().max_compute_invocations_per_workgroup >= 256
-            && a.limits().max_storage_buffers_per_shader_stage >= 4
-    };
-    found.into_iter().filter(computes).map(|inner| Adapter { inner }).collect()
+    found.into_iter().filter(|adapter| lacks(adapter).is_none()).map(|inner| Adapter { inner }).collect()
+}
+
+/// What an adapter lacks to run kernels.
+fn lacks(adapter: &wgpu::Adapter) -> Option<String> {
+    let limits = adapter.limits();
+    let (size, buffers) = (limits.max_compute_invocations_per_workgroup, limits.max_storage_buffers_per_shader_stage);
+    if !adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS) {
+        return Some("it has no compute shaders".into());
+    }
+    if size < 256 {
+        return Some(format!("it has workgroups of {size} invocations at most, kernels need 256"));
+    }
+    (buffers < 4).then(|| format!("a kernel can bind {buffers} buffers at most, 4 are needed"))
+}
+
+/// Adapters that cannot run kernels, by name, each with the reason.
+pub async fn unusable() -> Vec<(String, String)> {
+    let backends = wgpu::Backends::PRIMARY;
+    let found = instance(backends).enumerate_adapters(backends).await;
+    found.into_iter().filter_map(|adapter| Some((adapter.get_info().name, lacks(&adapter)?))).collect()
 }
 
 impl Adapter {

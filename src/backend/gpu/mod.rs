@@ -20,7 +20,7 @@ mod reflect;
 mod timestamps;
 mod warm_up;
 
-pub use adapter::{Adapter, Granted, adapters, gl_adapters};
+pub use adapter::{Adapter, Granted, adapters, gl_adapters, unusable};
 pub use device::{GpuDevice, Held};
 pub use encode::GpuExecutor;
 pub use handle::DeviceState;

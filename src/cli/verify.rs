@@ -1,0 +1,147 @@
+//! `anygrad verify`
+
+use super::options::{Format, TrainOptions};
+use super::output::{note, print_line};
+use super::task::Task;
+use super::tuning::VariantOptions;
+use anygrad::backend::Request;
+use anygrad::model::Model;
+use anygrad::train::{Event, Flow};
+use anygrad::{Error, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The flags of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyOptions {
+    /// The folder of a run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// The device to repeat it on [default: the run's]
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Request>,
+    /// text or json
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
+    format: Format,
+}
+
+/// What a run has recorded of its epochs: number and hash of the weights.
+type Recorded = Vec<(u64, String)>;
+
+/// Repeats a run and compares the weights of each epoch.
+pub fn run(options: &VerifyOptions) -> Result<()> {
+    let folder = &options.run;
+    if !folder.join("config.toml").is_file() {
+        return Err(Error::option("verify", folder.display(), "must be the folder of a run"));
+    }
+    let (recorded, device) = (recorded(folder)?, device(folder));
+    let flags =
+        TrainOptions { subject: Some(folder.clone()), device: options.device.clone(), ..TrainOptions::default() };
+    let mut request = Task::read(&flags)?;
+    if options.device.is_none() {
+        // The device that was chosen then, not the one that would be chosen now.
+        let chosen =
+            device.as_deref().map(|name| if name == "CPU" { Request::Cpu } else { Request::Name(name.into()) });
+        request.set(|recipe| recipe.device = chosen.unwrap_or(recipe.device.clone()));
+    }
+    let Task { trainer, data } = request.load()?;
+    let choice = pollster::block_on(anygrad::backend::Device::choose(&trainer.recipe().device, Default::default()))?;
+    let name = choice.device.device_name();
+    if device.as_ref().is_some_and(|before| *before != name) {
+        note(&format!("device  the run was on {}, this is {name}: its bits may be others", device.unwrap_or_default()));
+    }
+    let trainer = trainer.on(choice.device.clone());
+    let variants = VariantOptions::default().of_run(folder);
+    let chosen = variants.choose(&choice.device, || trainer.plan(&data.train, data.held_out()))?;
+
+    let last = recorded.last().map_or(0, |epoch| epoch.0);
+    let seen: Arc<Mutex<Recorded>> = Arc::default();
+    let (adds, expected) = (seen.clone(), recorded.clone());
+    let mut trainer = trainer.variants(chosen).hash_weights(true).observe(move |event| {
+        if let Event::Epoch(report) = event {
+            let hash = report.weights_hash.clone().unwrap_or_default();
+            adds.lock().unwrap_or_else(PoisonError::into_inner).push((report.epoch, hash));
+        }
+    });
+    // Behind the first difference all others follow.
+    trainer = trainer.on_epoch(move |report| {
+        let same = expected.contains(&(report.epoch, report.weights_hash.clone().unwrap_or_default()));
+        if same && report.epoch < last { Flow::Continue } else { Flow::Stop }
+    });
+    trainer.fit_blocking(&data)?;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let differs = recorded.iter().zip(&seen).find(|(before, now)| before != now);
+    let model = model_hash(folder, &trainer.model()?.weights_hash(), seen.len() as u64);
+    report(options, &recorded, differs, model, &name)
+}
+
+/// Says how a run compares.
+fn report(
+    options: &VerifyOptions,
+    recorded: &Recorded,
+    differs: Option<(&(u64, String), &(u64, String))>,
+    model: Option<(String, String)>,
+    device: &str,
+) -> Result<()> {
+    let same = differs.map_or(recorded.len() as u64, |(before, _)| before.0 - 1);
+    if options.format == Format::Json {
+        let difference =
+            differs.map(|(before, now)| json!({ "epoch": before.0, "recorded": before.1, "found": now.1 }));
+        let object = json!({
+            "event": "verified", "run": options.run.display().to_string(), "device": device, "epochs": recorded.len(),
+            "same_epochs": same, "first_difference": difference, "model_is_same": model.as_ref().map(|m| m.0 == m.1),
+        });
+        print_line(&object.to_string());
+    }
+    if let Some((before, now)) = differs {
+        let what = format!("the weights after epoch {} are {}, the run recorded {}", before.0, now.1, before.1);
+        return Err(different(&options.run, &what));
+    }
+    if let Some((now, before)) = model.filter(|(now, before)| now != before) {
+        return Err(different(&options.run, &format!("the model has the weights {before}, its recipe gives {now}")));
+    }
+    if options.format == Format::Text {
+        print_line(&format!("all {same} epochs have the weights that the run recorded"));
+    }
+    Ok(())
+}
+
+fn different(run: &Path, what: &str) -> Error {
+    Error::Unrepeated { run: run.into(), detail: what.into() }
+}
+
+/// The epochs in the metrics of a run.
+fn recorded(folder: &Path) -> Result<Recorded> {
+    let path = folder.join("metrics.jsonl");
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let mut epochs: Recorded = Vec::new();
+    for line in text.lines() {
+        let object: Value = serde_json::from_str(line).unwrap_or_default();
+        if let (Some("epoch"), Some(epoch), Some(hash)) =
+            (object["event"].as_str(), object["epoch"].as_u64(), object["weights_hash"].as_str())
+        {
+            epochs.push((epoch, hash.into()));
+        }
+    }
+    if epochs.is_empty() {
+        let reason = "it names no hash of weights";
+        return Err(Error::data(&path, "", reason, "name the folder of a run of at least one epoch"));
+    }
+    Ok(epochs)
+}
+
+/// The device that a run was on.
+fn device(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join("environment.json")).ok()?;
+    let environment: Value = serde_json::from_str(&text).ok()?;
+    environment["device"].as_str().map(String::from)
+}
+
+/// The hash of the weights that the recipe gives and that of the model in the folder, if the run was repeated to its end.
+fn model_hash(folder: &Path, now: &str, epochs: u64) -> Option<(String, String)> {
+    let model = Model::load(folder.join("last.safetensors")).ok()?;
+    let is_whole = model.recipe.epochs() == epochs;
+    is_whole.then(|| (now.to_string(), model.weights_hash()))
+}

@@ -87,7 +87,7 @@ pub struct TrainOptions {
     /// auto, cpu, gpu, an index of `anygrad devices`, or a part of a name [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Request>,
-    /// End with the same bits on every machine, whatever its processor; costs nothing on x86-64 with AVX2, COSTFLAG elsewhere
+    /// End with the same bits on every machine, whatever its processor; free on x86-64 with AVX2, slower elsewhere, on the CPU only
     #[arg(long)]
     pub reproducible: bool,
     /// Folder of the run [default: the first free runs/NAME-N]

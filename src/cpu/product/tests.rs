@@ -179,7 +179,7 @@ fn every_kernel_computes_the_one_chain_to_the_bit() {
         let size = Size { m, n, k };
         let (a, b, before) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
         for form in FORMS {
-            for (alpha, beta) in [(1.0, 0.0), (-0.1, 1.0), (-0.003, 0.999), (0.7, 0.0)] {
+            for (alpha, beta) in [(1.0, 0.0), (-0.003, 0.999)] {
                 let scaling = Scaling { alpha, beta };
                 let mut expected = before.clone();
                 match k {
@@ -187,7 +187,7 @@ fn every_kernel_computes_the_one_chain_to_the_bit() {
                     _ => chain(form, size, &a, &b, &mut expected, scaling),
                 }
                 for kernel in Kernel::available() {
-                    for threads in [1, 2, 3, 7] {
+                    for threads in [1, 7] {
                         let mut c = before.clone();
                         multiply_on(
                             (kernel, threads),

@@ -54,6 +54,8 @@ pub mod teach;
 pub mod train;
 pub mod tune;
 
+#[doc(hidden)]
+pub use cpu::pretend;
 pub use error::{Divergence, Error, Result};
 
 /// Waits for anything that is async here, in a program without an async runtime: the blocking form of every function that

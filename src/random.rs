@@ -142,7 +142,7 @@ impl Stream {
     pub fn next_normal(&mut self) -> f32 {
         let u = 1.0 - f64::from(self.next_unit());
         let v = f64::from(self.next_unit());
-        ((-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+        ((-2.0 * libm::log(u)).sqrt() * libm::cos(std::f64::consts::TAU * v)) as f32
     }
 
     fn next_word(&mut self) -> u32 {

@@ -30,6 +30,7 @@ pub struct CpuExecutor<F: Twinned = f32> {
     plan: Plan,
     storage: Vec<RefCell<Storage<F>>>,
     fast: bool,
+    reproducible: bool,
 }
 
 #[derive(Debug)]
@@ -57,13 +58,18 @@ impl<F: Twinned> CpuExecutor<F> {
                 storage.map(RefCell::new).map_err(|_| Error::memory(context))
             })
             .collect::<Result<_>>()?;
-        Ok(CpuExecutor { plan, storage, fast: true })
+        Ok(CpuExecutor { plan, storage, fast: true, reproducible: false })
     }
 
     /// Makes every kernel run in the form that defines it, however slow.
     pub fn reference(mut self) -> Self {
         self.fast = false;
         self
+    }
+
+    /// Whether every kernel's result shall be the same on every processor, however long that takes.
+    pub fn set_reproducible(&mut self, reproducible: bool) {
+        self.reproducible = reproducible;
     }
 
     /// The plan.
@@ -113,6 +119,7 @@ impl<F: Twinned> CpuExecutor<F> {
             specialization: &dispatch.specialization,
             clock,
             op: dispatch.op.as_any(),
+            reproducible: self.reproducible,
             buffers: &mut buffers[..dispatch.buffers.len()],
         };
         F::of(&dispatch.kernel.twin, self.fast)(&mut call);

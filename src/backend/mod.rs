@@ -149,6 +149,14 @@ pub enum Reading {
 }
 
 impl Executor {
+    /// Whether a processor is to compute what every other would, to the bit; of GPUs nobody can ask that.
+    pub fn reproducible(mut self, reproducible: bool) -> Executor {
+        if let Executor::Cpu(executor) = &mut self {
+            executor.set_reproducible(reproducible);
+        }
+        self
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         match self {

@@ -35,7 +35,7 @@ pub fn run(options: &mut ExplainOptions) -> Result<()> {
     make_small(&mut options.train);
     let Task { trainer, data } = Task::new(&options.train)?;
     let (recipe, model) = (trainer.recipe(), trainer.architecture());
-    let choice = pollster::block_on(Device::choose(&recipe.device, Work::default()))?;
+    let choice = pollster::block_on(Device::choose(&recipe.request()?, Work::default()))?;
     note(&format!("data    {}, training row {} of {}", recipe.data.source, options.row, data.train.rows()));
     note(&format!("model   {model}, {} parameters, {}", model.parameter_count()?, recipe.loss()?));
     note(&format!("device  {}", choice.device.device_name()));

@@ -32,7 +32,7 @@ pub fn run(options: &GradcheckOptions) -> Result<()> {
     let (recipe, model) = (trainer.recipe(), trainer.architecture());
     let rows = options.train.batch_size.map_or(ROWS, |size| size.rows(data.train.rows())).min(data.train.rows());
     let batch = data.train.select(&(0..rows).collect::<Vec<_>>());
-    let choice = pollster::block_on(choose(&recipe.device))?;
+    let choice = pollster::block_on(choose(&recipe.request()?))?;
     note(&format!("data    {}, the first {rows} training rows", recipe.data.source));
     note(&format!("model   {model}, {} parameters, {}", model.parameter_count()?, recipe.loss()?));
     note(&format!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason));

@@ -31,6 +31,11 @@ pub const TABLES: &[KeyTable] = &[
         keys: &[
             ("seed", "0", "decides split, initial weights, row order and dropout"),
             ("device", "\"auto\"", "auto, cpu, gpu, an index of `anygrad devices`, or a part of a name"),
+            (
+                "reproducible",
+                "false",
+                "whether the run ends with the same bits on every machine; then it is on the CPU",
+            ),
             ("from", "none", "the file of a model, or a run's folder, to go on with; or of weights alone"),
             ("data", "a table", "where rows come from: see below"),
             ("layers", "a list of tables", "a hidden layer of ReLU and the outputs, if not given: see below"),

@@ -87,6 +87,9 @@ pub struct TrainOptions {
     /// auto, cpu, gpu, an index of `anygrad devices`, or a part of a name [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<Request>,
+    /// End with the same bits on every machine, whatever its processor; free on x86-64 with AVX2, slower elsewhere, on the CPU only
+    #[arg(long)]
+    pub reproducible: bool,
     /// Folder of the run [default: the first free runs/NAME-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -20,6 +20,7 @@ pub fn overlay(recipe: &mut Recipe, options: &TrainOptions) -> Result<()> {
     }
     set(&mut recipe.seed, &options.seed);
     set(&mut recipe.device, &options.device);
+    recipe.reproducible |= options.reproducible;
     options.data.overlay(&mut recipe.data);
     if let Some(loss) = &options.loss {
         // A flag that names the loss of the file keeps its options.

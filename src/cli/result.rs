@@ -49,6 +49,7 @@ impl Outcome {
         put("event", json!("done"));
         put("device", json!(choice.device.device_name()));
         put("backend", json!(choice.device.name()));
+        put("reproducible", json!(model.recipe.reproducible));
         put("parameters", json!(model.architecture.parameter_count()?));
         put("epochs", json!(epochs));
         put("model_epoch", json!(kept));

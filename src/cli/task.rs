@@ -98,6 +98,8 @@ impl Task {
     /// The device that the recipe asks for.
     pub fn choose(&self) -> Result<Choice> {
         let work = self.trainer.work(&self.data.train)?;
-        pollster::block_on(Device::choose(&self.trainer.recipe().device, work))
+        let recipe = self.trainer.recipe();
+        let choice = pollster::block_on(Device::choose(&recipe.request()?, work))?;
+        Ok(if recipe.reproducible { Choice { reason: "for a reproducible run".into(), ..choice } } else { choice })
     }
 }

@@ -227,7 +227,7 @@ fn describe(
     format: Format,
 ) -> Result<()> {
     folder.write("config.toml", &config(recipe, folder.path())?)?;
-    folder.write("environment.json", &format!("{:#}\n", environment(choice)))?;
+    folder.write("environment.json", &format!("{:#}\n", environment(choice, recipe)))?;
     if !data.decisions.is_empty() {
         folder.write("decisions.txt", &format!("{}\n", data.decisions.join("\n")))?;
     }
@@ -308,7 +308,7 @@ fn seen_from(path: &Path, folder: &Path) -> PathBuf {
     up.chain(target.components().skip(shared)).collect()
 }
 
-fn environment(choice: &Choice) -> serde_json::Value {
+fn environment(choice: &Choice, recipe: &Recipe) -> serde_json::Value {
     let driver = match &choice.device {
         Device::Gpu(gpu) => gpu.adapter().driver(),
         Device::Cpu => String::new(),
@@ -322,6 +322,7 @@ fn environment(choice: &Choice) -> serde_json::Value {
         "backend": choice.device.name(),
         "driver": driver,
         "device_reason": choice.reason,
+        "reproducible": recipe.reproducible,
     })
 }
 

@@ -30,6 +30,9 @@ pub struct VerifyOptions {
 /// What a run has recorded of its epochs: number and hash of the weights.
 type Recorded = Vec<(u64, String)>;
 
+/// An epoch as it was recorded, and as it is now.
+type Difference<'a> = (&'a (u64, String), &'a (u64, String));
+
 /// Repeats a run and compares the weights of each epoch.
 pub fn run(options: &VerifyOptions) -> Result<()> {
     let folder = &options.run;
@@ -81,7 +84,7 @@ pub fn run(options: &VerifyOptions) -> Result<()> {
 fn report(
     options: &VerifyOptions,
     recorded: &Recorded,
-    differs: Option<(&(u64, String), &(u64, String))>,
+    differs: Option<Difference<'_>>,
     model: Option<(String, String)>,
     device: &str,
 ) -> Result<()> {

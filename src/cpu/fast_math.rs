@@ -168,10 +168,10 @@ impl Float for FastF32 {
         FastF32(tanh(self.0))
     }
     fn ln(self) -> Self {
-        FastF32(self.0.ln())
+        FastF32(libm::logf(self.0))
     }
     fn ln_1p(self) -> Self {
-        FastF32(self.0.ln_1p())
+        FastF32(libm::log1pf(self.0))
     }
     #[inline(always)]
     fn erfc(self) -> Self {

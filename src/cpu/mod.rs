@@ -11,6 +11,13 @@ pub(crate) use aligned::Aligned;
 pub(crate) use fast_math::FastF32;
 pub(crate) use vectors::{inlined, widest};
 
+/// For tests of what other processors compute.
+#[doc(hidden)]
+pub mod pretend {
+    pub use super::threads::pretend_threads;
+    pub use super::vectors::{Vectors, limit_vectors};
+}
+
 /// Elements that one thread takes at a time in [`for_each_part`].
 const SHARE: usize = 1 << 13;
 

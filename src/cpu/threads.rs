@@ -36,9 +36,21 @@ pub(super) fn share(threads: usize, tasks: usize, body: impl Fn(Tasks<'_>) + Syn
     }
 }
 
+/// The number that [`pretend_threads`] has set, 0 for none.
+static PRETENDED: AtomicUsize = AtomicUsize::new(0);
+
+/// Lets the CPU backend of the whole process divide its work as for so many threads, whatever there are: for tests of what
+/// other machines compute. 0 ends it.
+pub fn pretend_threads(threads: usize) {
+    PRETENDED.store(threads, Ordering::Relaxed);
+}
+
 /// Threads this process may use.
 pub(super) fn available() -> usize {
-    Team::get().map_or(1, |team| team.workers + 1)
+    match PRETENDED.load(Ordering::Relaxed) {
+        0 => Team::get().map_or(1, |team| team.workers + 1),
+        pretended => pretended,
+    }
 }
 
 /// One loop, as the threads see it.

@@ -1,5 +1,7 @@
 //! Code compiled for the widest vectors of the processor it runs on: AVX-512, or AVX2 with FMA, once they are detected.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 /// A set of vector instructions. A value exists only where [`Level::available`] has detected it: nothing else makes one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Level {
@@ -7,26 +9,54 @@ pub(super) enum Level {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// What the compiler makes of plain Rust: every processor has it.
+    Plain,
+}
+
+/// The widest vectors that are used, for tests of what a processor with fewer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vectors {
+    /// All there are.
+    Any,
+    /// AVX2 with FMA.
+    Avx2,
+    /// Those of every processor of the kind.
+    Plain,
+}
+
+/// The [`Vectors`] that [`limit_vectors`] has set.
+static LIMIT: AtomicU8 = AtomicU8::new(Vectors::Any as u8);
+
+/// Lets the CPU backend of the whole process use no wider vectors than these.
+pub fn limit_vectors(widest: Vectors) {
+    LIMIT.store(widest as u8, Ordering::Relaxed);
 }
 
 impl Level {
     /// Those this processor has, the fastest first.
     #[inline(always)]
-    pub fn available() -> [Option<Level>; 2] {
+    fn available() -> [Option<Level>; 3] {
         #[cfg(target_arch = "x86_64")]
-        let levels = [
+        let [avx512, avx2] = [
             is_x86_feature_detected!("avx512f").then_some(Level::Avx512),
             (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Level::Avx2),
         ];
         #[cfg(not(target_arch = "x86_64"))]
-        let levels = [None, None];
-        levels
+        let [avx512, avx2] = [None, None];
+        [avx512, avx2, Some(Level::Plain)]
     }
 
+    /// Every level of this processor, the fastest first.
+    #[cfg(test)]
+    pub fn all() -> impl Iterator<Item = Level> {
+        Level::available().into_iter().flatten()
+    }
+
+    /// The fastest that may be used.
     #[inline(always)]
-    pub fn best() -> Option<Level> {
-        let [first, second] = Level::available();
-        first.or(second)
+    pub fn best() -> Level {
+        let allowed = &Level::available()[usize::from(LIMIT.load(Ordering::Relaxed))..];
+        allowed.iter().find_map(|level| *level).unwrap_or(Level::Plain)
     }
 }
 
@@ -49,11 +79,11 @@ pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
     match Level::best() {
         // SAFETY: this level exists only where the processor's AVX-512 was detected.
         #[cfg(target_arch = "x86_64")]
-        Some(Level::Avx512) => unsafe { with_avx512(f) },
+        Level::Avx512 => unsafe { with_avx512(f) },
         // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
         #[cfg(target_arch = "x86_64")]
-        Some(Level::Avx2) => unsafe { with_avx2(f) },
-        _ => f(),
+        Level::Avx2 => unsafe { with_avx2(f) },
+        Level::Plain => f(),
     }
 }
 

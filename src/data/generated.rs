@@ -3,6 +3,7 @@
 use super::{Dataset, Features, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, Stream, stream_key};
+use libm::{cosf, sinf};
 use std::f32::consts::{PI, TAU};
 
 /// Names of the generated datasets.
@@ -53,7 +54,7 @@ pub fn spiral(per_class: usize, classes: usize, seed: u64) -> Result<Dataset> {
         for i in 0..per_class {
             let radius = i as f32 / per_class as f32;
             let angle = 4.0 * (class as f32 + radius) + 0.2 * stream.next_normal();
-            points.extend([radius * angle.sin(), radius * angle.cos()]);
+            points.extend([radius * sinf(angle), radius * cosf(angle)]);
             labels.push(class as u32);
         }
     }
@@ -79,8 +80,8 @@ pub fn circles(points: usize, seed: u64) -> Result<Dataset> {
         let class = i % 2;
         let angle = TAU * stream.next_unit();
         let radius = if class == 0 { 0.5 } else { 1.0 };
-        data.push(radius * angle.cos() + 0.08 * stream.next_normal());
-        data.push(radius * angle.sin() + 0.08 * stream.next_normal());
+        data.push(radius * cosf(angle) + 0.08 * stream.next_normal());
+        data.push(radius * sinf(angle) + 0.08 * stream.next_normal());
         labels.push(class as u32);
     }
     two_dimensional("circles", data, labels, 2)
@@ -106,7 +107,8 @@ pub fn moons(points: usize, noise: f32, seed: u64) -> Result<Dataset> {
     let mut stream = Stream::new(stream_key(seed, Purpose::Synthetic, 3));
     let (mut data, mut labels) = (Vec::new(), Vec::new());
     for i in 0..points {
-        let (sin, cos) = (PI * stream.next_unit()).sin_cos();
+        let angle = PI * stream.next_unit();
+        let (sin, cos) = (sinf(angle), cosf(angle));
         let [x, y] = if i % 2 == 0 { [cos, sin] } else { [1.0 - cos, 0.5 - sin] };
         data.push(x + noise * stream.next_normal());
         data.push(y + noise * stream.next_normal());
@@ -132,7 +134,8 @@ pub fn blobs(per_class: usize, classes: usize, seed: u64) -> Result<Dataset> {
     let mut stream = Stream::new(stream_key(seed, Purpose::Synthetic, 4));
     let (mut data, mut labels) = (Vec::new(), Vec::new());
     for class in 0..classes {
-        let (sin, cos) = (TAU * (class as f32 / classes as f32 + 1.0 / 12.0)).sin_cos();
+        let angle = TAU * (class as f32 / classes as f32 + 1.0 / 12.0);
+        let (sin, cos) = (sinf(angle), cosf(angle));
         for _ in 0..per_class {
             data.push(cos + 0.4 * stream.next_normal());
             data.push(sin + 0.4 * stream.next_normal());
@@ -187,7 +190,7 @@ pub fn sine(points: usize, seed: u64) -> Result<Dataset> {
     for _ in 0..points {
         let x = stream.next_unit();
         data.push(x);
-        values.push((TAU * x).sin() + 0.1 * stream.next_normal());
+        values.push(sinf(TAU * x) + 0.1 * stream.next_normal());
     }
     let targets = Targets::Values { names: vec!["y".into()], data: values };
     Dataset::new("sine", Features::F32 { width: 1, data }, targets)

@@ -232,7 +232,8 @@ fn moments(rows: usize, width: usize, read: Read<'_>) -> Result<(Vec<f64>, Vec<f
     read(&mut |block| {
         for row in block.chunks_exact(width.max(1)) {
             for ((&x, mean), square) in row.iter().zip(&means).zip(&mut deviations) {
-                *square += (f64::from(x) - mean).powi(2);
+                let distance = f64::from(x) - mean;
+                *square += distance * distance;
             }
         }
     })?;

@@ -187,7 +187,7 @@ impl Product {
         let (a, b) = (inputs.floats(factors.a), inputs.floats(factors.b));
         let mut values = vec![0.0; m * n];
         let operands = (Matrix::from(a), Matrix::from(b));
-        cpu_product::multiply(factors.form, Size { m, n, k }, operands, &mut values, Scaling::PRODUCT, |_| ());
+        cpu_product::multiply(factors.form, Size { m, n, k }, operands, &mut values, Scaling::PRODUCT, false, |_| ());
         let floats = inputs.data.iter().filter_map(|input| match input {
             Data::Float(data) => Some(&data[..]),
             Data::Word(_) => None,

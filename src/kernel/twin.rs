@@ -64,7 +64,7 @@ pub trait Twinned: Float {
 }
 
 macro_rules! float {
-    ($t:ident, $erfc:path, $twin:ident => $form:expr) => {
+    ($t:ident, $exp:path, $ln:path, $ln_1p:path, $exp_m1:path, $erfc:path, $tanh:path, $twin:ident => $form:expr) => {
         impl Float for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -75,22 +75,22 @@ macro_rules! float {
                 f64::from(self)
             }
             fn exp(self) -> Self {
-                self.exp()
+                $exp(self)
             }
             fn ln(self) -> Self {
-                self.ln()
+                $ln(self)
             }
             fn ln_1p(self) -> Self {
-                self.ln_1p()
+                $ln_1p(self)
             }
             fn exp_m1(self) -> Self {
-                self.exp_m1()
+                $exp_m1(self)
             }
             fn erfc(self) -> Self {
                 $erfc(self)
             }
             fn tanh(self) -> Self {
-                self.tanh()
+                $tanh(self)
             }
             fn abs(self) -> Self {
                 self.abs()
@@ -111,8 +111,10 @@ macro_rules! float {
         }
     };
 }
-float!(f32, libm::erfcf, twin => twin.fast);
-float!(f64, libm::erfc, twin => None);
+// What trains has the same bits everywhere: the functions of the system differ from one to the next.
+float!(f32, libm::expf, libm::logf, libm::log1pf, libm::expm1f, libm::erfcf, libm::tanhf, twin => twin.fast);
+// No weights come from f64, and the functions of the system are faster.
+float!(f64, f64::exp, f64::ln, f64::ln_1p, f64::exp_m1, libm::erfc, f64::tanh, twin => None);
 
 /// One buffer as a twin sees it.
 #[derive(Debug)]
@@ -177,6 +179,8 @@ pub struct TwinCall<'a, 'b, F> {
     pub clock: &'a Clock,
     /// The op, for a twin that is made of others.
     pub op: &'a dyn Any,
+    /// Whether the result is to have the same bits on every processor, however long that takes.
+    pub reproducible: bool,
     /// The buffers in the order of [`KernelSpec::buffers`](super::KernelSpec::buffers).
     pub buffers: &'a mut [Bound<'b, F>],
 }

@@ -37,7 +37,7 @@ impl Init {
             move |i| {
                 let u = 1.0 - f64::from(unit(word(key, i, 0)));
                 let v = f64::from(unit(word(key, i, 1)));
-                (deviation * (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+                (deviation * (-2.0 * libm::log(u)).sqrt() * libm::cos(std::f64::consts::TAU * v)) as f32
             }
         };
         match self {

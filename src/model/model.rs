@@ -85,11 +85,11 @@ impl Model {
 /// ```
 pub fn probabilities(logits: &[f32]) -> Vec<f64> {
     if let [logit] = logits {
-        let one = 1.0 / (1.0 + f64::from(-logit).exp());
+        let one = 1.0 / (1.0 + libm::exp(f64::from(-logit)));
         return vec![1.0 - one, one];
     }
     let largest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let powers: Vec<f64> = logits.iter().map(|&z| (f64::from(z) - largest).exp()).collect();
+    let powers: Vec<f64> = logits.iter().map(|&z| libm::exp(f64::from(z) - largest)).collect();
     let sum: f64 = powers.iter().sum();
     powers.into_iter().map(|p| p / sum).collect()
 }

@@ -57,7 +57,7 @@ impl Predictor {
             batches.push(Batch { rows, phase, x, y });
         }
         let plan = Plan::fused(&graph, &device.target())?;
-        let mut executor = device.load(plan).await?;
+        let mut executor = device.load(plan).await?.reproducible(model.recipe.reproducible);
         for (&value, tensor) in tensors.values().iter().zip(&model.tensors) {
             executor.write(value, &tensor.data)?;
         }

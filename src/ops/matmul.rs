@@ -170,7 +170,7 @@ fn call_fast(call: &mut TwinCall<'_, '_, f32>) {
     let params = call.params::<Params>();
     let [Bound::Float(a), Bound::Float(b), Bound::FloatMut(c)] = call.buffers else { panic!("{MISMATCH}") };
     let operands = (Matrix::from(*a), Matrix::from(*b));
-    cpu_product::multiply(form.stored(), params.size(), operands, c, Scaling::PRODUCT, |_| ());
+    cpu_product::multiply(form.stored(), params.size(), operands, c, Scaling::PRODUCT, call.reproducible, |_| ());
 }
 
 /// Computes the op by plain loops over slices: the definition that all its kernels are compared with.

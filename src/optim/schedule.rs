@@ -225,12 +225,12 @@ impl Schedule {
         };
         let rate = match *self {
             Schedule::Constant | Schedule::ReduceOnPlateau(_) => initial,
-            Schedule::Step { period, gamma, .. } => initial * f64::from(gamma).powf((t / period) as f64),
-            Schedule::Exponential { gamma, .. } => initial * f64::from(gamma).powf(t as f64),
+            Schedule::Step { period, gamma, .. } => initial * libm::pow(gamma.into(), (t / period) as f64),
+            Schedule::Exponential { gamma, .. } => initial * libm::pow(gamma.into(), t as f64),
             Schedule::Cosine { period, minimum, .. } => {
                 let period = period.unwrap_or(total.max(1));
                 let (minimum, share) = (f64::from(minimum), t.min(period) as f64 / period as f64);
-                minimum + (initial - minimum) * (1.0 + (std::f64::consts::PI * share).cos()) / 2.0
+                minimum + (initial - minimum) * (1.0 + libm::cos(std::f64::consts::PI * share)) / 2.0
             }
             Schedule::Linear { start, end, period, .. } => {
                 let (start, end) = (f64::from(start), f64::from(end));

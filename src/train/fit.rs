@@ -6,6 +6,7 @@ use super::recovery::Recovery;
 use super::report::{Flow, History};
 use super::session::{Session, Setup};
 use super::trainer::Trainer;
+use crate::backend::Device;
 use crate::data::{Dataset, Split, Targets};
 use crate::error::{Error, Result};
 use crate::model::{ClassWeights, Evaluation, Model, Reduction, Target, Tensor};
@@ -152,6 +153,9 @@ impl Trainer {
         validates: bool,
     ) -> Result<Session<'d>> {
         self.recipe.check_decisions(validates, matches!(train.targets, Targets::Labels { .. }))?;
+        if self.recipe.reproducible && !matches!(self.device, Device::Cpu) {
+            return Err(self.recipe.refuse_device(self.device.device_name()));
+        }
         let program = self.program(train, held_out)?;
         let loss = self.recipe.loss()?;
         let weights = loss.class_weights.as_ref();

@@ -372,8 +372,9 @@ pub(super) fn lower(program: &Program, device: &Device, fuse: bool, variants: &V
 
 /// Loads a run on a device with everything that stays as it is: the rows, or the way they take, and what belongs to them.
 pub(super) async fn load<'d>(device: &Device, setup: &Setup<'d>) -> Result<(Executor, Feeds<'d>)> {
-    let Setup { program, class_weights, .. } = setup;
-    let mut executor = device.load(lower(program, device, setup.fuse, &setup.variants)?).await?;
+    let Setup { program, class_weights, recipe, .. } = setup;
+    let plan = lower(program, device, setup.fuse, &setup.variants)?;
+    let mut executor = device.load(plan).await?.reproducible(recipe.reproducible);
     let feeds = Feeds::open(&mut executor, program, setup.train, setup.held_out)?;
     if let (Some(value), Some(weights)) = (program.class_weights, class_weights) {
         executor.write(value, weights)?;

@@ -221,6 +221,12 @@ impl Trainer {
         &self.device
     }
 
+    /// Makes the run end with the same bits on every machine: see [`Recipe::reproducible`].
+    pub fn reproducible(mut self) -> Trainer {
+        self.recipe.reproducible = true;
+        self
+    }
+
     /// Starts from these values, in the order and shapes of [`Sequential::initialize`].
     pub fn initial(mut self, tensors: Vec<Tensor>) -> Trainer {
         self.initial = Some(tensors);

@@ -2,16 +2,14 @@
 //! vectors, by each thread for itself, and B is read where it stands. Of a layer's weight a copy would cost as much as
 //! some rows of the batch.
 
-use super::Size;
 use super::pack::{self, Cut, Matrix, Operand};
 use super::tile::{Extents, Kernel, Rows, Scaling};
+use super::{DEPTH, Size};
 use crate::cpu::parts::{Block, Grid, share_blocks};
 use std::iter;
 
 /// Most vectors side by side for which reading B as often is cheaper than packing it.
 const FEW: usize = 4;
-/// Most k that a tile adds up before it goes back to C.
-const DEPTH: usize = 1024;
 
 /// Whether A has few rows.
 pub(super) fn suits(kernel: Kernel, size: Size) -> bool {

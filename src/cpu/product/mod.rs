@@ -2,11 +2,14 @@
 //!
 //! A and B are copied into panels as wide as a tile, every k of a panel side by side (Goto, van de Geijn: *Anatomy of
 //! high-performance matrix multiplication*, 2008); C is dealt out in blocks. A transposed operand costs no more than a
-//! plain one, and the sum for an element of C is the same chain of operations on any number of threads: the same bits.
+//! plain one, and the sum for an element of C is the same chain of operations on any number of threads and on every
+//! processor with FMA: the same bits. That chain: for each [`DEPTH`] of k a sum of its own, from 0 in the order of k by
+//! multiply-adds that are rounded once, which goes onto C by one more.
 
 mod few_rows;
+mod gemm;
 mod pack;
-mod portable;
+mod plain;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -21,11 +24,14 @@ pub use super::parts::Block;
 pub(crate) use pack::Matrix;
 pub(crate) use tile::Scaling;
 
-/// Most k that a tile adds up before it goes back to C: many, because C travels for each, but so few that a panel of B
-/// stays in the second cache, from where it comes fast enough.
+/// The k that a tile adds up before it goes back to C: many, because C travels for each, but so few that a panel of B
+/// stays in the second cache, from where it comes fast enough. K is cut at its multiples, whatever the form and the
+/// processor: this decides bits.
 const DEPTH: usize = 1024;
 /// Most numbers of A, and of B, that are packed at a time.
 const PACKED: usize = 1 << 20;
+/// Most k that are packed at a time.
+const PACKED_DEPTH: usize = PACKED / MAX_NR / DEPTH * DEPTH;
 /// Tiles side by side for which an operand that stands ready for them is not copied: it is read too seldom.
 const FEW: usize = 4;
 /// Most k for which a tile's columns of B stay in the first cache: B is not copied if it stands ready, and otherwise high
@@ -60,7 +66,7 @@ pub(crate) struct Size {
 }
 
 /// `C = op(A) · op(B)`, or what `scaling` makes of it, then `finish` on every block of C, once, while it is in the cache: a
-/// bias, an activation.
+/// bias, an activation. If it is `reproducible`, C has the bits of a processor with FMA also where that takes longer.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix.
@@ -70,13 +76,16 @@ pub(crate) fn multiply(
     (a, b): (Matrix<'_>, Matrix<'_>),
     c: &mut [f32],
     scaling: Scaling,
+    reproducible: bool,
     finish: impl Fn(&mut Block<'_, f32>) + Sync,
 ) {
     let work = size.m * size.n * size.k;
     let threads = if work < WORTH_SHARING { 1 } else { threads::available() };
-    match Kernel::best() {
-        Some(kernel) => multiply_on((kernel, threads), form, size, (a, b), c, scaling, finish),
-        None => portable::multiply(form, size, (a, b), c, scaling, finish),
+    let kernel = Kernel::best();
+    if kernel.is_fast() || reproducible {
+        multiply_on((kernel, threads), form, size, (a, b), c, scaling, finish);
+    } else {
+        gemm::multiply(form, size, (a, b), c, scaling, finish);
     }
 }
 
@@ -96,7 +105,7 @@ fn multiply_on(
         return;
     }
     if k == 0 {
-        c.iter_mut().for_each(|c| scaling.apply(c, 0.0));
+        c.iter_mut().for_each(|c| kernel.apply(scaling, std::slice::from_mut(c), &[0.0]));
         return finish(&mut Block::whole(c, n));
     }
     if form == Form::NT && few_rows::suits(kernel, size) && b.row_indices.is_none() {
@@ -108,7 +117,7 @@ fn multiply_on(
     // A tile must not reach beyond a row of B then.
     let a_as_it_is = a.stands_by_k() && n <= FEW * nr;
     let b_as_it_is = b.stands_by_k() && (m <= FEW * mr || k <= SHALLOW) && n.is_multiple_of(nr / 2);
-    let depth = k.min(PACKED / nr);
+    let depth = k.min(PACKED_DEPTH);
     let (height, width) = (PACKED / depth / mr * mr, PACKED / depth / nr * nr);
     pack::with_shared_memory(|memory_a, memory_b| {
         for column in (0..n).step_by(width) {
@@ -182,9 +191,8 @@ impl Part<'_> {
     fn multiply(&self, c: &mut Block<'_, f32>, memory: &mut Aligned<f32>) {
         let Kernel { mr, nr, .. } = self.kernel;
         let ((row, column), (rows, columns)) = (c.place(), c.size());
-        let step = self.depth.div_ceil(self.depth.div_ceil(DEPTH));
-        for l in (0..self.depth).step_by(step) {
-            let depth = step.min(self.depth - l);
+        for l in (0..self.depth).step_by(DEPTH) {
+            let depth = DEPTH.min(self.depth - l);
             let scaling = if l == 0 { self.scaling } else { self.scaling.accumulating() };
             for at in (0..columns).step_by(nr) {
                 let width = pack::width(nr, columns - at);
@@ -215,7 +223,7 @@ impl Part<'_> {
         self.kernel.tile(alone, a, b, &mut Block::whole(sums, extents.columns));
         for (i, sums) in sums.chunks(extents.columns).enumerate() {
             let c = c.row(extents.row + i, extents.column, columns);
-            c.iter_mut().zip(sums).for_each(|(c, &sum)| extents.scaling.apply(c, sum));
+            self.kernel.apply(extents.scaling, c, sums);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The product against its definition in f64, on every kernel of this processor and around every boundary of a block.
 
 use super::tile::{Kernel, Scaling};
-use super::{Block, DEPTH, Form, Matrix, SHALLOW, Size, multiply, multiply_on, portable};
+use super::{Block, DEPTH, Form, Matrix, SHALLOW, Size, gemm, multiply, multiply_on};
 use crate::random::{Purpose, Stream, stream_key};
 
 const FORMS: [Form; 3] = [Form::NN, Form::NT, Form::TN];
@@ -26,7 +26,7 @@ fn numbers(count: usize, id: u32) -> Vec<f32> {
     (0..count).map(|_| stream.next_unit() * 2.0 - 1.0).collect()
 }
 
-/// Every way this processor can compute a product; the last is for those without a kernel.
+/// Every way this processor can compute a product; the last is for those without fast kernels.
 fn ways() -> impl Iterator<Item = Option<Kernel>> {
     Kernel::available().map(Some).chain([None])
 }
@@ -43,7 +43,7 @@ fn product(kernel: Option<Kernel>, threads: usize, form: Form, size: Size, a: &[
         Some(kernel) => {
             multiply_on((kernel, threads), form, size, (a.into(), b.into()), &mut c, Scaling::PRODUCT, finish)
         }
-        None => portable::multiply(form, size, (a.into(), b.into()), &mut c, Scaling::PRODUCT, finish),
+        None => gemm::multiply(form, size, (a.into(), b.into()), &mut c, Scaling::PRODUCT, finish),
     }
     assert!(finished.all_once(), "{form:?} {size:?}: every element is finished once");
     assert!(c[len..].iter().all(|c| c.is_nan()), "{form:?} {size:?}: wrote beyond C");
@@ -129,11 +129,81 @@ fn products_are_within_bounds_around_every_boundary_and_the_same_on_any_number_o
 
 #[test]
 fn operands_larger_than_the_packed_part_are_taken_in_parts() {
-    let Some(kernel) = Kernel::best() else { return };
+    let kernel = Kernel::best();
     for form in FORMS {
         // Parts of the columns; parts of k, several of them for one panel of columns.
         check(Some(kernel), form, 2, 3 * super::PACKED / 4096 + 5, 4096);
-        check(Some(kernel), form, 2, 3, super::PACKED / kernel.nr + 9);
+        check(Some(kernel), form, 2, 3, super::PACKED_DEPTH + 9);
+    }
+}
+
+/// The chain of operations that decides the bits of an element, as the module states it.
+fn chain(form: Form, Size { m, n, k }: Size, a: &[f32], b: &[f32], c: &mut [f32], Scaling { alpha, beta }: Scaling) {
+    for i in 0..m {
+        for j in 0..n {
+            for first in (0..k).step_by(DEPTH) {
+                let sum = (first..k.min(first + DEPTH)).fold(0.0f32, |sum, l| {
+                    let (x, y) = match form {
+                        Form::NN => (a[i * k + l], b[l * n + j]),
+                        Form::NT => (a[i * k + l], b[j * k + l]),
+                        Form::TN => (a[l * m + i], b[l * n + j]),
+                    };
+                    x.mul_add(y, sum)
+                });
+                let c = &mut c[i * n + j];
+                *c = match if first == 0 { beta } else { 1.0 } {
+                    0.0 => alpha * sum,
+                    beta => alpha.mul_add(sum, beta * *c),
+                };
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kernel_computes_the_one_chain_to_the_bit() {
+    // Few rows and many, ragged on every side, with widths that one kernel's tiles cover and another's do not; K around its
+    // cuts and beyond what is packed at a time.
+    for (m, n, k) in [
+        (1, 1, 1),
+        (3, 5, 0),
+        (5, 100, 33),
+        (65, 104, 1500),
+        (128, 24, 1025),
+        (100, 8, 2048),
+        (129, 40, 2049),
+        (37, 88, 3000),
+        (300, 72, 10),
+        (3, 9, super::PACKED_DEPTH + 1500),
+    ] {
+        let size = Size { m, n, k };
+        let (a, b, before) = (numbers(m * k, 1), numbers(k * n, 2), numbers(m * n, 3));
+        for form in FORMS {
+            for (alpha, beta) in [(1.0, 0.0), (-0.003, 0.999)] {
+                let scaling = Scaling { alpha, beta };
+                let mut expected = before.clone();
+                match k {
+                    0 => expected.iter_mut().for_each(|c| *c *= beta),
+                    _ => chain(form, size, &a, &b, &mut expected, scaling),
+                }
+                for kernel in Kernel::available() {
+                    for threads in [1, 7] {
+                        let mut c = before.clone();
+                        multiply_on(
+                            (kernel, threads),
+                            form,
+                            size,
+                            (a[..].into(), b[..].into()),
+                            &mut c,
+                            scaling,
+                            |_| (),
+                        );
+                        let at = (0..m * n).find(|&i| c[i] != expected[i]);
+                        assert_eq!(at, None, "{kernel:?} {threads} threads {form:?} {size:?} {scaling:?}");
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -156,7 +226,7 @@ fn a_product_goes_onto_what_is_there_by_the_factors_asked_for() {
                     Some(kernel) => {
                         multiply_on((kernel, 2), form, size, (a[..].into(), b[..].into()), &mut c, scaling, |_| ())
                     }
-                    None => portable::multiply(form, size, (a[..].into(), b[..].into()), &mut c, scaling, |_| ()),
+                    None => gemm::multiply(form, size, (a[..].into(), b[..].into()), &mut c, scaling, |_| ()),
                 }
                 for i in 0..c.len() {
                     let expected = scaling.beta * before[i] + scaling.alpha * sums[i];
@@ -193,7 +263,7 @@ fn rows_that_are_picked_give_the_bits_of_their_copy() {
                 let mut c = vec![f32::NAN; m * n];
                 match kernel {
                     Some(kernel) => multiply_on((kernel, 2), form, size, operands, &mut c, Scaling::PRODUCT, |_| ()),
-                    None => portable::multiply(form, size, operands, &mut c, Scaling::PRODUCT, |_| ()),
+                    None => gemm::multiply(form, size, operands, &mut c, Scaling::PRODUCT, |_| ()),
                 }
                 bits(&c)
             };
@@ -206,16 +276,24 @@ fn rows_that_are_picked_give_the_bits_of_their_copy() {
 fn sums_of_nothing_are_zero_and_empty_products_are_left_alone() {
     let mut c = [f32::NAN; 6];
     let size = Size { m: 2, n: 3, k: 0 };
-    multiply(Form::NN, size, (Matrix::from(&[][..]), Matrix::from(&[][..])), &mut c, Scaling::PRODUCT, |block| {
-        block.for_each_row(|row, column, part| {
-            part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
-        });
-    });
+    multiply(
+        Form::NN,
+        size,
+        (Matrix::from(&[][..]), Matrix::from(&[][..])),
+        &mut c,
+        Scaling::PRODUCT,
+        false,
+        |block| {
+            block.for_each_row(|row, column, part| {
+                part.iter_mut().enumerate().for_each(|(i, c)| *c += (10 * row + column + i) as f32);
+            });
+        },
+    );
     assert_eq!(c, [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]);
     for (m, n) in [(0, 3), (3, 0)] {
         let size = Size { m, n, k: 2 };
         let finish = |_: &mut Block<'_, f32>| panic!("there is nothing to finish");
-        multiply(Form::NT, size, ([1.0; 6][..].into(), [1.0; 6][..].into()), &mut [], Scaling::PRODUCT, finish);
+        multiply(Form::NT, size, ([1.0; 6][..].into(), [1.0; 6][..].into()), &mut [], Scaling::PRODUCT, false, finish);
     }
 }
 

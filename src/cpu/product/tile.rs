@@ -1,12 +1,10 @@
 //! The innermost part of the matrix product: a tile of C in registers, and the transposed copies that feed it, for
-//! AVX-512 and for AVX2 with FMA.
+//! AVX-512 and for AVX2 with FMA; for other processors in [`super::plain`].
 //!
-//! Every element of C is one chain of multiply-adds in the order of k, whatever the tile, so that the partition of C
-//! does not change the bits.
+//! Every element of C is one chain of multiply-adds in the order of k, each rounded once, whatever the tile and the
+//! instructions, so that neither the partition of C nor the processor changes the bits.
 
-// On other processors there is no kernel, and nothing that is here is called.
-#![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
-
+use super::plain;
 use crate::cpu::parts::Block;
 use crate::cpu::vectors::Level;
 
@@ -66,10 +64,12 @@ impl Scaling {
         Scaling { beta: 1.0, ..self }
     }
 
-    /// An element of C, given the sum for it.
+    /// Elements of C, given the sums for them, and `x · y + z` rounded once.
     #[inline(always)]
-    pub fn apply(self, c: &mut f32, sum: f32) {
-        *c = if self.beta == 0.0 { self.alpha * sum } else { self.alpha * sum + self.beta * *c };
+    pub fn apply(self, c: &mut [f32], sums: &[f32], multiply_add: impl Fn(f32, f32, f32) -> f32) {
+        for (c, &sum) in c.iter_mut().zip(sums) {
+            *c = if self.beta == 0.0 { self.alpha * sum } else { multiply_add(self.alpha, sum, self.beta * *c) };
+        }
     }
 }
 
@@ -81,12 +81,17 @@ impl Kernel {
     /// Every kernel this processor can run, the fastest first.
     #[cfg(test)]
     pub fn available() -> impl Iterator<Item = Kernel> {
-        Level::available().into_iter().flatten().map(Kernel::of)
+        Level::all().map(Kernel::of)
     }
 
-    /// The fastest kernel this processor can run, if there is one for it.
-    pub fn best() -> Option<Kernel> {
-        Level::best().map(Kernel::of)
+    /// The fastest kernel this processor can run.
+    pub fn best() -> Kernel {
+        Kernel::of(Level::best())
+    }
+
+    /// Whether it is made for this processor's instructions.
+    pub fn is_fast(self) -> bool {
+        self.level != Level::Plain
     }
 
     fn of(level: Level) -> Kernel {
@@ -95,6 +100,18 @@ impl Kernel {
             Level::Avx512 => Kernel { level, mr: 8, nr: 32 },
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Kernel { level, mr: 6, nr: 16 },
+            Level::Plain => Kernel { level, mr: plain::MR, nr: plain::NR },
+        }
+    }
+
+    /// Elements of C as [`Scaling`] says, given the sums for them.
+    #[allow(unsafe_code)]
+    pub fn apply(self, scaling: Scaling, c: &mut [f32], sums: &[f32]) {
+        match self.level {
+            // SAFETY: FMA is part of both levels, which exist only where they were detected.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 | Level::Avx2 => unsafe { x86::apply(scaling, c, sums) },
+            Level::Plain => scaling.apply(c, sums, plain::multiply_add),
         }
     }
 
@@ -110,6 +127,7 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
+            Level::Plain => plain::tile(rows, whole, extents, a, b, c),
         }
     }
 
@@ -126,6 +144,7 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_across_avx2(rows, whole, extents, a, b, c) },
+            Level::Plain => plain::tile_across(rows, whole, extents, a, b, c),
         }
     }
 
@@ -136,12 +155,12 @@ impl Kernel {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
+            Level::Plain => plain::transpose(lines, depth, to, width),
         }
     }
 }
 
 /// Calls the tile of as many rows and vectors as asked for, all of them known to the compiler.
-#[cfg(target_arch = "x86_64")]
 macro_rules! choose {
     ($tile:ident, $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
         match ($rows, $whole) {
@@ -151,9 +170,11 @@ macro_rules! choose {
     };
 }
 
+pub(super) use choose;
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{Block, Extents, Panel, Rows};
+    use super::{Block, Extents, Panel, Rows, Scaling};
     use std::arch::x86_64::*;
 
     /// Elements of a cache line.
@@ -219,10 +240,9 @@ mod x86 {
                 let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.data[r * a.stride..][..extents.depth]);
                 let sums = $sums::<ROWS, VECTORS>(extents.depth, |k, r| rows[r][k], b);
                 for i in 0..(c.size().0 - extents.row).min(VECTORS * $lanes) {
+                    let of_line: [f32; ROWS] = std::array::from_fn(|r| bytemuck::cast_slice::<_, f32>(&sums[r])[i]);
                     let c = c.row(extents.row + i, extents.column, ROWS);
-                    for r in 0..ROWS {
-                        extents.scaling.apply(&mut c[r], bytemuck::cast_slice::<_, f32>(&sums[r])[i]);
-                    }
+                    extents.scaling.apply(c, &of_line, f32::mul_add);
                 }
             }
 
@@ -245,6 +265,11 @@ mod x86 {
         _mm512_mul_ps, 1 2 3 4 5 6 7 8);
     vector_tile!(sums_256, vectors_256, tile_avx2, across_256, tile_across_avx2, "avx2,fma", __m256, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_fmadd_ps,
         _mm256_mul_ps, 1 2 3 4 5 6);
+
+    #[target_feature(enable = "avx2,fma")]
+    pub fn apply(scaling: Scaling, c: &mut [f32], sums: &[f32]) {
+        scaling.apply(c, sums, f32::mul_add);
+    }
 
     /// Asks for part of a row to be in the nearest cache soon.
     #[inline(always)]

@@ -350,7 +350,7 @@ impl Moments {
     fn finish(self) -> (Vec<f64>, Vec<f64>) {
         let rows = self.rows.max(1.0);
         let means = self.first.iter().zip(&self.sums).map(|(first, sum)| first + sum / rows).collect();
-        let variance = |(sum, square): (&f64, &f64)| (square / rows - (sum / rows).powi(2)).max(0.0);
+        let variance = |(sum, square): (&f64, &f64)| (square / rows - (sum / rows) * (sum / rows)).max(0.0);
         (means, self.sums.iter().zip(&self.squares).map(variance).map(f64::sqrt).collect())
     }
 }

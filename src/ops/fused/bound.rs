@@ -135,6 +135,7 @@ impl One<'_> {
             params: &params[OF_MAP.min(params.len())..],
             constants: &constants,
             clock: &CLOCK,
+            reproducible: false,
         };
         let mut own: Vec<Vec<f64>> = self.own.iter().map(|own| own.iter().map(|&x| f64::from(x)).collect()).collect();
         let in_place = self.stage.part.changes_in_place();

@@ -48,6 +48,7 @@ pub(super) struct StageCall<'a> {
     pub params: &'a [u8],
     pub constants: &'a Constants,
     pub clock: &'a Clock,
+    pub reproducible: bool,
 }
 
 impl StageCall<'_> {
@@ -74,6 +75,7 @@ impl StageCall<'_> {
             specialization: self.constants,
             clock: self.clock,
             op: op.as_any(),
+            reproducible: self.reproducible,
             buffers: &mut buffers[..inputs + usize::from(has_result)],
         });
     }
@@ -136,6 +138,7 @@ pub(super) fn call<F: Twinned>(call: &mut TwinCall<'_, '_, F>) {
                 params: params.take(link.params_size()),
                 constants: call.specialization,
                 clock: call.clock,
+                reproducible: call.reproducible,
             };
             if link.part().changes_in_place() {
                 stage.run(&value, own, None, false);

@@ -35,7 +35,13 @@ pub(super) fn call(call: &mut TwinCall<'_, '_, f32>) {
     let (of_a, rest) = inputs.split_at_mut(a.inputs());
     let (of_b, others) = rest.split_at_mut(b.inputs());
     let start = call.clock.batch_start as usize;
-    let frame = Frame { fused, call_params: call.params, constants: call.specialization, clock: call.clock };
+    let frame = Frame {
+        fused,
+        call_params: call.params,
+        constants: call.specialization,
+        clock: call.clock,
+        reproducible: call.reproducible,
+    };
     match (in_place(a, of_a, start), in_place(b, of_b, start)) {
         (Some(a), Some(b)) => frame.run((a, b), others, results),
         _ => {
@@ -52,11 +58,13 @@ struct Frame<'a> {
     call_params: &'a [u8],
     constants: &'a crate::kernel::Constants,
     clock: &'a crate::kernel::Clock,
+    reproducible: bool,
 }
 
 impl Frame<'_> {
     fn stage<'b>(&'b self, link: &'b Link, (count, columns): (usize, usize), params: &'b [u8]) -> StageCall<'b> {
-        StageCall { link, count, columns, params, constants: self.constants, clock: self.clock }
+        let (constants, clock, reproducible) = (self.constants, self.clock, self.reproducible);
+        StageCall { link, count, columns, params, constants, clock, reproducible }
     }
 
     fn run(&self, (a, b): (Matrix<'_>, Matrix<'_>), others: &mut [Bound<'_, f32>], results: &mut [Bound<'_, f32>]) {
@@ -91,7 +99,8 @@ impl Frame<'_> {
             && let [Bound::FloatMut(weight), ..] = others
         {
             let (alpha, beta) = scaling(params.take(link.params_size()), self.clock);
-            return cpu_product::multiply(form, size, (a, b), weight, Scaling { alpha, beta }, |_| ());
+            let scaling = Scaling { alpha, beta };
+            return cpu_product::multiply(form, size, (a, b), weight, scaling, self.reproducible, |_| ());
         }
         // What is done to blocks.
         let blocks =
@@ -104,7 +113,7 @@ impl Frame<'_> {
         let mut at = blocks;
         let is_stored = self.fused.chain.get(at) == Some(&Link::Store);
         let mut value: &mut [f32] = if is_stored { next_result(&mut results) } else { first.at_least(count) };
-        cpu_product::multiply(form, size, (a, b), value, Scaling::PRODUCT, finish);
+        cpu_product::multiply(form, size, (a, b), value, Scaling::PRODUCT, self.reproducible, finish);
         at += usize::from(is_stored);
         // What is done to all of it.
         let mut spare = Some(second.at_least(if at < self.fused.chain.len() { count } else { 0 }));

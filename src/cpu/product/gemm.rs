@@ -36,14 +36,14 @@ pub(super) fn multiply(
         if transposed { (1, columns as isize) } else { (columns as isize, 1) }
     };
     let ((a_row, a_column), (b_row, b_column)) = (strides(of_a, form == Form::TN), strides(of_b, form == Form::NT));
-    let parallelism = if has_threads() { gemm::Parallelism::Rayon(0) } else { gemm::Parallelism::None };
+    let parallelism = if has_threads() { ::gemm::Parallelism::Rayon(0) } else { ::gemm::Parallelism::None };
     with_shared_memory(|memory_a, memory_b| {
         let (a, b) = (a.whole(of_a, memory_a), b.whole(of_b, memory_b));
         // SAFETY: with these strides every index `row · row_stride + column · column_stride` of A, B and C stays below
         // m·k, k·n and m·n, which the slices hold (`whole` gives that many, `extents` asserts it of C). C is borrowed
         // mutably, so it overlaps neither input. Where `read_dst` is false, C is written without being read.
         unsafe {
-            gemm::gemm(
+            ::gemm::gemm(
                 m,
                 n,
                 k,

@@ -252,6 +252,10 @@ def run(programs, test, number, settings):
     return ("passes" if "\ntest result: ok. 1 passed" in output else "is no test"), seconds, output
 
 
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
 def in_parallel(work, items):
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return list(pool.map(work, items))
@@ -261,6 +265,8 @@ def control(programs, faults):
     """Every test passes without a fault."""
     tests = dict.fromkeys((test, tuple(fault.set.items())) for fault in faults for test in fault.tests)
     results = in_parallel(lambda test: run(programs, test[0], 0, dict(test[1])), tests)
+    slow = sorted(((result[1], test) for test, result in zip(tests, results)), reverse=True)
+    say("the slowest: " + ", ".join(f"{test} {dict(own)} {seconds:.1f} s" for seconds, (test, own) in slow[:8]))
     wrong = [(test, result) for (test, _), result in zip(tests, results) if result[0] != "passes"]
     if wrong:
         test, (did, _, output) = wrong[0]
@@ -276,6 +282,7 @@ def try_one(programs, number, fault):
         spent += seconds
         if did in ("fails", "hangs"):
             return test, did, spent
+    say(f"{fault.name} SURVIVED")
     return None, "SURVIVED", spent
 
 
@@ -335,8 +342,10 @@ def main():
     try:
         programs = build({test.split("::", 1)[0] for fault in faults for test in fault.tests})
         built = time.monotonic() - start
+        say(f"built in {built:.0f} s")
         tests = control(programs, faults)
         checked = time.monotonic() - start
+        say(f"{tests} tests pass without a fault, in {checked - built:.0f} s")
         results = in_parallel(lambda fault: try_one(programs, numbers[fault.name], fault), faults)
     finally:
         if own.exists():

@@ -70,7 +70,20 @@ pub fn stream(id: u32) -> Stream {
 /// Every op on tensors of about `rows × columns` (and `inner`, for products).
 pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
     let extents = Extents { rows, columns, inner };
-    [anygrad::ops::cases(extents), anygrad::optim::cases(extents)].concat()
+    let mut cases = [anygrad::ops::cases(extents), anygrad::optim::cases(extents)].concat();
+    let is_asked_for = |name: &str, asked: &str| match asked.strip_prefix('=') {
+        Some(whole) => name == whole,
+        None => name.contains(asked),
+    };
+    let wanted = |name: &str| asked_for().is_none_or(|list| list.split(';').any(|asked| is_asked_for(name, asked)));
+    cases.retain(|case| wanted(&case.op.name().replace(' ', "_")));
+    cases
+}
+
+/// Names of kernels in `ANYGRAD_KERNELS`, if only these are to be looked at: parts of names, or behind `=` whole ones, with
+/// `_` for blanks, and `;` between them.
+pub fn asked_for() -> Option<String> {
+    std::env::var("ANYGRAD_KERNELS").ok()
 }
 
 /// The kernels of all single ops.

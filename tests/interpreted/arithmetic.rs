@@ -7,12 +7,13 @@ pub fn words(scalar: Scalar) -> usize {
     usize::from(scalar.width.max(4)) / 4
 }
 
-fn float(bits: u64) -> f32 {
-    f32::from_bits(bits as u32)
+/// A float of 32 or 64 bits: in f64 either way, as exact as it can be.
+fn float(scalar: Scalar, bits: u64) -> f64 {
+    if scalar.width == 8 { f64::from_bits(bits) } else { f64::from(f32::from_bits(bits as u32)) }
 }
 
-fn of_float(x: f32) -> u64 {
-    x.to_bits().into()
+fn of_float(scalar: Scalar, x: f64) -> u64 {
+    if scalar.width == 8 { x.to_bits() } else { (x as f32).to_bits().into() }
 }
 
 /// An integer of a width, from the bits of a result that may be wider.
@@ -22,7 +23,7 @@ fn wrapped(scalar: Scalar, bits: u64) -> u64 {
 
 pub fn unary(op: UnaryOperator, scalar: Scalar, x: u64) -> u64 {
     match (op, scalar.kind) {
-        (UnaryOperator::Negate, ScalarKind::Float) => of_float(-float(x)),
+        (UnaryOperator::Negate, ScalarKind::Float) => of_float(scalar, -float(scalar, x)),
         (UnaryOperator::Negate, _) => wrapped(scalar, x.wrapping_neg()),
         (UnaryOperator::LogicalNot, _) => u64::from(x == 0),
         (UnaryOperator::BitwiseNot, _) => wrapped(scalar, !x),
@@ -33,12 +34,12 @@ pub fn unary(op: UnaryOperator, scalar: Scalar, x: u64) -> u64 {
 pub fn binary(op: B, scalar: Scalar, a: u64, b: u64) -> u64 {
     match scalar.kind {
         ScalarKind::Float => {
-            let (a, b) = (float(a), float(b));
+            let (a, b) = (float(scalar, a), float(scalar, b));
             match op {
-                B::Add => of_float(a + b),
-                B::Subtract => of_float(a - b),
-                B::Multiply => of_float(a * b),
-                B::Divide => of_float(a / b),
+                B::Add => of_float(scalar, a + b),
+                B::Subtract => of_float(scalar, a - b),
+                B::Multiply => of_float(scalar, a * b),
+                B::Divide => of_float(scalar, a / b),
                 B::Equal => (a == b).into(),
                 B::NotEqual => (a != b).into(),
                 B::Less => (a < b).into(),
@@ -86,8 +87,8 @@ pub fn math(fun: M, scalar: Scalar, x: &[u64]) -> u64 {
             _ => panic!("{fun:?} on integers is not known here"),
         };
     }
-    let y = |i: usize| float(x[i]);
-    of_float(match fun {
+    let y = |i: usize| float(scalar, x[i]);
+    let result = match fun {
         M::Abs => y(0).abs(),
         M::Min => y(0).min(y(1)),
         M::Max => y(0).max(y(1)),
@@ -98,14 +99,15 @@ pub fn math(fun: M, scalar: Scalar, x: &[u64]) -> u64 {
         M::Sign if y(0) == 0.0 => 0.0,
         M::Sign => y(0).signum(),
         _ => panic!("{fun:?} on floats is not known here"),
-    })
+    };
+    of_float(scalar, result)
 }
 
 /// A conversion of values.
 pub fn converted(from: Scalar, to: ScalarKind, x: u64) -> u64 {
     match (from.kind, to) {
-        (ScalarKind::Float, ScalarKind::Uint) => u64::from(float(x) as u32),
-        (ScalarKind::Uint | ScalarKind::Bool, ScalarKind::Float) => of_float(x as f32),
+        (ScalarKind::Float, ScalarKind::Uint) => u64::from(float(from, x) as u32),
+        (ScalarKind::Uint | ScalarKind::Bool, ScalarKind::Float) => of_float(Scalar::F32, x as f64),
         (ScalarKind::Uint, ScalarKind::Bool) => u64::from(x != 0),
         (own, other) if own == other => x,
         (ScalarKind::Bool, ScalarKind::Uint) => x,

@@ -281,6 +281,7 @@ fn each_scalar(from: Scalar, to: Scalar, values: &[&[u32]], compute: impl Fn(&[u
 fn literal_words(literal: &Literal) -> Vec<u32> {
     match *literal {
         Literal::F32(x) => vec![x.to_bits()],
+        Literal::F64(x) => vec![x.to_bits() as u32, (x.to_bits() >> 32) as u32],
         Literal::U32(x) => vec![x],
         Literal::I32(x) => vec![x as u32],
         Literal::U64(x) => vec![x as u32, (x >> 32) as u32],

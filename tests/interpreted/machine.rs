@@ -114,6 +114,11 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    /// What a buffer holds.
+    pub fn written(&self, name: &str) -> &[u32] {
+        &self.memory.iter().find(|memory| memory.name == name).expect("a buffer").words
+    }
+
     fn builtin(&self, builtin: BuiltIn) -> Value {
         let each = |lane: usize| match builtin {
             BuiltIn::WorkGroupId => vec![self.group[0], self.group[1], 0],

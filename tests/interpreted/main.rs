@@ -7,6 +7,7 @@ mod arithmetic;
 #[path = "../common/mod.rs"]
 mod common;
 mod evaluate;
+mod formulas;
 mod machine;
 mod memory;
 
@@ -23,9 +24,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Invocations of a subgroup where a variant asks for none.
 const SUBGROUP: u32 = 8;
 
+/// What a variant may use, and numbers of 64 bits.
+const CAPABILITIES: Capabilities =
+    Capabilities::SUBGROUP.union(Capabilities::SHADER_INT64).union(Capabilities::FLOAT64);
+
 fn parse(name: &str, wgsl: &str) -> (naga::Module, ModuleInfo) {
     let module = naga::front::wgsl::parse_str(wgsl).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(wgsl)));
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_INT64);
+    let mut validator = Validator::new(ValidationFlags::all(), CAPABILITIES);
     validator.subgroup_stages(naga::valid::ShaderStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
     let info = validator.validate(&module).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(wgsl)));
     (module, info)

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a submission may take before the device counts as hung.
+/// [`Handle::timeout`] of every device.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// wgpu's device and queue, and what the driver reports of them.
@@ -14,6 +14,8 @@ pub(super) struct Handle {
     pub queue: wgpu::Queue,
     /// The limits that the device was opened with.
     pub limits: wgpu::Limits,
+    /// How long a submission may take before the device counts as hung.
+    timeout: Duration,
     faults: Faults,
 }
 
@@ -66,7 +68,7 @@ impl Handle {
         device.on_uncaptured_error(Arc::new(move |error| noted.note(fault(error, "a kernel or buffer"))));
         let noted = faults.clone();
         device.set_device_lost_callback(move |reason, message| noted.lose(reason, message));
-        Handle { limits: device.limits(), device, queue, faults }
+        Handle { limits: device.limits(), device, queue, timeout: TIMEOUT, faults }
     }
 
     /// Whether the device is there.
@@ -86,7 +88,7 @@ impl Handle {
     /// The device's loss where that is why something failed, else the error itself. A destroyed device complains of what it
     /// is given before it says that it is gone, which it does once nothing is under way.
     fn unless_lost(&self, error: Error) -> Error {
-        let idle = wgpu::PollType::Wait { submission_index: None, timeout: Some(TIMEOUT) };
+        let idle = wgpu::PollType::Wait { submission_index: None, timeout: Some(self.timeout) };
         // Only what it brings to light counts.
         let _ = self.device.poll(idle);
         let mut reports = self.faults.lock();
@@ -116,13 +118,13 @@ impl Handle {
 
     /// Waits until a submission is done.
     pub fn wait(&self, submission: wgpu::SubmissionIndex, context: &str) -> Result<()> {
-        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(TIMEOUT) };
+        let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(self.timeout) };
         let outcome = self.device.poll(wait);
         self.check()?;
         match outcome {
             Ok(_) => Ok(()),
             Err(wgpu::PollError::Timeout) => {
-                Err(Error::Timeout { context: context.into(), seconds: TIMEOUT.as_secs() })
+                Err(Error::Timeout { context: context.into(), seconds: self.timeout.as_secs() })
             }
             Err(error) => Err(self.unless_lost(Error::Gpu { context: context.into(), message: error.to_string() })),
         }
@@ -146,5 +148,64 @@ fn fault(error: wgpu::Error, context: &str) -> Error {
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
             Error::Gpu { context: context.into(), message: description.replace('\n', " ") }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::adapter::{Granted, instance};
+    use super::super::device::GpuDevice;
+    use super::super::encode::GpuExecutor;
+    use super::super::objects::{plan, tested};
+    use super::*;
+    use crate::graph::{DType, Graph, Role};
+    use crate::kernel::Clock;
+    use crate::ops::matmul::Matmul;
+    use crate::plan::{PhaseId, Plan};
+    use pollster::block_on;
+
+    fn device(timeout: Duration) -> Option<Arc<GpuDevice>> {
+        let instance = instance(wgpu::Backends::PRIMARY);
+        let mut device = block_on(tested(&instance)?.open(Granted::Default)).expect("the adapter opens");
+        device.handle.timeout = timeout;
+        Some(Arc::new(device))
+    }
+
+    #[test]
+    fn what_the_driver_reports_fails_the_call_under_way() {
+        let Some(device) = device(TIMEOUT) else { return };
+        let plan = plan(&device);
+        let train = plan.phase("train").expect("a phase");
+        let mut executor = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
+        executor.submit(&[(train, Clock::default())]).expect("a step");
+        // Between two calls.
+        let label = Some("of no use");
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::STORAGE;
+        let _ = device.handle.device.create_buffer(&wgpu::BufferDescriptor {
+            label,
+            size: 4,
+            usage,
+            mapped_at_creation: false,
+        });
+        let message = executor.submit(&[(train, Clock::default())]).expect_err("an error").to_string();
+        assert!(message.contains("of no use"), "{message}");
+        executor.submit(&[(train, Clock::default())]).expect("an error is passed on once");
+        // In the step itself: a buffer is gone.
+        executor.destroy_a_buffer();
+        executor.submit(&[(train, Clock::default())]).expect_err("a step that cannot run");
+    }
+
+    #[test]
+    fn a_device_that_does_not_answer_is_an_error() {
+        let Some(device) = device(Duration::from_millis(1)) else { return };
+        let mut graph = Graph::new();
+        let [a, b] = ["a", "b"].map(|name| graph.declare(name, [1024, 1024], DType::F32, Role::Input));
+        let c = graph.apply(Matmul::NN, &[a, b]).unwrap();
+        graph.set_role(c, Role::Output);
+        let plan = Plan::new(graph, &device.target()).unwrap();
+        let executor = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
+        let long = executor.submitted(PhaseId::FIRST, 8).expect("submitted");
+        let error = device.handle.wait(long, "a long kernel").expect_err("a timeout");
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
     }
 }

@@ -41,10 +41,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 COPY = TARGET / "faults"
+# The copy is built in a folder of its own, so that neither it nor its program comes in the way of the right ones.
+BUILT = TARGET / "faults-built"
 COPIED = ["src", "shaders", "tests", "benches", "examples", "docs", "scripts", "Cargo.toml", "Cargo.lock", "README.md",
           "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "rustfmt.toml"]
 LAST_RUN = ROOT / "tests/faults/last-run.txt"
-# Tests that take the whole machine, or that look at it as a whole, run alone.
+# Seconds after which a test hangs.
 SECONDS = 300
 
 
@@ -204,14 +206,31 @@ def make_copy(faults):
     return numbers
 
 
+def share_dependencies():
+    """What is built of other crates is linked, not built again."""
+    debug = TARGET / "debug"
+    libraries = [path for path in debug.glob("deps/lib*") if not path.name.startswith("libanygrad-")]
+    told = [debug / "deps" / (path.stem.removeprefix("lib") + ".d") for path in libraries]
+    others = [path for part in ("build", ".fingerprint") for path in debug.glob(f"{part}/*/**/*")
+              if not path.relative_to(debug / part).parts[0].startswith("anygrad-")]
+    for path in (path for path in {*libraries, *told, *others} if path.is_file()):
+        to = BUILT / path.relative_to(TARGET)
+        if to.exists() and to.stat().st_mtime < path.stat().st_mtime:
+            to.unlink()
+        if not to.exists():
+            to.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, to)
+
+
 def build(targets):
     """Builds tests once; where each one's program is."""
+    share_dependencies()
     choose = []
     for target in sorted(targets):
         choose += ["--lib"] if target == "lib" else ["--bin", "anygrad"] if target == "bin" else ["--test", target]
     command = ["cargo", "test", "--no-run", "--features", "parquet", "--message-format", "json-render-diagnostics", *choose]
     # The warnings are those of code with two branches.
-    ran = subprocess.run(command, cwd=COPY, env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)}, text=True,
+    ran = subprocess.run(command, cwd=COPY, env={**os.environ, "CARGO_TARGET_DIR": str(BUILT)}, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if ran.returncode != 0:
         errors = ran.stderr[ran.stderr.find("error"):]
@@ -225,7 +244,8 @@ def build(targets):
     return programs
 
 
-# A test may have a folder that bears its name: it never runs twice at the same time.
+# A test may have a folder that bears its name: it never runs twice at the same time, but for those without.
+WITHOUT_FOLDER = ("kernels", "interpreted")
 LOCKS, LOCKS_LOCK = {}, threading.Lock()
 
 
@@ -233,9 +253,9 @@ def run(programs, test, number, settings):
     """Runs one test under a fault: (what it did, seconds)."""
     target, name = test.split("::", 1)
     with LOCKS_LOCK:
-        lock = LOCKS.setdefault(test, threading.Lock())
-    environment = {**os.environ, **settings, "ANYGRAD_FAULT": str(number), "ANYGRAD_COMPARISONS": str(COPY / "comparisons"),
-                   "RUST_BACKTRACE": "0"}
+        lock = threading.Lock() if target in WITHOUT_FOLDER else LOCKS.setdefault(test, threading.Lock())
+    environment = {"ANYGRAD_REQUIRE_GPU": "1", "XDG_RUNTIME_DIR": str(BUILT), **os.environ, **settings,
+                   "ANYGRAD_FAULT": str(number), "ANYGRAD_COMPARISONS": str(BUILT / "comparisons"), "RUST_BACKTRACE": "0"}
     with lock:
         start = time.monotonic()
         process = subprocess.Popen([programs[target], "--exact", name, "--test-threads", "2"], cwd=COPY, env=environment,
@@ -306,7 +326,7 @@ def first_line(command):
 
 
 def versions():
-    adapters = first_line([str(TARGET / "debug/anygrad"), "devices"])
+    adapters = first_line([str(BUILT / "debug/anygrad"), "devices"])
     driver = next((line for line in adapters.splitlines() if "Mesa" in line or "Vulkan" in line), "")
     return f"{first_line(['rustc', '--version'])}; {' '.join(driver.split())}; {os.cpu_count()} processors"
 
@@ -335,21 +355,13 @@ def main():
         return 0
     # All faults are in the copy, so that another choice of them needs no other build.
     numbers = make_copy(every)
-    program = TARGET / "debug/anygrad"
-    own = program.with_name("anygrad-without-faults")
-    if program.exists():
-        program.replace(own)
-    try:
-        programs = build({test.split("::", 1)[0] for fault in faults for test in fault.tests})
-        built = time.monotonic() - start
-        say(f"built in {built:.0f} s")
-        tests = control(programs, faults)
-        checked = time.monotonic() - start
-        say(f"{tests} tests pass without a fault, in {checked - built:.0f} s")
-        results = in_parallel(lambda fault: try_one(programs, numbers[fault.name], fault), faults)
-    finally:
-        if own.exists():
-            own.replace(program)
+    programs = build({test.split("::", 1)[0] for fault in faults for test in fault.tests})
+    built = time.monotonic() - start
+    say(f"built in {built:.0f} s")
+    tests = control(programs, faults)
+    checked = time.monotonic() - start
+    say(f"{tests} tests pass without a fault, in {checked - built:.0f} s")
+    results = in_parallel(lambda fault: try_one(programs, numbers[fault.name], fault), faults)
     lines = []
     for fault, (test, did, seconds) in zip(faults, results):
         noticed = {"fails": "", "hangs": " (hangs)"}.get(did)

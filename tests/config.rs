@@ -191,9 +191,49 @@ fn each_flag_sets_its_own_key() {
         ("--set", "train.drop_last=true", "train.drop_last", "true"),
         ("--set", "schedule.kind=constant", "schedule.kind", "\"constant\""),
     ];
+    sets_its_keys(&folder, &flags);
+    let rows: String = (0..60)
+        .map(|i| format!("{},{},{},p{},{},{},{}\n", i * 7 % 13, i * 5 % 11, i % 3, i % 6, i, 1 + i % 2, i % 2))
+        .collect();
+    for name in ["t.csv", "test.csv", "validation.csv"] {
+        write(&folder, name, &format!("a,b,kind,person,day,w,y\n{rows}"));
+    }
+    sets_its_keys(
+        &folder,
+        &[
+            ("--data", "t.csv", "data.source", "\"../t.csv\""),
+            ("--test-data", "test.csv", "data.test_data", "\"../test.csv\""),
+            ("--validation-data", "validation.csv", "data.validation_data", "\"../validation.csv\""),
+            ("--target", "y", "data.target", "\"y\""),
+            ("--task", "classes", "data.task", "\"classes\""),
+            ("--drop", "b", "data.drop", "[\"b\"]"),
+            ("--categorical", "kind", "data.categorical", "[\"kind\"]"),
+            ("--numeric", "a", "data.numeric", "[\"a\"]"),
+            ("--weights", "w", "data.weights", "\"w\""),
+            ("--time", "day", "data.time", "\"day\""),
+            ("--missing", "median", "data.missing", "\"median\""),
+            ("--scaling", "robust", "data.scaling", "\"robust\""),
+            ("--header", "yes", "data.header", "true"),
+            ("--epochs", "0", "train.epochs", "0"),
+        ],
+    );
+    sets_its_keys(
+        &folder,
+        &[
+            ("--data", "t.csv", "data.source", "\"../t.csv\""),
+            ("--groups", "person", "data.groups", "\"person\""),
+            ("--features", "a,b", "data.features", "[\"a\", \"b\"]"),
+            ("--epochs", "0", "train.epochs", "0"),
+        ],
+    );
+}
+
+/// Trains with flags, and finds each value under its key in the configuration of the run.
+fn sets_its_keys(folder: &Path, flags: &[(&str, &str, &str, &str)]) {
     let given = flags.iter().flat_map(|(flag, value, ..)| [*flag, *value]);
     let train = ["train", "--out", "run"].into_iter().chain(given).collect::<Vec<_>>();
-    succeed(&folder, &train);
+    let _ = std::fs::remove_dir_all(folder.join("run"));
+    succeed(folder, &train);
     let text = std::fs::read_to_string(folder.join("run/config.toml")).expect("a config");
     let config: toml::Value = toml::from_str(&text).expect("TOML");
     for (flag, value, key, expected) in flags {
@@ -201,6 +241,6 @@ fn each_flag_sets_its_own_key() {
             toml::Value::Array(entries) => entries.get(key.parse::<usize>().ok()?),
             own => own.get(key),
         });
-        assert_eq!(found.map(|found| found.to_string()).as_deref(), Some(expected), "{flag} {value}: {text}");
+        assert_eq!(found.map(|found| found.to_string()).as_deref(), Some(*expected), "{flag} {value}: {text}");
     }
 }

@@ -18,6 +18,13 @@ if ! has_driver && command -v apt-get >/dev/null; then
     $sudo apt-get update -qq
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libvulkan1 mesa-vulkan-drivers >/dev/null
 fi
+if ! command -v python3 >/dev/null && command -v apt-get >/dev/null; then
+    step 'install Python for the sample of faults'
+    sudo=''
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-minimal >/dev/null
+fi
 if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
     # Some drivers look for a display there and complain if it is unset.
     XDG_RUNTIME_DIR="$(mktemp -d)"
@@ -63,6 +70,10 @@ done
 
 step 'each bench once'
 cargo test --quiet --features parquet --bench kernels --bench matmul --bench training_step | tail -n 3
+
+# Ten of the faults that the tests have to notice; all of them take `scripts/faults.py` half an hour.
+step 'a sample of faults'
+python3 scripts/faults.py --sample 10
 
 step 'done'
 cat "$target"/tmp/comparisons/* | awk '{ sum += $1 } END { print sum " comparisons" }'

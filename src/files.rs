@@ -74,3 +74,34 @@ impl Fnv {
         format!("{:016x}", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_never_written_over() {
+        let folder = std::env::temp_dir().join(format!("anygrad-whole-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (path, other) = (folder.join("file"), folder.join("other name of the old file"));
+        write_whole(&path, b"old").unwrap();
+        std::fs::hard_link(&path, &other).unwrap();
+        write_whole(&path, b"new").unwrap();
+        // Bytes that go into the old file show under its other name.
+        assert_eq!((std::fs::read(&other).unwrap(), std::fs::read(&path).unwrap()), (b"old".to_vec(), b"new".to_vec()));
+        assert!(write_whole(&folder.join("none").join("file"), b"x").is_err() && write_whole(&folder, b"x").is_err());
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 2, "nothing else is left");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_checksum_knows_the_order_of_bytes() {
+        let of = |bytes: &[u8]| {
+            let mut hash = Fnv::default();
+            hash.feed(bytes);
+            hash.digits()
+        };
+        assert_eq!((of(b"").as_str(), of(b"a").as_str()), ("cbf29ce484222325", "af63dc4c8601ec8c"));
+        assert_ne!(of(b"ab"), of(b"ba"));
+    }
+}

@@ -159,3 +159,88 @@ fn wrong_configs_are_refused_with_their_line() {
         );
     }
 }
+
+/// Each flag with a value that no other has, and the key that it sets.
+#[test]
+fn each_flag_sets_its_own_key() {
+    let folder = folder("flags");
+    let flags = [
+        ("--seed", "41", "seed", "41"),
+        ("--device", "cpu", "device", "\"cpu\""),
+        ("--data", "moons", "data.source", "\"moons\""),
+        ("--test-fraction", "0.375", "data.test_fraction", "0.375"),
+        ("--validation-fraction", "0.125", "data.validation_fraction", "0.125"),
+        ("--loss", "hinge", "loss.kind", "\"hinge\""),
+        ("--class-weights", "1.5,2.5", "loss.class_weights", "[1.5, 2.5]"),
+        ("--optimizer", "sgd", "optimizer.kind", "\"sgd\""),
+        ("--learning-rate", "0.0625", "optimizer.learning_rate", "0.0625"),
+        ("--momentum", "0.75", "optimizer.momentum", "0.75"),
+        ("--weight-decay", "0.03125", "optimizer.weight_decay", "0.03125"),
+        ("--l1", "0.25", "regularization.l1", "0.25"),
+        ("--l2", "0.5", "regularization.l2", "0.5"),
+        ("--batch-size", "33", "train.batch_size", "33"),
+        ("--epochs", "0", "train.epochs", "0"),
+        ("--patience", "17", "train.early_stopping.patience", "17"),
+        ("--hidden", "7", "layers.0.linear", "7"),
+        ("--activation", "elu:0.5", "layers.1.activation", "\"elu:0.5\""),
+        ("--dropout", "0.875", "layers.2.dropout", "0.875"),
+        ("--set", "regularization.max_grad_norm=4.5", "regularization.max_grad_norm", "4.5"),
+        ("--set", "regularization.max_grad_value=5.5", "regularization.max_grad_value", "5.5"),
+        ("--set", "optimizer.nesterov=true", "optimizer.nesterov", "true"),
+        ("--set", "train.shuffle=false", "train.shuffle", "false"),
+        ("--set", "train.drop_last=true", "train.drop_last", "true"),
+        ("--set", "schedule.kind=constant", "schedule.kind", "\"constant\""),
+    ];
+    sets_its_keys(&folder, &flags);
+    let rows: String = (0..60)
+        .map(|i| format!("{},{},{},p{},{},{},{}\n", i * 7 % 13, i * 5 % 11, i % 3, i % 6, i, 1 + i % 2, i % 2))
+        .collect();
+    for name in ["t.csv", "test.csv", "validation.csv"] {
+        write(&folder, name, &format!("a,b,kind,person,day,w,y\n{rows}"));
+    }
+    sets_its_keys(
+        &folder,
+        &[
+            ("--data", "t.csv", "data.source", "\"../t.csv\""),
+            ("--test-data", "test.csv", "data.test_data", "\"../test.csv\""),
+            ("--validation-data", "validation.csv", "data.validation_data", "\"../validation.csv\""),
+            ("--target", "y", "data.target", "\"y\""),
+            ("--task", "classes", "data.task", "\"classes\""),
+            ("--drop", "b", "data.drop", "[\"b\"]"),
+            ("--categorical", "kind", "data.categorical", "[\"kind\"]"),
+            ("--numeric", "a", "data.numeric", "[\"a\"]"),
+            ("--weights", "w", "data.weights", "\"w\""),
+            ("--time", "day", "data.time", "\"day\""),
+            ("--missing", "median", "data.missing", "\"median\""),
+            ("--scaling", "robust", "data.scaling", "\"robust\""),
+            ("--header", "yes", "data.header", "true"),
+            ("--epochs", "0", "train.epochs", "0"),
+        ],
+    );
+    sets_its_keys(
+        &folder,
+        &[
+            ("--data", "t.csv", "data.source", "\"../t.csv\""),
+            ("--groups", "person", "data.groups", "\"person\""),
+            ("--features", "a,b", "data.features", "[\"a\", \"b\"]"),
+            ("--epochs", "0", "train.epochs", "0"),
+        ],
+    );
+}
+
+/// Trains with flags, and finds each value under its key in the configuration of the run.
+fn sets_its_keys(folder: &Path, flags: &[(&str, &str, &str, &str)]) {
+    let given = flags.iter().flat_map(|(flag, value, ..)| [*flag, *value]);
+    let train = ["train", "--out", "run"].into_iter().chain(given).collect::<Vec<_>>();
+    let _ = std::fs::remove_dir_all(folder.join("run"));
+    succeed(folder, &train);
+    let text = std::fs::read_to_string(folder.join("run/config.toml")).expect("a config");
+    let config: toml::Value = toml::from_str(&text).expect("TOML");
+    for (flag, value, key, expected) in flags {
+        let found = key.split('.').try_fold(&config, |own, key| match own {
+            toml::Value::Array(entries) => entries.get(key.parse::<usize>().ok()?),
+            own => own.get(key),
+        });
+        assert_eq!(found.map(|found| found.to_string()).as_deref(), Some(*expected), "{flag} {value}: {text}");
+    }
+}

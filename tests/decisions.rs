@@ -1,6 +1,6 @@
 //! Test rows decide nothing: whatever a recipe lets the results decide, other test answers give the same weights.
 
-use anygrad::data::{Split, Targets};
+use anygrad::data::{DataOptions, Dataset, Features, Missing, Scaling, Source, Split, Targets, load};
 use anygrad::optim::{Optimizer, Schedule};
 use anygrad::train::{EarlyStopping, History, Monitor, Recipe, Trainer};
 
@@ -100,4 +100,77 @@ fn what_decides_gets_validation_rows_of_the_training_rows() {
     recipe.train.early_stopping = Some(EarlyStopping::patience(3));
     let error = Trainer::of(recipe.clone(), &without).expect_err("no rows to decide by").to_string();
     assert!(error.contains("with_validation"), "{error}");
+}
+
+/// A table of columns of every kind. In rows that are held back everything is another: far numbers, other words and times,
+/// nothing missing.
+fn table(rows: std::ops::Range<usize>, is_other: bool) -> String {
+    let row = |i: usize| {
+        let (number, kind) = ((i * 37 % 101) as f64 / 8.0, ["oak", "elm", "ash", "fir"][i * i % 4]);
+        let (is, answer) = (["yes", "no"][i % 2], (i * 7 % 23) as f64 / 4.0);
+        let time = format!("2024-02-{:02}", 1 + i % 28);
+        match (is_other, i % 9) {
+            (true, _) => format!("{},yew,yes,1980-12-31,{}\n", 1000.0 + number, answer - 500.0),
+            (false, 3) => format!(",{kind},{is},{time},{answer}\n"),
+            (false, 5) => format!("{number},,{is},{time},{answer}\n"),
+            (false, _) => format!("{number},{kind},{is},{time},{answer}\n"),
+        }
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn nothing_is_fitted_to_rows_that_are_held_back() {
+    let folder = std::env::temp_dir().join(format!("anygrad-decisions-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let source = |name: &str, rows: String| -> Source {
+        let path = folder.join(name);
+        std::fs::write(&path, format!("number,kind,is,day,answer\n{rows}")).expect("a file");
+        path.to_str().expect("UTF-8").parse().expect("a table")
+    };
+    let mut compared = 0;
+    for scaling in [Scaling::Standard, Scaling::MinMax, Scaling::Robust] {
+        for missing in [Missing::Indicator, Missing::Mean, Missing::Median] {
+            // Rows of the same file: the latest are held back.
+            let split = |is_other| {
+                let rows = table(0..160, false) + &table(160..200, is_other);
+                let timed: String = rows.lines().enumerate().map(|(i, row)| format!("{row},{i}\n")).collect();
+                let path = folder.join("one.csv");
+                std::fs::write(&path, format!("number,kind,is,day,answer,when\n{timed}")).expect("a file");
+                let source = path.to_str().expect("UTF-8").parse().expect("a table");
+                let (target, time) = (Some("answer".into()), Some("when".into()));
+                let options = DataOptions { source, scaling, missing, target, time, ..DataOptions::default() };
+                load(&options, 0).expect("rows")
+            };
+            // Files of their own.
+            let files = |is_other| {
+                let options = DataOptions {
+                    source: source("train.csv", table(0..160, false)),
+                    validation_data: Some(source("validation.csv", table(160..180, is_other))),
+                    test_data: Some(source("test.csv", table(180..200, is_other))),
+                    scaling,
+                    missing,
+                    ..DataOptions::default()
+                };
+                load(&options, 0).expect("rows")
+            };
+            for (own, other) in [(split(false), split(true)), (files(false), files(true))] {
+                assert_ne!(own.test.features, other.test.features);
+                assert_eq!(own.train, other.train, "{scaling:?} {missing:?}");
+                compared += 1;
+            }
+        }
+    }
+    std::fs::remove_dir_all(folder).expect("removed");
+    // Rows that a program has made.
+    let rows = |factor: f32| {
+        let values = |rows: usize, factor: f32| (0..rows * 2).map(|i| factor * (i * 7 % 13) as f32).collect::<Vec<_>>();
+        let part = |rows, factor| {
+            let targets = Targets::Values { names: vec!["y".into()], data: values(rows, factor)[..rows].to_vec() };
+            Dataset::new("made", Features::F32 { width: 2, data: values(rows, factor) }, targets).expect("rows")
+        };
+        Split::new(part(30, 1.0), part(10, factor)).standardized()
+    };
+    assert_eq!(rows(1.0).train, rows(100.0).train);
+    assert_eq!(compared, 18);
 }

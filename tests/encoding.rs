@@ -73,3 +73,14 @@ fn features_are_those_of_scikit_learn() {
         assert!(said.contains("4 missing cells filled") && said.contains("1 cells of categories"), "{said}");
     }
 }
+
+#[test]
+fn categories_that_are_numbers_come_in_their_order() {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("encoding-order.csv");
+    let rows: String = (0..60).map(|i| format!("{},{}\n", [10, 9, 2, 1][i % 4], i % 3)).collect();
+    std::fs::write(&path, format!("size,answer\n{rows}")).expect("a file");
+    let source = path.to_str().expect("UTF-8").parse().expect("a table");
+    let options = DataOptions { source, categorical: vec!["size".into()], ..DataOptions::default() };
+    let names = load(&options, 0).expect("rows").train.feature_names;
+    assert_eq!(names, ["size=1", "size=2", "size=9", "size=10"]);
+}

@@ -98,6 +98,28 @@ fn a_model_is_saved_though_its_metrics_cannot_be() {
     }
 }
 
+/// Each call by which a checkpoint or a model comes to its place fails in turn: none goes unsaid.
+#[test]
+fn what_cannot_be_written_is_told() {
+    let folder = folder("unsaid");
+    let library = shim(&folder);
+    // Opened, written, brought to the disk, renamed.
+    for (part, call) in
+        ["checkpoint.bin", "last.safetensors"].into_iter().flat_map(|part| (1..=4).map(move |n| (part, n)))
+    {
+        let name = format!("run-{part}-{call}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+        command.args(["train", "xor", "--epochs", "1", "--device", "cpu", "--out", &name]).current_dir(&folder);
+        command.env("LD_PRELOAD", &library).env("SHIM_PATH", format!("{name}/.{part}")).env("SHIM_N", call.to_string());
+        let output = command.output().expect("the program starts");
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{name}: {message}");
+        let error = message.lines().find(|line| line.starts_with("error: ")).expect("an error");
+        assert!(error.contains(part) && error.contains("No space left on device"), "{name}: {error}");
+        assert!(!folder.join(&name).join(part).exists(), "{name}: a part of a file");
+    }
+}
+
 #[test]
 fn a_pipe_is_opened_once() {
     let folder = folder("pipes");

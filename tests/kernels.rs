@@ -4,7 +4,7 @@
 mod common;
 
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
-use anygrad::kernel::Target;
+use anygrad::kernel::{Clock, Target};
 use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
 use anygrad::ops::fused::{Fused, Link};
 use anygrad::ops::pointwise_loss::{Pointwise, PointwiseLoss};
@@ -129,7 +129,9 @@ fn names(case: &Case) -> Vec<(&'static str, &'static str)> {
 fn kernels_equal_their_twins() {
     let Some(device) = common::gpu() else { return };
     let mut cases: Vec<(Case, &[Values])> = Vec::new();
-    let mut run = |case: &Case, classes: &'static [Values]| cases.push((case.clone(), classes));
+    let mut run = |case: &Case, classes: &'static [Values]| {
+        cases.extend(common::is_asked_for(case).then(|| (case.clone(), classes)));
+    };
     for (rows, columns, inner) in AWKWARD {
         // Every activation at shapes beside and at the tiles.
         let all = [33, 64].contains(&rows);
@@ -162,6 +164,9 @@ fn kernels_equal_their_twins() {
     let target = device.target();
     let compared = on_all_processors(&cases, |(case, classes)| sweep(&device, case, &target, classes));
     common::report_comparisons("kernels", compared);
+    if common::asked_for().is_some() {
+        return;
+    }
     let seen: BTreeSet<_> = cases.iter().flat_map(|(case, _)| names(case)).collect();
     // Of a fused product those that its form can take at all.
     let fused = common::cases(64, 64, 64);
@@ -318,6 +323,29 @@ fn grids_beyond_one_dimension_equal_their_twins() {
     let case = Case::new(common::dropout(0.5), [f([65_536 * 512 - 255])]);
     compared += sweep(&device, &case, &device.target(), &[Values::Unit]);
     common::report_comparisons("grids", compared);
+}
+
+/// The first step, and one late in a long run: the ring of results has gone round, and rows come from the end of the order.
+const OTHER_TIMES: [Clock; 2] = [
+    Clock { step: 0, epoch: 1, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.1 },
+    Clock { step: 70_001, epoch: 66_000, batch_start: 3, slot: 4_000_000_001, first_row: 11, learning_rate: 0.001 },
+];
+
+#[test]
+fn kernels_equal_their_twins_at_any_time() {
+    let Some(device) = common::gpu() else { return };
+    let mut compared = 0;
+    for case in common::cases(5, 12, 8).iter().filter(|case| case.op.spec().reads_clock() && is_of_one_activation(case))
+    {
+        for clock in OTHER_TIMES {
+            let inputs = draw_inputs(case, Values::Unit, &mut common::stream(4));
+            let twin = Twin::at(clock, case, &inputs);
+            let variants = case.variants().expect("valid").into_iter();
+            let mut variants = variants.filter(|variant| device.target().can_run(variant));
+            compared += variants.next().map_or(0, |variant| twin.compare(&device, variant)) + twin.compare_cpu();
+        }
+    }
+    common::report_comparisons("kernels_at_any_time", compared);
 }
 
 /// Rates whose threshold is the very word that an element drew, or the next: kept in the one case, dropped in the other.

@@ -3,10 +3,12 @@
 mod common;
 
 use anygrad::backend::Executor;
+use anygrad::backend::cpu::CpuExecutor;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::data::{Dataset, Features, Targets, digits};
 use anygrad::kernel::{Clock, LaunchBudget, Profile, Target};
 use anygrad::nn::{Loss, Sequential};
+use anygrad::optim::sgd::SgdStep;
 use anygrad::optim::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
 use anygrad::plan::{PhaseId, Plan};
 use anygrad::train::{Program, Trainer};
@@ -268,4 +270,21 @@ fn long_dispatches_are_divided_on_slow_devices_alone() {
             assert!(phase.share_of(launch, |dispatch| dispatch.flops) <= most, "{}", phase.kernels_of(launch));
         }
     }
+}
+
+#[test]
+fn a_dispatch_in_parts_on_the_cpu_runs_once() {
+    let tensor = || common::f([4096]);
+    let op = SgdStep { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+    let case = Case::new(op, [tensor(), tensor()]);
+    let built = OpPlan::new(&case, &case.op.spec().variants[0]).expect("a plan");
+    let budget = LaunchBudget { flops: 1000, bytes: 1000, ..LaunchBudget::UNBOUNDED };
+    let plan = built.plan.within(budget).expect("a plan");
+    let launches = plan.phases()[0].launches.len();
+    assert!(launches > 1, "{launches} launches");
+    let mut cpu = CpuExecutor::<f32>::new(plan).expect("memory");
+    cpu.write(built.inputs[0], &[1.0; 4096]).expect("weights");
+    cpu.write(built.inputs[1], &[1.0; 4096]).expect("gradients");
+    (0..launches).for_each(|launch| cpu.run_launch(PhaseId::FIRST, launch, &common::CLOCK));
+    assert!(cpu.read(built.inputs[0]).expect("weights").iter().all(|&w| w == 1.0 - common::CLOCK.learning_rate));
 }

@@ -275,3 +275,25 @@ fn a_model_with_layers_of_ones_own_loads_into_the_layers_that_wrote_it() {
     assert_eq!(Model::from_bytes_into(&bytes, layers()).expect("a model").weights_hash(), model.weights_hash());
     assert!(Model::from_bytes(&bytes[..100]).expect_err("cut short").to_string().contains("not a whole"));
 }
+
+#[test]
+fn a_saved_model_takes_the_place_of_the_old_one() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved-twice");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let data = anygrad::data::xor(40, 0).expect("xor");
+    let model = |seed| {
+        let layers = Sequential::new(2).linear(3).relu().linear(2);
+        let mut trainer = Trainer::new(layers, Loss::cross_entropy(), Sgd::new(0.1)).epochs(1).seed(seed);
+        trainer.fit_rows_blocking(&data, None).expect("training");
+        trainer.model().expect("a model").clone()
+    };
+    let (path, other) = (folder.join("model.safetensors"), folder.join("other name of the old file"));
+    let (old, new) = (model(1), model(2));
+    old.save(&path).expect("a file");
+    std::fs::hard_link(&path, &other).expect("a link");
+    new.save(&path).expect("a file");
+    // Whoever reads the old file meanwhile reads the old model to its end.
+    let hash = |path: &std::path::Path| Model::load(path).expect("a model").weights_hash();
+    assert_eq!((hash(&other), hash(&path)), (old.weights_hash(), new.weights_hash()));
+}

@@ -9,6 +9,7 @@ use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Adam, Schedule};
 use anygrad::train::{EarlyStopping, Recipe, Trainer};
 use common::program::{anygrad, folder, json_lines, stderr, succeed};
+use serde_json::{Value, json};
 
 /// The complete recipe of a run without any flag or key, as a run folder holds it.
 const DEFAULT: &str = r#"seed = 0
@@ -155,4 +156,110 @@ fn a_model_of_rows_that_a_program_made_says_so() {
     succeed(&folder, &["eval", "m.safetensors", "--data", "digits"]);
     let output = anygrad(&folder, &["train", "--data", "memory"]);
     assert!(output.status.code() == Some(2) && stderr(&output).contains("name a source"), "{}", stderr(&output));
+}
+
+/// A recipe with a key set to another value.
+fn with(recipe: &Value, key: &str, value: &Value) -> Value {
+    let mut changed = recipe.clone();
+    let place = key.split('.').fold(&mut changed, |own, key| match key.parse::<usize>() {
+        Ok(at) => &mut own[at],
+        Err(_) => &mut own[key],
+    });
+    *place = value.clone();
+    changed
+}
+
+/// The hash of the weights that a recipe comes to.
+fn outcome(recipe: &Value, setting: &str) -> String {
+    let recipe: Recipe = serde_json::from_value(recipe.clone()).unwrap_or_else(|e| panic!("{setting}: {e}"));
+    let data = recipe.load().expect("rows");
+    let mut trainer = Trainer::of(recipe, &data).unwrap_or_else(|e| panic!("{setting}: {e}"));
+    trainer.fit_blocking(&data).unwrap_or_else(|e| panic!("{setting}: {e}"));
+    trainer.model().expect("a model").weights_hash()
+}
+
+#[test]
+fn every_setting_changes_the_weights() {
+    let base = json!({
+        "seed": 1,
+        "data": { "source": "moons", "test_fraction": 0.2, "validation_fraction": 0.2 },
+        "layers": [{ "linear": 6 }, { "activation": "leaky_relu:0.1" }, { "dropout": 0.1 }, { "linear": 2 }],
+        "loss": { "kind": "cross_entropy" },
+        "optimizer": { "kind": "sgd", "learning_rate": 0.5 },
+        "schedule": { "kind": "constant" },
+        "regularization": { "l1": 0.0 },
+        "train": { "epochs": 3, "batch_size": 50 },
+    });
+    let of = |optimizer: Value| with(&base, "optimizer", &optimizer);
+    let sgd = of(json!({ "kind": "sgd", "learning_rate": 0.1, "momentum": 0.5 }));
+    let by = |schedule: Value| with(&base, "schedule", &schedule);
+    let number = |x: f64| json!(x);
+    // What is changed, the key, the other value.
+    let settings: Vec<(Value, &str, Value)> = [
+        ("seed", json!(2)),
+        ("data.test_fraction", number(0.3)),
+        ("data.validation_fraction", number(0.3)),
+        ("layers.0.linear", json!(7)),
+        ("layers.0.bias", json!(false)),
+        ("layers.0.init", json!("he_normal")),
+        ("layers.1.activation", json!("leaky_relu:0.2")),
+        ("layers.2.dropout", number(0.3)),
+        ("loss.label_smoothing", number(0.1)),
+        ("loss.reduction", json!("sum")),
+        ("loss.class_weights", json!([1.0, 2.0])),
+        ("optimizer.learning_rate", number(0.4)),
+        ("optimizer.weight_decay", number(0.1)),
+        ("regularization.l1", number(0.01)),
+        ("regularization.l2", number(0.01)),
+        ("regularization.max_grad_norm", number(0.01)),
+        ("regularization.max_grad_value", number(0.01)),
+        ("train.epochs", json!(2)),
+        ("train.batch_size", json!(40)),
+        ("train.shuffle", json!(false)),
+        ("train.drop_last", json!(true)),
+        ("train.frozen", json!(["0"])),
+        ("train.early_stopping", json!({ "monitor": "train_loss", "patience": 1, "min_delta": 1.0 })),
+    ]
+    .into_iter()
+    .map(|(key, value)| (base.clone(), key, value))
+    .chain([
+        (sgd.clone(), "optimizer.momentum", number(0.6)),
+        (sgd.clone(), "optimizer.dampening", number(0.5)),
+        (sgd, "optimizer.nesterov", json!(true)),
+    ])
+    .chain(["adam", "adamw"].into_iter().flat_map(|kind| {
+        let own = of(json!({ "kind": kind, "learning_rate": 0.1 }));
+        let keys = [("beta1", 0.8), ("beta2", 0.9), ("epsilon", 0.1), ("weight_decay", 0.3)];
+        keys.map(|(key, value)| (own.clone(), ["optimizer.", key].concat().leak() as &str, number(value)))
+    }))
+    .chain(["rmsprop", "adagrad"].into_iter().flat_map(|kind| {
+        let own = of(json!({ "kind": kind, "learning_rate": 0.1 }));
+        let keys = match kind {
+            "rmsprop" => [("alpha", 0.9), ("momentum", 0.5), ("epsilon", 0.1), ("weight_decay", 0.3)],
+            _ => [("rate_decay", 0.5), ("learning_rate", 0.2), ("epsilon", 0.1), ("weight_decay", 0.3)],
+        };
+        keys.map(|(key, value)| (own.clone(), ["optimizer.", key].concat().leak() as &str, number(value)))
+    }))
+    .chain([
+        (by(json!({ "kind": "step", "period": 1, "gamma": 0.5 })), "schedule.gamma", number(0.25)),
+        (by(json!({ "kind": "step", "period": 1, "gamma": 0.5 })), "schedule.period", json!(2)),
+        (by(json!({ "kind": "step", "period": 1, "gamma": 0.5 })), "schedule.per", json!("step")),
+        (by(json!({ "kind": "exponential", "gamma": 0.75 })), "schedule.gamma", number(0.625)),
+        (by(json!({ "kind": "cosine" })), "schedule.minimum", number(0.25)),
+        (by(json!({ "kind": "cosine" })), "schedule.period", json!(2)),
+        (by(json!({ "kind": "linear", "period": 2 })), "schedule.start", number(0.5)),
+        (by(json!({ "kind": "linear", "period": 2 })), "schedule.end", number(0.5)),
+        (by(json!({ "kind": "linear", "period": 2 })), "schedule.period", json!(1)),
+    ])
+    .collect();
+    let mut seen = std::collections::BTreeMap::new();
+    for (own, key, value) in &settings {
+        let setting = format!("{key} = {value}, optimizer {}, schedule {}", own["optimizer"], own["schedule"]);
+        let before = outcome(own, &setting);
+        let after = outcome(&with(own, key, value), &setting);
+        assert_ne!(before, after, "{setting} changes nothing");
+        if let Some(other) = seen.insert(after, setting.clone()) {
+            panic!("{setting} does what {other} does");
+        }
+    }
 }

@@ -153,3 +153,35 @@ fn all_rows_can_be_trained_on() {
     std::fs::write(other.join("t.csv"), table()).expect("a file");
     fail(&other, &["train", "t.csv", "--test-fraction", "1"], 2, &["at least 0 and below 1"]);
 }
+
+#[test]
+fn the_seed_decides_which_rows_are_held_back() {
+    let folder = folder("seeds");
+    let options = options(&folder, |options| options.validation_fraction = 0.2);
+    let of = |seed| rows(&load(&options, seed).expect("rows"));
+    assert_eq!(of(1), of(1));
+    let (one, two) = (of(1), of(2));
+    assert!((0..3).all(|part| one[part] != two[part]), "{one:?} {two:?}");
+}
+
+#[test]
+fn rows_keep_their_weights_when_they_are_split() {
+    let folder = folder("split-weights");
+    let mut options = options(&folder, |options| options.validation_fraction = 0.2);
+    let weighted: String = table()
+        .lines()
+        .enumerate()
+        .map(|(i, line)| match i {
+            0 => format!("w,{line}\n"),
+            i => format!("{i},{line}\n"),
+        })
+        .collect();
+    std::fs::write(folder.join("t.csv"), weighted).expect("a file");
+    options.weights = Some("w".into());
+    let split = load(&options, 0).expect("rows");
+    let numbers = rows(&split);
+    for (part, numbers) in [Some(&split.train), split.validation.as_ref(), Some(&split.test)].into_iter().zip(numbers) {
+        let expected: Vec<f32> = numbers.iter().map(|row| (row + 1) as f32).collect();
+        assert_eq!(part.expect("rows").weights.as_ref(), Some(&expected));
+    }
+}

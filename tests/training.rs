@@ -178,3 +178,71 @@ fn data_that_does_not_fit_is_refused() {
         assert!(error.contains(part), "{error}");
     }
 }
+
+/// The last step can spoil weights without a loss that shows it.
+#[test]
+fn weights_that_are_no_numbers_are_no_model() {
+    let data = anygrad::data::moons(60, 0.1, 0).expect("moons").split(0.2, 0).expect("a split");
+    let model = || Sequential::new(2).linear(8).relu().linear(2);
+    for rate in [1e38, 3e38] {
+        let mut trainer = Trainer::new(model(), Loss::cross_entropy().sum(), Sgd::new(rate)).epochs(1).full_batch();
+        let initial = model().initialize(0).expect("weights").into_iter().map(|tensor| {
+            let data = tensor.data.iter().map(|x| 30.0 * x).collect();
+            anygrad::model::Tensor { data, ..tensor }
+        });
+        trainer = trainer.initial(initial.collect());
+        let error = trainer.fit_rows_blocking(&data.train, None).expect_err("no model").to_string();
+        assert!(error.contains("weight") || error.contains("bias"), "{error}");
+        assert!(trainer.model().is_err());
+    }
+}
+
+/// What one full-batch step of plain descent at rate 1 changes: minus the gradient that it goes by.
+fn step_of(change: impl FnOnce(Trainer) -> Trainer) -> Vec<f64> {
+    let data = anygrad::data::moons(60, 0.1, 0).expect("moons");
+    let model = Sequential::new(2).linear(5).tanh().linear(3).tanh().linear(2);
+    let before = model.initialize(0).expect("weights");
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(1.0)).epochs(1).full_batch();
+    let mut trainer = change(trainer);
+    trainer.fit_rows_blocking(&data, None).expect("a step");
+    let after = &trainer.model().expect("a model").tensors;
+    let pairs = before.iter().zip(after).flat_map(|(before, after)| before.data.iter().zip(&after.data));
+    pairs.map(|(before, after)| f64::from(*after) - f64::from(*before)).collect()
+}
+
+#[test]
+fn gradients_are_limited_together_and_in_their_unit() {
+    let norm = |step: &[f64]| step.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let whole = step_of(|trainer| trainer);
+    assert!(norm(&whole) > 0.2, "{}", norm(&whole));
+    let short = step_of(|trainer| trainer.max_grad_norm(0.1));
+    // The length of all gradients together, in the same direction.
+    assert!((norm(&short) - 0.1).abs() < 1e-5, "{}", norm(&short));
+    let factor = 0.1 / norm(&whole);
+    assert!(short.iter().zip(&whole).all(|(short, whole)| (short - factor * whole).abs() < 1e-5));
+    // What is short already stays as it is.
+    assert_eq!(step_of(|trainer| trainer.max_grad_norm(100.0)), whole);
+    let clipped = step_of(|trainer| trainer.max_grad_value(0.01));
+    assert!(clipped.iter().zip(&whole).all(|(clipped, whole)| (clipped - whole.clamp(-0.01, 0.01)).abs() < 1e-6));
+}
+
+#[test]
+fn every_weight_is_penalized_and_no_bias() {
+    let (plain, weights) = (step_of(|trainer| trainer), [10, 15, 6]);
+    let initial = Sequential::new(2).linear(5).tanh().linear(3).tanh().linear(2).initialize(0).expect("weights");
+    let initial: Vec<f64> = initial.iter().flat_map(|tensor| tensor.data.iter().map(|x| f64::from(*x))).collect();
+    // Each layer's weight, then its bias.
+    let is_weight = [(weights[0], 5), (weights[1], 3), (weights[2], 2)];
+    let is_weight: Vec<bool> =
+        is_weight.iter().flat_map(|&(weight, bias)| [vec![true; weight], vec![false; bias]].concat()).collect();
+    for (l1, l2) in [(0.01, 0.0), (0.0, 0.02), (0.01, 0.02)] {
+        let step = step_of(|trainer| trainer.l1(l1 as f32).l2(l2 as f32));
+        for (i, (step, plain)) in step.iter().zip(&plain).enumerate() {
+            let penalty = if is_weight[i] { l1 * initial[i].signum() + 2.0 * l2 * initial[i] } else { 0.0 };
+            assert!(
+                (step - (plain - penalty)).abs() < 1e-5,
+                "l1 {l1}, l2 {l2}, number {i}: {step}, {plain}, {penalty}"
+            );
+        }
+    }
+}

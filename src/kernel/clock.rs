@@ -54,3 +54,22 @@ impl Clock {
         self.step = self.step.wrapping_add(u32::from(training));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_steps_rows_and_results_are_counted() {
+        let mut clock = Clock::default();
+        clock.begin_epoch();
+        clock.end_batch(64, true);
+        clock.end_batch(36, true);
+        clock.begin_pass();
+        clock.end_batch(50, false);
+        let seen = [clock.epoch, clock.step, clock.batch_start, clock.slot, clock.first_row];
+        assert_eq!(seen, [1, 2, 50, 3, 0], "an evaluation is no step");
+        clock.begin_epoch();
+        assert_eq!((clock.epoch, clock.step, clock.batch_start, clock.slot), (2, 2, 0, 3));
+    }
+}

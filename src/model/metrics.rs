@@ -348,6 +348,15 @@ mod tests {
     }
 
     #[test]
+    fn of_equal_outputs_the_earlier_classes_are_ahead() {
+        // As the class that is predicted is the first of the largest.
+        let (outputs, labels) = ([1.0; 12], [0, 1, 2, 2]);
+        for (k, expected) in [(1, 0.25), (2, 0.5), (3, 1.0)] {
+            assert_eq!(top_k(&outputs, 3, &labels, k, None), expected, "top {k}");
+        }
+    }
+
+    #[test]
     fn several_targets_are_judged_each_for_itself() {
         let names = ["p", "q"].map(String::from);
         let evaluation =

@@ -147,3 +147,36 @@ pub(super) fn check_exclusive(label: &str, kernels: &[&[BoundBuffer]]) -> Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::DType;
+    use crate::kernel::Target;
+    use crate::optim::sgd::SgdStep;
+
+    #[test]
+    fn a_buffer_that_is_written_is_bound_once() {
+        let bound = |buffer, access| {
+            let place = Place { buffer: BufferId(buffer), words: 1 };
+            BoundBuffer { value: ValueId(0), place, access }
+        };
+        let (read, write) = (|buffer| bound(buffer, Access::Read), |buffer| bound(buffer, Access::Write));
+        let is_refused = |kernels: &[&[BoundBuffer]]| check_exclusive("kernel", kernels).is_err();
+        assert!(is_refused(&[&[read(1), write(1)]]) && is_refused(&[&[write(1), read(1)]]), "of one kernel");
+        assert!(is_refused(&[&[write(1), write(1)]]), "written twice");
+        assert!(is_refused(&[&[read(1), write(2)], &[read(2), write(3)]]), "of kernels side by side");
+        assert!(!is_refused(&[&[read(1), read(1), write(2)], &[read(1), write(3)]]), "reading together is allowed");
+    }
+
+    #[test]
+    fn an_op_that_would_write_what_it_reads_is_refused() {
+        let mut graph = Graph::new();
+        let weight = graph.declare("weight", [4], DType::F32, Role::Parameter);
+        let step = SgdStep { momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+        graph.apply_all(step, &[weight, weight]).unwrap();
+        for plan in [Plan::new(graph.clone(), &Target::DOWNLEVEL), Plan::fused(&graph, &Target::CPU)] {
+            assert!(plan.unwrap_err().to_string().contains("writes a buffer that it uses"));
+        }
+    }
+}

@@ -148,6 +148,29 @@ mod tests {
     /// Epochs of one batch begin as often as they step; a last, smaller batch goes along however full the submission
     /// is.
     #[test]
+    fn each_epoch_begins_with_an_order_of_its_own() {
+        let data = data::xor(40, 0).unwrap().split(0.25, 0).unwrap();
+        let trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1)).epochs(3);
+        let program = trainer.batch_size(8).program(&data.train, Some(&data.test)).unwrap();
+        let trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1)).epochs(3);
+        let (plan, rate) = (trainer.lower(&program).unwrap(), trainer.rate(&program));
+        let (mut queue, mut position) = (Queue::default(), Position::START);
+        while position.epochs_done() < 3 {
+            assert!(queue.push(&program.epoch, &mut position, &rate, &plan).unwrap(), "a short run is one submission");
+        }
+        let begins = |begin: PhaseId| queue.runs.iter().filter(move |(phase, _)| *phase == begin);
+        assert_eq!(begins(program.epoch.train.begin).map(|(_, clock)| clock.epoch).collect::<Vec<_>>(), [1, 2, 3]);
+        let evaluations: Vec<u32> = begins(program.epoch.eval.unwrap().begin).map(|(_, clock)| clock.epoch).collect();
+        assert_eq!(evaluations, [1, 2, 3]);
+        // Its orders differ, and each is of all rows.
+        let order = |epoch| {
+            let order = crate::random::Permutation::new(program.key.unwrap(), epoch, 30);
+            (0..30).map(|i| order.at(i)).collect::<Vec<_>>()
+        };
+        assert!(order(1) != order(2) && order(2) != order(3));
+    }
+
+    #[test]
     fn a_submission_has_no_more_runs_than_a_device_has_clocks() {
         let data = data::xor(40, 0).unwrap().split(0.25, 0).unwrap();
         let mut most = 0;

@@ -70,7 +70,24 @@ pub fn stream(id: u32) -> Stream {
 /// Every op on tensors of about `rows × columns` (and `inner`, for products).
 pub fn cases(rows: usize, columns: usize, inner: usize) -> Vec<Case> {
     let extents = Extents { rows, columns, inner };
-    [anygrad::ops::cases(extents), anygrad::optim::cases(extents)].concat()
+    let cases = [anygrad::ops::cases(extents), anygrad::optim::cases(extents)].concat();
+    cases.into_iter().filter(is_asked_for).collect()
+}
+
+/// Whether a case is to be looked at: see [`asked_for`].
+pub fn is_asked_for(case: &Case) -> bool {
+    let name = case.op.name().replace(' ', "_");
+    let is_named = |asked: &str| match asked.strip_prefix('=') {
+        Some(whole) => name == whole,
+        None => name.contains(asked),
+    };
+    asked_for().is_none_or(|list| list.split(';').any(is_named))
+}
+
+/// Names of kernels in `ANYGRAD_KERNELS`, if only these are to be looked at: parts of names, or behind `=` whole ones, with
+/// `_` for blanks, and `;` between them.
+pub fn asked_for() -> Option<String> {
+    std::env::var("ANYGRAD_KERNELS").ok()
 }
 
 /// The kernels of all single ops.

@@ -5,7 +5,7 @@ use super::{Case, Data, OpPlan};
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor};
 use anygrad::graph::{DType, Shape, ValueId};
-use anygrad::kernel::Variant;
+use anygrad::kernel::{Clock, Variant};
 use anygrad::plan::PhaseId;
 use anygrad::tune::bounds::Bounds;
 use std::cell::OnceCell;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 /// What the twin computes in f64 from some inputs, and how far a device may be from it.
 pub struct Twin<'a> {
+    clock: Clock,
     case: &'a Case,
     inputs: &'a [Data],
     /// Of each operand, inputs first, with what the op changes in place.
@@ -29,8 +30,13 @@ enum Result {
 }
 
 impl<'a> Twin<'a> {
-    /// Runs the twin.
+    /// Runs the twin in mid-run.
     pub fn new(case: &'a Case, inputs: &'a [Data]) -> Twin<'a> {
+        Twin::at(super::CLOCK, case, inputs)
+    }
+
+    /// Runs the twin.
+    pub fn at(clock: Clock, case: &'a Case, inputs: &'a [Data]) -> Twin<'a> {
         let built = OpPlan::new(case, &case.op.spec().variants[0]).expect("a plan");
         let mut twin = CpuExecutor::<f64>::new(built.plan.clone()).expect("memory").reference();
         for (&id, data) in built.inputs.iter().zip(inputs) {
@@ -41,14 +47,14 @@ impl<'a> Twin<'a> {
                 Data::Word(data) => twin.write_words(id, data).expect("input"),
             }
         }
-        twin.run(PhaseId::FIRST, &super::CLOCK);
+        twin.run(PhaseId::FIRST, &clock);
         let read = |id: &ValueId| match built.plan.value(*id).dtype {
             DType::F32 => Result::Floats(twin.read(*id).expect("floats")),
             _ => Result::Words(twin.read_words(*id).expect("words")),
         };
         let results: Vec<_> = built.inputs.iter().chain(&built.outputs).map(read).collect();
         let bounds_of = results.iter().map(|_| OnceCell::new()).collect();
-        Twin { case, inputs, results, bounds: Bounds::exact(case, inputs, &super::CLOCK), bounds_of }
+        Twin { clock, case, inputs, results, bounds: Bounds::exact(case, inputs, &clock), bounds_of }
     }
 
     /// How far each element of an operand may be off.
@@ -67,7 +73,7 @@ impl<'a> Twin<'a> {
         for (id, words) in built.contents(self.inputs) {
             gpu.write_words(id, &words).expect("contents");
         }
-        gpu.submit(&[(PhaseId::FIRST, super::CLOCK)]).expect("submit");
+        gpu.submit(&[(PhaseId::FIRST, self.clock)]).expect("submit");
         self.hold(&name, &built, |id| {
             pollster::block_on(async {
                 let read = gpu.start_read(id).await.expect("read");
@@ -89,7 +95,7 @@ impl<'a> Twin<'a> {
                 cpu.write_words(id, &words).expect("contents");
             }
         }
-        cpu.run(PhaseId::FIRST, &super::CLOCK);
+        cpu.run(PhaseId::FIRST, &self.clock);
         self.hold(&name, &built, |id| {
             if is_float(id) {
                 bytemuck::cast_vec(cpu.read(id).expect("floats"))

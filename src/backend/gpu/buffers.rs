@@ -206,3 +206,33 @@ pub(super) fn check_limits(limits: &wgpu::Limits, plan: &Plan) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{DType, Graph, Role};
+    use crate::kernel::Target;
+    use crate::ops::matmul::Matmul;
+
+    #[test]
+    fn what_exceeds_a_limit_is_refused_by_name() {
+        let mut graph = Graph::new();
+        let [a, b] = ["a", "b"].map(|name| graph.declare(name, [64, 64], DType::F32, Role::Input));
+        let c = graph.apply(Matmul::NN, &[a, b]).unwrap();
+        graph.set_role(c, Role::Output);
+        let plan = Plan::new(graph, &Target::DOWNLEVEL).unwrap();
+        let own = wgpu::Limits {
+            max_storage_buffer_binding_size: 64 * 64 * 4,
+            max_buffer_size: 64 * 64 * 4,
+            max_storage_buffers_per_shader_stage: 3,
+            ..wgpu::Limits::downlevel_defaults()
+        };
+        check_limits(&own, &plan).unwrap();
+        let refused = |limits: &wgpu::Limits| check_limits(limits, &plan).unwrap_err().to_string();
+        let message = refused(&wgpu::Limits { max_storage_buffer_binding_size: 64 * 64 * 4 - 16, ..own.clone() });
+        assert!(message.contains("buffer `a`") && message.contains("16384"), "{message}");
+        assert!(refused(&wgpu::Limits { max_buffer_size: 64 * 64 * 4 - 1, ..own.clone() }).contains("buffer `a`"));
+        let message = refused(&wgpu::Limits { max_storage_buffers_per_shader_stage: 2, ..own });
+        assert!(message.contains("matmul") && message.contains("storage buffers"), "{message}");
+    }
+}

@@ -12,6 +12,7 @@ use crate::kernel::Clock;
 use crate::plan::{PhaseId, Place, Plan};
 use std::collections::HashMap;
 use std::sync::Arc;
+use wgpu::SubmissionIndex;
 
 /// A plan with its memory and pipelines on a GPU.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ impl GpuExecutor {
     pub fn submit_repeated(&mut self, phase: PhaseId, clock: &Clock, times: u32) -> Result<()> {
         self.write_clock(clock);
         let launches = (0..times).flat_map(|_| self.phases[phase.0].iter().map(|launch| (launch, 0)));
-        self.submit_launches(launches)
+        self.submit_launches(launches).map(drop)
     }
 
     /// Runs one launch of a phase `times` times with one clock, in one submission.
@@ -91,7 +92,7 @@ impl GpuExecutor {
     pub fn submit_launch(&mut self, phase: PhaseId, index: usize, clock: &Clock, times: u32) -> Result<()> {
         self.write_clock(clock);
         let launches = (0..times).map(|_| (&self.phases[phase.0][index], 0));
-        self.submit_launches(launches)
+        self.submit_launches(launches).map(drop)
     }
 
     /// Makes `clock` the first, at offset 0, of the submission to come.
@@ -100,20 +101,33 @@ impl GpuExecutor {
     }
 
     /// Submits launches in order, each with the offset of its clock.
-    fn submit_launches<'a>(&self, launches: impl Iterator<Item = (&'a Recorded, u32)>) -> Result<()> {
+    fn submit_launches<'a>(&self, launches: impl Iterator<Item = (&'a Recorded, u32)>) -> Result<SubmissionIndex> {
         let mut encoder = self.device.handle.device.create_command_encoder(&Default::default());
         {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             launches.for_each(|(launch, clock)| record(&mut pass, launch, clock));
         }
         self.device.handle.attempt(Call::Submit, "a submission")?;
-        self.device.handle.queue.submit([encoder.finish()]);
-        self.device.handle.check()
+        let submission = self.device.handle.queue.submit([encoder.finish()]);
+        self.device.handle.check()?;
+        Ok(submission)
     }
 
     /// The launches of a phase as they are recorded.
     pub(super) fn recorded(&self, phase: PhaseId) -> &[Recorded] {
         &self.phases[phase.0]
+    }
+
+    /// A submission of a phase many times.
+    #[cfg(test)]
+    pub(super) fn submitted(&self, phase: PhaseId, times: u32) -> Result<SubmissionIndex> {
+        self.submit_launches((0..times).flat_map(|_| self.phases[phase.0].iter().map(|launch| (launch, 0))))
+    }
+
+    /// Takes a buffer away, as a fault of a driver would.
+    #[cfg(test)]
+    pub(super) fn destroy_a_buffer(&self) {
+        self.buffers.data[0].destroy();
     }
 
     fn place(&self, value: ValueId) -> Result<Place> {

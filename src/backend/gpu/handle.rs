@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a submission may take before the device counts as hung.
+/// How long a submission may take on a device before it counts as hung.
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a submission may take on a device that the processor imitates: other programs may keep that busy.
 const SOFTWARE_TIMEOUT: Duration = Duration::from_secs(600);
@@ -19,6 +19,7 @@ pub(super) struct Handle {
     pub limits: wgpu::Limits,
     /// Failures on purpose.
     pub injected: Injected,
+    /// How long a submission may take before the device counts as hung.
     timeout: Duration,
     faults: Faults,
 }
@@ -179,5 +180,64 @@ fn fault(error: wgpu::Error, context: &str) -> Error {
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
             Error::Gpu { context: context.into(), message: description.replace('\n', " ") }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::adapter::{Granted, instance};
+    use super::super::device::GpuDevice;
+    use super::super::encode::GpuExecutor;
+    use super::super::objects::{plan, tested};
+    use super::*;
+    use crate::graph::{DType, Graph, Role};
+    use crate::kernel::Clock;
+    use crate::ops::matmul::Matmul;
+    use crate::plan::{PhaseId, Plan};
+    use pollster::block_on;
+
+    fn device(timeout: Duration) -> Option<Arc<GpuDevice>> {
+        let instance = instance(wgpu::Backends::PRIMARY);
+        let mut device = block_on(tested(&instance)?.open(Granted::Default)).expect("the adapter opens");
+        device.handle.timeout = timeout;
+        Some(Arc::new(device))
+    }
+
+    #[test]
+    fn what_the_driver_reports_fails_the_call_under_way() {
+        let Some(device) = device(TIMEOUT) else { return };
+        let plan = plan(&device);
+        let train = plan.phase("train").expect("a phase");
+        let mut executor = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
+        executor.submit(&[(train, Clock::default())]).expect("a step");
+        // Between two calls.
+        let label = Some("of no use");
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::STORAGE;
+        let _ = device.handle.device.create_buffer(&wgpu::BufferDescriptor {
+            label,
+            size: 4,
+            usage,
+            mapped_at_creation: false,
+        });
+        let message = executor.submit(&[(train, Clock::default())]).expect_err("an error").to_string();
+        assert!(message.contains("of no use"), "{message}");
+        executor.submit(&[(train, Clock::default())]).expect("an error is passed on once");
+        // In the step itself: a buffer is gone.
+        executor.destroy_a_buffer();
+        executor.submit(&[(train, Clock::default())]).expect_err("a step that cannot run");
+    }
+
+    #[test]
+    fn a_device_that_does_not_answer_is_an_error() {
+        let Some(device) = device(Duration::from_millis(1)) else { return };
+        let mut graph = Graph::new();
+        let [a, b] = ["a", "b"].map(|name| graph.declare(name, [1024, 1024], DType::F32, Role::Input));
+        let c = graph.apply(Matmul::NN, &[a, b]).unwrap();
+        graph.set_role(c, Role::Output);
+        let plan = Plan::new(graph, &device.target()).unwrap();
+        let executor = block_on(GpuExecutor::load(device.clone(), plan)).expect("loaded");
+        let long = executor.submitted(PhaseId::FIRST, 8).expect("submitted");
+        let error = device.handle.wait(long, "a long kernel").expect_err("a timeout");
+        assert!(matches!(error, Error::Timeout { .. }), "{error}");
     }
 }

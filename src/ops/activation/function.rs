@@ -240,8 +240,8 @@ impl Activation {
                 y.abs() * (10.0 * argument + 24.0)
             }
             Activation::GeluSigmoid | Activation::Silu => y.abs() * (10.0 * (2.0 * x.abs()).min(90.0) + 24.0),
-            // One exp of −|x|, a series for log1p, an addition.
-            Activation::Softplus => y.abs() * (2.0 * x.abs().min(90.0) + 16.0),
+            // One exp of −|x|, a quotient and a series for log1p, an addition.
+            Activation::Softplus => (-x.abs()).exp().ln_1p() * (2.0 * x.abs().min(90.0) + 10.0) + y.abs(),
             Activation::Tanh => 2.0 * (-2.0 * x.abs()).exp() * (3.0 + 4.0 * x.abs()) + 1.0 + 8.0 * y.abs(),
         }
     }

@@ -325,6 +325,11 @@ fn nothing_is_overwritten() {
     assert!(stderr(&output).contains("already holds last.safetensors"), "{}", stderr(&output));
     assert_eq!(std::fs::read_to_string(folder.join("mine/last.safetensors")).expect("a file"), "somebody's model");
     assert_eq!(std::fs::read_dir(folder.join("mine")).expect("a folder").count(), 1, "nothing was written");
+    succeed(&folder, &["train", "t.csv", "--epochs", "1", "--out", "own"]);
+    write(&folder, "answers.csv", "somebody's answers");
+    let output = anygrad(&folder, &["predict", "own", "--data", "t.csv", "--out", "answers.csv"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(folder.join("answers.csv")).expect("a file"), "somebody's answers");
 }
 
 #[test]

@@ -108,6 +108,27 @@ fn downlevel_devices_get_what_fits_them() {
     assert!(storage_buffers(&SPEC) <= Target::DOWNLEVEL.storage_buffers);
 }
 
+#[test]
+fn what_is_chosen_needs_nothing_that_a_device_lacks() {
+    for subgroup_size in [0, 4, 8, 32] {
+        for (words, workgroup_bytes) in [(false, 16_352), (true, 16_352), (true, 32_768)] {
+            for profile in [&Profile::SOFTWARE, &Profile::INTEGRATED, &Profile::DISCRETE] {
+                let target = Target { profile, subgroup_size, words, workgroup_bytes, ..HARDWARE };
+                for (rows, columns, inner) in [(5, 7, 3), (64, 128, 784), (1024, 1024, 1024)] {
+                    for form in Matmul::ALL {
+                        let grid = Grid::Product { m: rows, n: columns, k: inner };
+                        let needs = choose(&target, &SPEC, &grid, &Matmul::constants(&form)).requirements;
+                        let fits = [0, subgroup_size].contains(&needs.subgroup_size)
+                            && (words || !needs.words)
+                            && needs.workgroup_bytes <= workgroup_bytes;
+                        assert!(fits, "{needs:?} on {target:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// A layer, the gradient of its input and its update take what a product of the same form and extents takes, with or
 /// without dropout.
 #[test]

@@ -244,6 +244,10 @@ fn a_run_is_never_overwritten() {
     let output = anygrad(&folder, &["train", "--epochs", "2", "--out", "run"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("already holds metrics.jsonl"));
+    // Whichever file of a run is there.
+    std::fs::remove_file(folder.join("run/metrics.jsonl")).expect("removed");
+    let output = anygrad(&folder, &["train", "--epochs", "2", "--out", "run"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("already holds"), "{}", stderr(&output));
     assert_eq!(std::fs::read(folder.join("run/last.safetensors")).expect("a model"), before);
 }
 

@@ -6,14 +6,15 @@ use anygrad::backend::Executor;
 use anygrad::backend::cpu::CpuExecutor;
 use anygrad::backend::gpu::{GpuDevice, GpuExecutor, Granted};
 use anygrad::data::{Dataset, Features, Targets, digits};
-use anygrad::kernel::{Clock, LaunchBudget, Profile, Target};
+use anygrad::kernel::{Clock, LaunchBudget, Profile, Target, Variant};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::sgd::SgdStep;
 use anygrad::optim::{Adagrad, Adam, AdamW, Optimizer, RmsProp, Sgd};
-use anygrad::plan::{PhaseId, Plan};
+use anygrad::plan::{Dispatch, PhaseId, Plan};
 use anygrad::train::{Program, Trainer};
 use common::{Case, OpPlan, Values};
 use pollster::block_on;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -190,6 +191,31 @@ fn a_step_takes_at_most_two_launches_a_layer_and_two() {
                 assert!(!is_small || launches_of_a_step(&plan) == most - 1, "{optimizer:?}: {plan}");
             }
         }
+    }
+}
+
+#[test]
+fn kernels_of_a_launch_have_one_workgroup_size() {
+    let budget = LaunchBudget { kernels: 8, ..LaunchBudget::UNBOUNDED };
+    let target = Target { storage_buffers: 64, workgroup_bytes: 1 << 20, budget, ..Target::DOWNLEVEL };
+    let net = Sequential::new(784).linear(512).relu().linear(256).relu().linear(10);
+    let plan = plan_on(&rows(128, 784), 128, &net, &Sgd::new(0.1).into(), &target);
+    assert!(plan.phases()[1].launches.iter().any(|launch| launch.parts.len() > 1), "{plan}");
+    // Each kernel in turn gets the variant of the smallest and of the largest workgroups.
+    let turn = Cell::new(0);
+    let choose = |_: &str, dispatch: &Dispatch| {
+        turn.set(turn.get() + 1);
+        let accepted =
+            dispatch.kernel.variants.iter().filter(|v| (v.accepts)(&dispatch.grid, &dispatch.specialization));
+        let by_size = accepted.filter(|variant| target.can_run(variant));
+        let size = |variant: &&Variant| variant.workgroup_size;
+        let chosen = if turn.get() % 2 == 0 { by_size.min_by_key(size) } else { by_size.max_by_key(size) };
+        Ok(chosen.expect("a variant"))
+    };
+    let plan = plan.choose_again(choose).expect("a plan");
+    for phase in plan.phases() {
+        let sizes = |launch| phase.dispatches_of(launch).map(|d| d.variant.workgroup_size).collect::<BTreeSet<u32>>();
+        assert!(phase.launches.iter().all(|launch| sizes(launch).len() == 1), "{plan}");
     }
 }
 

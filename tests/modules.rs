@@ -277,6 +277,20 @@ fn a_model_with_layers_of_ones_own_loads_into_the_layers_that_wrote_it() {
 }
 
 #[test]
+fn a_file_with_a_weight_that_is_no_number_is_refused() {
+    let data = anygrad::data::xor(40, 0).expect("xor");
+    let layers = Sequential::new(2).linear(3).relu().linear(2);
+    let mut trainer = Trainer::new(layers, Loss::cross_entropy(), Sgd::new(0.1)).epochs(1);
+    trainer.fit_rows_blocking(&data, None).expect("training");
+    for value in [f32::NAN, f32::INFINITY] {
+        let mut model = trainer.model().expect("a model").clone();
+        model.tensors[1].data[0] = value;
+        let error = Model::from_bytes(&model.to_bytes().expect("bytes")).expect_err("refused").to_string();
+        assert!(error.contains("`0.bias` holds NaN or infinity"), "{error}");
+    }
+}
+
+#[test]
 fn a_saved_model_takes_the_place_of_the_old_one() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("saved-twice");
     let _ = std::fs::remove_dir_all(&folder);

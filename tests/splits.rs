@@ -155,6 +155,19 @@ fn all_rows_can_be_trained_on() {
 }
 
 #[test]
+fn validation_rows_are_none_of_those_trained_on() {
+    let data = anygrad::data::moons(100, 0.1, 0).expect("moons");
+    let split = data.split(0.2, 1).expect("a split").with_validation(0.25, 1).expect("a split");
+    let rows = |data: &anygrad::data::Dataset| match &data.features {
+        Features::F32 { data, .. } => data.chunks(2).map(|row| [row[0].to_bits(), row[1].to_bits()]).collect(),
+        _ => Vec::new(),
+    };
+    let parts = [rows(&split.train), rows(split.validation.as_ref().expect("rows")), rows(&split.test)];
+    assert_eq!([parts[0].len(), parts[1].len(), parts[2].len()], [60, 20, 20]);
+    assert_eq!(parts.concat().into_iter().collect::<BTreeSet<_>>().len(), 100, "each row is in one part");
+}
+
+#[test]
 fn the_seed_decides_which_rows_are_held_back() {
     let folder = folder("seeds");
     let options = options(&folder, |options| options.validation_fraction = 0.2);

@@ -135,6 +135,12 @@ fn early_stopping_keeps_the_best_weights() {
         let evaluation = trainer.evaluate_blocking(rows).expect("an evaluation");
         assert!((evaluation.loss - lowest).abs() < 1e-4, "{} against {lowest}", evaluation.loss);
     }
+    // Unless the last ones are asked for.
+    let model = Sequential::new(64).linear(64).relu().linear(10);
+    let rule = EarlyStopping { restore_best: false, ..EarlyStopping::patience(4) };
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.3).momentum(0.9));
+    let history = trainer.epochs(300).early_stopping(rule).fit_blocking(&data).expect("training");
+    assert!(history.stopped_early && history.model_epoch as usize == history.epochs.len());
 }
 
 #[test]

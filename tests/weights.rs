@@ -7,10 +7,12 @@ use anygrad::backend::Device;
 use anygrad::data::{Dataset, Features, Split, Targets};
 use anygrad::kernel::{Profile, Target};
 use anygrad::nn::{ClassWeights, Loss, Reduction, Sequential, Tensor};
+use anygrad::ops::divide::Divide;
 use anygrad::optim::Sgd;
 use anygrad::plan::Plan;
 use anygrad::teach::Stage;
 use anygrad::train::{History, Trainer};
+use common::{Case, Data};
 use pollster::block_on;
 
 fn devices() -> Vec<Device> {
@@ -129,6 +131,16 @@ fn a_batch_without_weight_has_loss_0_and_changes_nothing() {
         }
     }
     common::report_comparisons("weights_of_nothing", compared);
+}
+
+#[test]
+fn a_quotient_by_0_is_0() {
+    let case = Case::new(Divide, [common::f([4]), common::f([4])]);
+    let inputs = [vec![1.0, 0.0, -3.0, 2.0], vec![0.0, 0.0, -0.0, 4.0]].map(Data::Float);
+    let twin = common::twins::Twin::new(&case, &inputs);
+    twin.compare_cpu();
+    let on_gpu = common::gpu().map(|device| twin.compare(&device, &case.op.spec().variants[0]));
+    assert!(on_gpu.is_none_or(|compared| compared == 3));
 }
 
 /// A rate at which nothing is learnt.

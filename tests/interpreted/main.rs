@@ -76,13 +76,13 @@ fn interpret(case: &Case, variant: &'static Variant) {
 
 /// Whether a case is worth a shape: fused products, which are many, at the tiles' edges and where rows are whole vec4.
 fn is_worth_it(case: &Case, rows: usize) -> bool {
-    !case.op.is::<Fused>() || [12, 33].contains(&rows)
+    !case.op.is::<Fused>() || [12, 29].contains(&rows)
 }
 
 #[test]
 fn kernels_keep_within_their_memory() {
     let (mut all, mut known) = (Vec::new(), BTreeSet::new());
-    for (rows, columns, inner) in [(1, 1, 1), (5, 7, 3), (12, 36, 20), (33, 31, 17)] {
+    for (rows, columns, inner) in [(1, 1, 1), (5, 7, 3), (12, 36, 20), (29, 31, 17)] {
         for case in common::cases(rows, columns, inner).into_iter().filter(|case| is_worth_it(case, rows)) {
             for variant in case.variants().expect("valid") {
                 // What differs in no more than the activation is one kernel here.

@@ -54,7 +54,7 @@ impl Outcome {
         put("epochs", json!(epochs));
         put("model_epoch", json!(kept));
         put("stopped_early", json!(history.stopped_early));
-        put("steps", json!(history.step_losses.len()));
+        put("steps", json!(history.steps));
         put("seconds", json!(seconds));
         put("samples_per_second", json!((rows / seconds.max(1e-9)).round()));
         for (part, evaluation) in [("validation", &validation), ("test", &test)] {

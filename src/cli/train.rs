@@ -188,7 +188,7 @@ const INCOMPLETE: &str = "the model is saved, lines of metrics.jsonl or checkpoi
 
 /// Says that a run was stopped, and how to go on with it.
 fn tell_interrupted(format: Format, history: &History, sink: &mut Sink) -> Result<()> {
-    let (step, run) = (history.step_losses.len(), sink.folder.path().display().to_string());
+    let (step, run) = (history.steps, sink.folder.path().display().to_string());
     let object = json!({
         "event": "interrupted", "steps": step, "epochs": history.epochs.len(), "model_epoch": history.model_epoch, "run": run,
     });

@@ -29,7 +29,7 @@ pub(super) async fn examine(
         match one_batch(session).await {
             Ok(()) => {}
             Err(Error::Diverged(seen)) => {
-                let step = snapshot.progress.history.step_losses.len() as u64;
+                let step = snapshot.progress.history.steps;
                 let seen = Divergence { step, ..*seen };
                 let found = look_into(session, &snapshot, seen.clone()).await.unwrap_or_else(|reason| {
                     log::warn!("the values of the step cannot be had: {reason}");

@@ -48,6 +48,8 @@ pub(super) struct Progress {
     pub train: Sums,
     pub held_out: Sums,
     pub rows_done: u64,
+    /// Of the last step.
+    pub last_loss: f32,
     pub history: History,
     /// For early stopping.
     pub best: Best,
@@ -60,8 +62,8 @@ pub(super) struct Progress {
 impl Progress {
     /// Tells of the steps so far.
     pub fn steps(&self) -> Option<Event> {
-        let done = self.history.step_losses.len() as u64;
-        self.history.step_losses.last().map(|&loss| Event::Steps { done, rows: self.rows_done, loss })
+        let (done, rows, loss) = (self.history.steps, self.rows_done, self.last_loss);
+        (done > 0).then_some(Event::Steps { done, rows, loss })
     }
 
     /// Adds up one entry of the ring: loss, number or weight of correct rows, penalty, sum of the weights in the loss, sum
@@ -84,7 +86,8 @@ impl Progress {
         sums.correct += f64::from(correct);
         if entry.training {
             sums.penalty += f64::from(filed[2]) * entry.rows as f64;
-            self.history.step_losses.push(loss as f32);
+            self.history.add_step(loss as f32);
+            self.last_loss = loss as f32;
             self.rows_done += entry.rows as u64;
         }
         if !entry.ends_epoch {
@@ -101,7 +104,7 @@ impl Progress {
             (false, true) => "validation",
             (false, false) => "test",
         };
-        let step = self.history.step_losses.len() as u64 + steps;
+        let step = self.history.steps + steps;
         let cause = "lower the learning rate or scale the data".into();
         Error::Diverged(Box::new(Divergence {
             tensor,

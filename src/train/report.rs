@@ -117,8 +117,11 @@ pub struct History {
     pub rollbacks: u64,
     /// Whether the run was stopped before its end, to go on another time.
     pub is_interrupted: bool,
-    /// Loss of each step before its update: the mean over its rows, by weight. With `reduction = "sum"` the step minimizes
-    /// it times the number (or the weight) of these rows; 0 for a step whose rows all have the weight 0.
+    /// Training steps.
+    pub steps: u64,
+    /// Loss of each step before its update, of the first 32,768 steps, so that a long run takes no more memory than a short
+    /// one: the mean over its rows, by weight. With `reduction = "sum"` the step minimizes it times the number (or the
+    /// weight) of these rows; 0 for a step whose rows all have the weight 0.
     pub step_losses: Vec<f32>,
     /// Launches of one full training step, of one or several kernels each.
     pub launches_per_step: usize,
@@ -133,6 +136,17 @@ pub struct History {
 }
 
 impl History {
+    /// Most steps whose losses are kept.
+    const MOST_LOSSES: usize = 1 << 15;
+
+    /// Counts a step.
+    pub(super) fn add_step(&mut self, loss: f32) {
+        self.steps += 1;
+        if self.step_losses.len() < History::MOST_LOSSES {
+            self.step_losses.push(loss);
+        }
+    }
+
     /// The report of the epoch whose weights the model has.
     pub fn of_model(&self) -> Option<&EpochReport> {
         self.epochs.iter().find(|report| report.epoch == self.model_epoch)

@@ -172,10 +172,11 @@ fn visit_position(position: &mut Position, io: &mut Bytes<'_>) -> Outcome {
 }
 
 fn visit_progress(progress: &mut Progress, io: &mut Bytes<'_>) -> Outcome {
-    let Progress { train, held_out, rows_done, history, best, plateau, has_ended } = progress;
+    let Progress { train, held_out, rows_done, last_loss, history, best, plateau, has_ended } = progress;
     visit_sums(train, io)?;
     visit_sums(held_out, io)?;
     io.u64(rows_done)?;
+    io.f32(last_loss)?;
     visit_history(history, io)?;
     let Best { result, epochs_since, weights } = best;
     io.f64(result)?;
@@ -195,9 +196,10 @@ fn visit_sums(sums: &mut Sums, io: &mut Bytes<'_>) -> Outcome {
 
 /// Reads or writes a history. Of the counters of a device only the number of submissions is kept.
 fn visit_history(history: &mut History, io: &mut Bytes<'_>) -> Outcome {
-    let History { epochs, model_epoch, step_losses, submissions, rollbacks, .. } = history;
+    let History { epochs, model_epoch, steps, step_losses, submissions, rollbacks, .. } = history;
     io.list(epochs, EpochReport::default(), visit_report)?;
     io.u64(model_epoch)?;
+    io.u64(steps)?;
     io.floats(step_losses)?;
     io.u64(submissions)?;
     io.u64(rollbacks)

@@ -95,7 +95,7 @@ pub fn steady(
         }
     };
     let (history, marks) = observed(trainer().epochs(epochs), &data)?;
-    let steps = history.step_losses.len() as u64;
+    let steps = history.steps;
     Ok(Measured {
         net: net.clone(),
         device: device.device_name(),

@@ -1,6 +1,7 @@
 //! Time of one training step, CPU against GPU, on the four nets that the README's table shows.
 //!
 //! ReLU, cross-entropy, SGD 0.01, random rows resident on the device, as many steps in one submission as a run takes.
+//! Beside it what is looked at once per submission, of up to 64 steps: whether all that survives a step is finite.
 //! `cargo bench --bench training_step`
 
 mod common;
@@ -91,6 +92,9 @@ fn step(c: &mut Criterion) {
                     block_on(executor.read(program.ring)).expect("results");
                     start.elapsed()
                 });
+            });
+            group.bench_function(format!("{}, one check", device.device_name()), |b| {
+                b.iter_custom(|times| common::time(&mut executor, program.check, times, 64, program.ring));
             });
         }
     }

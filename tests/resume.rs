@@ -117,36 +117,58 @@ mod program {
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// The exit code of a run that a signal has stopped; one that is killed has none.
+    fn code_of(signal: &str) -> Option<i32> {
+        match signal {
+            "-INT" => Some(130),
+            "-TERM" => Some(143),
+            "-HUP" => Some(129),
+            _ => None,
+        }
+    }
+
+    /// Sends signals to runs, each after a while, and goes on with the runs. Returns how many came in time.
+    fn interrupt_each<'a>(name: &str, signals: impl Iterator<Item = (&'a str, u64)>) -> usize {
+        let folder = folder(name);
+        let whole = hash(&folder, &[&TRAIN[..], &["--out", "whole"]].concat());
+        let expected = metrics(&folder.join("whole"));
+        let (mut stopped, run) = (0, "run");
+        for (signal, milliseconds) in signals {
+            let (code, text) = interrupt(&folder, run, signal, Duration::from_millis(milliseconds));
+            if code == Some(0) {
+                // It was done before the signal came.
+                assert!(text.contains("weights hash"), "{text}");
+            } else {
+                assert_eq!(code, code_of(signal), "{signal}: {text}");
+                if code.is_some() {
+                    assert!(text.contains(&format!("anygrad train --resume {run}")), "{text}");
+                    assert!(folder.join(run).join("last.safetensors").is_file());
+                }
+                stopped += 1;
+            }
+            assert_eq!(hash(&folder, &["train", "--resume", run]), whole, "{signal} after {milliseconds} ms");
+            assert_eq!(metrics(&folder.join(run)), expected, "{signal} after {milliseconds} ms");
+            std::fs::remove_dir_all(folder.join(run)).expect("removed");
+        }
+        stopped
+    }
+
     #[test]
     fn signals_end_the_step_and_the_run_goes_on() {
-        let folder = folder("resume-signals");
-        let whole = hash(&folder, &[&TRAIN[..], &["--out", "whole"]].concat());
-        let mut stopped = 0;
-        for (i, signal) in ["-INT", "-TERM", "-HUP", "-INT", "-KILL", "-KILL", "-KILL"].into_iter().enumerate() {
-            let run = format!("run-{i}");
-            let (code, text) = interrupt(&folder, &run, signal, Duration::from_millis(7 * i as u64));
-            match code {
-                Some(code @ (129 | 130 | 143)) => {
-                    assert_eq!(
-                        code - 128,
-                        [("-INT", 2), ("-TERM", 15), ("-HUP", 1)]
-                            .iter()
-                            .find(|s| s.0 == signal)
-                            .expect("one of them")
-                            .1
-                    );
-                    assert!(text.contains(&format!("anygrad train --resume {run}")), "{text}");
-                    assert!(folder.join(&run).join("last.safetensors").is_file());
-                    stopped += 1;
-                }
-                // It was done before the signal came.
-                Some(0) => assert!(text.contains("weights hash"), "{text}"),
-                code => assert_eq!((signal, code), ("-KILL", None), "{text}"),
-            }
-            assert_eq!(hash(&folder, &["train", "--resume", &run]), whole, "{run} after {signal}");
-            assert_eq!(metrics(&folder.join(&run)), metrics(&folder.join("whole")), "{run} after {signal}");
-        }
+        let signals = ["-INT", "-TERM", "-HUP", "-INT", "-KILL", "-KILL", "-KILL"];
+        let stopped = interrupt_each("resume-signals", signals.into_iter().zip((0..).step_by(7)));
         assert!(stopped > 0, "no signal came in time");
+    }
+
+    /// A hundred times killed, and as often asked to end, at any time of a run of about half a second.
+    #[test]
+    #[ignore = "takes minutes"]
+    fn hundreds_of_signals_lose_nothing() {
+        let times = (0..100).map(|i| i * 37 % 400);
+        let signals = times.flat_map(|milliseconds| [("-KILL", milliseconds), ("-INT", milliseconds)]);
+        let stopped = interrupt_each("resume-hundreds", signals);
+        assert!(stopped >= 100, "{stopped} of 200 came in time");
+        super::common::report_comparisons("resume_signals", 200);
     }
 
     #[test]

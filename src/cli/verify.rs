@@ -39,7 +39,7 @@ pub fn run(options: &VerifyOptions) -> Result<()> {
     if !folder.join("config.toml").is_file() {
         return Err(Error::option("verify", folder.display(), "must be the folder of a run"));
     }
-    let (recorded, device) = (recorded(folder)?, device(folder));
+    let ((recorded, is_done), device) = (recorded(folder)?, device(folder));
     let flags =
         TrainOptions { subject: Some(folder.clone()), device: options.device.clone(), ..TrainOptions::default() };
     let mut request = Task::read(&flags)?;
@@ -76,7 +76,9 @@ pub fn run(options: &VerifyOptions) -> Result<()> {
     trainer.fit_blocking(&data)?;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let differs = recorded.iter().zip(&seen).find(|(before, now)| before != now);
-    let model = model_hash(folder, &trainer.model()?.weights_hash(), seen.len() as u64);
+    let own = trainer.model()?.weights_hash();
+    let saved = if is_done { Model::load(folder.join("last.safetensors")).ok() } else { None };
+    let model = saved.map(|saved| (own, saved.weights_hash()));
     report(options, &recorded, differs, model, &name)
 }
 
@@ -115,13 +117,14 @@ fn different(run: &Path, what: &str) -> Error {
     Error::Unrepeated { run: run.into(), detail: what.into() }
 }
 
-/// The epochs in the metrics of a run.
-fn recorded(folder: &Path) -> Result<Recorded> {
+/// The epochs in the metrics of a run, and whether it came to its end.
+fn recorded(folder: &Path) -> Result<(Recorded, bool)> {
     let path = folder.join("metrics.jsonl");
     let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-    let mut epochs: Recorded = Vec::new();
+    let (mut epochs, mut is_done): (Recorded, bool) = (Vec::new(), false);
     for line in text.lines() {
         let object: Value = serde_json::from_str(line).unwrap_or_default();
+        is_done |= object["event"] == "done";
         if let (Some("epoch"), Some(epoch), Some(hash)) =
             (object["event"].as_str(), object["epoch"].as_u64(), object["weights_hash"].as_str())
         {
@@ -132,7 +135,7 @@ fn recorded(folder: &Path) -> Result<Recorded> {
         let reason = "it names no hash of weights";
         return Err(Error::data(&path, "", reason, "name the folder of a run of at least one epoch"));
     }
-    Ok(epochs)
+    Ok((epochs, is_done))
 }
 
 /// The device that a run was on.
@@ -140,11 +143,4 @@ fn device(folder: &Path) -> Option<String> {
     let text = std::fs::read_to_string(folder.join("environment.json")).ok()?;
     let environment: Value = serde_json::from_str(&text).ok()?;
     environment["device"].as_str().map(String::from)
-}
-
-/// The hash of the weights that the recipe gives and that of the model in the folder, if the run was repeated to its end.
-fn model_hash(folder: &Path, now: &str, epochs: u64) -> Option<(String, String)> {
-    let model = Model::load(folder.join("last.safetensors")).ok()?;
-    let is_whole = model.recipe.epochs() == epochs;
-    is_whole.then(|| (now.to_string(), model.weights_hash()))
 }

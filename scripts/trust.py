@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Prints the table of what can be relied on: target, what was counted, result.
 
-  scripts/trust.py              # what the ordinary tests count: about ten minutes on two cores
-  scripts/trust.py --full       # and the slow ones: endurance, hundreds of signals, all faults; about an hour
+  scripts/trust.py              # what the ordinary tests count
+  scripts/trust.py --full       # and the slow ones: endurance, hundreds of signals, all faults
   scripts/trust.py --only T5 T9 # some rows
 
 Exit code 1 if a target is not met. With --full the table is kept in tests/trust/last-run.txt, with date and versions.

@@ -8,8 +8,9 @@ use anygrad::data::{Dataset, Features, Split, Targets};
 use anygrad::nn::{Loss, Sequential};
 use anygrad::optim::{Adam, Sgd};
 use anygrad::random::{Permutation, Purpose, stream_key};
-use anygrad::train::{Event, OnDivergence, Trainer};
+use anygrad::train::{Event, Every, OnDivergence, Snapshot, Trainer};
 use anygrad::{Divergence, Error};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 const ROWS: usize = 60;
@@ -138,6 +139,28 @@ fn bad_numbers_are_named_on_the_gpu() {
     let device = Device::Gpu(gpu);
     let runs = (0..25).map(|i| poisoned(i % 5, i * 23 % ROWS, i as u64 / 5, &device));
     common::report_comparisons("divergence_gpu", runs.count());
+}
+
+/// A run that may go back saves ends of epochs; one that is stopped in its first epoch, its beginning.
+#[test]
+fn a_run_that_may_go_back_can_be_stopped_in_its_first_epoch() {
+    let data = Split { train: rows(), test: rows(), validation: None, decisions: Vec::new() };
+    let trainer = || {
+        let trainer = Trainer::new(model(), Loss::mean_squared_error(), Adam::new(1e-3)).batch_size(BATCH).epochs(2);
+        trainer.on_divergence(OnDivergence::Rollback)
+    };
+    let mut whole = trainer();
+    whole.fit_blocking(&data).expect("a run");
+    let kept = Arc::new(Mutex::new(None));
+    let keeps = kept.clone();
+    let save = move |snapshot: &Snapshot| *keeps.lock().expect("no panic") = Some(snapshot.clone());
+    let stop = Arc::new(AtomicBool::new(true));
+    let mut stopped = trainer().checkpoints(Every::Epochs(100), save).stop_when(stop);
+    assert!(stopped.fit_blocking(&data).expect("a part of a run").is_interrupted);
+    let snapshot = kept.lock().expect("no panic").take().expect("a snapshot");
+    let mut resumed = trainer().resume(snapshot);
+    resumed.fit_blocking(&data).expect("the rest of the run");
+    assert_eq!(resumed.model().expect("a model").weights_hash(), whole.model().expect("a model").weights_hash());
 }
 
 /// The last whole epoch is what a run leaves, and what it goes on from where it may.

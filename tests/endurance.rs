@@ -47,13 +47,13 @@ fn endure(name: &str, device: Device) {
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "long: scripts/trust.py --full runs it"]
 fn a_long_run_on_the_cpu_takes_no_more_memory() {
     endure("cpu", Device::Cpu);
 }
 
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "long: scripts/trust.py --full runs it"]
 fn a_long_run_on_the_gpu_takes_no_more_memory() {
     let Some(gpu) = common::gpu_with(Granted::Large) else { return };
     endure("gpu", Device::Gpu(gpu));

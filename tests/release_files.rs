@@ -97,7 +97,7 @@ fn place() -> Place {
 
 /// Writes the files of this release with this program.
 #[test]
-#[ignore = "writes into the repository"]
+#[ignore = "writes the kept files anew, once for a version"]
 fn regenerate() {
     let path = releases().join(THIS);
     let _ = fs::remove_dir_all(&path);

@@ -162,7 +162,7 @@ mod program {
 
     /// A hundred times killed, and as often asked to end, at any time of a run of about half a second.
     #[test]
-    #[ignore = "takes minutes"]
+    #[ignore = "long: scripts/trust.py --full runs it"]
     fn hundreds_of_signals_lose_nothing() {
         let times = (0..100).map(|i| i * 37 % 400);
         let signals = times.flat_map(|milliseconds| [("-KILL", milliseconds), ("-INT", milliseconds)]);

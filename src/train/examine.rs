@@ -8,7 +8,7 @@ use super::session::{Session, Setup};
 use super::snapshot::Snapshot;
 use crate::data::Dataset;
 use crate::error::{Divergence, Error, Result};
-use crate::graph::{Graph, Node, Role, ValueId};
+use crate::graph::{DType, Graph, Node, Role, ValueId};
 use crate::kernel::Access;
 use crate::random::Permutation;
 use crate::tune::Variants;
@@ -73,7 +73,7 @@ async fn look_into(session: &Session<'_>, snapshot: &Snapshot, seen: Divergence)
     let mut batch = Batch::of(&own, position, pass, count);
     for node in &nodes {
         for value in written(node) {
-            if value == own.setup.program.ring || own.executor.plan().value(value).dtype != crate::graph::DType::F32 {
+            if value == own.setup.program.ring || own.executor.plan().value(value).dtype != DType::F32 {
                 continue;
             }
             let numbers = own.executor.read(value).await?;
@@ -185,9 +185,7 @@ impl<'d> Batch<'d> {
         };
         let found = (gathered(&features), gathered(&targets));
         for (value, names, what) in [(found.0, &self.data.feature_names, "feature"), (found.1, &Vec::new(), "target")] {
-            let Some(value) =
-                value.filter(|&value| session.executor.plan().value(value).dtype == crate::graph::DType::F32)
-            else {
+            let Some(value) = value.filter(|&value| session.executor.plan().value(value).dtype == DType::F32) else {
                 continue;
             };
             let numbers = session.executor.read(value).await?;

@@ -76,6 +76,9 @@ impl Trainer {
             if let Err(error) = session.restore(&snapshot).await {
                 self.recover(session, error).await?;
             }
+        } else if self.rolls_back() {
+            // What is saved then are ends of epochs, and the beginning of the first.
+            self.keep(session).await?;
         }
         session.tell_start();
         let mut asked = session.epochs_done();

@@ -23,8 +23,8 @@ pub enum OnDeviceLoss {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDivergence {
-    /// It ends with [`Error::Diverged`]; the model is that of the last whole epoch, or the best so far where early stopping
-    /// keeps it.
+    /// It ends with [`Error::Diverged`]; the model is that of the last whole epoch, or of a snapshot taken behind it, or the
+    /// best so far where early stopping keeps it.
     #[default]
     Stop,
     /// It goes back to the end of the last whole epoch and on with half the learning rate, at most ten times.

@@ -16,7 +16,7 @@ if ! has_driver && command -v apt-get >/dev/null; then
     sudo=''
     [ "$(id -u)" = 0 ] || sudo=sudo
     $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libvulkan1 mesa-vulkan-drivers >/dev/null
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq libvulkan1 mesa-vulkan-drivers spirv-tools >/dev/null
 fi
 if ! command -v python3 >/dev/null && command -v apt-get >/dev/null; then
     step 'install Python for the sample of faults'
@@ -76,4 +76,6 @@ step 'a sample of faults'
 python3 scripts/faults.py --sample 10
 
 step 'done'
+cat "$target"/tmp/comparisons/kernels* "$target"/tmp/comparisons/{grids,training_products} | awk '
+    { sum += $1 } END { print sum " comparisons of kernels"; if (sum < 6000) { print "at least 6000 are asked for"; exit 1 } }'
 cat "$target"/tmp/comparisons/* | awk '{ sum += $1 } END { print sum " comparisons" }'

@@ -104,10 +104,10 @@ fn checked(op: Triple, device: &Device) -> std::result::Result<check::OperationC
 fn an_op_that_does_what_it_states_passes() {
     let device = common::gpu().map_or(Device::Cpu, Device::Gpu);
     let check = checked(Triple { spec: &RIGHT, slope: 3.0 }, &device).expect("nothing is wrong");
-    // 273 elements, each before and after, of four kinds of numbers.
-    assert_eq!((check.shaders, check.compared["CPU"], check.gradients), (1, 273 * 2 * 4, 273));
+    // 273 elements, each before and after, of eight kinds of numbers.
+    assert_eq!((check.shaders, check.compared["CPU"], check.gradients), (1, 273 * 2 * 8, 273));
     assert!(check.left_out.is_empty(), "{check}");
-    assert_eq!(check.compared.get("plain").copied(), matches!(device, Device::Gpu(_)).then_some(273 * 2 * 4));
+    assert_eq!(check.compared.get("plain").copied(), matches!(device, Device::Gpu(_)).then_some(273 * 2 * 8));
 }
 
 #[test]

@@ -10,6 +10,10 @@ use anygrad::ops::product::ALGORITHMS;
 use anygrad::plan::storage_buffers;
 use naga::{AddressSpace, Binding, BuiltIn};
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 type Constants = Vec<(&'static str, u32)>;
 
@@ -126,6 +130,55 @@ fn shaders_translate_to_every_platform() {
         translate(&name, kernel.entry_point(variant), uses_subgroups(variant), &parse(kernel, variant, &constants))
     });
     common::report_comparisons("shader_translations", translated.sum());
+}
+
+/// The one message of `spirv-val` that is known: naga states offsets and strides of variables in function and workgroup
+/// memory (gfx-rs/wgpu#7696). Versions before 2025 do not give it.
+const KNOWN: &str = "VUID-StandaloneSpirv-None-10684";
+
+/// Khronos's validator on every module as a driver of Vulkan gets it, if it is installed.
+#[test]
+fn spirv_val_finds_nothing_but_what_is_known() {
+    let Ok(version) = Command::new("spirv-val").arg("--version").output() else {
+        assert!(std::env::var_os("ANYGRAD_REQUIRE_SPIRV_VAL").is_none(), "there is no spirv-val");
+        eprintln!("SKIPPED: there is no spirv-val");
+        return;
+    };
+    let version = String::from_utf8_lossy(&version.stdout).lines().next().unwrap_or_default().to_string();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spirv");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let modules = modules();
+    let validate = |number: usize| {
+        let (kernel, variant, constants) = &modules[number];
+        let (module, info) = parse(kernel, variant, constants);
+        let options = naga::back::spv::Options { lang_version: (1, 3), ..Default::default() };
+        let entry_point = kernel.entry_point(variant).to_string();
+        let pipeline = naga::back::spv::PipelineOptions { shader_stage: naga::ShaderStage::Compute, entry_point };
+        let words = naga::back::spv::write_vec(&module, &info, &options, Some(&pipeline)).expect("SPIR-V");
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let file = folder.join(format!("{number}.spv"));
+        std::fs::write(&file, bytes).expect("a file");
+        let output = Command::new("spirv-val").args(["--target-env", "vulkan1.3"]).arg(&file).output().expect("runs");
+        std::fs::remove_file(&file).expect("removed");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let is_known = said.contains(KNOWN);
+        assert!(output.status.success() || is_known, "{}/{}: {said}", kernel.name, variant.name);
+        usize::from(is_known)
+    };
+    let next = AtomicUsize::new(0);
+    let share = || {
+        std::iter::from_fn(|| Some(next.fetch_add(1, Relaxed)).filter(|&i| i < modules.len()))
+            .map(validate)
+            .sum::<usize>()
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let known: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(share)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))).sum::<usize>()
+    });
+    println!("{version}: {} modules, {known} with {KNOWN}", modules.len());
+    common::report_comparisons("spirv_val", modules.len());
 }
 
 #[test]

@@ -74,6 +74,8 @@ const SHAPES: [(usize, usize, usize); 10] = [
 ];
 /// Of them for a first look.
 const FIRST_LOOK: usize = 4;
+/// Of a first look the shapes on which every kind of numbers is tried; on the others the ordinary ones.
+const EVERY_KIND: usize = 2;
 
 /// Compares the kernels of a device with their twins in f64. `goes_on` is asked before each case with the number of cases
 /// done and of all; what it leaves out is counted. Without `full` the shapes are those of a first look.
@@ -110,16 +112,18 @@ pub async fn verify(
         left_out: 0,
     };
     let shapes = &SHAPES[..if full { SHAPES.len() } else { FIRST_LOOK }];
-    let cases: Vec<Case> = shapes.iter().flat_map(|&shape| cases(shape)).collect();
+    let kinds = |number: usize| if full || number < EVERY_KIND { &Values::ALL[..] } else { &Values::ORDINARY[..] };
+    let of_shape = |(number, &shape)| cases(shape).into_iter().map(move |case| (case, kinds(number)));
+    let cases: Vec<(Case, &[Values])> = shapes.iter().enumerate().flat_map(of_shape).collect();
     let (mut kernels, mut variants) = (BTreeSet::new(), BTreeSet::new());
-    for (done, case) in cases.iter().enumerate() {
+    for (done, &(ref case, kinds)) in cases.iter().enumerate() {
         let runs = case.variants()?.into_iter().filter(|variant| target.can_run(variant)).collect::<Vec<_>>();
         if !goes_on(done, cases.len()) {
-            receipt.left_out += runs.len() * Values::ALL.len();
+            receipt.left_out += runs.len() * kinds.len();
             continue;
         }
         let kernel = case.op.spec().name;
-        for values in Values::ALL {
+        for &values in kinds {
             let expected = Expected::exact(case, values)?;
             for variant in &runs {
                 let label = format!("{kernel}/{}", variant.name);

@@ -95,6 +95,12 @@ pub trait Operation: DynEq + Debug + Send + Sync {
         0.0
     }
 
+    /// How many numbers of its inputs are multiplied with each other at most: tests take none whose power of this degree
+    /// is no float.
+    fn degree(&self) -> u32 {
+        3
+    }
+
     /// The product that it computes, if it does: [`Inputs::sum`] then bounds its sums.
     fn factors(&self) -> Option<Factors> {
         None

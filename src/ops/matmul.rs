@@ -144,6 +144,10 @@ impl Operation for Matmul {
         inputs.sum(at.index, 0.0).rounding
     }
 
+    fn degree(&self) -> u32 {
+        2
+    }
+
     fn factors(&self) -> Option<Factors> {
         Some(Factors { form: self.stored(), a: 0, b: 1 })
     }

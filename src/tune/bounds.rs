@@ -8,6 +8,7 @@
 use super::case::{Case, Data};
 use crate::graph::{Element, Equivalent, Inputs, Op};
 use crate::kernel::Clock;
+use std::borrow::Cow;
 
 /// The bounds of a case on given inputs.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub struct Bounds<'a> {
 impl<'a> Bounds<'a> {
     /// The bounds of results that are compared with the twin in f64. The clock says which rows of the dataset are the
     /// batch.
-    pub fn exact(case: &'a Case, data: &'a [Data], clock: &Clock) -> Bounds<'a> {
+    pub fn exact(case: &'a Case, data: impl Into<Cow<'a, [Data]>>, clock: &Clock) -> Bounds<'a> {
         let own = Inputs::new(&case.inputs, data, 0, case.op.factors());
         match case.op.equivalent(&own, clock) {
             None => Bounds { op: case.op.clone(), inputs: own, positions: None },
@@ -34,7 +35,7 @@ impl<'a> Bounds<'a> {
 
     /// The bounds of results that are compared with the twin's fast form in f32, if the op is a product, else as
     /// [`Bounds::exact`].
-    pub fn quick(case: &'a Case, data: &'a [Data], clock: &Clock) -> Bounds<'a> {
+    pub fn quick(case: &'a Case, data: impl Into<Cow<'a, [Data]>>, clock: &Clock) -> Bounds<'a> {
         let Bounds { op, inputs, positions } = Bounds::exact(case, data, clock);
         Bounds { op, inputs: inputs.quick(), positions }
     }

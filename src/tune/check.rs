@@ -6,6 +6,7 @@ use super::case::{Case, Data, OpPlan, Values};
 use crate::backend::cpu::CpuExecutor;
 use crate::backend::gpu::{GpuDevice, GpuExecutor};
 use crate::error::Result;
+use crate::graph::case::flushed;
 use crate::graph::{DType, ValueId};
 use crate::kernel::{Clock, Twinned, Variant};
 use crate::plan::PhaseId;
@@ -33,8 +34,8 @@ struct Tensor {
 enum Content {
     /// These bits.
     Words(Vec<u32>),
-    /// These numbers, each within its bound.
-    Floats(Vec<(f64, f64)>),
+    /// These numbers, each within its bound; or as right those of a device that takes subnormal inputs for zero.
+    Floats(Vec<(f64, f64)>, Option<Vec<(f64, f64)>>),
 }
 
 impl Expected {
@@ -51,12 +52,27 @@ impl Expected {
     fn within(case: &Case, values: Values, bounds: for<'a> fn(&'a Case, &'a [Data]) -> Bounds<'a>) -> Result<Expected> {
         let mut stream = Stream::new(stream_key(0, Purpose::Synthetic, values as u32));
         let inputs = case.draw(values, &mut stream);
+        let zeros = flushed(&inputs).map(|zeros| Self::tensors(case, &zeros, bounds)).transpose()?;
+        let mut tensors = Self::tensors(case, &inputs, bounds)?;
+        for (tensor, zeros) in tensors.iter_mut().zip(zeros.into_iter().flatten()) {
+            if let (Content::Floats(_, other), Content::Floats(zeros, _)) = (&mut tensor.content, zeros.content) {
+                *other = Some(zeros);
+            }
+        }
+        Ok(Expected { inputs, tensors })
+    }
+
+    fn tensors(
+        case: &Case,
+        inputs: &[Data],
+        bounds: for<'a> fn(&'a Case, &'a [Data]) -> Bounds<'a>,
+    ) -> Result<Vec<Tensor>> {
         let built = OpPlan::new(case, &case.op.spec().variants[0])?;
-        let bounds = bounds(case, &inputs);
+        let bounds = bounds(case, inputs);
         let twin = if bounds.takes_fast_twin() {
-            twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, &inputs)?
+            twin(CpuExecutor::<f32>::new(built.plan.clone())?, &built, inputs)?
         } else {
-            twin(CpuExecutor::<f64>::new(built.plan.clone())?.reference(), &built, &inputs)?
+            twin(CpuExecutor::<f64>::new(built.plan.clone())?.reference(), &built, inputs)?
         };
         let changed = built.changed_inputs();
         let mut tensors = Vec::new();
@@ -67,7 +83,7 @@ impl Expected {
                 (None, Twin::Words(words)) => Content::Words(words),
                 (None, Twin::Floats(floats)) => {
                     let bounded = floats.into_iter().enumerate().map(|(i, x)| (x, bounds.of(position, i, x)));
-                    Content::Floats(bounded.collect())
+                    Content::Floats(bounded.collect(), None)
                 }
             };
             let name = match position.checked_sub(inputs.len()) {
@@ -76,7 +92,7 @@ impl Expected {
             };
             tensors.push(Tensor { id, name, content });
         }
-        Ok(Expected { inputs, tensors })
+        Ok(tensors)
     }
 
     /// Number of elements that are compared.
@@ -111,7 +127,7 @@ impl Expected {
         let built = OpPlan::new(case, variant)?;
         let contents = built.contents(&self.inputs);
         let plan = built.plan.within(device.target().budget)?;
-        let mut gpu = GpuExecutor::load(device.clone(), plan).await?;
+        let mut gpu = GpuExecutor::load_guarded(device.clone(), plan).await?;
         for (id, words) in contents {
             gpu.write_words(id, &words)?;
         }
@@ -122,6 +138,10 @@ impl Expected {
             comparison.share = comparison.share.max(tensor.share(&got));
             comparison.deviation = comparison.deviation.or_else(|| tensor.deviation(&got));
         }
+        comparison.deviation = match comparison.deviation {
+            None => gpu.trespass().await?,
+            found => found,
+        };
         Ok(comparison)
     }
 }
@@ -139,7 +159,7 @@ impl Content {
     fn elements(&self) -> usize {
         match self {
             Content::Words(words) => words.len(),
-            Content::Floats(floats) => floats.len(),
+            Content::Floats(floats, _) => floats.len(),
         }
     }
 }
@@ -147,12 +167,12 @@ impl Content {
 impl Tensor {
     /// The largest deviation as a share of its bound.
     fn share(&self, got: &[u32]) -> f64 {
-        let Content::Floats(floats) = &self.content else { return 0.0 };
-        let share = |(&(expected, bound), &got): (&(f64, f64), &u32)| {
-            let off = (f64::from(f32::from_bits(got)) - expected).abs();
-            if off > 0.0 { off / bound } else { 0.0 }
+        let Content::Floats(floats, zeros) = &self.content else { return 0.0 };
+        let share = |(i, &got): (usize, &u32)| {
+            let of = |floats: &Vec<(f64, f64)>| share(floats[i], got);
+            of(floats).min(zeros.as_ref().map_or(f64::INFINITY, of))
         };
-        floats.iter().zip(got).map(share).fold(0.0, f64::max)
+        got.iter().enumerate().take(floats.len()).map(share).fold(0.0, f64::max)
     }
 
     fn deviation(&self, got: &[u32]) -> Option<String> {
@@ -161,16 +181,28 @@ impl Tensor {
                 let at = words.iter().zip(got).position(|(expected, got)| expected != got)?;
                 Some(format!("{}[{at}] has the bits {:#x}, not {:#x}", self.name, got[at], words[at]))
             }
-            Content::Floats(floats) => {
-                // Written so that NaN is wrong.
-                let right = |(&(expected, bound), &got): (&(f64, f64), &u32)| {
-                    (f64::from(f32::from_bits(got)) - expected).abs() <= bound
+            Content::Floats(floats, zeros) => {
+                let is_right = |i: usize, got: u32| {
+                    let within = |floats: &Vec<(f64, f64)>| share(floats[i], got) <= 1.0;
+                    within(floats) || zeros.as_ref().is_some_and(within)
                 };
-                let at = floats.iter().zip(got).position(|pair| !right(pair))?;
+                let at = (0..floats.len().min(got.len())).find(|&i| !is_right(i, got[i]))?;
                 let ((expected, bound), got) = (floats[at], f32::from_bits(got[at]));
                 Some(format!("{}[{at}] is {got}, the twin's is {expected} within {bound:.1e}", self.name))
             }
         }
+    }
+}
+
+/// A deviation as a share of its bound; infinite for NaN.
+fn share((expected, bound): (f64, f64), got: u32) -> f64 {
+    let off = (f64::from(f32::from_bits(got)) - expected).abs();
+    if off == 0.0 {
+        0.0
+    } else if off <= bound {
+        off / bound
+    } else {
+        (off / bound).max(1.0 + f64::EPSILON)
     }
 }
 

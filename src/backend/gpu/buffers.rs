@@ -1,6 +1,7 @@
 //! Device memory of a plan: one buffer for each of the plan's, one for the parameters of all launches, one for the
 //! clocks of a submission.
 
+use super::guard::Bands;
 use super::handle::Handle;
 use super::inject::Call;
 use crate::backend::MOST_RUNS;
@@ -24,19 +25,21 @@ pub(super) struct Buffers {
     clocks: wgpu::Buffer,
     /// Distance from one to the next, in bytes.
     clock_stride: u64,
+    /// The sentinels around each of `data`.
+    pub bands: Bands,
     /// The bytes of the clocks, kept so that a submission allocates nothing for them.
     packed_clocks: Vec<u8>,
 }
 
 impl Buffers {
     /// Checks the plan against the device's limits, then creates and fills everything.
-    pub async fn create(handle: &Handle, plan: &Plan) -> Result<Buffers> {
+    pub async fn create(handle: &Handle, plan: &Plan, bands: Bands) -> Result<Buffers> {
         check_limits(&handle.limits, plan)?;
         let mut data = Vec::with_capacity(plan.buffers().len());
         for buffer in plan.buffers() {
             let descriptor = wgpu::BufferDescriptor {
                 label: Some(&buffer.label),
-                size: bytes(buffer.words),
+                size: bands.before + bytes(buffer.words) + bands.behind,
                 usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             };
@@ -45,9 +48,10 @@ impl Buffers {
                 .scoped(Call::CreateBuffer, &buffer.label, || handle.device.create_buffer(&descriptor))
                 .await
                 .map_err(|error| without_memory(error, plan, &data))?;
-            if buffer.fill != 0.0 {
+            bands.write(&handle.queue, &created, data.len());
+            if buffer.fill != 0.0 || bands.behind > 0 {
                 let fill = vec![buffer.fill; buffer.words];
-                handle.queue.write_buffer(&created, 0, bytemuck::cast_slice(&fill));
+                handle.queue.write_buffer(&created, bands.before, bytemuck::cast_slice(&fill));
             }
             data.push(created);
         }
@@ -65,7 +69,7 @@ impl Buffers {
             wgpu::BufferDescriptor { label: Some("clocks"), size: clock_stride * MOST_RUNS as u64, ..descriptor };
         let clocks = handle.scoped(Call::CreateBuffer, "clocks", || handle.device.create_buffer(&descriptor)).await?;
         let packed_clocks = vec![0; clocks.size() as usize];
-        Ok(Buffers { data, uniforms, uniform_stride, clocks, clock_stride, packed_clocks })
+        Ok(Buffers { data, uniforms, uniform_stride, clocks, clock_stride, bands, packed_clocks })
     }
 
     /// Writes the clocks of the next submission, at most [`MOST_RUNS`].
@@ -96,8 +100,8 @@ impl Buffers {
 
     /// A buffer as a dispatch uses it.
     pub fn bound(&self, bound: &BoundBuffer) -> BufferBinding<'_> {
-        let size = BufferSize::new(bytes(bound.place.words));
-        BufferBinding { buffer: &self.data[bound.place.buffer.index()], offset: 0, size }
+        let size = BufferSize::new(bytes(bound.place.words) + self.bands.behind);
+        BufferBinding { buffer: &self.data[bound.place.buffer.index()], offset: self.bands.before, size }
     }
 
     /// Bytes allocated.

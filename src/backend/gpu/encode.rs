@@ -2,6 +2,7 @@
 
 use super::buffers::Buffers;
 use super::device::GpuDevice;
+use super::guard::Bands;
 use super::inject::Call;
 use super::prepare::{Recorded, prepare};
 use super::readback::PendingRead;
@@ -34,7 +35,12 @@ impl GpuExecutor {
     /// [`Error::Limit`] if the plan exceeds the device's limits, [`Error::OutOfMemory`] if it does not fit, or the
     /// driver's reason in [`Error::Gpu`].
     pub async fn load(device: Arc<GpuDevice>, plan: Plan) -> Result<GpuExecutor> {
-        let buffers = Buffers::create(&device.handle, &plan).await?;
+        Self::load_within(device, plan, Bands::default()).await
+    }
+
+    /// [`GpuExecutor::load`] with bands of sentinels around each buffer.
+    pub(super) async fn load_within(device: Arc<GpuDevice>, plan: Plan, bands: Bands) -> Result<GpuExecutor> {
+        let buffers = Buffers::create(&device.handle, &plan, bands).await?;
         let phases = prepare(&device, &plan, &buffers).await?;
         device.pipelines.write_new();
         let allocated = buffers.size();
@@ -130,6 +136,11 @@ impl GpuExecutor {
         self.buffers.data[0].destroy();
     }
 
+    /// The buffers.
+    pub(super) fn buffers(&self) -> &Buffers {
+        &self.buffers
+    }
+
     fn place(&self, value: ValueId) -> Result<Place> {
         let missing = || Error::shape("plan", format!("`{}` is not used", self.plan.value(value).name));
         self.plan.place(value).ok_or_else(missing)
@@ -148,7 +159,7 @@ impl GpuExecutor {
         }
         let buffer = &self.buffers.data[place.buffer.index()];
         self.device.handle.attempt(Call::Write, &self.plan.value(value).name)?;
-        self.device.handle.queue.write_buffer(buffer, 0, bytemuck::cast_slice(words));
+        self.device.handle.queue.write_buffer(buffer, self.buffers.bands.before, bytemuck::cast_slice(words));
         self.device.handle.check()
     }
 
@@ -164,7 +175,7 @@ impl GpuExecutor {
         };
         let mut encoder = self.device.handle.device.create_command_encoder(&Default::default());
         let source = &self.buffers.data[place.buffer.index()];
-        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, 4 * place.words as u64);
+        encoder.copy_buffer_to_buffer(source, self.buffers.bands.before, &staging, 0, 4 * place.words as u64);
         self.device.handle.attempt(Call::Submit, "a read-back")?;
         let submission = self.device.handle.queue.submit([encoder.finish()]);
         self.device.handle.check()?;
@@ -181,7 +192,7 @@ impl GpuExecutor {
         Ok(words)
     }
 
-    async fn create_staging(&mut self, words: usize) -> Result<wgpu::Buffer> {
+    pub(super) async fn create_staging(&mut self, words: usize) -> Result<wgpu::Buffer> {
         let descriptor = wgpu::BufferDescriptor {
             label: Some("staging"),
             size: 4 * words as u64,

@@ -7,6 +7,7 @@ mod adapter;
 mod buffers;
 mod device;
 mod encode;
+mod guard;
 mod handle;
 mod inject;
 #[cfg(test)]

@@ -294,6 +294,11 @@ impl Operation for Fused {
         self.extents(shapes).map_or(0, |[m, n, k]| 2 * (m as u64) * (n as u64) * (k as u64))
     }
 
+    /// That of its stages, which multiply a product of two.
+    fn degree(&self) -> u32 {
+        6
+    }
+
     fn factors(&self) -> Option<Factors> {
         Some(Factors { form: self.product.stored(), a: 0, b: self.factors[0].inputs() })
     }

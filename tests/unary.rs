@@ -1,0 +1,172 @@
+//! Activations and their derivatives over all floats, on the CPU backend and the device under test: a table of the largest
+//! errors. A person starts it: `cargo test --release --test unary -- --ignored --nocapture`.
+//!
+//! `ANYGRAD_STRIDE` takes every so many-th of the 2³² patterns of bits, from the first; the table says which.
+
+mod common;
+
+use anygrad::backend::{Device, Executor};
+use anygrad::graph::{Element, Inputs};
+use anygrad::kernel::error_bound::U;
+use anygrad::ops::activation::{Activate, ActivateGrad, Activation};
+use anygrad::plan::PhaseId;
+use common::{Case, Data, OpPlan, f};
+use pollster::block_on;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+/// Inputs of one run.
+const SLICE: usize = 1 << 20;
+
+/// The largest errors of a function on a device.
+#[derive(Default)]
+struct Errors {
+    inputs: u64,
+    /// In units of 2⁻²³ of the result, where that is a normal number; and where.
+    units: (f64, f32),
+    /// As a share of the stated bound, and where.
+    share: (f64, f32),
+    /// Inputs on which the result is outside of the bound.
+    outside: u64,
+}
+
+/// A right result, and how far a device may be from it.
+type Expected = (f64, f64);
+
+impl Errors {
+    /// Takes in one result, which may be that of zero where the input is subnormal.
+    fn take(&mut self, x: f32, got: f32, of_x: Expected, of_zero: Expected) {
+        let judge = |(expected, bound): Expected| {
+            let off = (f64::from(got) - expected).abs();
+            // NaN is outside of every bound.
+            let share = match off {
+                0.0 => 0.0,
+                off if off.is_nan() => f64::INFINITY,
+                off => off / bound,
+            };
+            // Results that could be flushed have no units.
+            let is_normal = expected.abs() >= 2.0 * f64::from(f32::MIN_POSITIVE);
+            (share, if is_normal { off / (U * expected.abs()) } else { 0.0 })
+        };
+        let (mut share, mut units) = judge(of_x);
+        if x.is_subnormal() && share > 1.0 {
+            (share, units) = judge(of_zero);
+        }
+        self.inputs += 1;
+        self.outside += u64::from(share > 1.0);
+        if units > self.units.0 {
+            self.units = (units, x);
+        }
+        if share > self.share.0 {
+            self.share = (share, x);
+        }
+    }
+}
+
+/// What is right on some inputs, and the bounds.
+fn expected(case: &Case, activation: Activation, derivative: bool, x: &[f32]) -> Vec<Expected> {
+    let mut data = vec![Data::Float(x.to_vec())];
+    if derivative {
+        data.push(Data::Float(vec![1.0; x.len()]));
+    }
+    let (tensor, inputs) = (data.len(), Inputs::new(&case.inputs, data, 0, None));
+    let each = x.iter().enumerate().map(|(index, &x)| {
+        let x = f64::from(x);
+        let expected = if derivative { activation.derivative(x) } else { activation.function(x) };
+        (expected, case.op.bound(&inputs, Element { tensor, index, expected }))
+    });
+    each.collect()
+}
+
+/// A function or its derivative on every `stride`-th float whose cube is one, on each device.
+fn errors(devices: &[Device], activation: Activation, derivative: bool, stride: u64) -> Vec<Errors> {
+    let case = match derivative {
+        false => Case::new(Activate(activation), [f([1, SLICE])]),
+        true => Case::new(ActivateGrad(activation), [f([1, SLICE]), f([1, SLICE])]),
+    };
+    let built = OpPlan::new(&case, &case.op.spec().variants[0]).expect("a plan");
+    let load = |device: &Device| block_on(device.load(built.plan.clone())).expect("memory");
+    let mut executors: Vec<Executor> = devices.iter().map(load).collect();
+    let mut errors: Vec<Errors> = devices.iter().map(|_| Errors::default()).collect();
+    let zero = expected(&case, activation, derivative, &[0.0])[0];
+    let all = (0..1u64 << 32).step_by(stride as usize).map(|bits| f32::from_bits(bits as u32));
+    let mut all = all.filter(|x| (x * x * x).is_finite());
+    loop {
+        let mut x: Vec<f32> = all.by_ref().take(SLICE).collect();
+        let count = x.len();
+        if count == 0 {
+            return errors;
+        }
+        x.resize(SLICE, 0.0);
+        let expected = expected(&case, activation, derivative, &x);
+        for (executor, errors) in executors.iter_mut().zip(&mut errors) {
+            executor.write(built.inputs[0], &x).expect("inputs");
+            if derivative {
+                executor.write(built.inputs[1], &vec![1.0; SLICE]).expect("ones");
+            }
+            executor.run(&[(PhaseId::FIRST, common::CLOCK)]).expect("submitted");
+            let got = block_on(executor.read(built.outputs[0])).expect("results");
+            for ((&x, got), &expected) in x[..count].iter().zip(got).zip(&expected) {
+                errors.take(x, got, expected, zero);
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "takes long: a person starts it"]
+fn unary_kernels_over_all_floats() {
+    let stride: u64 = std::env::var("ANYGRAD_STRIDE").map_or(1, |stride| stride.parse().expect("a number"));
+    let adapter = common::adapter();
+    let driver = adapter.as_ref().map_or("none".to_string(), |a| format!("{}, {}", a.name(), a.driver()));
+    let devices: Vec<Device> = [Device::cpu()].into_iter().chain(common::gpu().map(Device::Gpu)).collect();
+    let jobs: Vec<(Activation, bool)> = Activation::ALL.iter().flat_map(|&a| [(a, false), (a, true)]).collect();
+    let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    let outside = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let job = next.fetch_add(1, Relaxed);
+                    let Some(&(activation, derivative)) = jobs.get(job) else { return };
+                    for (d, (device, errors)) in
+                        devices.iter().zip(errors(&devices, activation, derivative, stride)).enumerate()
+                    {
+                        let name = format!("{}{}", activation.name(), if derivative { "'" } else { "" });
+                        let Errors { inputs, units, share, outside: out } = errors;
+                        let row = format!(
+                            "{name:<14} {:<8} {inputs:>10} {:>12.2} {:>14.6e} {:>9.3} {:>14.6e} {out:>8}",
+                            device.name(),
+                            units.0,
+                            units.1,
+                            share.0,
+                            share.1
+                        );
+                        println!("{row}");
+                        outside.fetch_add(out, Relaxed);
+                        rows.lock().expect("rows").insert((d, job), row);
+                    }
+                }
+            });
+        }
+    });
+    let mut table = format!(
+        "anygrad {}, driver: {driver}\nEvery {stride}th of the 2^32 patterns of bits, if its cube is a float. `units`: largest error in \
+         2^-23 of the result;\n`of bound`: largest error as a share of the stated bound; `outside`: results beyond it.\n\
+         {:<14} {:<8} {:>10} {:>12} {:>14} {:>9} {:>14} {:>8}\n",
+        env!("CARGO_PKG_VERSION"),
+        "function",
+        "device",
+        "inputs",
+        "units",
+        "at",
+        "of bound",
+        "at",
+        "outside"
+    );
+    rows.into_inner().expect("rows").values().for_each(|row| table.extend([row.as_str(), "\n"]));
+    let file = std::env::var("ANYGRAD_TABLE").unwrap_or_else(|_| format!("{}/unary.txt", env!("CARGO_TARGET_TMPDIR")));
+    std::fs::write(&file, table).expect("the table");
+    assert_eq!(outside.into_inner(), 0, "results outside of their bounds");
+}

@@ -195,7 +195,7 @@ impl Model {
 }
 
 fn read(path: &Path, architecture: Option<Sequential>) -> Result<Model> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
     parse(&bytes, architecture).map_err(|reason| unusable(path, reason))
 }
 

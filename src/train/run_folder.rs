@@ -70,7 +70,7 @@ impl RunFolder {
         let (mut snapshot, mut faults) = (None, Vec::new());
         for name in CHECKPOINTS {
             let file = path.join(name);
-            let bytes = match std::fs::read(&file) {
+            let bytes = match crate::files::read(&file) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(Error::io("read", &file, error)),

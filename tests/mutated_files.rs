@@ -323,9 +323,8 @@ fn large_files_take_memory_in_proportion() {
         let header = format!("{{\"__metadata__\":{{\"anygrad\":{}}}}}", serde_json::to_string(&text).expect("JSON"));
         [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()
     };
-    let tensors: Vec<String> = (0..60_000)
-        .map(|i| format!("\"{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}"))
-        .collect();
+    let tensors: Vec<String> =
+        (0..60_000).map(|i| format!("\"{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")).collect();
     let tensors = format!("{{{}}}", tensors.join(","));
     let shapes: Vec<(&str, Vec<u8>, &dyn Fn(&Path))> = vec![
         ("long.csv", rows(&|i| format!("{},{}\n", i % 10, i % 2), 1 << 20).into(), &table),
@@ -340,7 +339,12 @@ fn large_files_take_memory_in_proportion() {
         ("list.toml", format!("layers=[{}]", "{linear=1},".repeat(20_000)).into(), &config),
         ("lists.toml", format!("a=[{}]", "1,".repeat(100_000)).into(), &config),
         ("lists.json", format!("{{\"format\":2,\"choices\":[{}]}}", "[],".repeat(300_000)).into(), &store),
-        ("names.json", format!("{{\"format\":2,\"variants\":{{{}\"\":\"\"}}}}", rows(&|i| format!("\"{i}\":\"\","), 100_000)).into(), &variants),
+        (
+            "names.json",
+            format!("{{\"format\":2,\"variants\":{{{}\"\":\"\"}}}}", rows(&|i| format!("\"{i}\":\"\","), 100_000))
+                .into(),
+            &variants,
+        ),
         ("metrics.jsonl", format!("{{\"a\":[{}1]}}\n", "1,".repeat(500_000)).into(), &run),
         ("list.safetensors", in_header(format!("{{\"format\":1,\"a\":[{}1]}}", "1,".repeat(500_000))), &model),
         ("tensors.safetensors", [&(tensors.len() as u64).to_le_bytes()[..], tensors.as_bytes()].concat(), &model),

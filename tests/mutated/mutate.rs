@@ -1,4 +1,5 @@
 //! Damage to the bytes of a file, drawn from the project's own counter generator: a number stands for one damaged file.
+#![allow(dead_code)]
 
 use anygrad::random::{Purpose, stream_key, word};
 

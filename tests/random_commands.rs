@@ -107,10 +107,10 @@ fn arguments(chance: &mut Chance) -> Vec<String> {
     if chance.below(4) > 0 {
         words.push(SUBJECTS[chance.below(SUBJECTS.len())].into());
     }
-    for _ in 0..chance.below(5) {
+    for _ in 0..chance.below(4) {
         let (flag, values) = FLAGS[chance.below(FLAGS.len())];
         words.push(flag.into());
-        let value = match chance.below(10) {
+        let value = match chance.below(20) {
             0 => ODD[chance.below(ODD.len())].to_string(),
             1 => ["x", "9"][chance.below(2)].repeat(20_000),
             2 => continue,
@@ -153,7 +153,7 @@ fn random_command_lines_end_as_documented() {
     std::fs::write(inside.join("x.png"), [0x89, b'P', b'N', b'G', 0]).expect("a file");
     succeed(&inside, &["train", "t.csv", "--epochs", "2", "--device", "cpu", "--out", "run"]);
     let before = listing(&beside);
-    let count: u32 = std::env::var("ANYGRAD_COMMANDS").map_or(400, |n| n.parse().expect("a number"));
+    let count: u32 = std::env::var("ANYGRAD_COMMANDS").map_or(1000, |n| n.parse().expect("a number"));
     let mut codes = std::collections::BTreeMap::new();
     for number in 0..count {
         let words = arguments(&mut Chance::new(0x636F_6D6D, number));

@@ -37,16 +37,16 @@ struct Kind<'a> {
     bound: (u64, u64),
     files: u32,
     /// Makes checksums true again.
-    sign: fn(&mut Vec<u8>),
+    sign: fn(&mut [u8]),
     /// Reads it; whether it was accepted. What is measured.
     read: &'a dyn Fn(&Path) -> bool,
     /// Uses it, if it was accepted.
     take: &'a dyn Fn(&Path),
 }
 
-fn unsigned(_: &mut Vec<u8>) {}
+fn unsigned(_: &mut [u8]) {}
 
-fn sign_checkpoint(bytes: &mut Vec<u8>) {
+fn sign_checkpoint(bytes: &mut [u8]) {
     if let Some(body) = bytes.len().checked_sub(8) {
         let sum = fnv(&bytes[..body]).to_le_bytes();
         bytes[body..].copy_from_slice(&sum);
@@ -54,9 +54,9 @@ fn sign_checkpoint(bytes: &mut Vec<u8>) {
 }
 
 /// Makes where a header is, its length and its checksum true again, in most files.
-fn sign_packed(bytes: &mut Vec<u8>) {
+fn sign_packed(bytes: &mut [u8]) {
     let header = bytes.windows(9).rposition(|window| window == b"{\"about\":").filter(|&at| at >= 64);
-    if let Some(at) = header.filter(|_| fnv(bytes) % 8 > 0) {
+    if let Some(at) = header.filter(|_| !fnv(bytes).is_multiple_of(8)) {
         let numbers = [at as u64, (bytes.len() - at) as u64, fnv(&bytes[at..])].map(u64::to_le_bytes).concat();
         bytes[24..48].copy_from_slice(&numbers);
     }
@@ -303,76 +303,45 @@ fn damaged_files_of_every_format_do_no_harm() {
     assert!(only.is_some() || tried >= 60_000, "{tried} files");
 }
 
-/// Large files of the shapes that cost most for each byte.
+/// Writes the sound files as the corpus of the fuzzers: `cargo test --test mutated_files corpus -- --ignored`.
 #[test]
-fn large_files_take_memory_in_proportion() {
-    let folder = folder().with_extension("large");
+#[ignore = "writes fuzz/corpus"]
+fn corpus() {
+    let (model, checkpoint) = seeds::model_and_checkpoint();
+    let folder = folder().with_extension("corpus");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let wide = |cell: &str| {
-        let names: Vec<String> = (0..200_000).map(|i| format!("c{i}")).collect();
-        format!("{}\n{}\n", names.join(","), vec![cell; 200_000].join(","))
-    };
-    let rows = |row: &dyn Fn(usize) -> String, count: usize| (0..count).map(row).collect::<String>();
-    let table = |path: &Path| drop(Table::read(path, &ReadOptions::default()));
-    let config = |path: &Path| drop(toml::from_str::<Recipe>(&std::fs::read_to_string(path).expect("a file")));
-    let store = |path: &Path| drop(Store::read(path));
-    let variants = |path: &Path| drop(Variants::read(path));
-    let run = |path: &Path| drop(RunFolder::resume(path.parent().expect("a folder")));
-    let model = |path: &Path| drop(Model::load(path));
-    let in_header = |text: String| {
-        let header = format!("{{\"__metadata__\":{{\"anygrad\":{}}}}}", serde_json::to_string(&text).expect("JSON"));
-        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat()
-    };
-    let tensors: Vec<String> =
-        (0..60_000).map(|i| format!("\"{i}\":{{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}")).collect();
-    let tensors = format!("{{{}}}", tensors.join(","));
-    let shapes: Vec<(&str, Vec<u8>, &dyn Fn(&Path))> = vec![
-        ("long.csv", rows(&|i| format!("{},{}\n", i % 10, i % 2), 1 << 20).into(), &table),
-        ("wide.csv", wide("1").into(), &table),
-        ("words.csv", wide("x").into(), &table),
-        ("texts.csv", rows(&|i| format!("t{i},{}\n", i % 2), 400_000).into(), &table),
-        ("single.csv", rows(&|i| format!("{}\n", i % 10), 1 << 20).into(), &table),
-        ("blank.csv", [b"a,b\n1,2\n".to_vec(), vec![b'\n'; 1 << 21]].concat(), &table),
-        ("times.csv", rows(&|i| format!("2024-01-{:02}\n", 1 + i % 28), 200_000).into(), &table),
-        ("quoted.csv", rows(&|i| format!("\"{}\"\"\",\"\"\n", i % 10), 200_000).into(), &table),
-        ("keys.toml", rows(&|i| format!("a{i}=1\n"), 25_000).into(), &config),
-        ("list.toml", format!("layers=[{}]", "{linear=1},".repeat(20_000)).into(), &config),
-        ("lists.toml", format!("a=[{}]", "1,".repeat(100_000)).into(), &config),
-        ("lists.json", format!("{{\"format\":2,\"choices\":[{}]}}", "[],".repeat(300_000)).into(), &store),
+    #[allow(unused_mut)]
+    let mut corpus = vec![
         (
-            "names.json",
-            format!("{{\"format\":2,\"variants\":{{{}\"\":\"\"}}}}", rows(&|i| format!("\"{i}\":\"\","), 100_000))
-                .into(),
-            &variants,
+            "csv",
+            vec![
+                seeds::csv(),
+                seeds::tsv(),
+                seeds::utf16(),
+                seeds::gzip(&seeds::csv()),
+                seeds::zstandard(&seeds::csv()),
+            ],
         ),
-        ("metrics.jsonl", format!("{{\"a\":[{}1]}}\n", "1,".repeat(500_000)).into(), &run),
-        ("list.safetensors", in_header(format!("{{\"format\":1,\"a\":[{}1]}}", "1,".repeat(500_000))), &model),
-        ("tensors.safetensors", [&(tensors.len() as u64).to_le_bytes()[..], tensors.as_bytes()].concat(), &model),
+        ("numpy", vec![seeds::numbers(), seeds::fields(), seeds::npz(false), seeds::npz(true)]),
+        ("idx", vec![seeds::idx(1, 24), seeds::idx(3, 24)]),
+        ("cifar", vec![seeds::cifar(), seeds::cifar_pickle()]),
+        ("model", vec![model]),
+        // Without the checksum, which the fuzzer appends.
+        ("checkpoint", vec![checkpoint[..checkpoint.len() - 8].to_vec()]),
+        ("packed", vec![seeds::packed(&folder)]),
+        ("config", vec![seeds::CONFIG.into()]),
+        ("records", vec![seeds::STORE.into(), seeds::VARIANTS.into(), seeds::METRICS.into()]),
     ];
-    // Each column of a table of text has its statistics, 1 KiB; config files have at most 256 KiB; a description of a
-    // model, a list of tensors and variants are trees of small JSON values.
-    let more = |name: &str| match name {
-        "wide.csv" | "words.csv" => 110.0,
-        "keys.toml" | "list.toml" | "lists.toml" => 140.0,
-        "list.safetensors" => 40.0,
-        "tensors.safetensors" => 20.0,
-        "names.json" => 9.0,
-        _ => 8.0,
-    };
-    let mut over = Vec::new();
-    for (name, bytes, read) in shapes {
-        let path = folder.join(name);
-        std::fs::write(&path, &bytes).expect("a file");
-        if name.starts_with("metrics") {
-            std::fs::write(folder.join("checkpoint.bin"), seeds::model_and_checkpoint().1).expect("a file");
-        }
-        let ((), peak) = counting::peak_of(|| read(&path));
-        let ratio = peak.saturating_sub(MIB) as f64 / bytes.len() as f64;
-        println!("{name:20} {:8} bytes, {ratio:5.1} times that and 1 MiB", bytes.len());
-        if ratio > more(name) {
-            over.push(name);
+    #[cfg(feature = "images")]
+    corpus.push(("images", [image::ImageFormat::Png, image::ImageFormat::Jpeg].map(seeds::image).to_vec()));
+    #[cfg(feature = "parquet")]
+    corpus.push(("columnar", seeds::columnar().to_vec()));
+    for (target, files) in corpus {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for (number, bytes) in files.into_iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{number}")), bytes).expect("a file");
         }
     }
-    std::fs::remove_dir_all(&folder).expect("removed");
-    assert!(over.is_empty(), "{over:?}");
+    std::fs::remove_dir_all(folder).expect("removed");
 }

@@ -102,6 +102,9 @@ const ODD: [&str; 18] = [
     "{}",
 ];
 
+/// Command lines that ended in a panic once.
+const FOUND: [&str; 1] = ["train t.csv --test-fraction 0.999 --missing mean --activation gelu --device cpu --epochs 1"];
+
 fn arguments(chance: &mut Chance) -> Vec<String> {
     let mut words = vec![VERBS[chance.below(VERBS.len())].to_string()];
     if chance.below(4) > 0 {
@@ -156,7 +159,10 @@ fn random_command_lines_end_as_documented() {
     let count: u32 = std::env::var("ANYGRAD_COMMANDS").map_or(1000, |n| n.parse().expect("a number"));
     let mut codes = std::collections::BTreeMap::new();
     for number in 0..count {
-        let words = arguments(&mut Chance::new(0x636F_6D6D, number));
+        let words = match FOUND.get(number as usize) {
+            Some(line) => line.split(' ').map(String::from).collect(),
+            None => arguments(&mut Chance::new(0x636F_6D6D, number)),
+        };
         let shown: Vec<String> = words.iter().map(|word| word.chars().take(40).collect()).collect();
         let mut program = command(&inside, &words.iter().map(String::as_str).collect::<Vec<_>>());
         program.env("HOME", &inside).env("XDG_CACHE_HOME", inside.join("cache")).env("RUST_BACKTRACE", "0");

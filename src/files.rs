@@ -2,8 +2,28 @@
 
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+
+/// Most bytes of what is no regular file, such as a pipe, of which nobody knows how long it is.
+const MOST_OF_STREAM: u64 = 1 << 30;
+
+/// The bytes of a file: as many as it has, in memory that is asked for first.
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    let most = if about.is_file() { about.len() } else { MOST_OF_STREAM };
+    let mut bytes = Vec::new();
+    if about.is_file() {
+        let length = usize::try_from(most).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+        bytes.try_reserve_exact(length).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
+    }
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most && !about.is_file() {
+        return Err(std::io::Error::other("more than 1 GiB came: save it as a file, which may be larger"));
+    }
+    Ok(bytes)
+}
 
 /// Writes a file whole or not at all, and waits until it is on the disk: into a temporary file beside it, which is then
 /// renamed.

@@ -9,6 +9,16 @@ static ALLOCATOR: cli::memory::Allocator = cli::memory::Allocator;
 
 fn main() -> std::process::ExitCode {
     quieten_drivers();
+    #[cfg(feature = "parquet")]
+    {
+        let tell = std::panic::take_hook();
+        // What fails in a decoder is told as an error of the file.
+        std::panic::set_hook(Box::new(move |panic| {
+            if !anygrad::data::table::arrow::is_decoding() {
+                tell(panic);
+            }
+        }));
+    }
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
     cli::run()
 }

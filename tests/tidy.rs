@@ -122,6 +122,39 @@ fn the_gpu_is_asked_in_one_folder() {
     }
 }
 
+/// The files that may have unsafe code, as ARCHITECTURE.md says, two of them of the program.
+const UNSAFE: [&str; 8] = [
+    "src/backend/gpu/pipeline_cache.rs",
+    "src/cli/memory.rs",
+    "src/cpu/parts.rs",
+    "src/cpu/product/gemm.rs",
+    "src/cpu/product/tile.rs",
+    "src/cpu/threads.rs",
+    "src/cpu/vectors.rs",
+    "src/main.rs",
+];
+
+#[test]
+fn unsafe_code_is_where_it_may_be_and_says_why() {
+    let mut files = BTreeSet::new();
+    for file in files_below("src", &["rs"]) {
+        let source = read(&file);
+        let lines: Vec<&str> = source.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if code.split(|c: char| !c.is_alphanumeric() && c != '_').all(|word| word != "unsafe") {
+                continue;
+            }
+            files.insert(file.display().to_string());
+            // A function that is unsafe hands its conditions on to those who call it.
+            let declares = code.contains("unsafe fn");
+            let argued = lines[at.saturating_sub(8)..at].iter().any(|before| before.contains("SAFETY:"));
+            assert!(declares || argued, "{}:{}: unsafe code without its SAFETY argument", file.display(), at + 1);
+        }
+    }
+    assert_eq!(files, UNSAFE.map(String::from).into(), "unsafe code elsewhere than ARCHITECTURE.md says");
+}
+
 #[test]
 fn a_file_states_its_purpose_first_and_is_not_long() {
     for (folder, endings) in

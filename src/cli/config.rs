@@ -5,9 +5,13 @@ use anygrad::optim::Optimizer;
 use anygrad::train::Recipe;
 use anygrad::{Error, Result};
 use serde::Deserialize;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
+
+/// Most bytes of a config file: its parser takes up to 131 for each. What `train` writes has about a thousand.
+const MOST_BYTES: u64 = 256 << 10;
 
 /// A config file; empty if none is named.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +24,13 @@ impl Config {
     /// Reads the file, if one is named.
     pub fn read(path: Option<&Path>) -> Result<Config> {
         let Some(path) = path else { return Ok(Config::default()) };
-        let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        let io = |e| Error::io("read", path, e);
+        let mut text = String::new();
+        std::fs::File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(io)?;
+        if text.len() as u64 > MOST_BYTES {
+            let reason = format!("more than {} KiB, the most that a config file may have", MOST_BYTES >> 10);
+            return Err(Error::data(path, "", reason, "name a config file, and the data in it by their path"));
+        }
         Ok(Config { path: path.into(), text })
     }
 

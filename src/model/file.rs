@@ -45,6 +45,12 @@ struct Description {
     weights_hash: String,
 }
 
+/// The JSON entry's version, read before the rest.
+#[derive(serde::Deserialize)]
+struct Version {
+    format: u64,
+}
+
 /// How a model was trained.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 #[serde(untagged)]
@@ -195,7 +201,7 @@ impl Model {
 }
 
 fn read(path: &Path, architecture: Option<Sequential>) -> Result<Model> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
     parse(&bytes, architecture).map_err(|reason| unusable(path, reason))
 }
 
@@ -215,7 +221,7 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
     if stated.is_some_and(|stated| *stated != checksum(json)) {
         return Err("its description differs from its checksum: the file is damaged or was edited".into());
     }
-    let format = serde_json::from_str::<serde_json::Value>(json).ok().and_then(|v| v.get("format")?.as_u64());
+    let format = serde_json::from_str::<Version>(json).ok().map(|version| version.format);
     if format.is_none_or(|format| format > u64::from(FORMAT)) {
         let found = format.map_or("unknown".into(), |f| f.to_string());
         return Err(format!("its format is {found}, this program reads up to {FORMAT}; use a newer anygrad"));

@@ -29,7 +29,7 @@ use std::path::Path;
 /// or kind than the layers need, not finite, or without a layer.
 pub fn read_tensors(path: impl AsRef<Path>, architecture: &Sequential) -> Result<Vec<Tensor>> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
     let refused = |reason: String| Err(unusable(path, reason));
     let file = match SafeTensors::deserialize(&bytes) {
         Ok(file) => file,
@@ -69,7 +69,7 @@ pub fn read_tensors(path: impl AsRef<Path>, architecture: &Sequential) -> Result
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::ModelFile`] if it is no safetensors file.
 pub(crate) fn is_model(path: &Path) -> Result<bool> {
-    let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+    let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| {
         unusable(path, format!("not a whole safetensors file ({e}); name a model's file or a run's folder"))
     })?;

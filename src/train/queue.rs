@@ -58,6 +58,22 @@ impl Position {
         self.clock.slot
     }
 
+    /// Whether a run of such epochs comes by here: what a file says must not lead it past its end.
+    pub fn is_of(&self, epoch: &Epoch) -> bool {
+        let counts = [Some(epoch.train), epoch.eval].map(|pass| pass.map_or(0, |pass| pass.batches.count() as u32));
+        let [train, eval] = counts;
+        let Clock { step, batch_start, slot, first_row, .. } = self.clock;
+        let (count, before) = if self.training { (train, 0) } else { (eval, train) };
+        let Some(batch) = u32::try_from(self.batch).ok().filter(|&batch| batch < count) else { return false };
+        let done = self.epochs_done() as u32;
+        let steps = done.wrapping_mul(train).wrapping_add(if self.training { batch } else { train });
+        let batches = done.wrapping_mul(train.wrapping_add(eval)).wrapping_add(before + batch);
+        let rows = epoch.pass(self.training).batches.rows as u32;
+        let is_in_place = batch == 0 || batch_start == batch.wrapping_mul(rows);
+        let has_begun = self.clock.epoch > 0 || self.is_between_epochs();
+        has_begun && is_in_place && (step, slot, first_row) == (steps, batches, 0)
+    }
+
     /// Epochs that are done.
     pub fn epochs_done(&self) -> u64 {
         u64::from(self.clock.epoch).saturating_sub(u64::from(!self.is_between_epochs()))

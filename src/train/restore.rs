@@ -56,6 +56,19 @@ impl Session<'_> {
         if self.data_hash() != snapshot.data_hash {
             return Err(Error::Snapshot { reason: "it is of a run on other data".into() });
         }
+        let graph = &self.setup.program.graph;
+        let fits = |(value, tensor): (&ValueId, &Tensor)| {
+            let (value, elements) = (graph.value(*value), tensor.shape.iter().product::<usize>());
+            value.name == tensor.name && value.shape.dims() == tensor.shape && tensor.data.len() == elements
+        };
+        let (parameters, best) = (&self.setup.program.tensors, snapshot.progress.best.weights.as_deref());
+        let best_fit = best.is_none_or(|best| {
+            best.len() == parameters.values().len() && parameters.values().iter().zip(best).all(fits)
+        });
+        let past_end = snapshot.epochs_done() > self.setup.rate.epochs;
+        if past_end || !best_fit || !snapshot.position.is_of(&self.setup.program.epoch) {
+            return Err(Error::Snapshot { reason: "it is damaged: the run never is where it says".into() });
+        }
         self.go_back(Back::To(snapshot))?;
         self.told = (self.step(), self.epochs_done());
         Ok(())

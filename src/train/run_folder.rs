@@ -70,7 +70,7 @@ impl RunFolder {
         let (mut snapshot, mut faults) = (None, Vec::new());
         for name in CHECKPOINTS {
             let file = path.join(name);
-            let bytes = match std::fs::read(&file) {
+            let bytes = match crate::files::read(&file) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(Error::io("read", &file, error)),
@@ -187,15 +187,22 @@ impl RunFolder {
     }
 }
 
+/// What counts of a line of metrics; the rest is not kept while it is read.
+#[derive(serde::Deserialize)]
+struct MetricsLine {
+    event: String,
+    epoch: Option<u64>,
+}
+
 /// Bytes of the lines of metrics that stay if a run goes on behind so many epochs and ways back.
 fn kept_metrics(text: &str, epochs: u64, mut rollbacks: u64) -> usize {
     let mut kept = 0;
     for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
-        let Ok(object) = serde_json::from_str::<serde_json::Value>(line) else { break };
-        match (object["event"].as_str(), object["epoch"].as_u64()) {
-            (Some("epoch"), Some(epoch)) if epoch <= epochs => {}
-            (Some("variants" | "device_lost"), _) => {}
-            (Some("rolled_back"), _) if rollbacks > 0 => rollbacks -= 1,
+        let Ok(MetricsLine { event, epoch }) = serde_json::from_str(line) else { break };
+        match (&event[..], epoch) {
+            ("epoch", Some(epoch)) if epoch <= epochs => {}
+            ("variants" | "device_lost", _) => {}
+            ("rolled_back", _) if rollbacks > 0 => rollbacks -= 1,
             _ => break,
         }
         kept += line.len();

@@ -80,7 +80,7 @@ impl Store {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is damaged or no file of choices.
     pub fn read(path: &Path) -> Result<Store> {
-        let bytes = match std::fs::read(path) {
+        let bytes = match crate::files::read(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Store::default()),
             read => read.map_err(|e| Error::io("read", path, e))?,
         };

@@ -146,7 +146,7 @@ impl Variants {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Data`] if it is not a record of variants.
     pub fn read(path: &Path) -> Result<Variants> {
-        let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
+        let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
         let unusable = |reason: String| Error::data(path, "", reason, "use the variants.json of a run folder");
         let record: Record =
             serde_json::from_slice(&bytes).map_err(|e| unusable(format!("not a record of kernel variants ({e})")))?;

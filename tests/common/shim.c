@@ -1,9 +1,11 @@
 // A library to preload: from call SHIM_N on (or only that one, if SHIM_ONCE is set), what a process does with files whose
-// path contains SHIM_PATH fails for want of room. Calls are: open for writing, write, fsync, rename.
+// path contains SHIM_PATH fails for want of room. Calls are: open for writing, write, fsync, rename. SHIM_MODE may be `eio`
+// (the disk fails), `kill` (the process ends there) or `short-kill` (it ends behind half of what it was to write).
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +21,18 @@ static int watched(const char *path) {
     return path && part && strstr(path, part);
 }
 
+static int mode(const char *name) {
+    const char *own = getenv("SHIM_MODE");
+    return own && strcmp(own, name) == 0;
+}
+
 static int fails(void) {
     const char *first = getenv("SHIM_N");
     int n = first ? atoi(first) : 0;
     calls++;
     int hit = n && (getenv("SHIM_ONCE") ? calls == n : calls >= n);
-    if (hit) errno = ENOSPC;
+    if (hit && mode("kill")) raise(SIGKILL);
+    if (hit) errno = mode("eio") ? EIO : ENOSPC;
     return hit;
 }
 
@@ -46,7 +54,11 @@ OPEN(open64)
 
 ssize_t write(int file, const void *bytes, size_t count) {
     ssize_t (*real)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
-    if (file >= 0 && file < MOST_FILES && is_watched[file] && fails()) return -1;
+    if (file >= 0 && file < MOST_FILES && is_watched[file] && fails()) {
+        if (!mode("short-kill")) return -1;
+        real(file, bytes, count / 2);
+        raise(SIGKILL);
+    }
     return real(file, bytes, count);
 }
 

@@ -117,7 +117,11 @@ impl<'a> Prepared<'a> {
                     features[at] = 1.0;
                 }
             }
-            (Encoding::Category { fill, .. }, _) => features[*fill] = 1.0,
+            // Where no row that was learnt from has a category, there is none to fill in.
+            (Encoding::Category { fill, levels, others }, _) if *fill < levels.len() + usize::from(*others) => {
+                features[*fill] = 1.0;
+            }
+            (Encoding::Category { .. }, _) => {}
             (Encoding::Time { parts, fill }, cells) => {
                 let seconds = match cells {
                     Cells::Times { seconds, .. } if !missing => seconds[row],

@@ -15,6 +15,8 @@ const SIZE: [usize; 2] = [32, 32];
 const MOST_OWN: usize = 128;
 /// Most bytes that decoding one file may take.
 const MOST_BYTES: u64 = 512 << 20;
+/// Most pixels that a byte of a file can stand for: in PNG 8 a byte, and deflate makes 1,032 bytes of one; in JPEG 64 a bit.
+const MOST_PIXELS_PER_BYTE: [u64; 2] = [8 * 1032, 512];
 const REMEDY: &str = "convert it to PNG or JPEG, or take it out of the folder";
 
 /// The size and the channels that images are brought to.
@@ -108,7 +110,18 @@ fn open(path: &Path) -> Result<impl ImageDecoder> {
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
     match reader.format() {
-        Some(ImageFormat::Png | ImageFormat::Jpeg) => reader.into_decoder().map_err(|e| damaged(path, &e)),
+        Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => {
+            let decoder = reader.into_decoder().map_err(|e| damaged(path, &e))?;
+            let length = path.metadata().map_err(failed)?.len();
+            let (width, height) = decoder.dimensions();
+            let most = length.saturating_mul(MOST_PIXELS_PER_BYTE[usize::from(format == ImageFormat::Jpeg)]);
+            if u64::from(width) * u64::from(height) > most {
+                let reason =
+                    format!("truncated: {length} bytes cannot hold the {width}×{height} pixels that it promises");
+                return Err(Error::data(path, "", reason, "replace it, or take it out of the folder"));
+            }
+            Ok(decoder)
+        }
         Some(other) => Err(Error::data(path, "", format!("an image of the format {other:?}"), REMEDY)),
         None => Err(Error::data(path, "", "not an image", REMEDY)),
     }

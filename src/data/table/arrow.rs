@@ -12,6 +12,7 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
 use std::collections::{HashSet, TryReserveError};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -51,6 +52,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Table> {
     file.by_ref().take(6).read_to_end(&mut magic).map_err(failed)?;
     file.rewind().map_err(failed)?;
     // The decoders are many, and each is made for files that a program wrote: one that fails badly must not end ours.
+    DECODING.set(true);
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &magic[..] {
         [b'P', b'A', b'R', b'1', ..] => parquet(path, file, options),
         b"ARROW1" => ipc_file(path, file, options),
@@ -60,7 +62,17 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Table> {
         }
         _ => Err(Error::data(path, "", "neither a Parquet nor an Arrow file", "save it as Parquet or CSV")),
     }));
+    DECODING.set(false);
     outcome.unwrap_or_else(|_| Err(damaged(path, "its decoder failed")))
+}
+
+thread_local! {
+    static DECODING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether this thread is decoding a file, where a panic becomes an error: a program's panic hook may keep silent then.
+pub fn is_decoding() -> bool {
+    DECODING.get()
 }
 
 fn damaged(path: &Path, reason: impl ToString) -> Error {

@@ -53,6 +53,9 @@ fn a_run_goes_on_with_a_model_and_its_folder_repeats_it() {
     // The same rows as before, if none are named; the run's config knows where they are.
     let same = train(&folder.join("more"), &["--from", "../run", "--epochs", "0", "--out", "same"]);
     assert_eq!(same, old.weights_hash());
+    // A path in a model is not followed.
+    let error = stderr(&anygrad(&folder, &["train", "--from", "run/last.safetensors", "--out", "alone"]));
+    assert!(error.contains("one.csv") && error.contains("not followed") && error.contains("--data"), "{error}");
     let said = stderr(&anygrad(&folder, &["train", "--from", "run", "--epochs", "1", "--out", "said"]));
     assert!(said.contains("from    run/last.safetensors") && said.contains("adam, learning rate"), "{said}");
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use anygrad::data::{DataOptions, Features, Split, Targets, load};
-use common::program::{fail, folder, json_lines, succeed};
+use common::program::{anygrad, fail, folder, json_lines, stderr, succeed};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -123,6 +123,10 @@ fn test_and_validation_rows_may_have_files_of_their_own() {
         json_lines(&succeed(&folder, &eval))[0]["rows"].clone()
     };
     assert_eq!((eval("train"), eval("validation"), eval("test")), (80.into(), 20.into(), 20.into()));
+    // Its config says where the files are; a path in the model alone is not followed.
+    let alone = ["eval", "run/last.safetensors", "--data", "train.csv", "--part", "test"];
+    let error = stderr(&anygrad(&folder, &alone));
+    assert!(["test.csv", "not followed", "--part all"].iter().all(|part| error.contains(part)), "{error}");
     // A run folder lies elsewhere than its data.
     let again = ["train", "run", "--out", "again", "--format", "json"];
     assert!(json_lines(&succeed(&folder, &again)).last().expect("a line")["test_accuracy"].is_f64());

@@ -6,12 +6,12 @@ use super::output::{note, print_line};
 use super::quality::{self, Report};
 use super::rows::{Part, labelled};
 use super::subject::Subject;
-use anygrad::Result;
 use anygrad::backend::{Device, Request, Work};
-use anygrad::data::{Encoder, Source};
+use anygrad::data::{DataOptions, Encoder, Source};
 use anygrad::model::baseline::Baseline;
 use anygrad::model::quality::PermutationImportance;
 use anygrad::model::{Model, TOP_K};
+use anygrad::{Error, Result};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -61,16 +61,33 @@ fn is_known(source: &Source, model: &Model) -> bool {
     path(source).is_some_and(|own| Some(own) == path(&model.recipe.data.source))
 }
 
+/// Puts the files of the run folder, if it is one that is named, in place of those in the model, whose paths are not followed.
+fn follow(data: &mut DataOptions, options: &EvalOptions) -> Result<()> {
+    if let Some(own) = Subject::recipe(&options.model)? {
+        (data.test_data, data.validation_data) = (own.data.test_data, own.data.validation_data);
+    } else if let Some(named) = data.test_data.as_ref().or(data.validation_data.as_ref()) {
+        let expected = format!(
+            "is a part of the rows in {named}, a path in the model, and such are not followed: name the run's folder, or \
+             that file with --part all"
+        );
+        return Err(Error::option("part", options.part.name(), &expected));
+    }
+    Ok(())
+}
+
 /// Evaluates a model.
 pub fn run(options: &EvalOptions) -> Result<()> {
     let mut model = Model::load(Subject::model(&options.model)?)?;
     if let Some(threshold) = options.threshold {
         model = model.with_threshold(threshold)?;
     }
+    if !options.part.is_whole() {
+        follow(&mut model.recipe.data, options)?;
+    }
     let target = options.target.as_deref();
     let (data, decisions) = labelled(&options.data, target, options.part, &model)?;
     decisions.iter().for_each(|decision| note(decision));
-    if matches!(options.part, Part::Auto | Part::All) && is_known(&options.data, &model) {
+    if options.part.is_whole() && is_known(&options.data, &model) {
         note("rows    some of these were trained on: --part test evaluates the others");
     }
     let choice = pollster::block_on(Device::choose(&options.device, Work::default()))?;

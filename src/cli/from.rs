@@ -1,11 +1,11 @@
 //! `--from`: the recipe that a run takes over from the model or the run that it goes on with.
 
-use super::config::{Config, Given};
+use super::config::Config;
 use super::subject::Subject;
-use anygrad::Result;
 use anygrad::backend::Request;
 use anygrad::data::DataOptions;
 use anygrad::train::Recipe;
+use anygrad::{Error, Result};
 use std::path::Path;
 
 /// What holds where neither flags nor a config file say: the recipe of the model or of the run, but for its device and what
@@ -13,9 +13,13 @@ use std::path::Path;
 pub fn config(path: &Path, has_rows: bool) -> Result<Config> {
     let mut own = Recipe { from: Some(Subject::model(path)?), ..Recipe::default() };
     let Some(model) = own.adopt()? else { return Ok(Config::default()) };
-    let mut recipe = match Subject::config(path).filter(|_| path.is_dir()) {
-        // It names files as they are seen from its folder.
-        Some(config) => Config::read(Some(&config))?.recipe(&[], &Given::default())?,
+    let mut recipe = match Subject::recipe(path)? {
+        Some(recipe) => recipe,
+        None if !has_rows && model.recipe.data.source.path().is_some() => {
+            let expected =
+                "is named in the model, whose paths are not followed: name the rows by --data, or the run's folder";
+            return Err(Error::option("data", model.recipe.data.source, expected));
+        }
         None => model.recipe,
     };
     if has_rows {

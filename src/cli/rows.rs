@@ -26,7 +26,13 @@ pub enum Part {
 }
 
 impl Part {
-    fn name(self) -> String {
+    /// Whether it is what the source itself holds back, or all of it, whatever a model was trained on.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Part::Auto | Part::All)
+    }
+
+    /// As the flag names it.
+    pub fn name(self) -> String {
         self.to_possible_value().map_or(String::new(), |value| value.get_name().into())
     }
 }
@@ -45,7 +51,7 @@ pub fn labelled(source: &Source, target: Option<&str>, part: Part, model: &Model
                 (Part::All, _) => Err(Error::option("part", "all", "this data comes as train and test: name one")),
             };
         }
-        if matches!(part, Part::Auto | Part::All) {
+        if part.is_whole() {
             return Ok((train, decisions));
         }
     }

@@ -1,8 +1,9 @@
 //! What a path on the command line is: a table, a config file, a run folder, a model.
 
-use super::config::Config;
+use super::config::{Config, Given};
 use super::options::TrainOptions;
 use anygrad::data::Source;
+use anygrad::train::Recipe;
 use anygrad::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,13 @@ impl Subject {
         }
         let is_config = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("toml"));
         is_config.then(|| path.to_path_buf())
+    }
+
+    /// The recipe in the config file of a run folder, if the path is one. It names files as they are seen from there, and
+    /// those are the user's own; a path that stands in a model is never followed.
+    pub fn recipe(path: &Path) -> Result<Option<Recipe>> {
+        let config = Subject::config(path).filter(|_| path.is_dir());
+        config.map(|config| Config::read(Some(&config))?.recipe(&[], &Given::default())).transpose()
     }
 
     /// The config file, and the flags with the table that the path may be.

@@ -156,6 +156,17 @@ impl Source {
         }
     }
 
+    /// The file or folder that it names, if it does.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Source::Table(path) if path == Path::new("-") => None,
+            Source::Collection(_, path) | Source::Images(path) | Source::Table(path) | Source::Packed(path) => {
+                Some(path)
+            }
+            Source::Digits | Source::Generated(_) | Source::Memory => None,
+        }
+    }
+
     /// Whether it can be read but once: standard input, or a pipe.
     pub fn is_read_once(&self) -> bool {
         match self {

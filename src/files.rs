@@ -1,9 +1,32 @@
-//! Files that are written whole or not at all, and the checksum that some hold.
+//! Files that are written whole or not at all, the checksum that some hold, and how much of a file is read.
 
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+static RAISED: AtomicU64 = AtomicU64::new(0);
+
+/// Raises the most bytes that readers of this process take where a file's length alone does not say how much is sound: what
+/// a pipe brings, what a compressed file becomes, a line of a table, a config file. Below their own limits it does nothing.
+///
+/// The readers' own limits are in SECURITY.md. The program's flag is `--max-bytes`.
+pub fn raise_limits(bytes: u64) {
+    RAISED.fetch_max(bytes, Ordering::Relaxed);
+}
+
+/// A limit of a reader, or as much as the user allows, if that is more.
+pub fn limit(own: u64) -> u64 {
+    own.max(RAISED.load(Ordering::Relaxed))
+}
+
+/// A limit in words: `64 MiB`, `1 GiB`.
+pub(crate) fn in_words(bytes: u64) -> String {
+    let units = ["bytes", "KiB", "MiB", "GiB"];
+    let unit = (0..units.len()).rev().find(|&i| bytes.is_multiple_of(1 << (10 * i)) && bytes > 0).unwrap_or_default();
+    format!("{} {}", bytes >> (10 * unit), units[unit])
+}
 
 /// Most bytes of what is no regular file, such as a pipe, of which nobody knows how long it is.
 const MOST_OF_STREAM: u64 = 1 << 30;
@@ -12,7 +35,7 @@ const MOST_OF_STREAM: u64 = 1 << 30;
 pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let about = file.metadata()?;
-    let most = if about.is_file() { about.len() } else { MOST_OF_STREAM };
+    let most = if about.is_file() { about.len() } else { limit(MOST_OF_STREAM) };
     let mut bytes = Vec::new();
     if about.is_file() {
         let length = usize::try_from(most).map_err(|_| std::io::ErrorKind::OutOfMemory)?;
@@ -20,7 +43,10 @@ pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     }
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most && !about.is_file() {
-        return Err(std::io::Error::other("more than 1 GiB came: save it as a file, which may be larger"));
+        return Err(std::io::Error::other(format!(
+            "more than {} came: save it as a file, which may be larger, or raise the limit (--max-bytes)",
+            in_words(most)
+        )));
     }
     Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! The text of a config file: read, changed by `--set`, and searched for the line that an error comes from.
 
+use anygrad::data::limit;
 use anygrad::nn::LayerDescription;
 use anygrad::optim::Optimizer;
 use anygrad::train::Recipe;
@@ -25,11 +26,12 @@ impl Config {
     pub fn read(path: Option<&Path>) -> Result<Config> {
         let Some(path) = path else { return Ok(Config::default()) };
         let io = |e| Error::io("read", path, e);
-        let mut text = String::new();
-        std::fs::File::open(path).map_err(io)?.take(MOST_BYTES + 1).read_to_string(&mut text).map_err(io)?;
-        if text.len() as u64 > MOST_BYTES {
-            let reason = format!("more than {} KiB, the most that a config file may have", MOST_BYTES >> 10);
-            return Err(Error::data(path, "", reason, "name a config file, and the data in it by their path"));
+        let (mut text, most) = (String::new(), limit(MOST_BYTES));
+        std::fs::File::open(path).map_err(io)?.take(most.saturating_add(1)).read_to_string(&mut text).map_err(io)?;
+        if text.len() as u64 > most {
+            let reason = format!("more than {} KiB, the most that a config file may have", most >> 10);
+            let remedy = "name a config file, and the data in it by their path, or raise the limit (--max-bytes)";
+            return Err(Error::data(path, "", reason, remedy));
         }
         Ok(Config { path: path.into(), text })
     }

@@ -45,6 +45,9 @@ use subject::Subject;
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    /// Most memory for what a file's length does not bound: lines of a table, images, pipes (8GiB) [default: each reader's own]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = bytes, hide_short_help = true)]
+    max_bytes: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -139,6 +142,7 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+    cli.max_bytes.into_iter().for_each(anygrad::data::raise_limits);
     let config = cli.verb.config();
     let outcome = match cli.verb {
         Verb::Train(options) => train::run(&options),
@@ -169,6 +173,15 @@ pub fn run() -> ExitCode {
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// A number of bytes: `1000000`, `64MiB`, `8GiB`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let shift =
+        [("", 0), ("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)].into_iter().find(|(name, _)| *name == unit);
+    let bytes = shift.and_then(|(_, shift)| number.parse::<u64>().ok()?.checked_mul(1 << shift));
+    bytes.filter(|&bytes| bytes > 0).ok_or("it must be a number of bytes, such as 1000000, 64MiB or 8GiB".into())
 }
 
 /// Parses the command line. Of the flags that verbs share with `train`, those that do nothing there are not in their help.

@@ -7,6 +7,7 @@ use super::gzip::{Content, no_memory};
 use super::images::{Images, channel_names, pixels};
 use super::{Dataset, Parts, Split, Targets, pickle};
 use crate::error::{Error, Result};
+use crate::files::{in_words, limit};
 use std::path::{Path, PathBuf};
 
 /// Bytes of an image.
@@ -148,9 +149,11 @@ fn part(set: &Set, folder: &Path, names: &[&str], classes: &[String]) -> Result<
 
 /// Appends the images and labels of a file of the binary version.
 fn append(set: &Set, path: &Path, pixels: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
-    let bytes = Content::open(path)?.take(MOST_BYTES + 1)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(Error::data(path, "", "more than 256 MiB", remedy(set)));
+    let most = limit(MOST_BYTES);
+    let bytes = Content::open(path)?.take(most.saturating_add(1))?;
+    if bytes.len() as u64 > most {
+        let remedy = format!("{}, or raise the limit (--max-bytes)", remedy(set));
+        return Err(Error::data(path, "", format!("more than {}", in_words(most)), &remedy));
     }
     let (count, which) = set.labels;
     let record = count + PIXELS;

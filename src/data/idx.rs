@@ -5,6 +5,7 @@
 
 use super::gzip::Content;
 use crate::error::{Error, Result};
+use crate::files::{in_words, limit};
 use std::path::Path;
 
 /// Most bytes that a file may promise: 1 GiB, twice the largest part of E-MNIST.
@@ -48,9 +49,11 @@ pub(super) fn read(path: &Path, rank: usize) -> Result<Idx> {
         let reason = format!("truncated: the header {dims:?} promises {promise} bytes, the file holds at most {most}");
         return Err(wrong("", reason));
     };
-    if promised > MOST_BYTES || product(&dims[1..]).is_none_or(|width| width > MOST_WIDTH) {
-        let reason = format!("{dims:?} bytes are more than 1 GiB or an image of more than {MOST_WIDTH} pixels");
-        return Err(Error::data(path, "", reason, "use fewer or smaller images"));
+    let (most, widest) = (limit(MOST_BYTES), limit(MOST_WIDTH));
+    if promised > most || product(&dims[1..]).is_none_or(|width| width > widest) {
+        let most = in_words(most);
+        let reason = format!("{dims:?} bytes are more than {most} or an image of more than {widest} pixels");
+        return Err(Error::data(path, "", reason, "use fewer or smaller images, or raise the limit (--max-bytes)"));
     }
     // One more, to see that nothing follows.
     let data = content.take(promised + 1)?;

@@ -50,6 +50,8 @@ pub use source::{ReadProgress, Source, TableFormat, load};
 pub use split::Split;
 pub use table::Table;
 
+pub use crate::files::{limit, raise_limits};
+
 use crate::error::{Error, Result};
 
 /// Rows of features with their targets: what a model is trained on, or evaluated on.

@@ -5,6 +5,7 @@
 
 use super::gzip::{Content, no_memory};
 use crate::error::{Error, Result};
+use crate::files::{in_words, limit};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -33,13 +34,14 @@ enum Value<'a> {
 
 /// Appends the array under the key `data`, rows of `width` bytes, and the labels under `key`.
 pub(super) fn append(path: &Path, key: &str, width: usize, data: &mut Vec<u8>, labels: &mut Vec<u32>) -> Result<()> {
-    let bytes = Content::open(path)?.take(MOST_BYTES + 1)?;
+    let most = limit(MOST_BYTES);
+    let bytes = Content::open(path)?.take(most.saturating_add(1))?;
     let refused = |reason: &str| {
         let remedy = "fetch the set's binary version (files that end in .bin)";
         Error::data(path, "", format!("no file of CIFAR's Python version: {reason}"), remedy)
     };
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(refused("more than 256 MiB"));
+    if bytes.len() as u64 > most {
+        return Err(refused(&format!("more than {}, a limit that --max-bytes raises", in_words(most))));
     }
     let mut machine = Machine { rest: &bytes, values: Vec::new(), stack: Vec::new(), marks: Vec::new() };
     let root = machine.run().map_err(|reason| refused(&reason))?;

@@ -3,6 +3,7 @@
 use super::super::gzip::no_memory;
 use super::{Color, ImageOptions};
 use crate::error::{Error, Result};
+use crate::files::limit;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, imageops};
 use std::collections::BTreeMap;
@@ -107,7 +108,7 @@ fn open(path: &Path) -> Result<impl ImageDecoder> {
     let failed = |e| Error::io("read", path, e);
     let mut reader = ImageReader::open(path).map_err(failed)?.with_guessed_format().map_err(failed)?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_BYTES);
+    limits.max_alloc = Some(limit(MOST_BYTES));
     reader.limits(limits);
     match reader.format() {
         Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => {

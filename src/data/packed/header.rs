@@ -4,6 +4,7 @@ use super::write::{Description, Part, TargetNames};
 use crate::data::Targets;
 use crate::error::{Error, Result};
 use crate::files::Fnv;
+use crate::files::limit;
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
@@ -160,7 +161,7 @@ pub(super) fn read(path: &Path) -> Result<(Header, File)> {
     let mut numbers = first[24..48].chunks_exact(8).map(|bytes| u64::from_le_bytes(std::array::from_fn(|i| bytes[i])));
     let mut number = || numbers.next().unwrap_or_default();
     let (at, bytes, stated) = (number(), number(), number());
-    let end = at.checked_add(bytes).filter(|_| bytes <= MOST_HEADER);
+    let end = at.checked_add(bytes).filter(|_| bytes <= limit(MOST_HEADER));
     let end = end.ok_or_else(|| damaged("its first bytes are damaged"))?;
     if end != length {
         let what = if length < end { "it is cut short" } else { "there is more in it than there should be" };

@@ -1,10 +1,16 @@
 //! A text in blocks of whole rows.
 
 use super::cells::{self, Shape};
+use crate::files::limit;
 use std::io::{self, Read};
 
 /// Most bytes of a row.
-pub(super) const LONGEST_ROW: usize = 64 << 20;
+const LONGEST_ROW: u64 = 64 << 20;
+
+/// Most bytes of a row, or of the text up to the closing quote.
+pub(super) fn longest_row() -> usize {
+    usize::try_from(limit(LONGEST_ROW)).unwrap_or(usize::MAX)
+}
 
 /// Cuts a text into blocks of whole rows.
 pub(super) struct Cutter<'a> {
@@ -24,7 +30,7 @@ pub(super) enum Cut {
     End,
     /// A quote that is never closed, so many lines further on.
     OpenQuote { lines: u64 },
-    /// A row that is longer than [`LONGEST_ROW`], and the line further on in which a quote opens in it that is not closed.
+    /// A row that is longer than [`longest_row`], and the line further on in which a quote opens in it that is not closed.
     LongRow { open_quote: Option<u64> },
 }
 
@@ -81,7 +87,7 @@ impl<'a> Cutter<'a> {
                 self.unread.truncate(whole.end);
                 return Ok(Cut::Rows(std::mem::replace(&mut self.unread, rest)));
             }
-            if self.unread.len() >= LONGEST_ROW {
+            if self.unread.len() >= longest_row() {
                 return Ok(Cut::LongRow { open_quote: whole.open_quote.map(lines) });
             }
             wanted = 2 * self.unread.len();

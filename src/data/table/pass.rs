@@ -1,12 +1,13 @@
 //! One pass over the rows of a file: blocks on several threads, gathered in their order.
 
-use super::blocks::{Cut, Cutter, LONGEST_ROW};
+use super::blocks::{Cut, Cutter, longest_row};
 use super::columns::Plan;
 use super::merge::{Total, reserve};
 use super::read::Division;
 use super::rows::{self, Block, Fault, Layout};
 use super::{dialect, parallel};
 use crate::error::Error;
+use crate::files::in_words;
 use std::cell::RefCell;
 use std::io;
 use std::ops::ControlFlow;
@@ -216,7 +217,8 @@ impl Places<'_> {
 
 /// A quote that is never closed; lines are counted from 0.
 pub(super) fn open_quote(path: &Path, line: u64, is_all: bool) -> Failure {
-    let end = if is_all { "is never closed" } else { "is not closed within 64 MB" };
+    let most = in_words(longest_row() as u64);
+    let end = if is_all { "is never closed".into() } else { format!("is not closed within {most}") };
     let reason = format!("a quote opens in this line that {end}");
     Error::data(path, format!(":{}", line + 1), reason, "close it, or double it if it is a part of the text").into()
 }
@@ -230,8 +232,14 @@ pub(super) fn torn_quote(path: &Path, line: u64, lines: u64) -> Failure {
 
 /// A row without an end; lines are counted from 0.
 pub(super) fn long_row(path: &Path, line: u64) -> Failure {
-    let reason = format!("the line is longer than {} MB", LONGEST_ROW >> 20);
-    Error::data(path, format!(":{}", line + 1), reason, "a table of text has shorter lines: check the file").into()
+    let reason = format!("the line is longer than {}", in_words(longest_row() as u64));
+    Error::data(
+        path,
+        format!(":{}", line + 1),
+        reason,
+        "a table of text has shorter lines: check the file, or raise the limit (--max-bytes)",
+    )
+    .into()
 }
 
 fn nul(path: &Path, line: u64) -> Failure {

@@ -1,6 +1,6 @@
 //! Reading a table: once to find out how it is written, once for its cells, and again for columns that turn out otherwise.
 
-use super::blocks::{Cutter, LONGEST_ROW};
+use super::blocks::{Cutter, longest_row};
 use super::cells::{self, Shape};
 use super::columns::{self, Plan, Stats};
 use super::dialect::Dialect;
@@ -296,7 +296,7 @@ fn beginning(
             return Err(Error::data(path, "", format!("it looks like {what}, not like a table of text"), remedy).into());
         }
         let end = if is_all { bytes.len() } else { memchr::memrchr2(b'\n', b'\r', bytes).map_or(0, |at| at + 1) };
-        let is_longest = bytes.len() >= LONGEST_ROW;
+        let is_longest = bytes.len() >= longest_row();
         wanted = 2 * bytes.len();
         let shape = Shape { separator: b',', line_end: b'\n' };
         let part = if end == 0 && !is_all { bytes } else { &bytes[..end] };

@@ -1,5 +1,6 @@
 //! What an Arrow file promises, compared with what it holds, before its decoder takes memory for it.
 
+use crate::files::limit;
 use arrow_ipc::{root_as_footer, root_as_message};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -106,9 +107,9 @@ impl Source<'_> {
                 promised = promised.saturating_add(u64::try_from(i64::from_le_bytes(length)).unwrap_or(0));
             }
         }
-        let most = self.length.saturating_mul(MOST_RATIO).saturating_add(MOST_BYTES);
+        let most = self.length.saturating_mul(MOST_RATIO).saturating_add(limit(MOST_BYTES));
         if promised > most {
-            return Err(format!("a batch of {} bytes promises {promised}", own.max(body)));
+            return Err(format!("a batch of {} bytes promises {promised}; --max-bytes allows more", own.max(body)));
         }
         Ok(own)
     }

@@ -1,9 +1,10 @@
 //! The header of an NPY array: a dictionary as Python writes it, with the type of the elements, their order and shape.
 
+use crate::files::limit;
 use std::io::Read;
 
 /// Most bytes of a header.
-const MOST_BYTES: u32 = 1 << 20;
+const MOST_BYTES: u64 = 1 << 20;
 /// Most bytes of an element.
 const MOST_ELEMENT: usize = 1 << 16;
 
@@ -76,7 +77,7 @@ pub(super) fn read(reader: &mut dyn Read) -> Result<Header, String> {
         }
         version => return Err(format!("version {version} of the format, 1 to 3 are known")),
     };
-    if length > MOST_BYTES {
+    if u64::from(length) > limit(MOST_BYTES) {
         return Err(format!("a header of {length} bytes"));
     }
     let mut text = vec![0; length as usize];

@@ -1,5 +1,6 @@
 //! The members of a ZIP archive, stored or deflated: what NumPy's `savez` and `savez_compressed` write.
 
+use crate::files::limit;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -50,7 +51,7 @@ pub(super) fn members(path: &Path) -> Result<Vec<Member>, String> {
         let large = take(number(&locator[8..16]), 56)?;
         (size, at) = (number(&large[40..48]), number(&large[48..56]));
     }
-    if size > MOST_DIRECTORY {
+    if size > limit(MOST_DIRECTORY) {
         return Err(format!("a directory of {size} bytes"));
     }
     let directory = take(at, size)?;

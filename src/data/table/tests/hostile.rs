@@ -71,9 +71,9 @@ fn endless_files_are_refused() {
 
 #[test]
 fn lines_without_end_are_refused() {
-    let long = "x".repeat(super::super::blocks::LONGEST_ROW + 10);
-    assert!(error(&long).starts_with(":1: the line is longer than 64 MB"));
-    assert!(error(format!("a,b\n1,2\n1,{long}\n")).starts_with(":3: the line is longer than 64 MB"));
+    let long = "x".repeat(super::super::blocks::longest_row() + 10);
+    assert!(error(&long).starts_with(":1: the line is longer than 64 MiB"));
+    assert!(error(format!("a,b\n1,2\n1,{long}\n")).starts_with(":3: the line is longer than 64 MiB"));
     assert!(
         error(format!("a,b\n1,2\n1,\"\n{long}\"\n")).starts_with(":3: a quote opens in this line that is not closed")
     );

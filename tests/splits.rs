@@ -202,3 +202,15 @@ fn rows_keep_their_weights_when_they_are_split() {
         assert_eq!(part.expect("rows").weights.as_ref(), Some(&expected));
     }
 }
+
+#[test]
+fn a_column_may_have_its_values_in_the_test_rows_alone() {
+    let folder = folder("late");
+    let row = |i: usize| format!("{i},{},{}\n", if i < 35 { "" } else { ["u", "v"][i % 2] }, ["a", "b"][i % 2]);
+    std::fs::write(folder.join("t.csv"), format!("x,c,y\n{}", (0..40).map(row).collect::<String>())).expect("a file");
+    for missing in ["mean", "median", "indicator"] {
+        let columns = ["train", "t.csv", "--numeric", "x", "--categorical", "c", "--time", "x"];
+        let run = ["--missing", missing, "--epochs", "1", "--device", "cpu", "--out", missing];
+        succeed(&folder, &[&columns[..], &run].concat());
+    }
+}

@@ -33,6 +33,9 @@ fi
 # A test that finds no GPU adapter fails instead of being skipped.
 export ANYGRAD_REQUIRE_GPU="${ANYGRAD_REQUIRE_GPU:-1}"
 
+# What is built once gains nothing from being prepared for the next change.
+[ -d "$target/debug" ] || export CARGO_INCREMENTAL=0
+
 step 'formatting'
 cargo fmt --check
 step 'lints'
@@ -73,7 +76,7 @@ cargo test --quiet --features parquet --bench kernels --bench matmul --bench tra
 
 # Ten of the faults that the tests have to notice; all of them take `scripts/faults.py` half an hour.
 step 'a sample of faults'
-python3 scripts/faults.py --sample 10
+CARGO_PROFILE_DEV_OPT_LEVEL=0 python3 scripts/faults.py --sample 10
 
 step 'done'
 cat "$target"/tmp/comparisons/kernels* "$target"/tmp/comparisons/{grids,training_products} | awk '

@@ -194,7 +194,7 @@ impl Tensor {
     }
 }
 
-/// A deviation as a share of its bound; infinite for NaN.
+/// A deviation as a share of its bound; more than 1 for NaN.
 fn share((expected, bound): (f64, f64), got: u32) -> f64 {
     let off = (f64::from(f32::from_bits(got)) - expected).abs();
     if off == 0.0 {

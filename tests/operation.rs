@@ -4,7 +4,7 @@ mod common;
 
 use anygrad::backend::Device;
 use anygrad::check;
-use anygrad::graph::case::floats;
+use anygrad::graph::case::{Values, floats};
 use anygrad::graph::{Case, DType, Element, Inputs, Operation, Shape, Value, ValueId, Vjp};
 use anygrad::kernel::error_bound::relative;
 use anygrad::kernel::{Binding, Bound, Float, Grid, KernelSpec, Shared, TwinCall, Variant};
@@ -127,4 +127,18 @@ fn a_variant_that_is_not_its_twin_is_found() {
     let Some(gpu) = common::gpu() else { return };
     let error = checked(Triple { spec: &SHORT, slope: 3.0 }, &Device::Gpu(gpu)).expect_err("one is missing");
     assert!(error.contains("plain on [1, 1]: output 0[0] is 999"), "{error}");
+}
+
+#[test]
+fn a_verified_device_with_a_wrong_kernel_is_not_right() {
+    let Some(gpu) = common::gpu() else { return };
+    let of = |spec| Case::new(Triple { spec, slope: 3.0 }, [floats([1, 257])]);
+    let kinds = &[Values::Unit, Values::Zero][..];
+    let cases = [(of(&RIGHT), kinds), (of(&SHORT), kinds)];
+    let receipt = pollster::block_on(check::verify_cases(&gpu, &cases, |_, _| true)).expect("a receipt");
+    assert!(!receipt.is_right() && receipt.comparisons == 4, "{receipt:?}");
+    // Zeros are missed where they are not written, too: memory has other numbers before.
+    let [unit, zero] = &receipt.failures[..] else { panic!("{:?}", receipt.failures) };
+    assert!(unit.kernel == "triple/plain" && unit.case.contains("numbers Unit"), "{unit:?}");
+    assert!(zero.case.contains("on [1, 257]") && zero.found.contains("[256] is"), "{zero:?}");
 }

@@ -101,7 +101,16 @@ mod program {
 
     /// Starts a run and sends it a signal after a while.
     fn interrupt(folder: &Path, run: &str, signal: &str, after: Duration) -> (Option<i32>, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
+        interrupt_by(Command::new(env!("CARGO_BIN_EXE_anygrad")), folder, run, signal, after)
+    }
+
+    fn interrupt_by(
+        mut command: Command,
+        folder: &Path,
+        run: &str,
+        signal: &str,
+        after: Duration,
+    ) -> (Option<i32>, String) {
         command.args(TRAIN).args(["--out", run, "--checkpoint-every", "150steps"]).current_dir(folder);
         command.stdout(Stdio::piped()).stderr(Stdio::null()).env("XDG_RUNTIME_DIR", folder);
         let child = command.spawn().expect("it starts");
@@ -158,6 +167,17 @@ mod program {
         let signals = ["-INT", "-TERM", "-HUP", "-INT", "-KILL", "-KILL", "-KILL"];
         let stopped = interrupt_each("resume-signals", signals.into_iter().zip((0..).step_by(7)));
         assert!(stopped > 0, "no signal came in time");
+    }
+
+    /// As `nohup` starts it.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_signal_that_a_run_is_to_ignore_does_not_stop_it() {
+        let folder = folder("resume-nohup");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_anygrad")]);
+        let (code, text) = interrupt_by(shell, &folder, "run", "-HUP", Duration::ZERO);
+        assert!(code == Some(0) && text.contains("weights hash") && !text.contains("--resume"), "{code:?} {text}");
     }
 
     /// A hundred times killed, and as often asked to end, at any time of a run of about half a second.

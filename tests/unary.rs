@@ -1,7 +1,8 @@
 //! Activations and their derivatives over all floats, on the CPU backend and the device under test: a table of the largest
 //! errors. A person starts it: `cargo test --release --test unary -- --ignored --nocapture`.
 //!
-//! `ANYGRAD_STRIDE` takes every so many-th of the 2³² patterns of bits, from the first; the table says which.
+//! `ANYGRAD_STRIDE` takes every so many-th of the 2³² patterns of bits, from the first; the table says which. `ANYGRAD_TABLE`
+//! names the file of the table, which grows by each function that is done: the next run goes on with the others.
 
 mod common;
 
@@ -14,7 +15,7 @@ use common::{Case, Data, OpPlan, f};
 use pollster::block_on;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Inputs of one run.
 const SLICE: usize = 1 << 20;
@@ -122,36 +123,7 @@ fn unary_kernels_over_all_floats() {
     let driver = adapter.as_ref().map_or("none".to_string(), |a| format!("{}, {}", a.name(), a.driver()));
     let devices: Vec<Device> = [Device::cpu()].into_iter().chain(common::gpu().map(Device::Gpu)).collect();
     let jobs: Vec<(Activation, bool)> = Activation::ALL.iter().flat_map(|&a| [(a, false), (a, true)]).collect();
-    let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    let outside = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let job = next.fetch_add(1, Relaxed);
-                    let Some(&(activation, derivative)) = jobs.get(job) else { return };
-                    for (d, (device, errors)) in
-                        devices.iter().zip(errors(&devices, activation, derivative, stride)).enumerate()
-                    {
-                        let name = format!("{}{}", activation.name(), if derivative { "'" } else { "" });
-                        let Errors { inputs, units, share, outside: out } = errors;
-                        let row = format!(
-                            "{name:<14} {:<8} {inputs:>10} {:>12.2} {:>14.6e} {:>9.3} {:>14.6e} {out:>8}",
-                            device.name(),
-                            units.0,
-                            units.1,
-                            share.0,
-                            share.1
-                        );
-                        println!("{row}");
-                        outside.fetch_add(out, Relaxed);
-                        rows.lock().expect("rows").insert((d, job), row);
-                    }
-                }
-            });
-        }
-    });
-    let mut table = format!(
+    let head = format!(
         "anygrad {}, driver: {driver}\nEvery {stride}th of the 2^32 patterns of bits, if its cube is a float. `units`: largest error in \
          2^-23 of the result;\n`of bound`: largest error as a share of the stated bound; `outside`: results beyond it.\n\
          {:<14} {:<8} {:>10} {:>12} {:>14} {:>9} {:>14} {:>8}\n",
@@ -165,8 +137,53 @@ fn unary_kernels_over_all_floats() {
         "at",
         "outside"
     );
-    rows.into_inner().expect("rows").values().for_each(|row| table.extend([row.as_str(), "\n"]));
     let file = std::env::var("ANYGRAD_TABLE").unwrap_or_else(|_| format!("{}/unary.txt", env!("CARGO_TARGET_TMPDIR")));
-    std::fs::write(&file, table).expect("the table");
-    assert_eq!(outside.into_inner(), 0, "results outside of their bounds");
+    let row_name = |job: usize, device: &Device| {
+        let (activation, derivative) = jobs[job];
+        let name = format!("{}{}", activation.name(), if derivative { "'" } else { "" });
+        format!("{name:<14} {:<8}", device.name())
+    };
+    let before = std::fs::read_to_string(&file).unwrap_or_default();
+    let before = before.strip_prefix(&head).unwrap_or_default();
+    let places = || (0..jobs.len()).flat_map(|job| (0..devices.len()).map(move |d| (d, job)));
+    let done = places().filter_map(|(d, job)| {
+        let name = row_name(job, &devices[d]);
+        before.lines().find(|row| row.starts_with(&name)).map(|row| ((d, job), row.to_string()))
+    });
+    let rows: Mutex<BTreeMap<_, String>> = Mutex::new(done.collect());
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let job = next.fetch_add(1, Relaxed);
+                    let Some(&(activation, derivative)) = jobs.get(job) else { return };
+                    if (0..devices.len()).all(|d| rows.lock().expect("rows").contains_key(&(d, job))) {
+                        continue;
+                    }
+                    let errors = errors(&devices, activation, derivative, stride);
+                    let mut rows = rows.lock().expect("rows");
+                    for (d, (device, Errors { inputs, units, share, outside })) in
+                        devices.iter().zip(errors).enumerate()
+                    {
+                        let row = format!(
+                            "{} {inputs:>10} {:>12.2} {:>14.6e} {:>9.3} {:>14.6e} {outside:>8}",
+                            row_name(job, device),
+                            units.0,
+                            units.1,
+                            share.0,
+                            share.1
+                        );
+                        println!("{row}");
+                        rows.insert((d, job), row);
+                    }
+                    let table: String = rows.values().flat_map(|row| [row.as_str(), "\n"]).collect();
+                    std::fs::write(&file, format!("{head}{table}")).expect("the table");
+                }
+            });
+        }
+    });
+    let rows = rows.into_inner().expect("rows");
+    let is_inside = |row: &&String| row.split_whitespace().next_back() == Some("0");
+    assert_eq!(rows.values().filter(is_inside).count(), devices.len() * jobs.len(), "results outside of their bounds");
 }

@@ -10,4 +10,4 @@ mod verify;
 pub use gradcheck::{CheckOptions, Deviation, GradCheck, TensorCheck};
 pub use mid_graph::mid_graph;
 pub use operation::{OperationCheck, operation, operation_blocking};
-pub use verify::{Failure, Receipt, verify};
+pub use verify::{Failure, Receipt, verify, verify_cases};

@@ -90,9 +90,21 @@ const EVERY_KIND: usize = 2;
 ///
 /// # Errors
 /// What the device reports. A wrong kernel is no error: the receipt names it.
-pub async fn verify(
+pub async fn verify(device: &Arc<GpuDevice>, full: bool, goes_on: impl FnMut(usize, usize) -> bool) -> Result<Receipt> {
+    let shapes = &SHAPES[..if full { SHAPES.len() } else { FIRST_LOOK }];
+    let kinds = |number: usize| if full || number < EVERY_KIND { &Values::ALL[..] } else { &Values::ORDINARY[..] };
+    let of_shape = |(number, &shape)| cases(shape).into_iter().map(move |case| (case, kinds(number)));
+    let cases: Vec<(Case, &[Values])> = shapes.iter().enumerate().flat_map(of_shape).collect();
+    verify_cases(device, &cases, goes_on).await
+}
+
+/// As [`verify`], of cases of one's own, such as those of an op of one's own, each with the kinds of numbers to try.
+///
+/// # Errors
+/// What the device reports, and cases that are none. A wrong kernel is no error: the receipt names it.
+pub async fn verify_cases(
     device: &Arc<GpuDevice>,
-    full: bool,
+    cases: &[(Case, &[Values])],
     mut goes_on: impl FnMut(usize, usize) -> bool,
 ) -> Result<Receipt> {
     let (adapter, target) = (device.adapter(), device.target());
@@ -111,10 +123,6 @@ pub async fn verify(
         failures: Vec::new(),
         left_out: 0,
     };
-    let shapes = &SHAPES[..if full { SHAPES.len() } else { FIRST_LOOK }];
-    let kinds = |number: usize| if full || number < EVERY_KIND { &Values::ALL[..] } else { &Values::ORDINARY[..] };
-    let of_shape = |(number, &shape)| cases(shape).into_iter().map(move |case| (case, kinds(number)));
-    let cases: Vec<(Case, &[Values])> = shapes.iter().enumerate().flat_map(of_shape).collect();
     let (mut kernels, mut variants) = (BTreeSet::new(), BTreeSet::new());
     for (done, &(ref case, kinds)) in cases.iter().enumerate() {
         let runs = case.variants()?.into_iter().filter(|variant| target.can_run(variant)).collect::<Vec<_>>();

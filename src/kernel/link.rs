@@ -143,14 +143,18 @@ fn specialization(composition: &Composition<'_>) -> Vec<Specialization> {
 /// The kernel of a composition: made when it is first asked for, and kept. There are as many as there are chains in the
 /// plans of a program.
 pub fn composed(composition: Composition<'_>, variants: &'static [Variant], twin: Twin) -> &'static KernelSpec {
-    static KNOWN: OnceLock<Mutex<HashMap<String, &'static KernelSpec>>> = OnceLock::new();
-    let text = composition.text();
+    // By its text, and by what its parts say: an op of one's own may have the name of another.
+    type Key = (String, Vec<&'static str>);
+    static KNOWN: OnceLock<Mutex<HashMap<Key, &'static KernelSpec>>> = OnceLock::new();
+    let sources = composition.chain.iter().chain(composition.beside).map(|part| part.source.text);
+    let (text, sources) = (composition.text(), sources.collect());
+    let key: Key = (text.clone(), sources);
     let mut known = KNOWN.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kernel) = known.get(&text) {
+    if let Some(kernel) = known.get(&key) {
         return kernel;
     }
-    let kernel = Box::leak(Box::new(spec(composition, text.clone(), variants, twin)));
-    known.insert(text, kernel);
+    let kernel = Box::leak(Box::new(spec(composition, text, variants, twin)));
+    known.insert(key, kernel);
     kernel
 }
 

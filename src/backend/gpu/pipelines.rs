@@ -27,7 +27,13 @@ impl<'a> Module<'a> {
         Module { parts: dispatches.iter().map(part).collect(), combined: launch.single().is_none() }
     }
 
-    /// Equal for modules of equal text.
+    /// Different for modules of different text: kernels of one's own may have the name of another.
+    pub fn key(&self) -> Key {
+        let kernel = |part: &combine::Part<'_>| std::ptr::from_ref(part.kernel).addr();
+        (self.label(), self.parts.iter().map(kernel).collect())
+    }
+
+    /// The kernels with variants and constants, for people.
     pub fn label(&self) -> String {
         let label = |part: &combine::Part<'_>| source::label(part.kernel, part.variant, part.constants);
         let labels = self.parts.iter().map(label).collect::<Vec<_>>().join(" + ");
@@ -62,6 +68,9 @@ impl<'a> Module<'a> {
     }
 }
 
+/// What tells modules apart: their labels, and where each kernel stands, which stays for ever.
+pub(super) type Key = (String, Vec<usize>);
+
 /// A pipeline with the layout of its bindings.
 #[derive(Clone, Debug)]
 pub(super) struct Compiled {
@@ -72,31 +81,31 @@ pub(super) struct Compiled {
 /// The pipelines of a device by kernel, variant and constants: each is compiled once, whatever plans come.
 #[derive(Debug, Default)]
 pub(super) struct Pipelines {
-    compiled: Mutex<HashMap<String, Compiled>>,
+    compiled: Mutex<HashMap<Key, Compiled>>,
     /// What is kept on disk, if it was asked for.
     cache: OnceLock<PipelineCache>,
 }
 
 impl Pipelines {
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Compiled>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Key, Compiled>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a module is compiled.
     pub fn has(&self, module: &Module<'_>) -> bool {
-        self.known().contains_key(&module.label())
+        self.known().contains_key(&module.key())
     }
 
     /// The pipeline of a module, compiled if it is not yet.
     pub async fn compiled(&self, handle: &Handle, module: &Module<'_>) -> Result<Compiled> {
-        let label = module.label();
-        if let Some(compiled) = self.known().get(&label) {
+        let key = module.key();
+        if let Some(compiled) = self.known().get(&key) {
             return Ok(compiled.clone());
         }
+        let label = &key.0;
         let cache = || self.cache.get().map(PipelineCache::collection);
-        let compiled =
-            handle.scoped(Call::Compile, &label, || compile(&handle.device, module, &label, cache())).await?;
-        self.known().insert(label, compiled.clone());
+        let compiled = handle.scoped(Call::Compile, label, || compile(&handle.device, module, label, cache())).await?;
+        self.known().insert(key, compiled.clone());
         Ok(compiled)
     }
 

@@ -60,7 +60,7 @@ fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
     }
     warm_up(device, plan)?;
     let missing = modules(plan).filter(|module| !device.pipelines.has(module));
-    let needed: BTreeMap<String, Module<'_>> = missing.map(|module| (module.label(), module)).collect();
+    let needed: BTreeMap<_, Module<'_>> = missing.map(|module| (module.key(), module)).collect();
     let needed = Vec::from_iter(needed.into_values());
     let compile = |module: &Module<'_>| pollster::block_on(device.pipelines.compiled(&device.handle, module)).map(drop);
     in_parallel(&needed, usize::MAX, drop, |(), module| compile(module))

@@ -32,8 +32,8 @@ pub(super) fn warm_up(device: &GpuDevice, plan: &Plan) -> Result<()> {
     let kernels = pipelines::modules(plan).zip(buffers::uniforms(plan));
     let mut kernels: Vec<_> = kernels.filter(|(module, _)| !device.pipelines.has(module)).collect();
     // The longest first, so that no processor is left with one at the end.
-    kernels.sort_by_cached_key(|(module, _)| (Reverse(module.wgsl().len()), module.label()));
-    kernels.dedup_by_key(|(module, _)| module.label());
+    kernels.sort_by_cached_key(|(module, _)| (Reverse(module.wgsl().len()), module.key()));
+    kernels.dedup_by_key(|(module, _)| module.key());
     if kernels.len() < FEWEST {
         return Ok(());
     }

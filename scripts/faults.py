@@ -159,7 +159,7 @@ pub fn wgsl(text: &'static str) -> &'static str {
 # Where the text of shaders is handed out.
 HANDED_OUT = [
     ("src/kernel/source.rs", r"\bvariant\.source\b", 1),
-    ("src/kernel/link.rs", r"\b(?:variant\.source|part\.source\.text|source\.text)\b", 4),
+    ("src/kernel/link.rs", r"\b(?:variant\.source|part\.source\.text|source\.text)\b", 5),
     ("src/kernel/shared.rs", r"include_str!\(concat!\(\"../../shaders/shared/\", \$file\)\)", 1),
 ]
 

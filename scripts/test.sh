@@ -74,7 +74,7 @@ done
 step 'each bench once'
 cargo test --quiet --features parquet --bench kernels --bench matmul --bench training_step | tail -n 3
 
-# Ten of the faults that the tests have to notice; all of them take `scripts/faults.py` half an hour.
+# Ten of the faults that the tests have to notice; all of them take `scripts/faults.py` a quarter of an hour.
 step 'a sample of faults'
 CARGO_PROFILE_DEV_OPT_LEVEL=0 python3 scripts/faults.py --sample 10
 

@@ -33,8 +33,10 @@ fi
 # A test that finds no GPU adapter fails instead of being skipped.
 export ANYGRAD_REQUIRE_GPU="${ANYGRAD_REQUIRE_GPU:-1}"
 
-# What is built once gains nothing from being prepared for the next change.
-[ -d "$target/debug" ] || export CARGO_INCREMENTAL=0
+# What is built once gains nothing from being prepared for the next change or for a debugger.
+[ -d "$target/debug" ] || export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0
+# Where it was taken is kept of each lock of wgpu's otherwise, where backtraces are asked for.
+export RUST_LIB_BACKTRACE=0
 
 step 'formatting'
 cargo fmt --check

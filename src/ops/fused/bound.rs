@@ -5,7 +5,7 @@ use super::definition::StageCall;
 use super::{Factor, Fused, Link, OF_MAP};
 use crate::graph::{DType, Data, Element, Equivalent, Inputs, Op, Shape, Stage};
 use crate::kernel::error_bound::{TINY, gamma};
-use crate::kernel::{Bound, Clock};
+use crate::kernel::{Bound, Clock, Constants};
 use crate::ops::dropout::Dropout;
 
 /// The clock by which ops are asked how they carry an error: they do not carry it otherwise at another step.
@@ -69,6 +69,7 @@ fn through(
     let (index, slot) = (at.index % elements, at.index / elements);
     let mut known = start(index);
     let mut outputs = inputs.count()..;
+    let constants = fused.constants_of_links();
     for link in chain {
         let Some((op, stage)) = link.op() else {
             if outputs.next() == Some(at.tensor) {
@@ -79,7 +80,7 @@ fn through(
         let count = stage.part.bindings.len();
         let own: Vec<Vec<f32>> =
             (first..first + count).map(|input| elements_of(inputs, input, index, elements)).collect();
-        let one = One { fused, op, stage, link, own };
+        let one = One::new(op, stage, link, &constants, own);
         match at.tensor.checked_sub(first).filter(|own| *own < count) {
             Some(tensor) => return one.error(known, tensor, slot),
             None => known = one.pass(known),
@@ -101,39 +102,36 @@ fn elements_of(inputs: &Inputs<'_>, input: usize, index: usize, elements: usize)
 
 /// An op on one element.
 struct One<'a> {
-    fused: &'a Fused,
     op: &'a Op,
     stage: &'a Stage,
     link: &'a Link,
+    constants: &'a Constants,
     /// What its other inputs have for the element.
     own: Vec<Vec<f32>>,
+    /// Its inputs' shapes, the value among them.
+    kinds: Vec<(Shape, DType)>,
+    params: Vec<u8>,
 }
 
-impl One<'_> {
-    /// The op's inputs as it sees them, with a value in its place.
-    fn inputs(&self, value: f64) -> (Vec<(Shape, DType)>, Vec<Data>) {
-        let mut kinds: Vec<(Shape, DType)> = self.own.iter().map(|own| (shape_of(own.len()), DType::F32)).collect();
-        let mut data: Vec<Data> = self.own.iter().map(|own| Data::Float(own.clone())).collect();
-        kinds.insert(self.stage.value, (shape_of(1), DType::F32));
-        data.insert(self.stage.value, Data::Float(vec![value as f32]));
-        (kinds, data)
+impl<'a> One<'a> {
+    fn new(op: &'a Op, stage: &'a Stage, link: &'a Link, constants: &'a Constants, own: Vec<Vec<f32>>) -> One<'a> {
+        let mut kinds: Vec<(Shape, DType)> = own.iter().map(|own| (shape_of(own.len()), DType::F32)).collect();
+        kinds.insert(stage.value, (shape_of(1), DType::F32));
+        let result = shape_of(1);
+        let shapes: Vec<&Shape> = kinds.iter().map(|(shape, _)| shape).chain([&result]).collect();
+        let params = op.params(&shapes).unwrap_or_default();
+        One { op, stage, link, constants, own, kinds, params }
     }
 
     /// What the twin makes of a value: its result, or of an op that changes tensors in place these, one after the
     /// other.
     fn run(&self, value: f64) -> Vec<Vec<f64>> {
-        let (kinds, _) = self.inputs(value);
-        let shapes: Vec<&Shape> = kinds.iter().map(|(shape, _)| shape).collect();
-        let value_shape = shape_of(1);
-        let all: Vec<&Shape> = shapes.into_iter().chain([&value_shape]).collect();
-        let params = self.op.params(&all).unwrap_or_default();
-        let constants = self.fused.constants_of_links();
         let call = StageCall {
             link: self.link,
             count: 1,
             columns: 1,
-            params: &params[OF_MAP.min(params.len())..],
-            constants: &constants,
+            params: &self.params[OF_MAP.min(self.params.len())..],
+            constants: self.constants,
             clock: &CLOCK,
             reproducible: false,
         };
@@ -154,8 +152,9 @@ impl One<'_> {
     fn carried(&self, known: Known, tensor: usize, slot: usize) -> Known {
         let [middle, low, high] =
             [0.0, -known.error, known.error].map(|error| self.run(known.value + error)[tensor][slot]);
-        let (kinds, data) = self.inputs(known.value);
-        let inputs = Inputs::new(kinds, data, 0, None);
+        let mut data: Vec<Data> = self.own.iter().map(|own| Data::Float(own.clone())).collect();
+        data.insert(self.stage.value, Data::Float(vec![known.value as f32]));
+        let inputs = Inputs::new(&self.kinds, data, 0, None);
         let position = match self.stage.part.changes_in_place() {
             // Among the op's inputs, of which the value is one.
             true => tensor + usize::from(tensor >= self.stage.value),

@@ -5,7 +5,7 @@
   scripts/trust.py --full       # and the slow ones: endurance, hundreds of signals, all faults
   scripts/trust.py --only T5 T9 # some rows
 
-Exit code 1 if a target is not met. With --full the table is kept in tests/trust/last-run.txt, with date and versions.
+Exit code 1 if a target is not met. With --full the rows are kept in tests/trust/last-run.txt, each with its date and commit.
 """
 
 import argparse
@@ -50,7 +50,10 @@ def cargo(tests, ignored):
         command += ["--test", test]
     command += ["--"] + (["--ignored"] if ignored else [])
     environment = dict(os.environ, ANYGRAD_REQUIRE_GPU="1")
-    return subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL).returncode == 0
+    run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        print(run.stdout[-4000:], file=sys.stderr)
+    return run.returncode == 0
 
 
 def faults(full):
@@ -91,6 +94,18 @@ def version(command):
         return "unknown"
 
 
+def keep(lines):
+    """Puts rows in the place of those of the last run."""
+    commit = f"{datetime.date.today()} {version(['git', 'describe', '--always', '--dirty'])}"
+    before = KEPT.read_text().splitlines() if KEPT.exists() else []
+    rows = {line.split()[0]: line for line in before if re.match(r"T\d+ ", line)}
+    rows.update({line.split()[0]: f"{line:<92} {commit}" for line in lines})
+    adapter = version(["cargo", "run", "--quiet", "--features", "parquet", "--", "devices"]).splitlines()[:1]
+    head = ["The table of scripts/trust.py --full", version(["rustc", "--version"]), *(line.strip() for line in adapter), ""]
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text("\n".join(head + [rows[name] for name, *_ in ROWS if name in rows]) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true")
@@ -103,16 +118,8 @@ def main():
         print(line, flush=True)
         lines.append(line)
         all_met = all_met and is_met
-    if options.full and len(rows) == len(ROWS):
-        adapter = version(["cargo", "run", "--quiet", "--features", "parquet", "--", "devices"]).splitlines()[:2]
-        head = [
-            f"The table of scripts/trust.py --full, {datetime.date.today()}",
-            f"{version(['rustc', '--version'])}; commit {version(['git', 'describe', '--always', '--dirty'])}",
-            "; ".join(line.strip() for line in adapter),
-            "",
-        ]
-        KEPT.parent.mkdir(exist_ok=True)
-        KEPT.write_text("\n".join(head + lines) + "\n")
+    if options.full:
+        keep(lines)
     return 0 if all_met else 1
 
 

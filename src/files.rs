@@ -1,5 +1,7 @@
 //! Files that are written whole or not at all, the checksum that some hold, and how much of a file is read.
 
+pub(crate) mod json;
+
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static RAISED: AtomicU64 = AtomicU64::new(0);
 
 /// Raises the most bytes that readers of this process take where a file's length alone does not say how much is sound: what
-/// a pipe brings, what a compressed file becomes, a line of a table, a config file. Below their own limits it does nothing.
+/// a pipe brings, what a compressed file becomes, a line of a table and its columns, the values of JSON, a config file. Below their own limits it does nothing.
 ///
 /// The readers' own limits are in SECURITY.md. The program's flag is `--max-bytes`.
 pub fn raise_limits(bytes: u64) {

@@ -251,7 +251,7 @@ fn a_limit_of_a_reader_can_be_raised() {
     write(&folder, "long.toml", &format!("{}device = \"cpu\"\n", "# much to say\n".repeat(30_000)));
     let train = ["train", "long.toml", "--epochs", "1"];
     let error = stderr(&anygrad(&folder, &train));
-    assert!(error.contains("more than 256 KiB") && error.contains("--max-bytes"), "{error}");
+    assert!(error.contains("more than 128 KiB") && error.contains("--max-bytes"), "{error}");
     succeed(&folder, &[&train[..], &["--max-bytes", "1MiB"]].concat());
     let error = stderr(&anygrad(&folder, &[&train[..], &["--max-bytes", "1 MB"]].concat()));
     assert!(error.contains("64MiB or 8GiB"), "{error}");

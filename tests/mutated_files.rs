@@ -8,6 +8,8 @@
 
 #[path = "common/counting.rs"]
 mod counting;
+#[path = "common/counts.rs"]
+mod counts;
 #[path = "mutated/mutate.rs"]
 mod mutate;
 #[path = "mutated/seeds.rs"]
@@ -298,7 +300,7 @@ fn damaged_files_of_every_format_do_no_harm() {
     let only = std::env::var("ANYGRAD_FORMAT").ok();
     let chosen = kinds.iter().filter(|kind| only.as_ref().is_none_or(|only| only == kind.name));
     let tried: u32 = chosen.map(|kind| try_kind(kind, &folder)).sum();
-    println!("{tried} damaged files");
+    counts::report_comparisons("mutated_files", tried as usize);
     std::fs::remove_dir_all(&folder).expect("removed");
     assert!(only.is_some() || tried >= 60_000, "{tried} files");
 }

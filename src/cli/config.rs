@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
-/// Most bytes of a config file: its parser takes up to 131 for each. What `train` writes has about a thousand.
-const MOST_BYTES: u64 = 256 << 10;
+/// Most bytes of a config file: its parser takes up to 16 MiB for them. What `train` writes has about a thousand.
+const MOST_BYTES: u64 = 128 << 10;
 
 /// A config file; empty if none is named.
 #[derive(Clone, Debug, Default)]

@@ -207,12 +207,20 @@ fn tell_interrupted(format: Format, history: &History, sink: &mut Sink) -> Resul
     sink.failure.take().map_or(Ok(()), |error| Err(error.in_addition(INCOMPLETE)))
 }
 
+/// The device that a run was on.
+pub(super) fn recorded_device(run: &Path) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Environment {
+        device: Option<String>,
+    }
+    let text = std::fs::read_to_string(run.join("environment.json")).ok()?;
+    serde_json::from_str::<Environment>(&text).ok()?.device
+}
+
 /// Says so where a run goes on on another device than it began on: then the bits are others.
 fn warn_of_device(run: &Path, choice: &Choice) {
-    let text = std::fs::read_to_string(run.join("environment.json")).unwrap_or_default();
-    let before: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
     let name = choice.device.device_name();
-    if let Some(before) = before["device"].as_str().filter(|before| *before != name) {
+    if let Some(before) = recorded_device(run).filter(|before| *before != name) {
         note(&format!("device  the run began on {before}: on {name} it ends with other bits, though as good"));
     }
 }

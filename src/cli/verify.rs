@@ -3,13 +3,16 @@
 use super::options::{Format, TrainOptions};
 use super::output::{note, print_line};
 use super::task::Task;
+use super::train::recorded_device;
 use super::tuning::VariantOptions;
 use anygrad::backend::Request;
 use anygrad::model::Model;
 use anygrad::train::{Event, Flow};
 use anygrad::{Error, Result};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,7 +42,7 @@ pub fn run(options: &VerifyOptions) -> Result<()> {
     if !folder.join("config.toml").is_file() {
         return Err(Error::option("verify", folder.display(), "must be the folder of a run"));
     }
-    let ((recorded, is_done), device) = (recorded(folder)?, device(folder));
+    let ((recorded, is_done), device) = (recorded(folder)?, recorded_device(folder));
     let flags =
         TrainOptions { subject: Some(folder.clone()), device: options.device.clone(), ..TrainOptions::default() };
     let mut request = Task::read(&flags)?;
@@ -117,18 +120,24 @@ fn different(run: &Path, what: &str) -> Error {
     Error::Unrepeated { run: run.into(), detail: what.into() }
 }
 
+/// What counts of a line of metrics.
+#[derive(Default, serde::Deserialize)]
+struct Line {
+    event: String,
+    epoch: Option<u64>,
+    weights_hash: Option<String>,
+}
+
 /// The epochs in the metrics of a run, and whether it came to its end.
 fn recorded(folder: &Path) -> Result<(Recorded, bool)> {
     let path = folder.join("metrics.jsonl");
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let io = |error| Error::io("read", &path, error);
     let (mut epochs, mut is_done): (Recorded, bool) = (Vec::new(), false);
-    for line in text.lines() {
-        let object: Value = serde_json::from_str(line).unwrap_or_default();
-        is_done |= object["event"] == "done";
-        if let (Some("epoch"), Some(epoch), Some(hash)) =
-            (object["event"].as_str(), object["epoch"].as_u64(), object["weights_hash"].as_str())
-        {
-            epochs.push((epoch, hash.into()));
+    for line in BufReader::new(File::open(&path).map_err(io)?).lines() {
+        let line: Line = serde_json::from_str(&line.map_err(io)?).unwrap_or_default();
+        is_done |= line.event == "done";
+        if let ("epoch", Some(epoch), Some(hash)) = (&line.event[..], line.epoch, line.weights_hash) {
+            epochs.push((epoch, hash));
         }
     }
     if epochs.is_empty() {
@@ -136,11 +145,4 @@ fn recorded(folder: &Path) -> Result<(Recorded, bool)> {
         return Err(Error::data(&path, "", reason, "name the folder of a run of at least one epoch"));
     }
     Ok((epochs, is_done))
-}
-
-/// The device that a run was on.
-fn device(folder: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(folder.join("environment.json")).ok()?;
-    let environment: Value = serde_json::from_str(&text).ok()?;
-    environment["device"].as_str().map(String::from)
 }

@@ -6,7 +6,7 @@
 
 use super::{DType, Data, Shape};
 use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling, Size};
-use crate::kernel::error_bound::{TINY, gamma};
+use crate::kernel::error_bound::{flushed, gamma};
 use std::borrow::Cow;
 
 /// Whole numbers up to here are floats.
@@ -158,7 +158,7 @@ impl<'a> Inputs<'a> {
         };
         let terms = k + usize::from(extra != 0.0) + self.roundings;
         let rounding = if whole { 0.0 } else { gamma(terms) * (magnitude + extra.abs()) };
-        Sum { value: value + extra, magnitude, rounding: rounding + k as f64 * TINY }
+        Sum { value: value + extra, magnitude, rounding: rounding + flushed(k) }
     }
 
     /// Sum and Σ|terms| of an element of a product.

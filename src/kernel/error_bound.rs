@@ -24,6 +24,11 @@ pub fn relative(ulps: f64, result: f64) -> f64 {
     ulps * U * result.abs() + TINY
 }
 
+/// What is lost if so many numbers below [`TINY`], terms of a sum or the sums before its last, are flushed to zero.
+pub fn flushed(numbers: usize) -> f64 {
+    numbers as f64 * TINY
+}
+
 /// The largest number of a row minus the smallest.
 pub fn spread(row: &[f32]) -> f64 {
     let largest = row.iter().fold(f32::MIN, |a, &b| a.max(b));

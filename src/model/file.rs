@@ -2,10 +2,11 @@
 
 use super::description::in_a_row;
 use super::quality::check_threshold;
+use super::weights_file::check_header;
 use super::{ClassWeights, Form, LayerDescription, Loss, Model, Sequential, Target, Tensor, TensorSpec};
 use crate::data::{DataOptions, Encoder, Preprocessing, Source};
 use crate::error::{Error, Result};
-use crate::files::{Fnv, write_whole};
+use crate::files::{Fnv, json, write_whole};
 use crate::optim::Schedule;
 use crate::train::{Recipe, Regularization, TrainTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -213,20 +214,21 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
     let damaged = |e: safetensors::SafeTensorError| {
         format!("not a whole safetensors file ({e}); use a file that `anygrad train` wrote")
     };
+    check_header(bytes)?;
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
     let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let json = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
-    let json = json.ok_or("its metadata has no entry `anygrad`; use a file that `anygrad train` wrote")?;
+    let text = metadata.metadata().as_ref().and_then(|m| m.get(KEY));
+    let text = text.ok_or("its metadata has no entry `anygrad`; use a file that `anygrad train` wrote")?;
     let stated = metadata.metadata().as_ref().and_then(|m| m.get(CHECKSUM));
-    if stated.is_some_and(|stated| *stated != checksum(json)) {
+    if stated.is_some_and(|stated| *stated != checksum(text)) {
         return Err("its description differs from its checksum: the file is damaged or was edited".into());
     }
-    let format = serde_json::from_str::<Version>(json).ok().map(|version| version.format);
+    let format = serde_json::from_str::<Version>(text).ok().map(|version| version.format);
     if format.is_none_or(|format| format > u64::from(FORMAT)) {
         let found = format.map_or("unknown".into(), |f| f.to_string());
         return Err(format!("its format is {found}, this program reads up to {FORMAT}; use a newer anygrad"));
     }
-    let mut value: serde_json::Value = serde_json::from_str(json).map_err(|e| format!("its description: {e}"))?;
+    let mut value: serde_json::Value = json::parse(text.as_bytes()).map_err(|e| format!("its description: {e}"))?;
     // A constant learning rate went without saying once.
     if let Some(serde_json::Value::Object(recipe)) = value.get_mut("recipe")
         && recipe.contains_key("train")

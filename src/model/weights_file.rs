@@ -31,6 +31,7 @@ pub fn read_tensors(path: impl AsRef<Path>, architecture: &Sequential) -> Result
     let path = path.as_ref();
     let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
     let refused = |reason: String| Err(unusable(path, reason));
+    check_header(&bytes).map_err(|reason| unusable(path, reason))?;
     let file = match SafeTensors::deserialize(&bytes) {
         Ok(file) => file,
         Err(error) => return refused(format!("not a whole safetensors file ({error})")),
@@ -64,12 +65,21 @@ pub fn read_tensors(path: impl AsRef<Path>, architecture: &Sequential) -> Result
     }
 }
 
+/// Refuses a safetensors file whose header names more tensors than a header of its length may. Whether it is one at all, its
+/// reader tells.
+pub(super) fn check_header(bytes: &[u8]) -> std::result::Result<(), String> {
+    let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return Ok(()) };
+    let header = usize::try_from(u64::from_le_bytes(*length)).ok().and_then(|length| rest.get(..length));
+    crate::files::json::check(header.unwrap_or_default()).map_err(|reason| format!("its header: {reason}"))
+}
+
 /// Whether a file holds a model, which describes itself, and not weights alone.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::ModelFile`] if it is no safetensors file.
 pub(crate) fn is_model(path: &Path) -> Result<bool> {
     let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
+    check_header(&bytes).map_err(|reason| unusable(path, reason))?;
     let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| {
         unusable(path, format!("not a whole safetensors file ({e}); name a model's file or a run's folder"))
     })?;

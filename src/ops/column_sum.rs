@@ -7,7 +7,7 @@ use super::broadcast_rows::BroadcastRows;
 use super::{Operation, extent, plain, rows_and_columns};
 use crate::error::{Error, Result};
 use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp, case::floats};
-use crate::kernel::error_bound::{TINY, gamma};
+use crate::kernel::error_bound::{TINY, flushed, gamma};
 use crate::kernel::{
     Binding, Bound, Class, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
 };
@@ -98,7 +98,7 @@ impl Operation for ColumnSum {
     fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
         let rows = inputs.dims(0)[0];
         let sum: f64 = (0..rows).map(|row| inputs.magnitude(0, row * inputs.columns(0) + at.index)).sum();
-        gamma(rows + 1) * sum * f64::from(self.scale) + TINY
+        f64::from(self.scale) * (gamma(rows + 1) * sum + flushed(rows)) + TINY
     }
 }
 

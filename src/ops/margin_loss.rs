@@ -11,7 +11,7 @@ use crate::graph::{
     Case, DType, Element, Extents, Inputs, Kinks, Shape, Value, ValueId, Vjp,
     case::{floats, words},
 };
-use crate::kernel::error_bound::{TINY, U, gamma, relative, spread};
+use crate::kernel::error_bound::{U, flushed, gamma, relative, spread};
 use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
@@ -120,7 +120,7 @@ impl Operation for MarginLoss {
 
     fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
         let z = inputs.row(0, at.index);
-        z.len() as f64 * 2.0 * U * (spread(z) + 1.0) + gamma(z.len()) * at.expected.abs() + TINY
+        z.len() as f64 * 2.0 * U * (spread(z) + 1.0) + gamma(z.len()) * at.expected.abs() + flushed(2 * z.len())
     }
 
     fn kinks(&self) -> Option<Kinks<'_>> {

@@ -7,7 +7,7 @@
 use super::{Operation, plain};
 use crate::error::{Error, Result};
 use crate::graph::{Case, DType, Element, Extents, Inputs, Kinks, Shape, Value, ValueId, Vjp, case::floats};
-use crate::kernel::error_bound::{TINY, U, gamma};
+use crate::kernel::error_bound::{TINY, U, flushed, gamma};
 use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, Requirements, TwinCall, Variant, twin::MISMATCH};
 use crate::{twin, uniform_struct};
 
@@ -100,7 +100,8 @@ impl Operation for Penalty {
     }
 
     fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
-        gamma(inputs.floats(0).len() + 4) * at.expected.abs() + TINY
+        let count = inputs.floats(0).len();
+        gamma(count + 4) * at.expected.abs() + f64::from(1.0 + self.l1 + self.l2) * flushed(2 * count)
     }
 
     fn kinks(&self) -> Option<Kinks<'_>> {

@@ -16,7 +16,7 @@ use super::activation::{Activation, logistic, softplus};
 use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
 use crate::graph::{Case, DType, Element, Extents, Inputs, Kinks, Shape, Value, ValueId, Vjp, case::floats};
-use crate::kernel::error_bound::{TINY, U, gamma, relative};
+use crate::kernel::error_bound::{TINY, U, flushed, gamma, relative};
 use crate::kernel::{
     Binding, Bound, Content, Float, Grid, KernelSpec, Specialization, TwinCall, Variant, twin::MISMATCH,
 };
@@ -275,7 +275,7 @@ impl Operation for PointwiseLoss {
         let scale = if self.mean { 1.0 / columns as f64 } else { 1.0 };
         let rows = inputs.row(0, at.index).iter().zip(inputs.row(1, at.index));
         let terms: f64 = rows.map(|(p, y)| self.form.rounding_size(f64::from(p.abs()), f64::from(y.abs()))).sum();
-        scale * terms * (U + gamma(columns)) + TINY
+        scale * (terms * (U + gamma(columns)) + flushed(2 * columns)) + TINY
     }
 
     fn kinks(&self) -> Option<Kinks<'_>> {

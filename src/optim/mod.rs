@@ -20,7 +20,7 @@ pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
 use crate::graph::{DType, Element, Graph, Inputs, Role, ValueId};
-use crate::kernel::error_bound::{TINY, U};
+use crate::kernel::error_bound::{U, flushed};
 use crate::ops::table;
 
 /// An optimizer: its learning rate, what it keeps for each parameter, and the op that updates one.
@@ -276,5 +276,5 @@ fn step_bound(inputs: &Inputs<'_>, at: Element) -> f64 {
     let own = |input: usize| inputs.floats(input).iter().skip(at.index % count).step_by(count);
     let size: f64 = (0..inputs.count()).flat_map(own).map(|x| f64::from(x.abs())).sum();
     let g = inputs.magnitude(1, at.index % count) + 0.01 * inputs.magnitude(0, at.index % count);
-    32.0 * U * (size + g * g + at.expected.abs()) + TINY
+    32.0 * U * (size + g * g + at.expected.abs()) + flushed(4)
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::graph::{
     Case, DType, Element, Extents, Graph, Inputs, Operation, Shape, Stage, Value, ValueId, case::floats,
 };
-use crate::kernel::error_bound::{TINY, U};
+use crate::kernel::error_bound::{U, flushed};
 use crate::kernel::part::{Part, wgsl};
 use crate::kernel::{Binding, Bound, Clock, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::ops::map;
@@ -234,7 +234,7 @@ impl Operation for SgdStep {
 
     fn bound(&self, inputs: &Inputs<'_>, at: Element) -> f64 {
         let size: f64 = (0..inputs.count()).map(|input| inputs.magnitude(input, at.index)).sum();
-        8.0 * U * size + TINY
+        8.0 * U * size + flushed(4)
     }
 }
 

@@ -16,7 +16,7 @@ use super::queue::Position;
 use super::report::{EpochReport, History};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::files::Fnv;
+use crate::files::{Fnv, json};
 use crate::kernel::Clock;
 use crate::model::Tensor;
 
@@ -103,7 +103,7 @@ impl Snapshot {
         }
         let mut recipe = serde_json::to_string(&self.recipe).map_err(|e| e.to_string())?;
         io.text(&mut recipe)?;
-        self.recipe = serde_json::from_str(&recipe).map_err(|e| format!("its recipe: {e}"))?;
+        self.recipe = json::parse(recipe.as_bytes()).map_err(|e| format!("its recipe: {e}"))?;
         io.bool(&mut self.has_rate_function)?;
         io.u64(&mut self.data_hash)?;
         visit_position(&mut self.position, io)?;

@@ -53,3 +53,30 @@ impl<'a> Bounds<'a> {
         if self.inputs.is_quick() { 2.0 * bound } else { bound }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::case::floats;
+    use crate::ops::matmul::Matmul;
+    use crate::ops::penalty::Penalty;
+    use crate::ops::pointwise_loss::{Pointwise, PointwiseLoss};
+
+    /// A device may flush each term and each sum below the smallest normal number to zero.
+    #[test]
+    fn sums_of_what_is_flushed_are_within_their_bounds() {
+        let row = || floats([1, 257]);
+        let clock = Clock { step: 0, epoch: 1, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.1 };
+        for (case, other) in [
+            (Case::new(Matmul::NT, [row(), row()]), 1e-20),
+            (Case::new(PointwiseLoss { form: Pointwise::SquaredError, mean: false }, [row(), row()]), 0.0),
+            (Case::new(Penalty { l1: 0.0, l2: 1.0 }, [row()]), 0.0),
+        ] {
+            let inputs: Vec<Data> =
+                [1e-20, other].iter().take(case.inputs.len()).map(|&x| Data::Float(vec![x; 257])).collect();
+            let expected = 257.0 * 1e-40;
+            let bound = Bounds::exact(&case, &inputs, &clock).of(case.inputs.len(), 0, expected);
+            assert!(bound >= expected, "{:?}: {bound:e}", case.op);
+        }
+    }
+}

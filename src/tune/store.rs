@@ -7,7 +7,7 @@
 use super::choice::Choice;
 use crate::backend::gpu::GpuDevice;
 use crate::error::{Error, Result};
-use crate::files::{Fnv, temporary, write_whole};
+use crate::files::{Fnv, json, temporary, write_whole};
 use crate::kernel::{Variant, source};
 use crate::plan::Dispatch;
 use serde::{Deserialize, Serialize};
@@ -86,8 +86,7 @@ impl Store {
         };
         let remedy = "delete it, or name another by --tuning-file";
         let unusable = |reason: String| Error::data(path, "", reason, remedy);
-        let file: File =
-            serde_json::from_slice(&bytes).map_err(|e| unusable(format!("not a file of tuned kernels ({e})")))?;
+        let file: File = json::parse(&bytes).map_err(|e| unusable(format!("not a file of tuned kernels ({e})")))?;
         if file.format != FORMAT {
             return Err(unusable(format!("its format is {}, this program reads {FORMAT}", file.format)));
         }

@@ -1,7 +1,7 @@
 //! Which variant each kernel of a run takes, on each of its shapes: as a table, and as a file that repeats the run.
 
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::{json, write_whole};
 use crate::kernel::{Constants, Grid, KernelSpec, Target, Variant};
 use crate::plan::{Dispatch, Plan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,7 +149,7 @@ impl Variants {
         let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
         let unusable = |reason: String| Error::data(path, "", reason, "use the variants.json of a run folder");
         let record: Record =
-            serde_json::from_slice(&bytes).map_err(|e| unusable(format!("not a record of kernel variants ({e})")))?;
+            json::parse(&bytes).map_err(|e| unusable(format!("not a record of kernel variants ({e})")))?;
         match record.format {
             FORMAT => Ok(Variants(record.variants)),
             other => Err(unusable(format!("its format is {other}, this program reads {FORMAT}"))),

@@ -1,6 +1,7 @@
 //! What several test files share: the device under test, random values, one op as a plan, counts of comparisons.
 #![allow(dead_code)]
 
+mod counts;
 #[cfg(feature = "cli")]
 pub mod program;
 pub mod twins;
@@ -16,7 +17,8 @@ use anygrad::plan::{PhaseId, Plan};
 use anygrad::random::{Purpose, Stream, stream_key};
 #[allow(unused_imports)]
 pub use anygrad::tune::case::{Case, Data, OpPlan, Values};
-use std::path::{Path, PathBuf};
+#[allow(unused_imports)]
+pub use counts::report_comparisons;
 use std::sync::Arc;
 
 /// The adapter under test: `ANYGRAD_TEST_ADAPTER` (a position in `anygrad devices`), else the first.
@@ -41,25 +43,6 @@ pub fn gpu_with(granted: Granted) -> Option<Arc<GpuDevice>> {
 /// The device under test with WebGPU's default limits.
 pub fn gpu() -> Option<Arc<GpuDevice>> {
     gpu_with(Granted::Default)
-}
-
-/// Files a count of comparisons where the test script adds them up: in the folder `ANYGRAD_COMPARISONS`, else below
-/// cargo's folder for tests, else, on a machine that has only the binary, below the system's temporary folder.
-pub fn report_comparisons(test: &str, count: usize) {
-    println!("{test}: {count} comparisons");
-    assert!(count > 0, "{test} has compared nothing");
-    let folders = [
-        std::env::var_os("ANYGRAD_COMPARISONS").map(PathBuf::from),
-        Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparisons")),
-        Some(std::env::temp_dir().join("anygrad-comparisons")),
-    ];
-    let file = |folder: PathBuf| {
-        let created = std::fs::create_dir_all(&folder);
-        created.and_then(|()| std::fs::write(folder.join(test), format!("{count}\n"))).is_ok()
-    };
-    if !folders.into_iter().flatten().any(file) {
-        println!("{test}: no folder for the count");
-    }
 }
 
 /// A stream of test values.

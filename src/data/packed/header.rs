@@ -3,8 +3,7 @@
 use super::write::{Description, Part, TargetNames};
 use crate::data::Targets;
 use crate::error::{Error, Result};
-use crate::files::Fnv;
-use crate::files::limit;
+use crate::files::{Fnv, json, limit};
 use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
@@ -172,8 +171,7 @@ pub(super) fn read(path: &Path) -> Result<(Header, File)> {
     if checksum(&text) != stated {
         return Err(damaged("its header differs from its checksum: it is damaged"));
     }
-    let header: Header =
-        serde_json::from_slice(&text).map_err(|error| damaged(&format!("its header cannot be read: {error}")))?;
+    let header: Header = json::parse(&text).map_err(|error| damaged(&format!("its header cannot be read: {error}")))?;
     match header.fault(at) {
         Some(fault) => Err(damaged(fault)),
         None => Ok((header, file)),

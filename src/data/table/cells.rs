@@ -141,17 +141,20 @@ pub(super) fn whole_rows(bytes: &[u8], shape: Shape) -> Whole {
 }
 
 /// The cells of the row that begins at `at`, and where the next row begins.
-pub(super) fn row(text: &str, mut at: usize, shape: Shape) -> (Vec<Cell<'_>>, usize) {
-    let mut cells = Vec::new();
-    loop {
-        let cell = cell(text, at, shape);
-        let (end, is_last) = (cell.end, text.as_bytes().get(cell.end) != Some(&shape.separator));
-        cells.push(cell);
-        at = end + 1;
-        if is_last {
-            return (cells, at.min(text.len()));
-        }
-    }
+pub(super) fn row(text: &str, at: usize, shape: Shape) -> (Vec<Cell<'_>>, usize) {
+    let cells: Vec<Cell<'_>> = each(text, at, shape).collect();
+    let end = cells.last().map_or(at, |cell| cell.end + 1);
+    (cells, end.min(text.len()))
+}
+
+/// The cells of the row that begins at `at`, one after the other.
+pub(super) fn each(text: &str, at: usize, shape: Shape) -> impl Iterator<Item = Cell<'_>> {
+    let mut next = Some(at);
+    std::iter::from_fn(move || {
+        let cell = cell(text, next?, shape);
+        next = (text.as_bytes().get(cell.end) == Some(&shape.separator)).then_some(cell.end + 1);
+        Some(cell)
+    })
 }
 
 /// Passes over blank lines from `at` on: where the next row begins, and how many lines were passed.

@@ -218,7 +218,7 @@ pub(super) struct Chunk {
     pub more: Option<Box<More>>,
 }
 
-/// What a chunk has of a column that is not all numbers.
+/// What is gathered of a column that is not all numbers.
 #[derive(Debug, Default)]
 pub(super) struct More {
     pub seconds: Vec<i64>,

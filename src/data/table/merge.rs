@@ -1,6 +1,6 @@
 //! What is gathered of a column, block after block, until it is a column of the table.
 
-use super::columns::{Chunk, Plan, Stats};
+use super::columns::{Chunk, More, Plan, Stats};
 use super::texts::Texts;
 use super::{Cells, Column, MISSING_TEXT};
 use std::collections::TryReserveError;
@@ -11,26 +11,18 @@ pub(super) struct Total {
     pub plan: Plan,
     pub stats: Stats,
     values: Vec<f32>,
-    seconds: Vec<i64>,
-    codes: Vec<u32>,
-    texts: Texts,
-    /// Whether more texts differ than are kept.
-    pub is_over: bool,
-    characters: u64,
+    /// What only columns of times and texts have.
+    more: Option<Box<More>>,
 }
 
 impl Total {
     pub fn new(plan: Plan) -> Total {
-        Total {
-            plan,
-            stats: Stats::default(),
-            values: Vec::new(),
-            seconds: Vec::new(),
-            codes: Vec::new(),
-            texts: Texts::default(),
-            is_over: false,
-            characters: 0,
-        }
+        Total { plan, stats: Stats::default(), values: Vec::new(), more: None }
+    }
+
+    /// Whether more texts differ than are kept.
+    pub fn is_over(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.is_over)
     }
 
     /// Takes in the cells of the rows behind the first `rows`. `expected`: how many rows there may be in the end.
@@ -43,29 +35,13 @@ impl Total {
             Plan::Times { .. } => {
                 let is_all_times = self.stats.times().is_some() || self.stats.present == 0;
                 let seconds = chunk.more.map(|more| more.seconds).unwrap_or_default();
-                extend_if(is_all_times, &mut self.seconds, &seconds, expected)?;
+                extend_if(is_all_times, &mut self.more.get_or_insert_default().seconds, &seconds, expected)?;
             }
             Plan::Texts { most, with_numbers, .. } => {
                 if with_numbers {
                     extend_if(is_all_numbers, &mut self.values, &chunk.values, expected)?;
                 }
-                let more = chunk.more.unwrap_or_default();
-                self.characters += more.characters;
-                self.is_over |= more.is_over;
-                if !self.is_over {
-                    let mut numbers = Vec::new();
-                    numbers.try_reserve_exact(more.texts.len())?;
-                    for text in 0..more.texts.len() {
-                        numbers.push(self.texts.number(more.texts.get(text))?);
-                    }
-                    self.is_over = self.texts.len() > most;
-                    reserve(&mut self.codes, more.codes.len(), expected)?;
-                    let number = |&code: &u32| if code == MISSING_TEXT { code } else { numbers[code as usize] };
-                    self.codes.extend(more.codes.iter().map(number));
-                }
-                if self.is_over {
-                    (self.codes, self.texts) = (Vec::new(), Texts::default());
-                }
+                self.more.get_or_insert_default().append(*chunk.more.unwrap_or_default(), most, expected)?;
             }
         }
         Ok(())
@@ -79,14 +55,14 @@ impl Total {
     /// The column.
     pub fn finish(mut self, name: String, is_named: bool) -> Result<Column, TryReserveError> {
         let is_all_numbers = self.is_all_numbers();
-        let rare = self.stats.rare.take().unwrap_or_default();
-        let present = self.stats.present;
-        let various = || Cells::Various { mean_length: self.characters as f64 / present.max(1) as f64 };
+        let (rare, more) = (self.stats.rare.take().unwrap_or_default(), self.more.take().unwrap_or_default());
+        let (present, characters) = (self.stats.present, more.characters);
+        let various = || Cells::Various { mean_length: characters as f64 / present.max(1) as f64 };
         let cells = match self.plan {
             Plan::Skip | Plan::Empty => Cells::Skipped,
-            Plan::Times { .. } => Cells::Times { seconds: fitted(self.seconds), has_clock: rare.has_clock },
-            Plan::Texts { .. } if !self.is_over => {
-                Cells::Texts { codes: fitted(self.codes), levels: self.texts.into_levels()? }
+            Plan::Times { .. } => Cells::Times { seconds: fitted(more.seconds), has_clock: rare.has_clock },
+            Plan::Texts { .. } if !more.is_over => {
+                Cells::Texts { codes: fitted(more.codes), levels: more.texts.into_levels()? }
             }
             Plan::Texts { offset, with_numbers: true, .. } | Plan::Numbers { offset, .. } if is_all_numbers => {
                 Cells::Numbers { offset, values: fitted(self.values) }
@@ -99,6 +75,29 @@ impl Total {
             Cells::Times { .. } | Cells::Skipped => (0, None),
         };
         Ok(Column { name, is_named, cells, numbers, odd })
+    }
+}
+
+impl More {
+    /// Takes in texts of later rows.
+    fn append(&mut self, later: More, most: usize, expected: usize) -> Result<(), TryReserveError> {
+        self.characters += later.characters;
+        self.is_over |= later.is_over;
+        if !self.is_over {
+            let mut numbers = Vec::new();
+            numbers.try_reserve_exact(later.texts.len())?;
+            for text in 0..later.texts.len() {
+                numbers.push(self.texts.number(later.texts.get(text))?);
+            }
+            self.is_over = self.texts.len() > most;
+            reserve(&mut self.codes, later.codes.len(), expected)?;
+            let number = |&code: &u32| if code == MISSING_TEXT { code } else { numbers[code as usize] };
+            self.codes.extend(later.codes.iter().map(number));
+        }
+        if self.is_over {
+            (self.codes, self.texts) = (Vec::new(), Texts::default());
+        }
+        Ok(())
     }
 }
 

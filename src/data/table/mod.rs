@@ -23,6 +23,7 @@ mod tests;
 mod texts;
 mod times;
 mod typed;
+mod width;
 mod zstd;
 
 use crate::error::{Error, Result, shown};

@@ -160,7 +160,7 @@ impl Pass<'_> {
         for (column, chunk) in block.chunks.into_iter().enumerate() {
             let total = &mut gathered.totals[column];
             total.append(chunk, gathered.rows, expected).map_err(|_| self.places.out_of_memory(rows, expected))?;
-            if total.is_over && matches!(total.plan, Plan::Texts { .. }) {
+            if total.is_over() && matches!(total.plan, Plan::Texts { .. }) {
                 layout.is_over[column].store(true, Ordering::Relaxed);
             }
         }

@@ -10,7 +10,7 @@ use super::missing::Missing;
 use super::numbers::Style;
 use super::pass::{Failure, Pass, Places};
 use super::rows::{self, Fault, Layout};
-use super::{Column, Lines, ReadOptions, Table, Want, header, say};
+use super::{Column, Lines, ReadOptions, Table, Want, header, say, width};
 use crate::error::{Error, Result, shown};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use std::path::Path;
@@ -107,14 +107,16 @@ fn attempt(
         said.push(format!("encoding  {} ({why})", encoding.name()));
     }
     let mut cutter = Cutter::new(source);
-    let mut form = form(&mut cutter, &path, options, &failed)?;
+    // Text is several times as long as what it is compressed to.
+    let length = total.unwrap_or_default().saturating_mul(if compression == Compression::None { 1 } else { 8 });
+    let mut form = form(&mut cutter, &path, length, options, &failed)?;
     let progress = || {
         if let Some(progress) = options.progress {
             progress(done.get(), total);
         }
     };
     let expected = |rows: usize| match (total, done.get()) {
-        (Some(total), done) if done > 0 => (rows as f64 * (total as f64 / done as f64) * 1.01) as usize + 64,
+        (Some(total), done) if done > 0 => (rows as f64 * (total as f64 / done as f64) * 1.01) as usize + rows.min(64),
         _ => 0,
     };
     let places = Places {
@@ -190,14 +192,15 @@ fn attempt(
     Ok(Table { path, columns, rows: gathered.rows, decisions: said, lines })
 }
 
-/// Finds out from its beginning how a file is written.
+/// Finds out from its beginning how a file is written. `length`: bytes of its text, as far as they are known.
 fn form(
     cutter: &mut Cutter,
     path: &Path,
+    length: u64,
     options: &ReadOptions,
     failed: &impl Fn(std::io::Error) -> Failure,
 ) -> Result<Form, Failure> {
-    let (beginning, is_all, dialect) = beginning(cutter, path, options, failed)?;
+    let (beginning, is_all, dialect) = beginning(cutter, path, length, options, failed)?;
     let (shape, missing) = (dialect.shape, Missing::new(&options.missing));
     let text = &beginning[dialect.start..];
     if text.is_empty() {
@@ -285,6 +288,7 @@ fn form(
 fn beginning(
     cutter: &mut Cutter,
     path: &Path,
+    length: u64,
     options: &ReadOptions,
     failed: &impl Fn(std::io::Error) -> Failure,
 ) -> Result<(String, bool, Dialect), Failure> {
@@ -312,6 +316,7 @@ fn beginning(
             }
             continue;
         }
+        width::check(path, text, width::room(length.max(text.len() as u64)))?;
         let dialect = Dialect::of(text, options);
         let mut rows = 0;
         super::dialect::for_each_row(&text[dialect.start..], dialect.shape, BEGINNING_ROWS, |_| rows += 1);
@@ -331,7 +336,7 @@ impl Form {
         let is_as_planned = match (want, total.plan, better) {
             (Want::Skip | Want::EverySpelling, ..) => true,
             (Want::Spelling, plan, better) => {
-                let is_kept = !total.is_over || total.is_all_numbers();
+                let is_kept = !total.is_over() || total.is_all_numbers();
                 is_kept || total.stats.style(decimal, knows_decimal).is_none() || plan.style() == better.style()
             }
             (_, Plan::Numbers { style, offset }, Plan::Numbers { style: other, offset: other_offset }) => {

@@ -147,9 +147,9 @@ impl Reader<'_> {
                 };
                 let goes_on = bytes.get(end) == Some(&shape.separator);
                 if goes_on == (column == last) {
-                    let (row, _) = cells::row(text, start, shape);
-                    let spans_lines = row.iter().any(|cell| cell.lines > 0);
-                    return Err(Fault::Cells { line: first_line, found: row.len(), spans_lines });
+                    let found = |(found, lines), cell: cells::Cell<'_>| (found + 1, lines + cell.lines);
+                    let (found, lines) = cells::each(text, start, shape).fold((0, 0), found);
+                    return Err(Fault::Cells { line: first_line, found, spans_lines: lines > 0 });
                 }
                 at = end + 1;
             }

@@ -51,7 +51,7 @@ impl Texts {
     }
 
     fn grow(&mut self) -> Result<(), TryReserveError> {
-        let size = (2 * self.slots.len()).max(16);
+        let size = (2 * self.slots.len()).max(4);
         let mut slots = Vec::new();
         slots.try_reserve_exact(size)?;
         slots.resize(size, FREE);

@@ -4,7 +4,7 @@
 use super::definition::StageCall;
 use super::{Factor, Fused, Link, OF_MAP};
 use crate::graph::{DType, Data, Element, Equivalent, Inputs, Op, Shape, Stage};
-use crate::kernel::error_bound::{TINY, gamma};
+use crate::kernel::error_bound::{flushed, gamma};
 use crate::kernel::{Bound, Clock, Constants};
 use crate::ops::dropout::Dropout;
 
@@ -51,7 +51,7 @@ fn column_sum(inputs: &Inputs<'_>, column: usize) -> Known {
     let rows = inputs.dims(0)[0];
     let terms = (0..rows).map(|row| inputs.float(0, row * columns(inputs) + column));
     let (value, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
-    Known { value, error: gamma(rows + 1) * size + rows as f64 * TINY }
+    Known { value, error: gamma(rows + 1) * size + flushed(rows) }
 }
 
 /// Carries a number through a chain, as far as the result that `at` is an element of. The chain's inputs begin at

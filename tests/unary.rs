@@ -166,10 +166,10 @@ fn unary_kernels_over_all_floats() {
                     for (d, (device, Errors { inputs, units, share, outside })) in
                         devices.iter().zip(errors).enumerate()
                     {
+                        let most = if units.0 < 1e9 { format!("{:.2}", units.0) } else { format!("{:.2e}", units.0) };
                         let row = format!(
-                            "{} {inputs:>10} {:>12.2} {:>14.6e} {:>9.3} {:>14.6e} {outside:>8}",
+                            "{} {inputs:>10} {most:>12} {:>14.6e} {:>9.3} {:>14.6e} {outside:>8}",
                             row_name(job, device),
-                            units.0,
                             units.1,
                             share.0,
                             share.1

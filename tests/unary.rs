@@ -123,8 +123,9 @@ fn unary_kernels_over_all_floats() {
     let driver = adapter.as_ref().map_or("none".to_string(), |a| format!("{}, {}", a.name(), a.driver()));
     let devices: Vec<Device> = [Device::cpu()].into_iter().chain(common::gpu().map(Device::Gpu)).collect();
     let jobs: Vec<(Activation, bool)> = Activation::ALL.iter().flat_map(|&a| [(a, false), (a, true)]).collect();
+    let share = if stride == 1 { "Each".to_string() } else { format!("Every {stride}th") };
     let head = format!(
-        "anygrad {}, driver: {driver}\nEvery {stride}th of the 2^32 patterns of bits, if its cube is a float. `units`: largest error in \
+        "anygrad {}, driver: {driver}\n{share} of the 2^32 patterns of bits, if its cube is a float. `units`: largest error in \
          2^-23 of the result;\n`of bound`: largest error as a share of the stated bound; `outside`: results beyond it.\n\
          {:<14} {:<8} {:>10} {:>12} {:>14} {:>9} {:>14} {:>8}\n",
         env!("CARGO_PKG_VERSION"),

@@ -56,13 +56,20 @@ fn gelu_tanh_argument(x: f32) -> f32 {
     return 1.5957691 * (x + 0.044715 * x * x * x);
 }
 
-fn gelu_tanh_derivative(x: f32) -> f32 {
+// Beyond 10^4 the derivatives below are 0 or 1, and no factor of theirs may become infinite; NaN stays.
+fn where_it_bends(x: f32) -> f32 {
+    return select(x, 1e4 * sign(x), abs(x) > 1e4);
+}
+
+fn gelu_tanh_derivative(saved: f32) -> f32 {
+    let x = where_it_bends(saved);
     let s = sigmoid(gelu_tanh_argument(x));
     return s + x * s * (1.0 - s) * 1.5957691 * (1.0 + 0.134145 * x * x);
 }
 
 // Derivative of x * sigmoid(factor * x).
-fn scaled_silu_derivative(x: f32, factor: f32) -> f32 {
+fn scaled_silu_derivative(saved: f32, factor: f32) -> f32 {
+    let x = where_it_bends(saved);
     let s = sigmoid(factor * x);
     return s + factor * x * s * (1.0 - s);
 }

@@ -161,14 +161,16 @@ impl Activation {
                 normal_cdf(saved) + saved * density
             }
             Activation::GeluTanh => {
-                let s = logistic(gelu_tanh_argument(saved));
-                let cubic = F::from_f64(3.0 * GELU_CUBIC) * saved * saved;
-                s + saved * s * (F::ONE - s) * F::from_f64(2.0 * SQRT_2_OVER_PI) * (F::ONE + cubic)
+                let x = where_it_bends(saved);
+                let s = logistic(gelu_tanh_argument(x));
+                let cubic = F::from_f64(3.0 * GELU_CUBIC) * x * x;
+                s + x * s * (F::ONE - s) * F::from_f64(2.0 * SQRT_2_OVER_PI) * (F::ONE + cubic)
             }
             Activation::GeluSigmoid => {
                 let factor = F::from_f64(GELU_LOGISTIC);
-                let s = logistic(factor * saved);
-                s + factor * saved * s * (F::ONE - s)
+                let x = where_it_bends(saved);
+                let s = logistic(factor * x);
+                s + factor * x * s * (F::ONE - s)
             }
             Activation::Silu => {
                 let s = logistic(saved);
@@ -303,6 +305,14 @@ pub(in crate::ops) fn softplus<F: Float>(x: F) -> F {
 pub(in crate::ops) fn logistic<F: Float>(x: F) -> F {
     let e = (-x.abs()).exp();
     if_else(x < F::ZERO, e, F::ONE) / (F::ONE + e)
+}
+
+/// x, or ±10⁴ beyond: there the derivatives of smooth rectifiers are 0 or 1, and no factor of theirs may become infinite. NaN
+/// stays.
+#[inline(always)]
+fn where_it_bends<F: Float>(x: F) -> F {
+    let most = F::from_f64(1e4);
+    if_else(x > most, most, if_else(x < -most, -most, x))
 }
 
 /// Φ(x) = ½(1 + erf(x/√2)) = ½ erfc(−x/√2), which does not cancel for negative x.

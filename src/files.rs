@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 static RAISED: AtomicU64 = AtomicU64::new(0);
 
 /// Raises the most bytes that readers of this process take where a file's length alone does not say how much is sound: what
-/// a pipe brings, what a compressed file becomes, a line of a table and its columns, the values of JSON, a config file. Below their own limits it does nothing.
+/// a pipe brings, what a compressed file becomes, a line of a table and its columns, the values of JSON, a config file.
+/// Below their own limits it does nothing.
 ///
 /// The readers' own limits are in SECURITY.md. The program's flag is `--max-bytes`.
 pub fn raise_limits(bytes: u64) {

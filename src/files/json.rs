@@ -21,8 +21,8 @@ pub(crate) fn check(text: &[u8]) -> Result<(), String> {
     if values.saturating_mul(VALUE) <= most {
         return Ok(());
     }
-    let limit = in_words(limit(MOST));
-    Err(format!("it has {values} values in {} bytes, for which {limit} are too little (--max-bytes)", text.len()))
+    let (length, most) = (text.len(), in_words(most >> 20 << 20));
+    Err(format!("it has {values} values in {length} bytes, for which {most} of memory are too little (--max-bytes)"))
 }
 
 /// How many values a text has at most: one begins behind each bracket, comma and colon that stands in no string.

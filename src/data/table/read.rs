@@ -108,7 +108,7 @@ fn attempt(
     }
     let mut cutter = Cutter::new(source);
     // Text is several times as long as what it is compressed to.
-    let length = total.unwrap_or_default().saturating_mul(if compression == Compression::None { 1 } else { 8 });
+    let length = total.unwrap_or_default() * if compression == Compression::None { 1 } else { 8 };
     let mut form = form(&mut cutter, &path, length, options, &failed)?;
     let progress = || {
         if let Some(progress) = options.progress {
@@ -316,7 +316,7 @@ fn beginning(
             }
             continue;
         }
-        width::check(path, text, width::room(length.max(text.len() as u64)))?;
+        width::check(path, text, length)?;
         let dialect = Dialect::of(text, options);
         let mut rows = 0;
         super::dialect::for_each_row(&text[dialect.start..], dialect.shape, BEGINNING_ROWS, |_| rows += 1);

@@ -20,6 +20,7 @@ mod pack;
 mod plan;
 mod predict;
 mod quality;
+mod record;
 mod result;
 mod rows;
 mod several;

@@ -208,7 +208,7 @@ fn tell_interrupted(format: Format, history: &History, sink: &mut Sink) -> Resul
 }
 
 /// The device that a run was on.
-pub(super) fn recorded_device(run: &Path) -> Option<String> {
+fn recorded_device(run: &Path) -> Option<String> {
     #[derive(serde::Deserialize)]
     struct Environment {
         device: Option<String>,

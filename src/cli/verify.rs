@@ -2,8 +2,8 @@
 
 use super::options::{Format, TrainOptions};
 use super::output::{note, print_line};
+use super::record::{Fields, Record};
 use super::task::Task;
-use super::train::recorded_device;
 use super::tuning::VariantOptions;
 use anygrad::backend::Request;
 use anygrad::model::Model;
@@ -11,8 +11,6 @@ use anygrad::train::{Event, Flow};
 use anygrad::{Error, Result};
 use clap::Args;
 use serde_json::json;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -39,10 +37,8 @@ type Difference<'a> = (&'a (u64, String), &'a (u64, String));
 /// Repeats a run and compares the weights of each epoch.
 pub fn run(options: &VerifyOptions) -> Result<()> {
     let folder = &options.run;
-    if !folder.join("config.toml").is_file() {
-        return Err(Error::option("verify", folder.display(), "must be the folder of a run"));
-    }
-    let ((recorded, is_done), device) = (recorded(folder)?, recorded_device(folder));
+    let record = Record::read(folder, "verify")?;
+    let (recorded, device) = (recorded(&record)?, record.device().map(String::from));
     let flags =
         TrainOptions { subject: Some(folder.clone()), device: options.device.clone(), ..TrainOptions::default() };
     let mut request = Task::read(&flags)?;
@@ -80,7 +76,7 @@ pub fn run(options: &VerifyOptions) -> Result<()> {
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let differs = recorded.iter().zip(&seen).find(|(before, now)| before != now);
     let own = trainer.model()?.weights_hash();
-    let saved = if is_done { Model::load(folder.join("last.safetensors")).ok() } else { None };
+    let saved = if record.done.is_some() { Model::load(folder.join("last.safetensors")).ok() } else { None };
     let model = saved.map(|saved| (own, saved.weights_hash()));
     report(options, &recorded, differs, model, &name)
 }
@@ -120,29 +116,13 @@ fn different(run: &Path, what: &str) -> Error {
     Error::Unrepeated { run: run.into(), detail: what.into() }
 }
 
-/// What counts of a line of metrics.
-#[derive(Default, serde::Deserialize)]
-struct Line {
-    event: String,
-    epoch: Option<u64>,
-    weights_hash: Option<String>,
-}
-
-/// The epochs in the metrics of a run, and whether it came to its end.
-fn recorded(folder: &Path) -> Result<(Recorded, bool)> {
-    let path = folder.join("metrics.jsonl");
-    let io = |error| Error::io("read", &path, error);
-    let (mut epochs, mut is_done): (Recorded, bool) = (Vec::new(), false);
-    for line in BufReader::new(File::open(&path).map_err(io)?).lines() {
-        let line: Line = serde_json::from_str(&line.map_err(io)?).unwrap_or_default();
-        is_done |= line.event == "done";
-        if let ("epoch", Some(epoch), Some(hash)) = (&line.event[..], line.epoch, line.weights_hash) {
-            epochs.push((epoch, hash));
-        }
-    }
+/// The epochs in the metrics of a run.
+fn recorded(record: &Record) -> Result<Recorded> {
+    let hash = |line: &Fields| Some((line.get("epoch")?.as_u64()?, line.get("weights_hash")?.as_str()?.to_string()));
+    let epochs: Recorded = record.epochs.iter().filter_map(hash).collect();
     if epochs.is_empty() {
-        let reason = "it names no hash of weights";
+        let (path, reason) = (record.path.join("metrics.jsonl"), "it names no hash of weights");
         return Err(Error::data(&path, "", reason, "name the folder of a run of at least one epoch"));
     }
-    Ok((epochs, is_done))
+    Ok(epochs)
 }

@@ -40,6 +40,7 @@ pub mod check;
 mod cpu;
 pub mod data;
 pub mod error;
+pub mod export;
 mod files;
 pub mod graph;
 pub mod kernel;

@@ -8,6 +8,7 @@ mod devices;
 mod doctor;
 mod eval;
 mod explain;
+mod export;
 mod from;
 mod gradcheck;
 mod keys;
@@ -65,6 +66,12 @@ enum Verb {
     /// The class and its probabilities, or the values, for each row of data.
     #[command(after_help = "Example: anygrad predict runs/digits-1 --data digits --out answers.csv")]
     Predict(predict::PredictOptions),
+    /// Write a model for other programs, with its preprocessing inside.
+    ///
+    /// onnx: one file for ONNX Runtime. c, rust, javascript: sources without dependencies. html: a page that predicts by itself.
+    /// safetensors: the model's own file, and the Python that loads it into PyTorch.
+    #[command(after_help = "Example: anygrad export runs/digits-1 --to html --out digits.html")]
+    Export(export::ExportOptions),
     /// Write data into a packed file, from which runs take rows as they need them.
     ///
     /// `train --data FILE.anygrad` then starts at once, with the same results, and takes no memory for the features. The file
@@ -129,7 +136,7 @@ impl Verb {
             Verb::Explain(options) => options.train.subject.as_deref(),
             Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
-            Verb::Eval(_) | Verb::Predict(_) | Verb::Pack(_) => None,
+            Verb::Eval(_) | Verb::Predict(_) | Verb::Export(_) | Verb::Pack(_) => None,
             Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) | Verb::Doctor(_) | Verb::Verify(_) => None,
         };
         subject.and_then(Subject::config)
@@ -149,6 +156,7 @@ pub fn run() -> ExitCode {
         Verb::Train(options) => train::run(&options),
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
+        Verb::Export(options) => export::run(&options),
         Verb::Pack(options) => pack::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),

@@ -6,6 +6,7 @@
 mod autodiff;
 pub mod case;
 mod operation;
+mod portable;
 mod rounding;
 mod stage;
 mod value;
@@ -13,6 +14,7 @@ mod value;
 pub use crate::cpu::product::Form;
 pub use case::{Case, Extents, Values};
 pub use operation::{DynEq, Equivalent, Kinks, Op, Operation, Vjp};
+pub use portable::{Arithmetic, Expression, Function, Portable};
 pub use rounding::{Element, Factors, Inputs, Sum};
 pub use stage::{BlockCall, OnBlock, Stage};
 pub use value::{DType, Data, Role, Shape, Value, ValueId};

@@ -1,6 +1,6 @@
 //! What an op is: the trait that its file implements, what it is asked for, and [`Op`], any of them.
 
-use super::{DType, Data, Element, Factors, Graph, Inputs, Shape, Stage, Value, ValueId};
+use super::{DType, Data, Element, Factors, Graph, Inputs, Portable, Shape, Stage, Value, ValueId};
 use crate::error::{Error, Result};
 use crate::kernel::{Bound, Clock, Grid, KernelSpec, Variant, Workgroups};
 use std::any::Any;
@@ -72,6 +72,12 @@ pub trait Operation: DynEq + Debug + Send + Sync {
     /// What the op does to each element of one of its inputs, if that is all it does: then it can be a part of fused
     /// products.
     fn stage(&self) -> Option<Stage> {
+        None
+    }
+
+    /// What it computes for each row, if that does not depend on other rows and is arithmetic that other programs have: then
+    /// models with the op in them can be exported.
+    fn portable(&self) -> Option<Portable> {
         None
     }
 

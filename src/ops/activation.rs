@@ -16,7 +16,8 @@ use crate::cpu::product::Block;
 use crate::cpu::{FastF32, for_each_part, inlined, widest};
 use crate::error::{Error, Result};
 use crate::graph::{
-    BlockCall, Case, DType, Element, Extents, Inputs, Kinks, Shape, Stage, Value, ValueId, Vjp, case::floats,
+    BlockCall, Case, DType, Element, Expression, Extents, Inputs, Kinks, Portable, Shape, Stage, Value, ValueId, Vjp,
+    case::floats,
 };
 use crate::kernel::error_bound::{TINY, U, relative};
 use crate::kernel::part::{Part, wgsl};
@@ -84,6 +85,10 @@ impl Operation for Activate {
 
     fn stage(&self) -> Option<Stage> {
         Some(Stage { block: Some(on_block), ..Stage::new(&PART, 0) })
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable::Elementwise(self.0.expression(Expression::Input(0))))
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {

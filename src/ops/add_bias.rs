@@ -7,7 +7,10 @@ use super::{Operation, extent, map};
 use crate::cpu::product::Block;
 use crate::cpu::{for_each_part, inlined, widest};
 use crate::error::{Error, Result};
-use crate::graph::{BlockCall, Case, DType, Element, Extents, Inputs, Shape, Stage, Value, ValueId, Vjp, case::floats};
+use crate::graph::{
+    BlockCall, Case, DType, Element, Expression, Extents, Inputs, Portable, Shape, Stage, Value, ValueId, Vjp,
+    case::floats,
+};
 use crate::kernel::error_bound::relative;
 use crate::kernel::part::{Part, wgsl};
 use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
@@ -43,6 +46,10 @@ impl Operation for AddBias {
 
     fn stage(&self) -> Option<Stage> {
         Some(Stage { block: Some(on_block), ..Stage::new(&PART, 0) })
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable::Elementwise(Expression::Input(0) + Expression::Input(1)))
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {

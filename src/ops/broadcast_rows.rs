@@ -5,7 +5,9 @@
 use super::column_sum::ColumnSum;
 use super::{Operation, extent, plain};
 use crate::error::{Error, Result};
-use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::graph::{
+    Case, DType, Element, Expression, Extents, Inputs, Portable, Shape, Value, ValueId, Vjp, case::floats,
+};
 use crate::kernel::error_bound::relative;
 use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
@@ -51,6 +53,10 @@ impl Operation for BroadcastRows {
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {
         let [x] = inputs else { return Err(Error::shape(SPEC.name, "takes one vector")) };
         Ok(vec![([self.rows, x.shape.vector(SPEC.name)?].into(), DType::F32)])
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable::Elementwise(Expression::Number(f64::from(self.scale)) * Expression::Input(0)))
     }
 
     fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {

@@ -5,7 +5,9 @@ use super::elementwise::Elementwise;
 use super::scale::Scale;
 use super::{Operation, plain};
 use crate::error::{Error, Result};
-use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::graph::{
+    Case, DType, Element, Expression, Extents, Inputs, Portable, Shape, Value, ValueId, Vjp, case::floats,
+};
 use crate::kernel::error_bound::relative;
 use crate::kernel::{Binding, Bound, Content, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
@@ -49,6 +51,10 @@ impl Operation for Divide {
             [a, b] if a.shape == b.shape => Ok(vec![(a.shape.clone(), DType::F32)]),
             _ => Err(Error::shape(SPEC.name, "takes two tensors of one shape")),
         }
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable::Elementwise(Expression::Input(0) / Expression::Input(1)))
     }
 
     fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {

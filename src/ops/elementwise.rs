@@ -4,7 +4,9 @@
 
 use super::{Operation, plain};
 use crate::error::{Error, Result};
-use crate::graph::{Case, DType, Element, Extents, Graph, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::graph::{
+    Case, DType, Element, Expression, Extents, Graph, Inputs, Portable, Shape, Value, ValueId, Vjp, case::floats,
+};
 use crate::kernel::error_bound::relative;
 use crate::kernel::{Binding, Bound, Float, Grid, KernelSpec, Specialization, TwinCall, twin::MISMATCH};
 use crate::{twin, uniform_struct};
@@ -81,6 +83,14 @@ impl Operation for Elementwise {
             return Err(Error::shape(SPEC.name, format!("shapes differ: {} and {}", a.shape, b.shape)));
         }
         Ok(vec![(a.shape.clone(), DType::F32)])
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        let (a, b) = (Expression::Input(0), Expression::Input(1));
+        Some(Portable::Elementwise(match self {
+            Elementwise::Add => a + b,
+            Elementwise::Multiply => a * b,
+        }))
     }
 
     fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {

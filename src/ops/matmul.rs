@@ -8,7 +8,9 @@ use super::product;
 use super::{Operation, extent};
 use crate::cpu::product::{self as cpu_product, Form, Matrix, Scaling, Size};
 use crate::error::{Error, Result};
-use crate::graph::{Case, DType, Element, Extents, Factors, Graph, Inputs, Shape, Value, ValueId, Vjp, case::floats};
+use crate::graph::{
+    Case, DType, Element, Extents, Factors, Graph, Inputs, Portable, Shape, Value, ValueId, Vjp, case::floats,
+};
 use crate::kernel::part::{Operand, STORE, TRANSPOSE_A, TRANSPOSE_B};
 use crate::kernel::{Bound, Composition, Float, Grid, Head, KernelSpec, TwinCall, composed, twin::MISMATCH};
 use crate::{twin, uniform_struct};
@@ -108,6 +110,15 @@ impl Operation for Matmul {
         let [a, b] = inputs else { return Err(Error::shape(SPEC.name, "takes two matrices")) };
         let (m, n, _) = self.extents(&a.shape, &b.shape)?;
         Ok(vec![([m, n].into(), DType::F32)])
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        match self {
+            Matmul::NN => Some(Portable::Product { transposed: false }),
+            Matmul::NT => Some(Portable::Product { transposed: true }),
+            // It sums over rows.
+            Matmul::TN => None,
+        }
     }
 
     fn vjp(&self, request: &mut Vjp<'_>) -> Result<Vec<Option<ValueId>>> {

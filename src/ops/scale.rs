@@ -2,7 +2,9 @@
 
 use super::{Operation, map};
 use crate::error::{Error, Result};
-use crate::graph::{Case, DType, Element, Extents, Inputs, Shape, Stage, Value, ValueId, Vjp, case::floats};
+use crate::graph::{
+    Case, DType, Element, Expression, Extents, Inputs, Portable, Shape, Stage, Value, ValueId, Vjp, case::floats,
+};
 use crate::kernel::error_bound::relative;
 use crate::kernel::part::{Part, wgsl};
 use crate::kernel::{Bound, Float, Grid, KernelSpec, TwinCall, twin::MISMATCH};
@@ -43,6 +45,10 @@ impl Operation for Scale {
 
     fn stage(&self) -> Option<Stage> {
         Some(Stage::new(&PART, 0))
+    }
+
+    fn portable(&self) -> Option<Portable> {
+        Some(Portable::Elementwise(Expression::Number(f64::from(self.factor)) * Expression::Input(0)))
     }
 
     fn infer(&self, inputs: &[&Value]) -> Result<Vec<(Shape, DType)>> {

@@ -1,5 +1,6 @@
 //! Activation functions `y = f(x)`, their derivatives, and how far a device may be from them.
 
+use crate::graph::{Expression, Function};
 use crate::kernel::{Float, Specialization};
 
 /// An activation function.
@@ -208,6 +209,28 @@ impl Activation {
             ),
             Activation::GeluSigmoid => logistic("1.702·"),
             Activation::Silu => logistic(""),
+        }
+    }
+
+    /// f(x) in arithmetic that other programs have.
+    pub(super) fn expression(self, x: Expression) -> Expression {
+        let number = Expression::Number;
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => x.apply(Function::Relu),
+            Activation::LeakyRelu { slope } => x.apply(Function::LeakyRelu(slope)),
+            Activation::Sigmoid => x.apply(Function::Sigmoid),
+            Activation::Tanh => x.apply(Function::Tanh),
+            Activation::Softplus => x.apply(Function::Softplus),
+            Activation::Step => x.apply(Function::Step),
+            Activation::Elu { alpha } => x.apply(Function::Elu(alpha)),
+            Activation::Gelu => x.clone() * x.apply(Function::NormalCdf),
+            Activation::GeluTanh => {
+                let cubic = number(1.0) + number(GELU_CUBIC) * x.clone() * x.clone();
+                x.clone() * (number(2.0 * SQRT_2_OVER_PI) * x * cubic).apply(Function::Sigmoid)
+            }
+            Activation::GeluSigmoid => x.clone() * (number(GELU_LOGISTIC) * x).apply(Function::Sigmoid),
+            Activation::Silu => x.clone() * x.apply(Function::Sigmoid),
         }
     }
 

@@ -20,7 +20,7 @@ impl Dialect {
             Expression::Apply(Function::Negate, x) => format!("(-{})", self.write(x, input)),
             Expression::Apply(function, x) => {
                 let parameter = function.parameter().map_or(String::new(), |p| format!(", {}", number(f64::from(p))));
-                format!("{}({}{parameter})", (self.call)(*function), self.write(x, input))
+                format!("{}({}{parameter})", (self.call)(*function), bare(&self.write(x, input)))
             }
             Expression::Combine(how, a, b) => {
                 let (a, b) = (self.write(a, input), self.write(b, input));
@@ -29,8 +29,8 @@ impl Dialect {
                     Arithmetic::Subtract => format!("({a} - {b})"),
                     Arithmetic::Multiply => format!("({a} * {b})"),
                     Arithmetic::Divide => format!("({a} / {b})"),
-                    Arithmetic::Max => format!("{}({a}, {b})", self.max),
-                    Arithmetic::Min => format!("{}({a}, {b})", self.min),
+                    Arithmetic::Max => format!("{}({}, {})", self.max, bare(&a), bare(&b)),
+                    Arithmetic::Min => format!("{}({}, {})", self.min, bare(&a), bare(&b)),
                 }
             }
         }

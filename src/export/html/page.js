@@ -61,7 +61,7 @@ function fieldOf(column) {
   if (column.kind === "time") {
     return make("input", { type: "text", value: new Date(column.fill * 1000).toISOString().slice(0, 19).replace("T", " ") });
   }
-  return make("input", { type: "text", inputmode: "decimal", value: short(column.fill) });
+  return make("input", { type: "text", inputmode: "decimal", value: column.offset === 0 ? short(column.fill) : String(column.fill) });
 }
 
 function formOfColumns() {

@@ -4,14 +4,18 @@
 mod common;
 mod exported;
 
+use anygrad::export::onnx::schema::ModelProto;
 use anygrad::export::{RowProgram, c, html, javascript, pytorch, rust};
 use anygrad::graph::{Shape, ValueId};
 use anygrad::nn::{LayerDescription, Linear, Loss, Module, Pass, Sequential, TensorKind, TensorSpec};
 use anygrad::ops::activation::{Activate, Activation};
-use anygrad::ops::{Op, divide::Divide, elementwise::Elementwise, matmul::Matmul, scale::Scale};
+use anygrad::ops::{
+    Op, broadcast_rows::BroadcastRows, divide::Divide, elementwise::Elementwise, matmul::Matmul, scale::Scale,
+};
 use anygrad::optim::Sgd;
 use anygrad::train::Trainer;
 use exported::{COLUMNS, Exported, TASKS, first_rows, of_table};
+use prost::Message;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,6 +47,23 @@ fn check(model: &Exported, folder: &Path) {
     std::fs::write(folder.join(format!("{}.json", model.name)), case.to_string()).expect("a file");
 }
 
+/// What a file of ONNX says about itself.
+#[test]
+fn an_onnx_file_is_read_back_and_says_what_it_is() {
+    let model = of_table(Activation::Relu, 0, 0);
+    let program = RowProgram::of(&model.model).expect("a program");
+    let file = ModelProto::decode(&anygrad::export::onnx::onnx(&program)[..]).expect("a file");
+    assert_eq!(file, anygrad::export::onnx::model(&program));
+    let graph = file.graph.expect("a graph");
+    let names: Vec<&str> = graph.input.iter().map(|input| &input.name[..]).collect();
+    assert_eq!(names, COLUMNS);
+    assert_eq!(graph.output.iter().map(|output| &output.name[..]).collect::<Vec<_>>(), ["label", "probabilities"]);
+    let hash = file.metadata_props.iter().find(|entry| entry.key == "anygrad.weights_hash").expect("a hash");
+    assert_eq!(hash.value, model.model.weights_hash());
+    // A product takes in its bias.
+    assert_eq!(graph.node.iter().filter(|node| node.op_type == "Gemm" && node.input.len() == 3).count(), 2);
+}
+
 #[test]
 fn the_steps_of_a_model_answer_as_it_does() {
     let folder = folder("onnx");
@@ -58,7 +79,7 @@ fn the_steps_of_a_model_answer_as_it_does() {
     common::report_comparisons("exported", count + others().len());
 }
 
-/// `(x·V ⊙ σ(x·Vᵀ…)) / (2 + x²)`: a layer with products stored both ways, a quotient and numbers that are the same for each row.
+/// `x·1.5V ⊙ σ(x·Wᵀ + b) / softplus(x²) + ½o`: products stored both ways, a quotient, vectors that are the same for each row.
 #[derive(Debug)]
 struct Odd;
 
@@ -74,7 +95,11 @@ impl Module for Odd {
     fn tensors(&self, input: &Shape) -> anygrad::Result<Vec<TensorSpec>> {
         let width = input.vector("odd")?;
         let gate = Linear::new(width).tensors(input)?.into_iter().map(|spec| spec.within("gate")).collect();
-        Ok([vec![TensorSpec::new("mixing", [width, width], TensorKind::Weight)], gate].concat())
+        let own = vec![
+            TensorSpec::new("mixing", [width, width], TensorKind::Weight),
+            TensorSpec::new("offset", [width], TensorKind::Weight),
+        ];
+        Ok([own, gate].concat())
     }
 
     fn forward(&self, pass: &mut Pass<'_>, x: ValueId) -> anygrad::Result<ValueId> {
@@ -86,7 +111,11 @@ impl Module for Odd {
         let gated = pass.apply(Elementwise::Multiply, &[value, gate])?;
         let square = pass.apply(Elementwise::Multiply, &[x, x])?;
         let positive = pass.apply(Activate(Activation::Softplus), &[square])?;
-        pass.apply(Divide, &[gated, positive])
+        let quotient = pass.apply(Divide, &[gated, positive])?;
+        let offset = pass.tensor("offset")?;
+        let rows = pass.graph.shape(x).dims()[0];
+        let offset = pass.apply(BroadcastRows { rows, scale: 0.5 }, &[offset])?;
+        pass.apply(Elementwise::Add, &[quotient, offset])
     }
 }
 

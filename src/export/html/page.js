@@ -97,9 +97,9 @@ function drawing(side) {
   const canvas = make("canvas", { width: size, height: size, role: "img", "aria-label": "Field to draw in" });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const seen = make("canvas", { width: side, height: side, role: "img", "aria-label": "What the model sees" });
-  seen.style.width = "6rem";
+  Object.assign(seen.style, { width: "6rem", cursor: "default" });
   const clear = make("button", { type: "button" }, "Clear");
-  at("form").append(make("p", { class: "soft" }, "Draw with the mouse or a finger. On the right of the button: what the model sees."), canvas, make("p", {}, clear, " "), seen);
+  at("form").append(make("p", { class: "soft" }, "Draw with the mouse or a finger. Below: what the model sees."), canvas, make("p", {}, clear, " "), seen);
   const wipe = () => {
     context.fillStyle = "#000";
     context.fillRect(0, 0, size, size);

@@ -124,7 +124,7 @@ fn predict(answer: &Answer) -> String {
         }
         Answer::Labels { names } => format!("    return torch.sigmoid(y)\n\n\nLABELS = {}\n", json!(names)),
         Answer::Values { names, centers, scales } => format!(
-            "    return y * torch.tensor({scales:?}).double() + torch.tensor({centers:?}).double()\n\n\nNAMES = {}\n",
+            "    return y * torch.tensor({scales:?}, dtype=y.dtype) + torch.tensor({centers:?}, dtype=y.dtype)\n\n\nNAMES = {}\n",
             json!(names)
         ),
     };

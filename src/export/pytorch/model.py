@@ -67,5 +67,5 @@ def inputs(rows):
     if kind == "scale":
         x = x * PREPROCESSING["factor"]
     elif kind == "affine":
-        x = (x - torch.tensor(PREPROCESSING["centers"]).double()) / torch.tensor(PREPROCESSING["scales"]).double()
+        x = (x - torch.tensor(PREPROCESSING["centers"], dtype=torch.float64)) / torch.tensor(PREPROCESSING["scales"], dtype=torch.float64)
     return x.float()

@@ -57,6 +57,20 @@ fi
 step 'documentation tests'
 cargo test --quiet --features parquet --doc
 
+step 'exported models in ONNX Runtime'
+venv="$target/venv"
+if ! [ -x "$venv/bin/pip" ]; then
+    if ! python3 -c 'import ensurepip' 2>/dev/null && command -v apt-get >/dev/null; then
+        sudo=''
+        [ "$(id -u)" = 0 ] || sudo=sudo
+        $sudo apt-get update -qq
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
+    fi
+    python3 -m venv "$venv"
+fi
+"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
+"$venv/bin/python" scripts/check_onnx.py "$target/tmp/onnx"
+
 step 'examples'
 for example in examples/[0-9]*.rs; do
     name="$(basename "$example" .rs)"

@@ -2,11 +2,12 @@
 
 use super::options::Format;
 use super::output::{note, print_line};
+use super::sink::taken;
 use super::subject::Subject;
 use anygrad::error::shown;
 use anygrad::export::{Answer, Certainty, RowProgram, Target};
 use anygrad::model::Model;
-use anygrad::{Error, Result};
+use anygrad::Result;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -30,15 +31,11 @@ pub struct ExportOptions {
 
 /// Exports a model.
 pub fn run(options: &ExportOptions) -> Result<()> {
-    let file = Subject::model(&options.model)?;
-    let model = Model::load(&file)?;
+    let model = Model::load(Subject::model(&options.model)?)?;
     let out = options.out.clone().unwrap_or_else(|| default_name(&options.model, options.to));
-    if out.is_dir() {
-        return Err(Error::option("out", out.display(), "is a folder: name a file in it"));
-    }
-    let is_source = out.canonicalize().is_ok_and(|out| Some(out) == file.canonicalize().ok());
-    if is_source {
-        return Err(Error::option("out", out.display(), "is the model itself: name another file"));
+    let files = model.exported(options.to, &out)?;
+    if let Some((there, _)) = files.iter().find(|(path, _)| path.exists()) {
+        return Err(taken(there));
     }
     let written = model.export(options.to, &out)?;
     let program = RowProgram::of(&model)?;

@@ -12,6 +12,8 @@ pub enum Style {
     Dots,
     /// A line with a dot at each point.
     Both,
+    /// A cross at each point, to mark it.
+    Crosses,
 }
 
 /// Points of one kind.
@@ -156,6 +158,7 @@ fn put_legend(scene: &mut Scene, lines: &[Vec<(f64, String, &Series)>]) {
             let ink = series.ink;
             scene.shapes.push(match series.style {
                 Style::Dots => Shape::Dots { points: vec![(left + 9.0, y - 4.0)], ink, size: 7.0, opacity: 1.0 },
+                Style::Crosses => Shape::Crosses { points: vec![(left + 9.0, y - 4.0)], ink, size: 7.0 },
                 style => Shape::Line {
                     points: vec![(*left, y - 4.0), (left + 18.0, y - 4.0)],
                     ink,
@@ -172,11 +175,15 @@ fn put_series(scene: &mut Scene, frame: &Frame, series: &Series) {
     let ink = series.ink;
     let shown = |point: &&(f64, f64)| frame.is_inside(point.0, point.1);
     let inside: Vec<(f64, f64)> = series.points.iter().filter(shown).copied().collect();
-    let is_cloud = series.style == Style::Dots;
+    let is_cloud = matches!(series.style, Style::Dots | Style::Crosses);
     let points: Vec<(f64, f64)> = thin(&inside, if is_cloud { MOST_DOTS } else { MOST_POINTS })
         .into_iter()
         .map(|(x, y)| frame.at(x, y))
         .collect();
+    if series.style == Style::Crosses {
+        scene.shapes.push(Shape::Crosses { points, ink, size: 7.0 });
+        return;
+    }
     if is_cloud || series.style == Style::Both || points.len() == 1 {
         let (size, opacity) = if is_cloud && points.len() > 150 { (4.0, 0.6) } else { (6.0, 0.9) };
         scene.shapes.push(Shape::Dots { points: points.clone(), ink, size, opacity });

@@ -48,13 +48,9 @@ impl Heat {
                 false => scene.text((x, top - 6.0), name, Anchor::Middle, Ink::Text),
             }
         }
-        let frame = |row: usize, column: usize| (left + cell * column as f64, top + height * row as f64);
+        put_cells(&mut scene, &self.shares, columns.len(), [left, top, cell, height]);
         for (at, &share) in self.shares.iter().enumerate() {
-            let (x, y) = frame(at / columns.len(), at % columns.len());
-            let rects = vec![[x + 0.5, y + 0.5, cell - 1.0, height - 1.0]];
-            // A cell of nothing can still be seen.
-            let (ink, opacity) = if share > 0.0 { (Ink::Series(0), 0.12 + 0.88 * share) } else { (Ink::Grid, 0.3) };
-            scene.shapes.push(Shape::Rects { rects, ink, opacity });
+            let (x, y) = (left + cell * (at % columns.len()) as f64, top + height * (at / columns.len()) as f64);
             let text = self.texts.get(at).map_or("", String::as_str);
             if !text.is_empty() && font::width(text, SMALL) < cell - 2.0 && height > SMALL + 2.0 {
                 let ink = if share > 0.5 { Ink::Paper } else { Ink::Text };
@@ -63,4 +59,37 @@ impl Heat {
         }
         scene
     }
+}
+
+/// Levels of darkness that are told apart.
+const LEVELS: usize = 25;
+
+/// Cells in lines of so many, those of one darkness as one shape; the first stands at left and top, with its width and height.
+fn put_cells(scene: &mut Scene, shares: &[f64], columns: usize, [left, top, width, height]: [f64; 4]) {
+    let level = |share: f64| if share > 0.0 { (share * LEVELS as f64).ceil().min(LEVELS as f64) as usize } else { 0 };
+    let gap = if height > 8.0 { 1.0 } else { 0.0 };
+    for own in 0..=LEVELS {
+        let cells = shares.iter().enumerate().filter(|(_, share)| level(**share) == own);
+        let rect = |at: usize| {
+            let (x, y) = (left + width * (at % columns) as f64, top + height * (at / columns) as f64);
+            [x + gap / 2.0, y + gap / 2.0, width - gap, height - gap]
+        };
+        let rects: Vec<[f64; 4]> = cells.map(|(at, _)| rect(at)).collect();
+        // A cell of nothing can still be seen.
+        let (ink, opacity) = match own {
+            0 => (Ink::Grid, 0.3),
+            own => (Ink::Series(0), 0.12 + 0.88 * own as f64 / LEVELS as f64),
+        };
+        if !rects.is_empty() {
+            scene.shapes.push(Shape::Rects { rects, ink, opacity });
+        }
+    }
+}
+
+/// A picture of square cells in lines, without names: the pixels of an image.
+pub fn grid(title: &str, [height, width]: [usize; 2], shares: &[f64]) -> Scene {
+    let cell = (300.0 / height.max(width) as f64).floor().max(1.0);
+    let mut scene = Scene::new(WIDTH, 44.0 + cell * height as f64, title);
+    put_cells(&mut scene, shares, width, [8.0, 34.0, cell, cell]);
+    scene
 }

@@ -11,10 +11,10 @@ mod png;
 mod scene;
 mod svg;
 
-pub use axis::Axis;
+pub use axis::{Axis, bounds};
 pub use bars::{Bar, bars};
 pub use chart::{Area, Chart, Series, Style};
-pub use heat::Heat;
+pub use heat::{Heat, grid};
 pub use png::{encode, png};
-pub use scene::{Colors, Ink, Scene};
+pub use scene::{Colors, INKS, Ink, Scene};
 pub use svg::escape;

@@ -68,6 +68,19 @@ fn draw(pixels: &mut Pixmap, shape: &Shape) {
             points.iter().for_each(|&(x, y)| path.push_circle(x as f32, y as f32, (size / 2.0) as f32));
             fill(pixels, path.finish(), &paint(*ink, *opacity, true), scaled);
         }
+        Shape::Crosses { points, ink, size } => {
+            let (mut path, half) = (PathBuilder::new(), (size / 2.0) as f32);
+            for (x, y) in points.iter().map(|&(x, y)| (x as f32, y as f32)) {
+                path.move_to(x - half, y - half);
+                path.line_to(x + half, y + half);
+                path.move_to(x - half, y + half);
+                path.line_to(x + half, y - half);
+            }
+            if let Some(path) = path.finish() {
+                let stroke = Stroke { width: 1.4, ..Stroke::default() };
+                pixels.stroke_path(&path, &paint(*ink, 1.0, true), &stroke, scaled, None);
+            }
+        }
         Shape::Rects { rects, ink, opacity } => {
             let mut path = PathBuilder::new();
             for [left, top, width, height] in rects.iter().map(|rect| rect.map(|x| x as f32)) {

@@ -81,6 +81,8 @@ pub enum Shape {
     Line { points: Vec<(f64, f64)>, ink: Ink, width: f64, dashed: bool },
     /// Round dots of one size.
     Dots { points: Vec<(f64, f64)>, ink: Ink, size: f64, opacity: f64 },
+    /// Crosses of one size.
+    Crosses { points: Vec<(f64, f64)>, ink: Ink, size: f64 },
     /// Rectangles: left, top, width, height.
     Rects { rects: Vec<[f64; 4]>, ink: Ink, opacity: f64 },
     /// A line of text; its place is on its base line. `turned` reads upwards.

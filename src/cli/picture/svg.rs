@@ -78,6 +78,15 @@ impl Shape {
                 points.iter().for_each(|(x, y)| put_dot(out, *x, *y));
                 out.push_str("\"/>");
             }
+            Shape::Crosses { points, ink, size } => {
+                let (ink, half, side) = (ink.svg(colors), size / 2.0, short(*size));
+                put!(out, "<path fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.4\" d=\"");
+                for (x, y) in points {
+                    let (left, top) = (short(x - half), short(y - half));
+                    put!(out, "M{left} {top}l{side} {side}m-{side} 0l{side}-{side}");
+                }
+                out.push_str("\"/>");
+            }
             Shape::Rects { rects, ink, opacity } => {
                 let ink = ink.svg(colors);
                 put!(out, "<path shape-rendering=\"crispEdges\" fill=\"{ink}\" opacity=\"{}\" d=\"", round(*opacity));

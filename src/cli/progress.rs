@@ -182,7 +182,7 @@ fn shortest(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
 }
 
-/// The bar, and below it the lines of the last epochs under their header. Each is cut to the width of the terminal.
+/// The bar, and below it the lines of the last epochs under their header, each at most 79 characters wide.
 struct Screen {
     all: MultiProgress,
     bar: ProgressBar,
@@ -219,7 +219,8 @@ impl Screen {
         }
         while self.places.len() < self.lines.len() + 1 {
             let place = self.all.add(ProgressBar::no_length());
-            if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
+            // Not padded to the terminal's width: a line that ends where its text ends does not wrap when that shrinks.
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 place.set_style(style);
             }
             self.places.push(place);

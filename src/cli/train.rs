@@ -164,7 +164,8 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         sink.folder.save_model(&model)?;
         tell_interrupted(options.format, &history, &mut sink)?;
         if writes_report {
-            report::of_run(sink.folder.path(), &model, &data, &choice.device)?;
+            let path = report::of_run(sink.folder.path(), &model, &data, &choice.device)?;
+            note(&format!("report  {}", path.display()));
         }
         return Ok(None);
     }
@@ -186,8 +187,13 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         sink.failure.get_or_insert(error);
     }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
-    if writes_report && let Err(error) = report::of_run(sink.folder.path(), &model, &data, &choice.device) {
-        outcome.failure.get_or_insert(error.in_addition("the run is complete, its report is missing"));
+    if writes_report {
+        match report::of_run(sink.folder.path(), &model, &data, &choice.device) {
+            Ok(path) => note(&format!("report  {}", path.display())),
+            Err(error) => {
+                outcome.failure.get_or_insert(error.in_addition("the run is complete, its report is missing"));
+            }
+        }
     }
     Ok(Some(outcome))
 }

@@ -7,6 +7,8 @@ pub struct Axis {
     pub name: String,
     /// From where to where; without it as far as the points go.
     pub range: Option<(f64, f64)>,
+    /// Whether it counts, so that only whole numbers are marked.
+    pub whole: bool,
     /// Whether equal distances are equal factors. Only points above 0 are then shown.
     pub log: bool,
 }
@@ -20,6 +22,11 @@ impl Axis {
     /// From where to where it goes.
     pub fn range(self, from: f64, to: f64) -> Axis {
         Axis { range: Some((from, to)), ..self }
+    }
+
+    /// With marks at whole numbers only.
+    pub fn whole(self) -> Axis {
+        Axis { whole: true, ..self }
     }
 
     /// With equal distances for equal factors, if these values lie above 0 and far apart.
@@ -57,15 +64,15 @@ impl Scale {
             let around = if low == 0.0 { 1.0 } else { low.abs() * 0.1 };
             (low, high) = (low - around, high + around);
         }
-        let step = step((high - low) / marks.max(2) as f64);
+        let step = step((high - low) / marks.max(2) as f64).max(if axis.whole { 1.0 } else { 0.0 });
         if axis.range.is_none() {
             // To whole marks, as far as that leaves little empty.
             (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         }
-        let first = (low / step - 1e-9).ceil() as i64;
-        let count = ((high - low) / step + 1e-9).floor() as i64;
-        let marks = (first..=first + count)
-            .map(|i| i as f64 * step)
+        let first = (low / step - 1e-9).ceil();
+        let count = ((high - low) / step + 1e-9).floor().min(50.0) as usize;
+        let marks = (0..=count)
+            .map(|i| (first + i as f64) * step)
             .filter(|x| *x <= high + step * 1e-6)
             .map(|x| (x, written(x, step)))
             .collect();
@@ -108,7 +115,10 @@ pub fn written(x: f64, step: f64) -> String {
         return format!("{x:.digits$e}").replace('-', "−");
     }
     let digits = (-step.log10().floor()).clamp(0.0, 8.0) as usize;
-    format!("{x:.digits$}").replace('-', "−")
+    let text = format!("{:.digits$}", x.abs());
+    // Thousands are set apart in numbers that are hard to read without.
+    let text = if digits == 0 && x.abs() >= 10_000.0 { crate::cli::output::thousands(x.abs()) } else { text };
+    if x < 0.0 { format!("−{text}") } else { text }
 }
 
 #[cfg(test)]
@@ -124,6 +134,7 @@ mod tests {
     fn marks_are_round_numbers_around_the_values() {
         assert_eq!(marks(0.0, 1.0, false), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(marks(1.0, 100.0, false), ["0", "20", "40", "60", "80", "100"]);
+        assert_eq!(marks(-20_000.0, 10_000.0, false), ["−20,000", "−10,000", "0", "10,000"]);
         assert_eq!(marks(-3.0, 4.0, false), ["−4", "−2", "0", "2", "4"]);
         assert_eq!(marks(0.002, 3.0, true), ["0.001", "0.01", "0.1", "1", "10"]);
         assert_eq!(marks(5e6, 6e6, false), ["5.0e6", "5.2e6", "5.4e6", "5.6e6", "5.8e6", "6.0e6"]);

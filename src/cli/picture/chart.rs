@@ -88,7 +88,9 @@ impl Chart {
         let widest = y.marks.iter().map(|(_, text)| font::width(text, SMALL)).fold(0.0, f64::max);
         let (left, legend) = (30.0 + widest, self.legend());
         let top = 34.0 + 17.0 * legend.len() as f64;
-        let frame = Frame { left, top, width: WIDTH - left - 14.0, x, y };
+        // The last number stands with half its width beyond the axis.
+        let beyond = x.marks.last().map_or(0.0, |(_, text)| font::width(text, SMALL) / 2.0);
+        let frame = Frame { left, top, width: WIDTH - left - beyond.max(14.0), x, y };
         let mut scene = Scene::new(WIDTH, top + PLOT_HEIGHT + 44.0, &self.title);
         put_legend(&mut scene, &legend);
         self.put_areas(&mut scene, &frame);

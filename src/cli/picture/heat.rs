@@ -28,8 +28,9 @@ impl Heat {
         };
         let (rows, columns) = (cut(&self.rows, 110.0), cut(&self.columns, 90.0));
         let left = 34.0 + widest(&rows);
-        let cell = ((WIDTH - left - 12.0) / columns.len().max(1) as f64).min(64.0);
-        let height = cell.min(40.0);
+        let cell =
+            ((WIDTH - left - 12.0) / columns.len().max(1) as f64).min(if columns.len() < 5 { 96.0 } else { 64.0 });
+        let height = cell.min(if columns.len() < 5 { 60.0 } else { 40.0 });
         let turned = widest(&columns) > cell - 4.0;
         let heading = if turned { widest(&columns) + 8.0 } else { 18.0 };
         let top = 48.0 + heading;

@@ -48,7 +48,7 @@ pub fn put_confusion(section: &mut Section, judged: &Judged<'_>) {
     };
     let mut caption = String::from(
         "A line is a true class, a column what the model said. What lies on the diagonal is right, everything else is taken \
-         for something else; the darker, the larger the share of the line.",
+         for something else; the stronger the colour, the larger the share of the line.",
     );
     if count > MOST_CLASSES {
         caption.push_str(&format!(" Of {count} classes these are the {MOST_CLASSES} with the most mistakes."));

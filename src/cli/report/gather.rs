@@ -50,8 +50,8 @@ impl Rows<Dataset> {
     }
 }
 
-/// Multiplications of the forward passes that importance may take: about a second.
-const IMPORTANCE_BUDGET: f64 = 3e10;
+/// Multiplications of the forward passes that importance may take: a fraction of a second.
+const IMPORTANCE_BUDGET: f64 = 1e10;
 /// Most rows that it is measured on.
 const IMPORTANCE_ROWS: usize = 2000;
 /// Fewer would tell nothing.

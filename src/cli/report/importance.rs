@@ -39,7 +39,7 @@ pub fn section(judged: &Judged<'_>) -> Section {
         let shares: Vec<f64> = falls.iter().map(|fall| if most > 0.0 { (fall / most).max(0.0) } else { 0.0 }).collect();
         let scene = grid("Importance of each pixel", shape.size, &shares);
         let caption = format!(
-            "The darker a pixel, the more the {score} falls without it; the darkest costs {}.",
+            "The stronger the colour of a pixel, the more the {score} falls when it is shuffled; the strongest costs {}.",
             significant(most)
         );
         section.show("importance", scene, caption);

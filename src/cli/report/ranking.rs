@@ -99,9 +99,9 @@ pub fn put(section: &mut Section, judged: &Judged<'_>, model: &Model) -> Result<
     if !roc.is_empty() {
         roc.push(diagonal("by chance: 0.5"));
         let chart = Chart {
-            title: "ROC curve, with the area under it".into(),
-            x: share("share of other rows taken for the class by mistake"),
-            y: share("share of rows of the class that are found"),
+            title: "ROC curve: area under it".into(),
+            x: share("share of other rows that are taken for it"),
+            y: share("share of the class that is found"),
             series: roc,
             ..Chart::default()
         };
@@ -113,9 +113,9 @@ pub fn put(section: &mut Section, judged: &Judged<'_>, model: &Model) -> Result<
     }
     if !precision.is_empty() {
         let chart = Chart {
-            title: "Precision and recall, with the average precision".into(),
-            x: share("recall: share of rows of the class that are found"),
-            y: share("precision: share of what is found that is right"),
+            title: "Precision and recall: average precision".into(),
+            x: share("recall: share of the class that is found"),
+            y: share("precision: share of finds that are right"),
             series: precision,
             ..Chart::default()
         };

@@ -3,9 +3,9 @@
 use super::gather::{Judged, Report};
 use super::parts::{Item, Section, Tile};
 use crate::cli::output::{significant, thousands};
-use crate::cli::result::{figures, short_name};
+use crate::cli::result::short_name;
 use anygrad::error::shown;
-use anygrad::model::{Model, Target};
+use anygrad::model::{Evaluation, Model, Target};
 use serde_json::Value;
 
 /// What the run was about, in one or two sentences.
@@ -14,7 +14,7 @@ pub fn lead(report: &Report<'_>) -> String {
     let source = source.rsplit('/').next().unwrap_or(&source);
     let Some(model) = &report.model else { return format!("A run on {}.", shown(source)) };
     let (what, of) = match &model.target {
-        Target::Classes { name, classes } => (shown(name), format!(", one of {} classes,", classes.len())),
+        Target::Classes { name, classes } => (shown(name), format!(" ({} classes)", classes.len())),
         Target::Values { names } if model.loss.takes_labels() => {
             ("labels".into(), format!(" ({} of them)", names.len()))
         }
@@ -63,6 +63,22 @@ const MEANINGS: [(&str, &str, &str); 9] = [
     ("brier", "Brier score", "mean squared error of the probability; 0 is best"),
     ("loss", "Loss", "what training made small, per row"),
 ];
+
+/// The figures of an evaluation by their names in JSON.
+fn figures(evaluation: &Evaluation) -> Vec<(&'static str, f64)> {
+    let all = [
+        evaluation.accuracy,
+        evaluation.r_squared,
+        evaluation.mean_absolute_error,
+        evaluation.root_mean_squared_error,
+        evaluation.roc_auc,
+        evaluation.average_precision,
+        evaluation.log_loss,
+        evaluation.brier,
+        Some(evaluation.loss),
+    ];
+    MEANINGS.iter().zip(all).filter_map(|((name, _, _), value)| Some((*name, value?))).collect()
+}
 
 /// Figures and comparison.
 pub fn section(report: &Report<'_>) -> Section {

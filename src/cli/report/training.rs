@@ -31,7 +31,7 @@ pub fn section(report: &Report<'_>) -> Section {
     if rates.windows(2).any(|pair| pair[0].1 != pair[1].1) {
         let chart = Chart {
             title: "Learning rate".into(),
-            x: Axis::new("epoch"),
+            x: Axis::new("epoch").whole(),
             y: Axis::new("learning rate (step length)").log_if_wide(rates.iter().map(|rate| rate.1)),
             series: vec![Series::new("", Style::Line, 0, rates)],
             ..Chart::default()
@@ -88,10 +88,10 @@ fn curves(report: &Report<'_>, figure: &str, name: &str) -> Option<Chart> {
     if figure == "loss" {
         y = y.log_if_wide(series.iter().flat_map(|series| &series.points).map(|point| point.1));
         if y.log {
-            y.name.push_str(", equal distances are equal factors");
+            y.name.push_str(", log scale");
         }
     }
-    Some(Chart { title: title.into(), x: Axis::new("epoch"), y, series, ..Chart::default() })
+    Some(Chart { title: title.into(), x: Axis::new("epoch").whole(), y, series, ..Chart::default() })
 }
 
 /// What happened beside the epochs.

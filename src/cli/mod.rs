@@ -27,6 +27,7 @@ mod report;
 mod result;
 mod rows;
 mod run_sink;
+mod screen;
 mod several;
 mod signals;
 mod sink;

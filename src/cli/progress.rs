@@ -3,10 +3,9 @@
 
 use super::options::Format;
 use super::output::{has_cursor, note, print_line, significant, thousands};
+use super::screen::Screen;
 use anygrad::train::{EpochReport, Event};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Shows the events of a run.
@@ -66,7 +65,7 @@ impl Progress {
             }
             Event::Steps { done, rows, loss } => {
                 self.speed.rows = *rows;
-                if let Some(screen) = &self.screen {
+                if let Some(screen) = &mut self.screen {
                     let accuracy =
                         self.accuracy.map_or(String::new(), |share| format!("  accuracy {}", significant(share)));
                     let (epoch, speed) = ((self.epoch + 1).min(self.epochs), thousands(self.speed.per_second()));
@@ -96,11 +95,11 @@ impl Progress {
     }
 
     /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
-    fn object(&self, object: Value) -> Option<Value> {
+    fn object(&mut self, object: Value) -> Option<Value> {
         if self.format == Format::Json {
             let line = object.to_string();
-            match &self.screen {
-                Some(screen) => screen.all.suspend(|| print_line(&line)),
+            match &mut self.screen {
+                Some(screen) => screen.suspend(|| print_line(&line)),
                 None => print_line(&line),
             }
         }
@@ -124,7 +123,7 @@ impl Progress {
             let (header, line) = self.lines(report);
             let is_first = !std::mem::replace(&mut self.has_header, true);
             match &mut self.screen {
-                Some(screen) => screen.epoch(header, line),
+                Some(screen) => screen.add(header, line),
                 None => {
                     if is_first {
                         note(&header);
@@ -137,9 +136,9 @@ impl Progress {
     }
 
     /// Prints a line above the bar.
-    fn say(&self, line: &str) {
-        match &self.screen {
-            Some(screen) => screen.all.suspend(|| note(line)),
+    fn say(&mut self, line: &str) {
+        match &mut self.screen {
+            Some(screen) => screen.suspend(|| note(line)),
             None => note(line),
         }
     }
@@ -180,64 +179,6 @@ impl Progress {
 /// The f64 that is written with as few digits as the f32: 0.05, not 0.05000000074505806.
 fn shortest(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
-}
-
-/// The bar, and below it the lines of the last epochs under their header, each at most 79 characters wide.
-struct Screen {
-    all: MultiProgress,
-    bar: ProgressBar,
-    /// The header's and the lines' places, as far as they are taken.
-    places: Vec<ProgressBar>,
-    header: String,
-    lines: VecDeque<String>,
-}
-
-/// Lines of epochs that are shown; with what stands above them they leave room on 24.
-const LINES: usize = 8;
-
-impl Screen {
-    fn new(steps: u64) -> Screen {
-        let all = MultiProgress::new();
-        let bar = all.add(ProgressBar::new(steps));
-        // The bar takes what the texts leave of the line.
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar} {msg}  {eta} left") {
-            bar.set_style(style.progress_chars("━╸─"));
-        }
-        Screen { all, bar, places: Vec::new(), header: String::new(), lines: VecDeque::new() }
-    }
-
-    fn step(&self, done: u64, text: String) {
-        self.bar.set_message(text);
-        self.bar.set_position(done);
-    }
-
-    fn epoch(&mut self, header: String, line: String) {
-        self.header = header;
-        self.lines.push_back(line);
-        if self.lines.len() > LINES {
-            self.lines.pop_front();
-        }
-        while self.places.len() < self.lines.len() + 1 {
-            let place = self.all.add(ProgressBar::no_length());
-            // Not padded to the terminal's width: a line that ends where its text ends does not wrap when that shrinks.
-            if let Ok(style) = ProgressStyle::with_template("{msg}") {
-                place.set_style(style);
-            }
-            self.places.push(place);
-        }
-        let texts = std::iter::once(&self.header).chain(&self.lines);
-        for (place, text) in self.places.iter().zip(texts) {
-            place.set_message(text.clone());
-        }
-    }
-
-    fn finish(self) {
-        let _ = self.all.clear();
-        if !self.lines.is_empty() {
-            note(&self.header);
-            self.lines.iter().for_each(|line| note(line));
-        }
-    }
 }
 
 impl Drop for Progress {

@@ -69,8 +69,12 @@ pub fn put_pairs(section: &mut Section, judged: &Judged<'_>) {
     }
     pairs.sort_by_key(|&(n, from, to)| (std::cmp::Reverse(n), from, to));
     let line = |&(n, from, to): &(u64, usize, usize)| vec![shown(&classes[from]), shown(&classes[to]), n.to_string()];
-    section.say("What is taken for something else most often:");
-    section.list(["true class", "predicted class", "rows"], pairs.iter().take(8).map(line).collect());
+    let head = ["true class", "predicted class", "rows"].map(String::from).to_vec();
+    let rows = pairs.iter().take(8).map(line).collect();
+    section.items.push(Item::Beside(vec![
+        Item::Text("What is taken for something else most often:".into()),
+        Item::Table(Table { head, rows, is_words: false }),
+    ]));
 }
 
 /// Adds precision, recall and F1 of each class; of many classes the worst.
@@ -95,13 +99,14 @@ pub fn put_table(section: &mut Section, judged: &Judged<'_>) {
         let all: u64 = classes.iter().map(|class| class.rows).sum();
         rows.push(vec!["mean".into(), significant(precision), significant(recall), significant(f1), all.to_string()]);
     }
-    section.say(
+    let mut words = String::from(
         "Precision: of the rows that the model says are of the class, the share that are. Recall: of the rows of the class, \
          the share that the model finds. F1: their harmonic mean. All go from 0 to 1.",
     );
     if is_cut {
-        section.say(format!("Of {} classes these are the {MOST_LINES} with the lowest F1.", classes.len()));
+        words.push_str(&format!(" Of {} classes these are the {MOST_LINES} with the lowest F1.", classes.len()));
     }
     let head = ["class", "precision", "recall", "F1", "rows"].map(String::from).to_vec();
-    section.items.push(Item::Table(Table { head, rows, is_words: false }));
+    let table = Table { head, rows, is_words: false };
+    section.items.push(Item::Beside(vec![Item::Text(words), Item::Table(table)]));
 }

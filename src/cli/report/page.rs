@@ -76,7 +76,7 @@ fn colors() -> String {
 fn put_items(html: &mut String, items: &[Item]) {
     let mut in_figures = false;
     for item in items {
-        let is_figure = matches!(item, Item::Figure(_));
+        let is_figure = matches!(item, Item::Figure(_) | Item::Beside(_));
         if is_figure != in_figures {
             html.push_str(if is_figure { "<div class=\"figures\">\n" } else { "</div>\n" });
             in_figures = is_figure;
@@ -100,6 +100,11 @@ fn put_item(html: &mut String, item: &Item) {
         Item::Figure(Figure { scene, caption, .. }) => {
             let svg = scene.svg(Colors::OfPage);
             html.push_str(&format!("<figure>{svg}<figcaption>{}</figcaption></figure>\n", text(caption)));
+        }
+        Item::Beside(items) => {
+            html.push_str("<div class=\"beside\">\n");
+            items.iter().for_each(|item| put_item(html, item));
+            html.push_str("</div>\n");
         }
         Item::Table(table) => put_table(html, table),
         Item::List(lines) => {

@@ -21,6 +21,8 @@ pub enum Item {
     /// Numbers with their names and meanings.
     Tiles(Vec<Tile>),
     Figure(Figure),
+    /// What stands beside pictures where there is room.
+    Beside(Vec<Item>),
     Table(Table),
     List(Vec<String>),
     /// Text as it is, under a line that opens it.

@@ -82,7 +82,7 @@ fn put_target(section: &mut Section, at: usize, name: &str, truth: &[f64], predi
 /// Bars over bins of equal width.
 fn histogram(values: &[f64]) -> Vec<[f64; 4]> {
     let (low, high) = bounds(values.iter().copied());
-    if !(high > low) {
+    if high <= low {
         return vec![[low - 0.5, 0.0, low + 0.5, values.len() as f64]];
     }
     let width = (high - low) / BINS as f64;

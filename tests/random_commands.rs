@@ -14,8 +14,21 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-const VERBS: [&str; 12] =
-    ["train", "train", "train", "eval", "predict", "plan", "pack", "explain", "gradcheck", "verify", "keys", "help"];
+const VERBS: [&str; 13] = [
+    "train",
+    "train",
+    "train",
+    "eval",
+    "predict",
+    "report",
+    "plan",
+    "pack",
+    "explain",
+    "gradcheck",
+    "verify",
+    "keys",
+    "help",
+];
 
 const SUBJECTS: [&str; 12] = [
     "t.csv",

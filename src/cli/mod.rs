@@ -18,17 +18,23 @@ mod options;
 mod output;
 mod overlay;
 mod pack;
+mod picture;
 mod plan;
 mod predict;
+mod progress;
 mod quality;
 mod record;
+mod report;
 mod result;
 mod rows;
+mod run_sink;
+mod screen;
 mod several;
 mod signals;
 mod sink;
 mod subject;
 mod task;
+mod tensorboard;
 mod train;
 mod tune;
 mod tuning;
@@ -72,6 +78,12 @@ enum Verb {
     /// safetensors: the model's own file, and the Python that loads it into PyTorch.
     #[command(after_help = "Example: anygrad export runs/digits-1 --to html --out digits.html")]
     Export(export::ExportOptions),
+    /// Write a page about a run: curves, mistakes, what each feature matters, the device, how to repeat it.
+    ///
+    /// The page is one file that needs no network and no script. The rows that the run tested with are read again; without
+    /// them the page says so and shows what the folder holds.
+    #[command(after_help = "Example: anygrad report runs/digits-1 --pictures pictures")]
+    Report(report::ReportOptions),
     /// Write data into a packed file, from which runs take rows as they need them.
     ///
     /// `train --data FILE.anygrad` then starts at once, with the same results, and takes no memory for the features. The file
@@ -136,7 +148,7 @@ impl Verb {
             Verb::Explain(options) => options.train.subject.as_deref(),
             Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
-            Verb::Eval(_) | Verb::Predict(_) | Verb::Export(_) | Verb::Pack(_) => None,
+            Verb::Eval(_) | Verb::Predict(_) | Verb::Export(_) | Verb::Pack(_) | Verb::Report(_) => None,
             Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) | Verb::Doctor(_) | Verb::Verify(_) => None,
         };
         subject.and_then(Subject::config)
@@ -157,6 +169,7 @@ pub fn run() -> ExitCode {
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
         Verb::Export(options) => export::run(&options),
+        Verb::Report(options) => report::run(&options),
         Verb::Pack(options) => pack::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),

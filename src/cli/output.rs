@@ -1,148 +1,13 @@
-//! What a run shows: a progress bar on a terminal, plain lines elsewhere, JSON lines on request.
+//! Lines of data on stdout, messages on stderr, numbers and tables as text, and the bar of a table that is read.
 
-use super::options::Format;
 use anygrad::error::{escaped, shown};
-use anygrad::train::{EpochReport, Event};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-/// Shows the events of a run.
-pub struct Progress {
-    format: Format,
-    epochs: u64,
-    bar: Option<ProgressBar>,
-    start: Instant,
-    rows: u64,
-    has_header: bool,
-}
-
-impl Progress {
-    /// For a run of this many epochs.
-    pub fn new(format: Format, epochs: u64) -> Progress {
-        Progress { format, epochs, bar: None, start: Instant::now(), rows: 0, has_header: false }
-    }
-
-    /// Shows one event; for an epoch returns its JSON object.
-    pub fn show(&mut self, event: &Event) -> Option<Value> {
-        match event {
-            Event::Start { steps } => {
-                self.start = Instant::now();
-                // A terminal that cannot move its cursor gets the lines of epochs alone.
-                if has_cursor() {
-                    self.bar = Some(bar(*steps));
-                }
-                None
-            }
-            Event::Steps { done, rows, loss } => {
-                self.rows = *rows;
-                if let Some(bar) = &self.bar {
-                    bar.set_position(*done);
-                    bar.set_message(format!("loss {loss:.4}  {}/s", thousands(self.samples_per_second())));
-                }
-                None
-            }
-            Event::Epoch(report) => {
-                let object = self.epoch(report);
-                self.object(object)
-            }
-            Event::DeviceLost { reason, step } => {
-                self.say(&format!("device  {reason}: it is opened anew, and the run goes on from step {step}"));
-                self.object(json!({ "event": "device_lost", "reason": reason, "step": step }))
-            }
-            Event::RolledBack { reason, epoch, learning_rate } => {
-                let rate = shortest(*learning_rate);
-                self.say(&format!("{reason}: back to the end of epoch {epoch}, and on with a learning rate of {rate}"));
-                self.object(json!({ "event": "rolled_back", "reason": reason, "epoch": epoch, "learning_rate": rate }))
-            }
-        }
-    }
-
-    /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
-    fn object(&self, object: Value) -> Option<Value> {
-        if self.format == Format::Json {
-            let line = object.to_string();
-            match &self.bar {
-                Some(bar) => bar.suspend(|| print_line(&line)),
-                None => print_line(&line),
-            }
-        }
-        Some(object)
-    }
-
-    fn epoch(&mut self, report: &EpochReport) -> Value {
-        let mut object = json!({ "event": "epoch" });
-        if let (Value::Object(object), Ok(Value::Object(fields))) = (&mut object, serde_json::to_value(report)) {
-            object.extend(fields);
-        }
-        if report.validation_loss.is_some() {
-            // The test rows wait until training is over.
-            for name in ["test_loss", "test_accuracy"] {
-                object.as_object_mut().and_then(|fields| fields.shift_remove(name));
-            }
-        }
-        object["learning_rate"] = json!(shortest(report.learning_rate));
-        object["samples_per_second"] = json!(self.samples_per_second().round());
-        if self.format == Format::Text {
-            let (header, line) = self.lines(report);
-            if !std::mem::replace(&mut self.has_header, true) {
-                self.say(&header);
-            }
-            self.say(&line);
-        }
-        object
-    }
-
-    /// Prints a line above the bar.
-    fn say(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| note(line)),
-            None => note(line),
-        }
-    }
-
-    /// The header of the columns, and the line of an epoch: at most 79 characters.
-    fn lines(&self, report: &EpochReport) -> (String, String) {
-        let digits = self.epochs.to_string().len();
-        let (mut header, mut line) = (String::new(), format!("{:>digits$}/{}", report.epoch, self.epochs));
-        header.push_str(&format!("{:>width$}", "epoch", width = line.len().max(5)));
-        line = format!("{line:>width$}", width = header.len());
-        let mut add = |name: &str, value: Option<f64>| {
-            if let Some(value) = value {
-                let text = significant(value);
-                let width = name.len().max(6);
-                header.push_str(&format!("  {name:>width$}"));
-                line.push_str(&format!("  {text:>width$}"));
-            }
-        };
-        add("train loss", Some(report.train_loss));
-        add("accuracy", report.train_accuracy);
-        add("validation loss", report.validation_loss);
-        add("accuracy", report.validation_accuracy);
-        add("test loss", report.test_loss.filter(|_| report.validation_loss.is_none()));
-        add("accuracy", report.test_accuracy.filter(|_| report.validation_loss.is_none()));
-        header.push_str(&format!("  {:>10}", "samples/s"));
-        line.push_str(&format!("  {:>10}", thousands(self.samples_per_second())));
-        (header, line)
-    }
-
-    /// Rows trained on per second since the start; 0 before the first report.
-    pub fn samples_per_second(&self) -> f64 {
-        self.rows as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
-    }
-
-    /// Takes the bar off the screen.
-    pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
 /// Whether messages go to a terminal that can move its cursor.
-fn has_cursor() -> bool {
+pub fn has_cursor() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
@@ -186,20 +51,6 @@ impl Drop for ReadingBar {
             bar.finish_and_clear();
         }
     }
-}
-
-fn bar(steps: u64) -> ProgressBar {
-    let bar = ProgressBar::new(steps);
-    // The bar takes what the texts leave of the line.
-    if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps  {eta} left  {msg}") {
-        bar.set_style(style.progress_chars("━╸─"));
-    }
-    bar
-}
-
-/// The f64 that is written with as few digits as the f32: 0.05, not 0.05000000074505806.
-fn shortest(x: f32) -> f64 {
-    x.to_string().parse().unwrap_or(f64::from(x))
 }
 
 /// `1234567` as `1,234,567`.

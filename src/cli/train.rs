@@ -2,11 +2,15 @@
 
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
-use super::output::{Progress, note, print_line, significant};
+use super::output::{note, print_line, significant};
+use super::progress::Progress;
+use super::report;
 use super::result::{Outcome, print_result};
+use super::run_sink::{RunSink, lock};
 use super::several;
 use super::signals;
 use super::task::Task;
+use super::tensorboard::EventFile;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
 use anygrad::data::{Source, Split};
@@ -16,7 +20,7 @@ use anygrad::{Error, Result};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// The flags of `train`.
@@ -45,6 +49,12 @@ pub struct TrainVerbOptions {
     /// What is done when the device is lost: retry on the device opened anew, to the same bits, or stop
     #[arg(long, value_name = "CHOICE", default_value = "retry", help_heading = "Stopping and going on")]
     on_device_loss: OnDeviceLoss,
+    /// Write report.html into the run's folder at the end: curves, mistakes, what each feature matters, how to repeat it
+    #[arg(long, help_heading = "What is written")]
+    report: bool,
+    /// Write the figures of each epoch as an event file of TensorBoard into the run's folder
+    #[arg(long, help_heading = "What is written")]
+    tensorboard: bool,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -122,9 +132,16 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         describe(&mut folder, trainer.recipe(), &choice, &data, used, options.format)?;
     }
 
-    let sink = Arc::new(Mutex::new(Sink {
+    // A run that goes on writes what it wrote before.
+    let wrote = |file: &str| resume.is_some() && folder.holds(file);
+    let writes_report = verb.report || wrote(report::FILE);
+    let events = (verb.tensorboard || wrote(RunFolder::EVENTS))
+        .then(|| EventFile::create(&folder, snapshot.as_ref().map_or(0, Snapshot::epochs_done)))
+        .transpose()?;
+    let sink = Arc::new(Mutex::new(RunSink {
         progress: Progress::new(options.format, trainer.recipe().epochs()),
         folder,
+        events,
         failure: None,
     }));
     let (observed, keeps) = (sink.clone(), sink.clone());
@@ -146,6 +163,10 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     if history.is_interrupted {
         sink.folder.save_model(&model)?;
         tell_interrupted(options.format, &history, &mut sink)?;
+        if writes_report {
+            let path = report::of_run(sink.folder.path(), &model, &data, &choice.device)?;
+            note(&format!("report  {}", path.display()));
+        }
         return Ok(None);
     }
     if let (Some(Threshold::Best(criterion)), Some(threshold)) = (trainer.recipe().train.threshold, model.threshold) {
@@ -161,10 +182,19 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         outcome => outcome?,
     };
     sink.write(&outcome.json());
+    sink.tell_result(&outcome, history.model_epoch);
     if let Err(error) = sink.folder.check_metrics() {
         sink.failure.get_or_insert(error);
     }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
+    if writes_report {
+        match report::of_run(sink.folder.path(), &model, &data, &choice.device) {
+            Ok(path) => note(&format!("report  {}", path.display())),
+            Err(error) => {
+                outcome.failure.get_or_insert(error.in_addition("the run is complete, its report is missing"));
+            }
+        }
+    }
     Ok(Some(outcome))
 }
 
@@ -187,7 +217,7 @@ fn left_behind(error: Error, trainer: &Trainer, folder: &RunFolder) -> Error {
 const INCOMPLETE: &str = "the model is saved, lines of metrics.jsonl or checkpoints are missing";
 
 /// Says that a run was stopped, and how to go on with it.
-fn tell_interrupted(format: Format, history: &History, sink: &mut Sink) -> Result<()> {
+fn tell_interrupted(format: Format, history: &History, sink: &mut RunSink) -> Result<()> {
     let (step, run) = (history.steps, sink.folder.path().display().to_string());
     let object = json!({
         "event": "interrupted", "steps": step, "epochs": history.epochs.len(), "model_epoch": history.model_epoch, "run": run,
@@ -332,37 +362,4 @@ fn environment(choice: &Choice, recipe: &Recipe) -> serde_json::Value {
         "device_reason": choice.reason,
         "reproducible": recipe.reproducible,
     })
-}
-
-/// Where events go: the screen and the run folder. The first failure to write is kept for the end.
-struct Sink {
-    progress: Progress,
-    folder: RunFolder,
-    failure: Option<Error>,
-}
-
-impl Sink {
-    /// Appends a line of metrics.
-    fn write(&mut self, object: &serde_json::Value) {
-        if let Err(error) = self.folder.append_metrics(&object.to_string()) {
-            self.failure.get_or_insert(error);
-        }
-    }
-
-    /// Keeps a snapshot. What cannot be kept does not end the run.
-    fn keep(&mut self, snapshot: &Snapshot) {
-        if let Err(error) = self.folder.save_checkpoint(snapshot) {
-            self.failure.get_or_insert(error);
-        }
-    }
-
-    fn take(&mut self, event: &anygrad::train::Event) {
-        if let Some(object) = self.progress.show(event) {
-            self.write(&object);
-        }
-    }
-}
-
-fn lock(sink: &Mutex<Sink>) -> MutexGuard<'_, Sink> {
-    sink.lock().unwrap_or_else(PoisonError::into_inner)
 }

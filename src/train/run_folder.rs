@@ -13,7 +13,7 @@ const METRICS: &str = "metrics.jsonl";
 /// The last two snapshots, the newer first.
 const CHECKPOINTS: [&str; 2] = ["checkpoint.bin", "checkpoint.previous.bin"];
 /// What a run writes.
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     METRICS,
     CHECKPOINTS[0],
     CHECKPOINTS[1],
@@ -23,6 +23,7 @@ const FILES: [&str; 9] = [
     "variants.json",
     "last.safetensors",
     "best.safetensors",
+    "report.html",
 ];
 
 /// A folder that a run writes to.
@@ -33,6 +34,9 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
+    /// What the names of TensorBoard's event files begin with, of which a run may have several.
+    pub const EVENTS: &str = "events.out.tfevents.";
+
     /// Creates `path`, or the first free `runs/<name>-N` below the current folder.
     ///
     /// # Errors
@@ -41,8 +45,8 @@ impl RunFolder {
     pub fn create(path: Option<&Path>, name: &str) -> Result<RunFolder> {
         let path = match path {
             Some(path) => {
-                if let Some(there) = FILES.iter().find(|file| path.join(file).exists()) {
-                    return Err(taken(path, there));
+                if let Some(there) = held(path) {
+                    return Err(taken(path, &there));
                 }
                 std::fs::create_dir_all(path).map_err(|e| Error::io("create", path, e))?;
                 path.to_path_buf()
@@ -129,7 +133,7 @@ impl RunFolder {
     /// Fails as [`RunFolder::create`] does.
     pub fn create_group(path: Option<&Path>, name: &str) -> Result<PathBuf> {
         match path {
-            Some(path) if FILES.iter().any(|file| path.join(file).exists()) => Err(taken(path, "a run")),
+            Some(path) if held(path).is_some() => Err(taken(path, "a run")),
             Some(path) => {
                 std::fs::create_dir_all(path).map_err(|e| Error::io("create", path, e))?;
                 Ok(path.to_path_buf())
@@ -143,12 +147,35 @@ impl RunFolder {
         &self.path
     }
 
+    /// Whether the folder holds a file whose name begins so.
+    pub fn holds(&self, name: &str) -> bool {
+        let names = std::fs::read_dir(&self.path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+        names.into_iter().any(|own| own.to_string_lossy().starts_with(name))
+    }
+
     /// Writes a file of the run, whole or not at all.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn write(&self, name: &str, content: &str) -> Result<()> {
         write_whole(&self.path.join(name), content.as_bytes())
+    }
+
+    /// Creates a file to write to as the run goes on, under `name` or, if that is taken, with a number behind it.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn create_file(&self, name: &str) -> Result<(PathBuf, File)> {
+        let mut path = self.path.join(name);
+        for number in 2.. {
+            match File::create_new(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    path = self.path.join(format!("{name}.{number}"));
+                }
+                file => return file.map(|file| (path.clone(), file)).map_err(|e| Error::io("create", &path, e)),
+            }
+        }
+        Err(Error::option("out", path.display(), "no free file name"))
     }
 
     /// Appends a line to `metrics.jsonl`.
@@ -208,6 +235,15 @@ fn kept_metrics(text: &str, epochs: u64, mut rollbacks: u64) -> usize {
         kept += line.len();
     }
     kept
+}
+
+/// What of a run a folder holds.
+fn held(path: &Path) -> Option<String> {
+    if let Some(file) = FILES.iter().find(|file| path.join(file).exists()) {
+        return Some(file.to_string());
+    }
+    let names = std::fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.map(|name| name.to_string_lossy().into_owned()).find(|name| name.starts_with(RunFolder::EVENTS))
 }
 
 fn taken(path: &Path, file: &str) -> Error {

@@ -4,6 +4,7 @@
 //! Of two classes, the positive one is the second in the order of the classes.
 
 mod calibration;
+mod curves;
 mod importance;
 mod probability;
 mod ranking;
@@ -12,6 +13,7 @@ mod threshold;
 mod values;
 
 pub use calibration::{Calibration, CalibrationBin};
+pub use curves::{PrecisionRecallPoint, RocPoint};
 pub use importance::{FeatureImportance, Importance, PermutationImportance, Score};
 pub use probability::ClassProbabilities;
 pub use ranking::BinaryScores;

@@ -21,6 +21,7 @@ mod plan;
 mod predict;
 mod quality;
 mod record;
+mod resolved;
 mod result;
 mod rows;
 mod several;

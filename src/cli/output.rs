@@ -17,12 +17,28 @@ pub struct Progress {
     start: Instant,
     rows: u64,
     has_header: bool,
+    is_quiet: bool,
 }
 
 impl Progress {
     /// For a run of this many epochs.
     pub fn new(format: Format, epochs: u64) -> Progress {
-        Progress { format, epochs, bar: None, start: Instant::now(), rows: 0, has_header: false }
+        Progress { format, epochs, bar: None, start: Instant::now(), rows: 0, has_header: false, is_quiet: false }
+    }
+
+    /// Whether epochs are told by somebody else; the bar stays.
+    pub fn quiet(self, is_quiet: bool) -> Progress {
+        Progress { is_quiet, ..self }
+    }
+
+    /// Whether epochs are told by somebody else.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Whether lines for people are wanted.
+    pub fn is_for_people(&self) -> bool {
+        self.format == Format::Text && !self.is_quiet
     }
 
     /// Shows one event; for an epoch returns its JSON object.
@@ -60,15 +76,20 @@ impl Progress {
         }
     }
 
-    /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
-    fn object(&self, object: Value) -> Option<Value> {
-        if self.format == Format::Json {
+    /// Prints a line of JSON, if that is asked for.
+    pub fn print(&self, object: &Value) {
+        if self.format == Format::Json && !self.is_quiet {
             let line = object.to_string();
             match &self.bar {
                 Some(bar) => bar.suspend(|| print_line(&line)),
                 None => print_line(&line),
             }
         }
+    }
+
+    /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
+    fn object(&self, object: Value) -> Option<Value> {
+        self.print(&object);
         Some(object)
     }
 
@@ -85,7 +106,7 @@ impl Progress {
         }
         object["learning_rate"] = json!(shortest(report.learning_rate));
         object["samples_per_second"] = json!(self.samples_per_second().round());
-        if self.format == Format::Text {
+        if self.is_for_people() {
             let (header, line) = self.lines(report);
             if !std::mem::replace(&mut self.has_header, true) {
                 self.say(&header);

@@ -28,6 +28,7 @@ mod several;
 mod signals;
 mod sink;
 mod subject;
+mod sweep;
 mod task;
 mod train;
 mod tune;
@@ -113,6 +114,17 @@ enum Verb {
     /// definition, and exits with 1 if one is wrong.
     #[command(after_help = "Example: anygrad doctor --verify gpu --out receipt.json")]
     Doctor(doctor::DoctorOptions),
+    /// Train one recipe with many settings, judge them by validation rows, and name the best.
+    ///
+    /// It takes the flags of `train`; a `--set` with several values, or a range, varies. `KEY=A,B,C` lists values,
+    /// `KEY=LOW..HIGH:5` takes five points, and with --random `KEY=LOW..HIGH` is drawn from: by ratios where it spans a factor
+    /// of ten or more, which `:log` and `:linear` overrule. Each recipe is a run folder in one folder, with sweep.toml and
+    /// results.csv. Whatever interrupts a sweep, --resume goes on to the same table.
+    #[command(allow_negative_numbers = true)]
+    #[command(
+        after_help = "Example: anygrad sweep digits --set optimizer.learning_rate=0.001,0.003,0.01 --set train.batch_size=32,128"
+    )]
+    Sweep(Box<sweep::SweepOptions>),
     /// Repeat a run, and name the first epoch whose weights are others than those that it recorded.
     #[command(after_help = "Example: anygrad verify runs/digits-1")]
     Verify(verify::VerifyOptions),
@@ -126,6 +138,7 @@ impl Verb {
     fn config(&self) -> Option<PathBuf> {
         let subject = match self {
             Verb::Train(options) => options.train.subject.as_deref(),
+            Verb::Sweep(options) => options.run.train.subject.as_deref(),
             Verb::Gradcheck(options) => options.train.subject.as_deref(),
             Verb::Explain(options) => options.train.subject.as_deref(),
             Verb::Plan(options) => options.train.subject.as_deref(),
@@ -151,6 +164,7 @@ pub fn run() -> ExitCode {
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
         Verb::Pack(options) => pack::run(&options),
+        Verb::Sweep(options) => sweep::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),
         Verb::Plan(options) => plan::run(&options),
@@ -198,6 +212,14 @@ fn parse() -> Result<Cli, clap::Error> {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             arg.help(help.replace("[default: digits]", "[default: xor]"))
         })
+    });
+    let command = command.mut_subcommand("sweep", |command| {
+        let command = hide(command, &["folds", "seeds"]);
+        let command = command.mut_arg("resume", |arg| {
+            arg.value_name("SWEEP").help("Go on with an interrupted sweep, to the table that it would have ended with")
+        });
+        let set = "Sets any key of the config file; with several values, 0.01,0.03, or a range, 0.001..0.1, it varies";
+        command.mut_arg("set", |arg| arg.help(set))
     });
     let command = command.mut_subcommand("pack", |command| hide(command, &["data"]));
     Cli::from_arg_matches(&command.try_get_matches()?)

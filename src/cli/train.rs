@@ -34,7 +34,7 @@ pub struct TrainVerbOptions {
     pub seeds: Option<u32>,
     /// From which probability on a row is of the second of two classes: a number between 0 and 1, or what it shall be best for on the validation rows: f1, accuracy or balanced_accuracy [default: 0.5]
     #[arg(long, value_name = "T")]
-    threshold: Option<Threshold>,
+    pub threshold: Option<Threshold>,
     /// Go on with an interrupted run from its last checkpoint, to the bits that it would have ended with
     #[arg(long, value_name = "RUN", conflicts_with_all = ["subject", "out", "from", "folds", "seeds"], help_heading = "Stopping and going on")]
     pub resume: Option<PathBuf>,
@@ -43,7 +43,7 @@ pub struct TrainVerbOptions {
     checkpoint_every: Every,
     /// What is done when a number becomes NaN or infinite: stop, or rollback to the end of the last epoch and on with half the learning rate [default: stop]
     #[arg(long, value_name = "CHOICE", help_heading = "Stopping and going on")]
-    on_divergence: Option<OnDivergence>,
+    pub on_divergence: Option<OnDivergence>,
     /// What is done when the device is lost: retry on the device opened anew, to the same bits, or stop
     #[arg(long, value_name = "CHOICE", default_value = "retry", help_heading = "Stopping and going on")]
     on_device_loss: OnDeviceLoss,
@@ -277,7 +277,8 @@ fn describe(
     Ok(())
 }
 
-fn announce(task: &Task, choice: &Choice) {
+/// Says what a run is about.
+pub fn announce(task: &Task, choice: &Choice) {
     let (data, model) = (&task.data, task.trainer.architecture());
     data.decisions.iter().for_each(|decision| note(decision));
     let parameters = model.parameter_count().unwrap_or(0);

@@ -17,6 +17,7 @@ mod options;
 mod output;
 mod overlay;
 mod pack;
+mod picture;
 mod plan;
 mod predict;
 mod quality;

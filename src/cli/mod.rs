@@ -2,6 +2,8 @@
 
 mod bench;
 mod cache;
+mod columns;
+mod compare;
 mod config;
 mod data_options;
 mod devices;
@@ -10,6 +12,7 @@ mod eval;
 mod explain;
 mod from;
 mod gradcheck;
+mod inspect;
 mod keys;
 mod machine;
 pub mod memory;
@@ -25,6 +28,7 @@ mod record;
 mod resolved;
 mod result;
 mod rows;
+mod runs;
 mod several;
 mod signals;
 mod sink;
@@ -126,6 +130,22 @@ enum Verb {
         after_help = "Example: anygrad sweep digits --set optimizer.learning_rate=0.001,0.003,0.01 --set train.batch_size=32,128"
     )]
     Sweep(Box<sweep::SweepOptions>),
+    /// Show what is in a file that anygrad wrote, or in the folder of a run or a sweep.
+    ///
+    /// Models, checkpoints, packed rows, configs, metrics, tuned and compiled kernels, receipts; what a file is, its content
+    /// tells. Of a safetensors file of another program it shows the tensors.
+    #[command(after_help = "Example: anygrad inspect runs/digits-1/last.safetensors")]
+    Inspect(inspect::InspectOptions),
+    /// List runs with their recipes and results.
+    ///
+    /// A setting is named as `--set` takes it, or by its last part; a figure as the last line of a run names it.
+    #[command(
+        after_help = "Example: anygrad runs --where optimizer.kind=adamw --where validation_loss<0.2 --sort validation_loss"
+    )]
+    Runs(runs::RunsOptions),
+    /// Show what differs between runs: recipe, data, results; and whether they compare at all.
+    #[command(after_help = "Example: anygrad compare runs/digits-1 runs/digits-2 --plot both.svg")]
+    Compare(compare::CompareOptions),
     /// Repeat a run, and name the first epoch whose weights are others than those that it recorded.
     #[command(after_help = "Example: anygrad verify runs/digits-1")]
     Verify(verify::VerifyOptions),
@@ -146,6 +166,7 @@ impl Verb {
             Verb::Tune(options) => options.config.as_deref(),
             Verb::Eval(_) | Verb::Predict(_) | Verb::Pack(_) => None,
             Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) | Verb::Doctor(_) | Verb::Verify(_) => None,
+            Verb::Runs(_) | Verb::Compare(_) | Verb::Inspect(_) => None,
         };
         subject.and_then(Subject::config)
     }
@@ -165,6 +186,9 @@ pub fn run() -> ExitCode {
         Verb::Eval(options) => eval::run(&options),
         Verb::Predict(options) => predict::run(&options),
         Verb::Pack(options) => pack::run(&options),
+        Verb::Inspect(options) => inspect::run(&options),
+        Verb::Runs(options) => runs::run(&options),
+        Verb::Compare(options) => compare::run(&options),
         Verb::Sweep(options) => sweep::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),

@@ -16,5 +16,5 @@ pub use bars::{Bar, bars};
 pub use chart::{Area, Chart, Series, Style};
 pub use heat::Heat;
 pub use png::{encode, png};
-pub use scene::{Colors, Ink, Scene};
+pub use scene::{Colors, Ink, Scene, Shape};
 pub use svg::escape;

@@ -7,7 +7,7 @@ mod space;
 mod standing;
 mod table;
 
-pub use plan::{FILE, Plan};
+pub use plan::{Entry, FILE, Plan};
 
 use super::options::Format;
 use super::output::note;
@@ -19,7 +19,6 @@ use anygrad::train::{Recipe, RunFolder};
 use anygrad::{Error, Result};
 use clap::Args;
 use judge::Judge;
-use plan::Entry;
 use run::Sweep;
 use space::{Axis, axis, grid, random};
 use std::collections::HashMap;

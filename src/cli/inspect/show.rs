@@ -1,0 +1,89 @@
+//! What was found in a file, as text of at most 80 columns where that is possible.
+
+use super::super::output::{print_line, print_table, significant};
+use super::super::runs::width;
+use super::Found;
+use anygrad::error::shown;
+use serde_json::Value;
+
+/// Columns of text where nobody says how many there are.
+const WIDTH: usize = 80;
+
+/// Prints what was found.
+pub fn print(found: &Found) {
+    print_fields(found, "");
+}
+
+fn print_fields(found: &Found, indent: &str) {
+    let is_flat = |value: &Value| !value.is_object() && !is_table(value);
+    let names = found.iter().filter(|(_, value)| is_flat(value)).map(|(name, _)| name.chars().count());
+    let first = names.max().unwrap_or(0).min(28);
+    for (name, value) in found.iter().filter(|(_, value)| is_flat(value)) {
+        print_wrapped(&format!("{indent}{:<first$}  ", shown(&name.replace('_', " "))), &text(value));
+    }
+    for (name, value) in found.iter().filter(|(_, value)| !is_flat(value)) {
+        print_line("");
+        print_line(&format!("{indent}{}", shown(&name.replace('_', " "))));
+        match value {
+            Value::Object(fields) => print_fields(fields, &format!("{indent}  ")),
+            value => print_rows(value.as_array().map(Vec::as_slice).unwrap_or_default()),
+        }
+    }
+}
+
+fn is_table(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object))
+}
+
+/// A table of objects that have the same names.
+fn print_rows(rows: &[Value]) {
+    let mut names: Vec<&String> = Vec::new();
+    for name in rows.iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let mut table = vec![names.iter().map(|name| name.replace('_', " ")).collect::<Vec<_>>()];
+    let cell = |row: &Value, name: &String| row.get(name).map(text).unwrap_or_default();
+    table.extend(rows.iter().map(|row| names.iter().map(|name| cut(&cell(row, name), 32)).collect()));
+    print_table(&table);
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        text.into()
+    } else {
+        format!("{}…", text.chars().take(most - 1).collect::<String>())
+    }
+}
+
+/// A value: figures with four digits, lists with commas.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Number(number) if number.is_f64() => number.as_f64().map_or_else(|| number.to_string(), significant),
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Bool(flag) => if *flag { "yes" } else { "no" }.into(),
+        Value::Null => "-".into(),
+        value => value.to_string(),
+    }
+}
+
+/// A name and a text that goes on below its beginning.
+fn print_wrapped(start: &str, text: &str) {
+    let room = width().unwrap_or(WIDTH).saturating_sub(start.chars().count()).max(20);
+    let mut line = String::new();
+    let mut start = start.to_string();
+    for word in shown(text).split(' ') {
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
+            print_line(&format!("{start}{line}"));
+            start = " ".repeat(start.chars().count());
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    print_line(format!("{start}{line}").trim_end());
+}

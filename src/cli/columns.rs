@@ -2,10 +2,12 @@
 
 use super::keys::{TABLES, filled_in};
 use super::record::Record;
+use anygrad::data::Source;
 use anygrad::nn::LayerDescription;
 use anygrad::train::Recipe;
 use anygrad::{Error, Result};
 use serde_json::{Value, json};
+use std::path::{Component, PathBuf};
 
 /// Named values of a run.
 pub type Columns = Vec<(String, Value)>;
@@ -60,6 +62,24 @@ pub fn layers(layers: &[LayerDescription]) -> String {
     layers.iter().map(name).collect::<Vec<_>>().join("-")
 }
 
+/// A source as it is seen from here: without the way into a folder and out again, which config files of runs have.
+pub fn source(source: &Source) -> String {
+    let mut short = source.clone();
+    short.relocate(|path| {
+        let mut parts: Vec<Component<'_>> = Vec::new();
+        for part in path.components() {
+            match (part, parts.last()) {
+                (Component::ParentDir, Some(Component::Normal(_))) => drop(parts.pop()),
+                _ => parts.push(part),
+            }
+        }
+        let short: PathBuf = parts.iter().collect();
+        // A link on the way leads elsewhere.
+        if short.canonicalize().ok() == path.canonicalize().ok() { short } else { path.into() }
+    });
+    short.to_string()
+}
+
 /// All that a run is known by.
 pub fn columns(name: &str, record: &Record) -> Columns {
     let recipe = &record.recipe;
@@ -67,14 +87,14 @@ pub fn columns(name: &str, record: &Record) -> Columns {
     let mut columns: Columns = vec![
         ("run".into(), json!(name)),
         ("state".into(), json!(record.state())),
-        ("data".into(), json!(recipe.data.source.to_string())),
+        ("data".into(), json!(source(&recipe.data.source))),
         ("model".into(), json!(layers(&recipe.layers))),
         ("device".into(), json!(record.device().map_or_else(|| recipe.device.to_string(), String::from))),
     ];
     columns.extend(settings(recipe).into_iter().filter(|(key, _)| key != "device"));
     let told = end.into_iter().flatten().filter(|(name, value)| {
         (value.is_number() || value.is_boolean() || value.is_string())
-            && !["event", "run", "device", "reproducible"].contains(&&name[..])
+            && !["event", "run", "device", "reproducible", "learning_rate"].contains(&&name[..])
     });
     columns.extend(told.map(|(name, value)| (name.clone(), value.clone())));
     if !columns.iter().any(|(name, _)| name == "epochs") {

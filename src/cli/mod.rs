@@ -126,9 +126,7 @@ enum Verb {
     /// of ten or more, which `:log` and `:linear` overrule. Each recipe is a run folder in one folder, with sweep.toml and
     /// results.csv. Whatever interrupts a sweep, --resume goes on to the same table.
     #[command(allow_negative_numbers = true)]
-    #[command(
-        after_help = "Example: anygrad sweep digits --set optimizer.learning_rate=0.001,0.003,0.01 --set train.batch_size=32,128"
-    )]
+    #[command(after_help = "Example: anygrad sweep digits --epochs 20 --set optimizer.learning_rate=0.001,0.003,0.01")]
     Sweep(Box<sweep::SweepOptions>),
     /// Show what is in a file that anygrad wrote, or in the folder of a run or a sweep.
     ///
@@ -139,12 +137,10 @@ enum Verb {
     /// List runs with their recipes and results.
     ///
     /// A setting is named as `--set` takes it, or by its last part; a figure as the last line of a run names it.
-    #[command(
-        after_help = "Example: anygrad runs --where optimizer.kind=adamw --where validation_loss<0.2 --sort validation_loss"
-    )]
+    #[command(after_help = "Example: anygrad runs --where data=digits --sort -test_accuracy")]
     Runs(runs::RunsOptions),
     /// Show what differs between runs: recipe, data, results; and whether they compare at all.
-    #[command(after_help = "Example: anygrad compare runs/digits-1 runs/digits-2 --plot both.svg")]
+    #[command(after_help = "Example: anygrad compare runs/digits-2/seed-0 runs/digits-2/seed-1 --plot both.svg")]
     Compare(compare::CompareOptions),
     /// Repeat a run, and name the first epoch whose weights are others than those that it recorded.
     #[command(after_help = "Example: anygrad verify runs/digits-1")]

@@ -1,6 +1,7 @@
 //! `anygrad runs`: the runs below a folder, with what tells them apart and what they reached.
 
 use super::columns::{Columns, columns, layers, resolve, text};
+use super::inspect::print_wrapped;
 use super::options::Format;
 use super::output::{note, print_line, print_table, significant};
 use super::record::{Record, folders_below};
@@ -23,7 +24,7 @@ pub struct RunsOptions {
     /// The other way round
     #[arg(long)]
     reverse: bool,
-    /// Only runs with this: KEY=VALUE, KEY!=VALUE, KEY<VALUE, KEY<=VALUE, KEY>VALUE, KEY>=VALUE; may be repeated
+    /// Only runs with this: KEY=VALUE, KEY!=VALUE, KEY<VALUE, KEY<=VALUE, KEY>VALUE, KEY>=VALUE, in quotes for a shell; may be repeated
     #[arg(long = "where", value_name = "CONDITION")]
     conditions: Vec<Condition>,
     /// Only the first N of them
@@ -219,7 +220,7 @@ fn print(rows: &[Row]) {
     table.push(column(rows, "weights_hash", "weights hash", 12));
     let left_out = fit(&mut table, width());
     if !same.is_empty() {
-        print_line(&format!("all  {}", same.join(", ")));
+        print_wrapped("all  ", &same.join(", "));
     }
     let header = table.iter().map(|column| column.name.clone()).collect();
     let lines = (0..rows.len()).map(|at| table.iter().map(|column| column.cells[at].clone()).collect());

@@ -2,7 +2,7 @@
 
 mod plot;
 
-use super::columns::{Columns, default_of, settings, text};
+use super::columns::{Columns, default_of, settings, source, text};
 use super::options::Format;
 use super::output::{note, print_line, print_table, significant};
 use super::record::Record;
@@ -93,10 +93,12 @@ fn data(records: &[Record]) -> Vec<Line> {
         name: name.into(),
         values: records.iter().map(of).collect(),
     };
-    let told = |name: &'static str| move |record: &Record| record.environment.get("data")?.get(name).cloned();
+    let told = |name: &'static str| {
+        move |record: &Record| record.environment.get("data")?.get(name).filter(|value| !value.is_null()).cloned()
+    };
     let environment = |name: &'static str| move |record: &Record| record.environment.get(name).cloned();
     vec![
-        line("source", &|record| Some(json!(record.recipe.data.source.to_string()))),
+        line("source", &|record| Some(json!(source(&record.recipe.data.source)))),
         line("features", &told("features")),
         line("training rows", &told("training_rows")),
         line("validation rows", &told("validation_rows")),
@@ -199,8 +201,8 @@ fn print_text(names: &[String], sections: &[(&str, Vec<Line>); 3], verdict: &Ver
             print_blocks(section, names, &shown);
         }
         if *section == "data" && same.iter().any(|line| line.name == "source") {
-            let source = same.iter().find(|line| line.name == "source").and_then(|line| line.values[0].as_ref());
-            print_line(&format!("the same source: {}", source.map(text).unwrap_or_default()));
+            let shared = same.iter().find(|line| line.name == "source").and_then(|line| line.values[0].as_ref());
+            print_line(&format!("the same source: {}", shared.map(text).unwrap_or_default()));
         }
         print_line("");
     }

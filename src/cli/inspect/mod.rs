@@ -6,6 +6,8 @@ mod show;
 mod state;
 mod texts;
 
+pub use show::print_wrapped;
+
 use super::options::Format;
 use super::output::print_line;
 use anygrad::{Error, Result};

@@ -1,6 +1,7 @@
 //! A model's file: layers, tensors, how its rows are prepared, how it was trained; of another program's file the tensors.
 
 use super::super::columns::{layers, settings};
+use super::super::output::significant;
 use super::{Found, about};
 use anygrad::Result;
 use anygrad::data::{Encoding, Preprocessing};
@@ -103,7 +104,7 @@ fn features(model: &Model) -> Vec<Value> {
     let mut rows = Vec::new();
     for column in &encoder.columns {
         let (kind, missing) = match &column.encoding {
-            Encoding::Number { fill, .. } => ("number".to_string(), fill.to_string()),
+            Encoding::Number { fill, .. } => ("number".to_string(), significant(*fill)),
             Encoding::YesNo { fill } => ("yes or no".into(), if *fill { "yes" } else { "no" }.into()),
             Encoding::Category { levels, others, fill } => {
                 let more = if *others { " and others" } else { "" };

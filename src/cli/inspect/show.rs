@@ -1,9 +1,10 @@
 //! What was found in a file, as text of at most 80 columns where that is possible.
 
+use super::super::columns;
 use super::super::output::{print_line, print_table, significant};
 use super::super::runs::width;
 use super::Found;
-use anygrad::error::shown;
+use anygrad::error::escaped;
 use serde_json::Value;
 
 /// Columns of text where nobody says how many there are.
@@ -16,14 +17,20 @@ pub fn print(found: &Found) {
 
 fn print_fields(found: &Found, indent: &str) {
     let is_flat = |value: &Value| !value.is_object() && !is_table(value);
-    let names = found.iter().filter(|(_, value)| is_flat(value)).map(|(name, _)| name.chars().count());
-    let first = names.max().unwrap_or(0).min(28);
-    for (name, value) in found.iter().filter(|(_, value)| is_flat(value)) {
-        print_wrapped(&format!("{indent}{:<first$}  ", shown(&name.replace('_', " "))), &text(value));
+    let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty) || value.as_str() == Some("");
+    let flat: Vec<_> = found.iter().filter(|(_, value)| is_flat(value) && !is_empty(value)).collect();
+    let first = flat.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).min(28);
+    for (name, value) in flat {
+        // Keys of a recipe are as `--set` takes them, and so are their values.
+        let (name, text) = match name.contains('.') {
+            true => (name.clone(), columns::text(value)),
+            false => (name.replace('_', " "), text(value)),
+        };
+        print_wrapped(&format!("{indent}{:<first$}  ", escaped(&name)), &text);
     }
     for (name, value) in found.iter().filter(|(_, value)| !is_flat(value)) {
         print_line("");
-        print_line(&format!("{indent}{}", shown(&name.replace('_', " "))));
+        print_line(&format!("{indent}{}", escaped(&name.replace('_', " "))));
         match value {
             Value::Object(fields) => print_fields(fields, &format!("{indent}  ")),
             value => print_rows(value.as_array().map(Vec::as_slice).unwrap_or_default()),
@@ -70,11 +77,11 @@ fn text(value: &Value) -> String {
 }
 
 /// A name and a text that goes on below its beginning.
-fn print_wrapped(start: &str, text: &str) {
+pub fn print_wrapped(start: &str, text: &str) {
     let room = width().unwrap_or(WIDTH).saturating_sub(start.chars().count()).max(20);
     let mut line = String::new();
     let mut start = start.to_string();
-    for word in shown(text).split(' ') {
+    for word in escaped(text).split(' ') {
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
             print_line(&format!("{start}{line}"));
             start = " ".repeat(start.chars().count());

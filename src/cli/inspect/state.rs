@@ -9,7 +9,7 @@ use anygrad::train::Snapshot;
 use anygrad::{Error, Result};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// A checkpoint.

@@ -21,6 +21,7 @@ use clap::Args;
 use judge::Judge;
 use run::Sweep;
 use space::{Axis, axis, grid, random};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -102,10 +103,8 @@ fn resumed(options: &SweepOptions, folder: &Path) -> Result<Plan> {
     Ok(plan)
 }
 
-/// Puts all recipes together, and writes them down in a folder of their own.
-fn planned(options: &SweepOptions, rows: &mut Rows) -> Result<(PathBuf, Plan)> {
-    let judge = Judge::named(options.by.as_deref().unwrap_or("validation_loss"))?;
-    let settings = &options.run.train.set;
+/// The settings that vary, with their places among all.
+fn varied(settings: &[String]) -> Result<(Vec<usize>, Vec<Axis>)> {
     let axes: Vec<(usize, Axis)> = settings
         .iter()
         .enumerate()
@@ -120,12 +119,21 @@ fn planned(options: &SweepOptions, rows: &mut Rows) -> Result<(PathBuf, Plan)> {
     if let Some(twice) = axes.iter().enumerate().find(|(at, axis)| axes[..*at].iter().any(|a| a.key == axis.key)) {
         return Err(Error::option("--set", &twice.1.key, "varies twice: name all its values at once"));
     }
+    Ok((places, axes))
+}
+
+/// Puts all recipes together, and writes them down in a folder of their own.
+fn planned(options: &SweepOptions, rows: &mut Rows) -> Result<(PathBuf, Plan)> {
+    let judge = Judge::named(options.by.as_deref().unwrap_or("validation_loss"))?;
+    let (places, axes) = varied(&options.run.train.set)?;
+    let holds_back = Cell::new(false);
     let of = |point: &[String]| -> Result<Request> {
         let mut flags = options.run.train.clone();
         for ((&at, axis), value) in places.iter().zip(&axes).zip(point) {
             flags.set[at] = format!("{}={value}", axis.key);
         }
         let mut request = request(&options.run, &flags)?;
+        holds_back.set(holds_back.get() || !request.recipe().data.validates());
         request.set(Recipe::hold_back_validation);
         Ok(request)
     };
@@ -158,6 +166,10 @@ fn planned(options: &SweepOptions, rows: &mut Rows) -> Result<(PathBuf, Plan)> {
     let plan = Plan::new(rule, judge, options.halving, keys, recipes);
     plan.rungs()?;
     let source = requests.first().map_or(String::new(), |own| run_name(&own.recipe().data.source));
+    if holds_back.get() {
+        let share = Recipe::VALIDATION_FRACTION;
+        note(&format!("rows    no validation rows are named: {share} of the training rows are held back to judge by"));
+    }
     let folder = RunFolder::create_group(options.run.train.out.as_deref(), &format!("{source}-sweep"))?;
     plan.write(&folder)?;
     Ok((folder, plan))
@@ -190,7 +202,7 @@ fn check(recipes: &[Entry], judge: Judge) -> Result<()> {
     for Entry { name, recipe, .. } in recipes {
         let text = toml::to_string(recipe).unwrap_or_else(|_| name.clone());
         if let Some(other) = seen.insert(text, name) {
-            let expected = "are the same: a flag or a value overrules what varies";
+            let expected = "are the same: a flag or another setting overrules what varies";
             return Err(Error::option("recipes", format!("{other} and {name}"), expected));
         }
     }

@@ -1,5 +1,6 @@
 //! The table of a sweep: all recipes, best first, on the screen and as `results.csv`; and the best, with what to do with it.
 
+use super::super::columns::source;
 use super::super::options::Format;
 use super::super::output::{note, print_line, print_table, significant};
 use super::super::record::Record;
@@ -145,7 +146,7 @@ impl Sweep<'_> {
         let record = Record::read(&folder, "sweep")?;
         let rows =
             |part: &str| record.environment.get("data")?.get(format!("{part}_rows"))?.as_u64().filter(|&n| n > 0);
-        let (path, source) = (quoted(&folder.display().to_string()), quoted(&entry.recipe.data.source.to_string()));
+        let (path, data) = (quoted(&folder.display().to_string()), quoted(&source(&entry.recipe.data.source)));
         print_line("");
         print_line(&format!("best    {}  {}", entry.name, self.plan.settings(entry)));
         let figure = standing.figure(self.judge.name).map_or("-".into(), significant);
@@ -161,8 +162,8 @@ impl Sweep<'_> {
                 significant(value)
             ));
         }
-        print_line(&format!("eval    anygrad eval {path} --data {source} --part test"));
-        print_line(&format!("use     anygrad predict {path} --data {source}"));
+        print_line(&format!("eval    anygrad eval {path} --data {data} --part test"));
+        print_line(&format!("use     anygrad predict {path} --data {data}"));
         print_line(&format!("table   {}", self.folder.join(FILE).display()));
         Ok(())
     }

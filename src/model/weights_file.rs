@@ -4,6 +4,7 @@ use super::file::{KEY, unusable};
 use super::{Sequential, Tensor, TensorSpec};
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The tensors of a model from a safetensors file of any program: `0.weight` of shape `[out, in]`, `0.bias` and so on, as
@@ -99,8 +100,16 @@ pub struct StoredTensor {
     pub data: Option<Vec<f32>>,
 }
 
-/// What a safetensors file of any program holds: its tensors, by name, and the texts of its metadata. A model's file has its
-/// description among these, as the JSON text `anygrad`.
+/// What a safetensors file of any program holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its tensors, by name.
+    pub tensors: Vec<StoredTensor>,
+    /// The texts of its metadata, by key. A model's file has its description among them, as the JSON text `anygrad`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Reads a safetensors file of any program.
 ///
 /// ```
 /// use anygrad::{data, model::stored, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
@@ -108,16 +117,16 @@ pub struct StoredTensor {
 /// let mut trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1)).epochs(1);
 /// trainer.fit_blocking(&data::xor(40, 0)?.split(0.2, 0)?)?;
 /// trainer.model()?.save(&path)?;
-/// let (tensors, metadata) = stored(&path)?;
-/// assert_eq!((&tensors[1].name[..], &tensors[1].shape[..]), ("0.weight", &[2, 2][..]));
-/// assert!(metadata.iter().any(|(key, _)| key == "anygrad"));
+/// let stored = stored(&path)?;
+/// assert_eq!((&stored.tensors[1].name[..], &stored.tensors[1].shape[..]), ("0.weight", &[2, 2][..]));
+/// assert!(stored.metadata.contains_key("anygrad"));
 /// # std::fs::remove_file(&path).unwrap();
 /// # Ok::<(), anygrad::Error>(())
 /// ```
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read; [`Error::ModelFile`] if it is no whole safetensors file.
-pub fn stored(path: impl AsRef<Path>) -> Result<(Vec<StoredTensor>, Vec<(String, String)>)> {
+pub fn stored(path: impl AsRef<Path>) -> Result<Stored> {
     let path = path.as_ref();
     let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
     check_header(&bytes).map_err(|reason| unusable(path, reason))?;
@@ -132,9 +141,8 @@ pub fn stored(path: impl AsRef<Path>) -> Result<(Vec<StoredTensor>, Vec<(String,
     };
     let mut tensors: Vec<StoredTensor> = file.tensors().into_iter().map(of).collect();
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
-    let mut texts: Vec<(String, String)> = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
-    texts.sort();
-    Ok((tensors, texts))
+    let metadata = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
+    Ok(Stored { tensors, metadata })
 }
 
 /// The first names of a list.

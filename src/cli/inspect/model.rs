@@ -5,7 +5,7 @@ use super::super::output::significant;
 use super::{Found, about};
 use anygrad::Result;
 use anygrad::data::{Encoding, Preprocessing};
-use anygrad::model::{Model, StoredTensor, Target, stored};
+use anygrad::model::{Model, Stored, StoredTensor, Target, stored};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -14,8 +14,8 @@ const MOST: usize = 200;
 
 /// Reads a safetensors file.
 pub fn look(path: &Path) -> Result<Found> {
-    let (tensors, metadata) = stored(path)?;
-    let Some((_, description)) = metadata.iter().find(|(key, _)| key == "anygrad") else {
+    let Stored { tensors, metadata } = stored(path)?;
+    let Some(description) = metadata.get("anygrad") else {
         let mut found = about(path, "tensors of another program (safetensors)");
         found.insert("description".into(), json!("none: neither layers nor preprocessing are in the file"));
         let texts: Map<String, Value> = metadata.into_iter().map(|(key, text)| (key, json!(text))).collect();

@@ -24,13 +24,13 @@ fn print_fields(found: &Found, indent: &str) {
         // Keys of a recipe are as `--set` takes them, and so are their values.
         let (name, text) = match name.contains('.') {
             true => (name.clone(), columns::text(value)),
-            false => (name.replace('_', " "), text(value)),
+            false => (readable(name), text(value)),
         };
         print_wrapped(&format!("{indent}{:<first$}  ", escaped(&name)), &text);
     }
     for (name, value) in found.iter().filter(|(_, value)| !is_flat(value)) {
         print_line("");
-        print_line(&format!("{indent}{}", escaped(&name.replace('_', " "))));
+        print_line(&format!("{indent}{}", escaped(&readable(name))));
         match value {
             Value::Object(fields) => print_fields(fields, &format!("{indent}  ")),
             value => print_rows(value.as_array().map(Vec::as_slice).unwrap_or_default()),
@@ -42,7 +42,8 @@ fn is_table(value: &Value) -> bool {
     value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object))
 }
 
-/// A table of objects that have the same names.
+/// A table of objects that have the same names: what all have in common once above it, and where it is too wide a paragraph
+/// for each.
 fn print_rows(rows: &[Value]) {
     let mut names: Vec<&String> = Vec::new();
     for name in rows.iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
@@ -50,10 +51,31 @@ fn print_rows(rows: &[Value]) {
             names.push(name);
         }
     }
-    let mut table = vec![names.iter().map(|name| name.replace('_', " ")).collect::<Vec<_>>()];
     let cell = |row: &Value, name: &String| row.get(name).map(text).unwrap_or_default();
-    table.extend(rows.iter().map(|row| names.iter().map(|name| cut(&cell(row, name), 32)).collect()));
-    print_table(&table);
+    let is_same = |name: &&String| rows.len() > 2 && rows.iter().all(|row| row.get(*name) == rows[0].get(*name));
+    let (same, own): (Vec<&String>, Vec<&String>) = names.into_iter().partition(is_same);
+    let Some((first, others)) = own.split_first() else { return };
+    let pairs = |row: &Value, names: &[&String]| -> String {
+        names.iter().map(|name| format!("{} {}", readable(name), cell(row, name))).collect::<Vec<_>>().join(", ")
+    };
+    if !same.is_empty() {
+        print_wrapped("all  ", &pairs(&rows[0], &same));
+    }
+    let mut table = vec![own.iter().map(|name| readable(name)).collect::<Vec<_>>()];
+    table.extend(rows.iter().map(|row| own.iter().map(|name| cut(&cell(row, name), 32)).collect()));
+    let wide = |at: usize| table.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    if (0..own.len()).map(|at| wide(at) + 2).sum::<usize>() <= width().unwrap_or(WIDTH) + 2 {
+        return print_table(&table);
+    }
+    for row in rows {
+        print_wrapped(&format!("{}  ", cut(&cell(row, first), 32)), &pairs(row, others));
+    }
+}
+
+/// A name in words; others' names as they are.
+fn readable(name: &str) -> String {
+    let is_own = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if is_own { name.replace('_', " ") } else { name.into() }
 }
 
 fn cut(text: &str, most: usize) -> String {

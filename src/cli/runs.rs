@@ -235,6 +235,8 @@ fn column(rows: &[Row], key: &str, name: &str, rank: usize) -> Column {
         None => String::new(),
         Some(value) if FIGURES.iter().any(|figure| figure.0 == key) => value.as_f64().map_or("-".into(), significant),
         Some(_) if key == "model" => cut(&layers(&row.record.recipe.layers), 20),
+        // Devices differ in the beginning of their names, files in the end.
+        Some(value) if key == "device" => text(value).chars().take(20).collect(),
         Some(value) => cut(&text(value), 24),
     };
     Column { name: short_name(name).into(), cells: rows.iter().map(cell).collect(), rank }

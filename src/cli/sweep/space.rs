@@ -164,8 +164,9 @@ pub fn grid(axes: &[Axis]) -> Result<Vec<Point>> {
             let expected = format!("makes more than {MOST} recipes: take fewer values, or --random N of them");
             return Err(Error::option("--set", &axis.key, &expected));
         }
-        let with =
-            |point: &Point| values.iter().map(|value| [&point[..], &[value.clone()]].concat()).collect::<Vec<_>>();
+        let with = |point: &Point| {
+            values.iter().map(|value| [&point[..], std::slice::from_ref(value)].concat()).collect::<Vec<_>>()
+        };
         points = points.iter().flat_map(with).collect();
     }
     Ok(points)

@@ -53,6 +53,8 @@ pub enum Purpose {
     Sample = 6,
     /// Row orders in which features are shuffled to see what they matter; `id` is the group's number.
     Permute = 7,
+    /// Values of settings that a search of recipes tries, by their keys.
+    Search = 8,
 }
 
 /// Key of the stream for `purpose` and `id` under the user's `seed`.

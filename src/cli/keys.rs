@@ -253,7 +253,7 @@ pub const TABLES: &[KeyTable] = &[
 
 impl KeyTable {
     /// A key as `--set` takes it: `optimizer.beta1`, `layers.0.linear`.
-    fn path(&self, key: &str) -> String {
+    pub fn path(&self, key: &str) -> String {
         let table = self.start.lines().next().unwrap_or_default();
         match table.trim_matches(['[', ']']) {
             "" => key.into(),
@@ -264,7 +264,7 @@ impl KeyTable {
 }
 
 /// A text of the tables with the names that other parts of anygrad know.
-fn filled_in(text: &str) -> String {
+pub fn filled_in(text: &str) -> String {
     match text {
         "ACTIVATIONS" => Activation::ALL.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         "INITS" => format!("of linear: {}", Init::NAMES.join(", ")),

@@ -2,6 +2,8 @@
 
 mod bench;
 mod cache;
+mod columns;
+mod compare;
 mod config;
 mod data_options;
 mod devices;
@@ -11,6 +13,7 @@ mod explain;
 mod export;
 mod from;
 mod gradcheck;
+mod inspect;
 mod keys;
 mod machine;
 pub mod memory;
@@ -25,14 +28,17 @@ mod progress;
 mod quality;
 mod record;
 mod report;
+mod resolved;
 mod result;
 mod rows;
 mod run_sink;
+mod runs;
 mod screen;
 mod several;
 mod signals;
 mod sink;
 mod subject;
+mod sweep;
 mod task;
 mod tensorboard;
 mod train;
@@ -131,6 +137,29 @@ enum Verb {
     /// definition, and exits with 1 if one is wrong.
     #[command(after_help = "Example: anygrad doctor --verify gpu --out receipt.json")]
     Doctor(doctor::DoctorOptions),
+    /// Train one recipe with many settings, judge them by validation rows, and name the best.
+    ///
+    /// It takes the flags of `train`; a `--set` with several values, or a range, varies. `KEY=A,B,C` lists values,
+    /// `KEY=LOW..HIGH:5` takes five points, and with --random `KEY=LOW..HIGH` is drawn from: by ratios where it spans a factor
+    /// of ten or more, which `:log` and `:linear` overrule. Each recipe is a run folder in one folder, with sweep.toml and
+    /// results.csv. Whatever interrupts a sweep, --resume goes on to the same table.
+    #[command(allow_negative_numbers = true)]
+    #[command(after_help = "Example: anygrad sweep digits --epochs 20 --set optimizer.learning_rate=0.001,0.003,0.01")]
+    Sweep(Box<sweep::SweepOptions>),
+    /// Show what is in a file that anygrad wrote, or in the folder of a run or a sweep.
+    ///
+    /// Models, checkpoints, packed rows, configs, metrics, tuned and compiled kernels, receipts; what a file is, its content
+    /// tells. Of a safetensors file of another program it shows the tensors.
+    #[command(after_help = "Example: anygrad inspect runs/digits-1/last.safetensors")]
+    Inspect(inspect::InspectOptions),
+    /// List runs with their recipes and results.
+    ///
+    /// A setting is named as `--set` takes it, or by its last part; a figure as the last line of a run names it.
+    #[command(after_help = "Example: anygrad runs --where data=digits --sort -test_accuracy")]
+    Runs(runs::RunsOptions),
+    /// Show what differs between runs: recipe, data, results; and whether they compare at all.
+    #[command(after_help = "Example: anygrad compare runs/digits-2/seed-0 runs/digits-2/seed-1 --plot both.svg")]
+    Compare(compare::CompareOptions),
     /// Repeat a run, and name the first epoch whose weights are others than those that it recorded.
     #[command(after_help = "Example: anygrad verify runs/digits-1")]
     Verify(verify::VerifyOptions),
@@ -144,12 +173,14 @@ impl Verb {
     fn config(&self) -> Option<PathBuf> {
         let subject = match self {
             Verb::Train(options) => options.train.subject.as_deref(),
+            Verb::Sweep(options) => options.run.train.subject.as_deref(),
             Verb::Gradcheck(options) => options.train.subject.as_deref(),
             Verb::Explain(options) => options.train.subject.as_deref(),
             Verb::Plan(options) => options.train.subject.as_deref(),
             Verb::Tune(options) => options.config.as_deref(),
             Verb::Eval(_) | Verb::Predict(_) | Verb::Export(_) | Verb::Pack(_) | Verb::Report(_) => None,
             Verb::Bench(_) | Verb::Devices(_) | Verb::Keys(_) | Verb::Doctor(_) | Verb::Verify(_) => None,
+            Verb::Runs(_) | Verb::Compare(_) | Verb::Inspect(_) => None,
         };
         subject.and_then(Subject::config)
     }
@@ -171,6 +202,10 @@ pub fn run() -> ExitCode {
         Verb::Export(options) => export::run(&options),
         Verb::Report(options) => report::run(&options),
         Verb::Pack(options) => pack::run(&options),
+        Verb::Inspect(options) => inspect::run(&options),
+        Verb::Runs(options) => runs::run(&options),
+        Verb::Compare(options) => compare::run(&options),
+        Verb::Sweep(options) => sweep::run(&options),
         Verb::Gradcheck(options) => gradcheck::run(&options),
         Verb::Explain(mut options) => explain::run(&mut options),
         Verb::Plan(options) => plan::run(&options),
@@ -218,6 +253,14 @@ fn parse() -> Result<Cli, clap::Error> {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             arg.help(help.replace("[default: digits]", "[default: xor]"))
         })
+    });
+    let command = command.mut_subcommand("sweep", |command| {
+        let command = hide(command, &["folds", "seeds"]);
+        let command = command.mut_arg("resume", |arg| {
+            arg.value_name("SWEEP").help("Go on with an interrupted sweep, to the table that it would have ended with")
+        });
+        let set = "Sets any key of the config file; with several values, 0.01,0.03, or a range, 0.001..0.1, it varies";
+        command.mut_arg("set", |arg| arg.help(set))
     });
     let command = command.mut_subcommand("pack", |command| hide(command, &["data"]));
     Cli::from_arg_matches(&command.try_get_matches()?)

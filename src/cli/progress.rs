@@ -17,6 +17,7 @@ pub struct Progress {
     has_header: bool,
     accuracy: Option<f64>,
     epoch: u64,
+    is_quiet: bool,
 }
 
 /// Rows per second of the epoch under way, or of as many before it as took long enough to be timed.
@@ -49,7 +50,23 @@ impl Progress {
     /// For a run of this many epochs.
     pub fn new(format: Format, epochs: u64) -> Progress {
         let (screen, speed) = (None, Speed::new());
-        Progress { format, epochs, screen, speed, has_header: false, accuracy: None, epoch: 0 }
+        Progress { format, epochs, screen, speed, has_header: false, accuracy: None, epoch: 0, is_quiet: false }
+    }
+
+    /// Whether epochs are told by somebody else; the bar stays.
+    pub fn quiet(mut self, is_quiet: bool) -> Progress {
+        self.is_quiet = is_quiet;
+        self
+    }
+
+    /// Whether epochs are told by somebody else.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// Whether lines for people are wanted.
+    pub fn is_for_people(&self) -> bool {
+        self.format == Format::Text && !self.is_quiet
     }
 
     /// Shows one event; for an epoch returns its JSON object.
@@ -94,15 +111,20 @@ impl Progress {
         }
     }
 
-    /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
-    fn object(&mut self, object: Value) -> Option<Value> {
-        if self.format == Format::Json {
+    /// Prints a line of JSON, if that is asked for.
+    pub fn print(&mut self, object: &Value) {
+        if self.format == Format::Json && !self.is_quiet {
             let line = object.to_string();
             match &mut self.screen {
                 Some(screen) => screen.suspend(|| print_line(&line)),
                 None => print_line(&line),
             }
         }
+    }
+
+    /// Prints a line of JSON, if that is asked for, and returns it for the metrics.
+    fn object(&mut self, object: Value) -> Option<Value> {
+        self.print(&object);
         Some(object)
     }
 
@@ -119,7 +141,7 @@ impl Progress {
         }
         object["learning_rate"] = json!(shortest(report.learning_rate));
         object["samples_per_second"] = json!(self.speed.per_second().round());
-        if self.format == Format::Text {
+        if self.is_for_people() {
             let (header, line) = self.lines(report);
             let is_first = !std::mem::replace(&mut self.has_header, true);
             match &mut self.screen {

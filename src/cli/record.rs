@@ -1,5 +1,6 @@
 //! What the folder of a run tells: its recipe, environment, epochs and results, for the verbs that look at runs.
 
+use super::output::note;
 use super::subject::Subject;
 use anygrad::train::Recipe;
 use anygrad::{Error, Result};
@@ -95,9 +96,33 @@ impl Record {
         self.environment.get("device").and_then(Value::as_str)
     }
 
+    /// How it ended, if it has: `done`, `interrupted`, `diverged`; or it is `running` now, or `unfinished`.
+    pub fn state(&self) -> &'static str {
+        let is = |line: &Fields, name: &str| line.get("event").is_some_and(|event| event == name);
+        match (&self.done, self.events.last()) {
+            (Some(_), _) => "done",
+            (None, Some(line)) if is(line, "diverged") => "diverged",
+            (None, Some(line)) if is(line, "interrupted") => "interrupted",
+            (None, _) if self.is_running() => "running",
+            (None, _) => "unfinished",
+        }
+    }
+
+    /// Whether a process writes to it, where files can be locked.
+    fn is_running(&self) -> bool {
+        let file = File::open(self.path.join("metrics.jsonl"));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+    }
+
+    /// What it ended with; of a run that did not come to its end, how far it came: its last word, or its last epoch.
+    pub fn end(&self) -> Option<&Fields> {
+        let last_word = self.events.last().filter(|line| line.contains_key("weights_hash"));
+        self.done.as_ref().or(last_word).or(self.epochs.last())
+    }
+
     /// A figure of the result, such as `test_accuracy`; of a run that did not come to its end, of its last epoch.
     pub fn figure(&self, name: &str) -> Option<f64> {
-        self.done.as_ref().or(self.epochs.last())?.get(name)?.as_f64()
+        self.end()?.get(name)?.as_f64()
     }
 
     /// A figure of each epoch that has it, with the epoch's number.
@@ -121,8 +146,14 @@ pub fn folders_below(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     below.sort();
-    let found: Vec<Vec<PathBuf>> = below.iter().map(|folder| folders_below(folder)).collect::<Result<_>>()?;
-    Ok(found.concat())
+    // One that cannot be read does not hide the others.
+    let found = below.iter().map(|folder| {
+        folders_below(folder).unwrap_or_else(|error| {
+            note(&format!("left out: {error}"));
+            Vec::new()
+        })
+    });
+    Ok(found.flatten().collect())
 }
 
 /// The text of a file, if it is there.

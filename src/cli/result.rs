@@ -3,7 +3,7 @@
 use super::options::Format;
 use super::output::{note, print_line, significant};
 use super::quality::{print_baseline, print_targets};
-use anygrad::backend::Choice;
+use anygrad::backend::{Choice, Device};
 use anygrad::data::Split;
 use anygrad::model::baseline::Baseline;
 use anygrad::model::{Evaluation, Model};
@@ -57,11 +57,17 @@ impl Outcome {
         put("steps", json!(history.steps));
         put("seconds", json!(seconds));
         put("samples_per_second", json!((rows / seconds.max(1e-9)).round()));
+        for (name, value) in learnt(&model.metrics) {
+            put(&name, value);
+        }
         for (part, evaluation) in [("validation", &validation), ("test", &test)] {
             let Some(evaluation) = evaluation else { continue };
             for (name, value) in figures(evaluation) {
                 put(&format!("{part}_{name}"), json!(value));
             }
+        }
+        if let Some(evaluation) = &validation {
+            put("deciding_loss", json!(evaluation.loss));
         }
         let baseline = test.as_ref().map(|_| Baseline::of(&data.train, &data.test, &model.loss)).transpose()?;
         if let Some(baseline) = &baseline {
@@ -94,6 +100,55 @@ impl Outcome {
     pub fn json(&self) -> Value {
         Value::Object(self.fields.clone())
     }
+}
+
+/// The figures of the training rows in the metrics of a model, and the loss that decides where there are no validation rows.
+fn learnt(metrics: &Value) -> Vec<(String, Value)> {
+    let of =
+        |name: &str, own: &str| Some((name.to_string(), metrics.get(own).filter(|value| value.is_number())?.clone()));
+    let figures = [
+        of("train_loss", "train_loss"),
+        of("train_penalty", "train_penalty"),
+        of("train_accuracy", "train_accuracy"),
+        of("deciding_loss", "train_loss"),
+    ];
+    figures.into_iter().flatten().collect()
+}
+
+/// The last line of a run that has not come to its end: so many epochs and steps are done, and this is the model that it
+/// leaves, with the figures of its epoch.
+pub fn unfinished(
+    event: &str,
+    model: Option<&Model>,
+    device: &Device,
+    (epochs, steps): (u64, u64),
+    folder: &Path,
+) -> Map<String, Value> {
+    let mut fields = Map::new();
+    let mut put = |name: &str, value: Value| fields.insert(name.into(), value);
+    put("event", json!(event));
+    put("device", json!(device.device_name()));
+    put("backend", json!(device.name()));
+    put("epochs", json!(epochs));
+    put("steps", json!(steps));
+    if let Some(model) = model {
+        put("parameters", json!(model.architecture.parameter_count().unwrap_or(0)));
+        put("model_epoch", model.metrics.get("epoch").cloned().unwrap_or(json!(0)));
+        for (name, value) in learnt(&model.metrics) {
+            put(&name, value);
+        }
+        for name in ["validation_loss", "validation_accuracy", "test_loss", "test_accuracy"] {
+            if let Some(value) = model.metrics.get(name).filter(|value| value.is_number()) {
+                put(name, value.clone());
+            }
+        }
+        if let Some(loss) = model.metrics.get("validation_loss").filter(|value| value.is_number()) {
+            put("deciding_loss", loss.clone());
+        }
+        put("weights_hash", json!(model.weights_hash()));
+    }
+    put("run", json!(folder.display().to_string()));
+    fields
 }
 
 /// Says so where the loss of training is far above that of the first step, and the model no better than a constant: all

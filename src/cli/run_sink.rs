@@ -5,7 +5,7 @@ use super::result::Outcome;
 use super::tensorboard::EventFile;
 use anygrad::Error;
 use anygrad::train::{Event, RunFolder, Snapshot};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where events go: the screen and the run folder. The first failure to write is kept for the end.
@@ -19,10 +19,17 @@ pub struct RunSink {
 
 impl RunSink {
     /// Appends a line of metrics.
-    pub fn write(&mut self, object: &serde_json::Value) {
+    pub fn write(&mut self, object: &Value) {
         if let Err(error) = self.folder.append_metrics(&object.to_string()) {
             self.failure.get_or_insert(error);
         }
+    }
+
+    /// Appends the last line of a run that has not come to its end, and prints it if lines are asked for.
+    pub fn end(&mut self, object: Map<String, Value>) {
+        let object = Value::Object(object);
+        self.write(&object);
+        self.progress.print(&object);
     }
 
     /// Keeps a snapshot. What cannot be kept does not end the run.

@@ -8,15 +8,46 @@ use super::overlay::{overlay, overlay_class_weights, overlay_layers, refuse_laye
 use super::subject::Subject;
 use anygrad::Result;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::Split;
+use anygrad::data::{DataOptions, Split};
+use anygrad::nn::Form;
 use anygrad::train::{Recipe, Trainer};
+use std::sync::Arc;
 
 /// What config file and flags ask for.
 pub struct Task {
     /// The trainer, with the complete recipe, on the CPU.
     pub trainer: Trainer,
     /// The data that the recipe names.
-    pub data: Split,
+    pub data: Arc<Split>,
+}
+
+/// The rows that were read last, for runs whose recipes name the same ones.
+#[derive(Default)]
+pub struct Rows(Option<(Vec<RowsKey>, Arc<Split>)>);
+
+/// What decides which rows a recipe names, and how they are prepared: the loss by what it takes.
+type RowsKey = (DataOptions, u64, Option<(bool, bool, bool)>);
+
+impl Rows {
+    /// None for a run that goes on with a model, of which its rows tell.
+    fn key(recipe: &Recipe) -> Option<RowsKey> {
+        let mut own = recipe.clone();
+        own.settle();
+        let takes = |loss: &anygrad::nn::Loss| {
+            (loss.takes_values(), loss.takes_labels(), loss.form == Form::BinaryCrossEntropy)
+        };
+        own.from.is_none().then(|| (own.data, own.seed, own.loss.as_ref().map(takes)))
+    }
+
+    fn get(&self, recipe: &Recipe) -> Option<Arc<Split>> {
+        let (keys, data) = self.0.as_ref()?;
+        keys.contains(&Rows::key(recipe)?).then(|| data.clone())
+    }
+
+    /// Keeps rows for a recipe and what became of it.
+    fn keep(&mut self, recipes: [&Recipe; 2], data: &Arc<Split>) {
+        self.0 = Some((recipes.into_iter().filter_map(Rows::key).collect(), data.clone()));
+    }
 }
 
 /// What config file and flags ask for, before the data is read.
@@ -39,17 +70,27 @@ impl Request {
         change(&mut self.recipe);
     }
 
+    /// What a complete recipe asks for.
+    pub fn of(recipe: &Recipe) -> Result<Request> {
+        let (config, options, given) = (Config::of(recipe)?, TrainOptions::default(), Given::default());
+        Ok(Request { config, options, given, recipe: recipe.clone() })
+    }
+
     /// Reads the data and completes the recipe.
     pub fn load(&self) -> Result<Task> {
+        self.load_among(&mut Rows::default())
+    }
+
+    /// [`Request::load`], with the rows that were read before if they are the ones.
+    pub fn load_among(&self, rows: &mut Rows) -> Result<Task> {
         let mut recipe = self.recipe.clone();
         let goes_on = recipe.adopt()?.is_some();
         if goes_on {
             refuse_layers(&self.options, "the layers are those of the model that --from names: leave it out")?;
         }
-        let reading = ReadingBar::new();
-        let mut data = recipe.load_reporting(Some(&|done, all| reading.show(done, all)))?;
-        drop(reading);
-        data.decisions.splice(0..0, from::line(&recipe, goes_on));
+        let named = recipe.clone();
+        let known = rows.get(&named);
+        let data = known.clone().map_or_else(|| read(&named, goes_on).map(Arc::new), Ok)?;
         let targets = &data.train.targets;
         let finish = |recipe: &mut Recipe| {
             overlay_class_weights(recipe, &self.options, targets)?;
@@ -69,8 +110,20 @@ impl Request {
             recipe = Recipe { loss, layers: settled.layers, ..self.recipe.clone() };
             finish(&mut recipe)?;
         }
-        Ok(Task { trainer: Trainer::of(recipe, &data)?, data })
+        let trainer = Trainer::of(recipe, &data)?;
+        if known.is_none() {
+            rows.keep([&named, trainer.recipe()], &data);
+        }
+        Ok(Task { trainer, data })
     }
+}
+
+/// Reads the rows that a recipe names.
+fn read(recipe: &Recipe, goes_on: bool) -> Result<Split> {
+    let reading = ReadingBar::new();
+    let mut data = recipe.load_reporting(Some(&|done, all| reading.show(done, all)))?;
+    data.decisions.splice(0..0, from::line(recipe, goes_on));
+    Ok(data)
 }
 
 impl Task {

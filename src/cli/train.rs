@@ -5,15 +5,17 @@ use super::options::{Format, TrainOptions};
 use super::output::{note, print_line, significant};
 use super::progress::Progress;
 use super::report;
-use super::result::{Outcome, print_result};
+use super::resolved::{config, environment, run_name};
+use super::result::{Outcome, print_result, unfinished};
 use super::run_sink::{RunSink, lock};
 use super::several;
 use super::signals;
-use super::task::Task;
+use super::task::{Request, Task};
 use super::tensorboard::EventFile;
 use super::tuning::VariantOptions;
 use anygrad::backend::{Choice, Device};
-use anygrad::data::{Source, Split};
+use anygrad::data::Split;
+use anygrad::model::Model;
 use anygrad::train::{Every, History, OnDeviceLoss, OnDivergence, Recipe, RunFolder, Snapshot, Threshold, Trainer};
 use anygrad::tune::Variants;
 use anygrad::{Error, Result};
@@ -30,22 +32,22 @@ pub struct TrainVerbOptions {
     pub train: TrainOptions,
     /// Cut the rows into K parts and train K times, each time testing on another part; prints means and deviations
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(2..), help_heading = "Several runs")]
-    folds: Option<u32>,
+    pub folds: Option<u32>,
     /// Train with N seeds, counted up from --seed; prints means and deviations
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Several runs")]
-    seeds: Option<u32>,
+    pub seeds: Option<u32>,
     /// From which probability on a row is of the second of two classes: a number between 0 and 1, or what it shall be best for on the validation rows: f1, accuracy or balanced_accuracy [default: 0.5]
     #[arg(long, value_name = "T")]
-    threshold: Option<Threshold>,
+    pub threshold: Option<Threshold>,
     /// Go on with an interrupted run from its last checkpoint, to the bits that it would have ended with
     #[arg(long, value_name = "RUN", conflicts_with_all = ["subject", "out", "from", "folds", "seeds"], help_heading = "Stopping and going on")]
-    resume: Option<PathBuf>,
+    pub resume: Option<PathBuf>,
     /// How often a checkpoint is written: a number of seconds, steps or epochs, such as 60s, 500steps, 2epochs
     #[arg(long, value_name = "WHEN", default_value = "60s", help_heading = "Stopping and going on")]
     checkpoint_every: Every,
     /// What is done when a number becomes NaN or infinite: stop, or rollback to the end of the last epoch and on with half the learning rate [default: stop]
     #[arg(long, value_name = "CHOICE", help_heading = "Stopping and going on")]
-    on_divergence: Option<OnDivergence>,
+    pub on_divergence: Option<OnDivergence>,
     /// What is done when the device is lost: retry on the device opened anew, to the same bits, or stop
     #[arg(long, value_name = "CHOICE", default_value = "retry", help_heading = "Stopping and going on")]
     on_device_loss: OnDeviceLoss,
@@ -61,6 +63,28 @@ pub struct TrainVerbOptions {
     cache: PipelineCacheOptions,
 }
 
+/// Where a run goes, how far, and how much of it is told.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Its folder; the first free one if none is named.
+    pub out: Option<PathBuf>,
+    /// The run that it goes on with, in that folder.
+    pub resume: Option<PathBuf>,
+    /// Epochs after which it ends, if those are not all of its recipe.
+    pub until: Option<u64>,
+    /// Whether somebody else tells of it.
+    pub is_quiet: bool,
+}
+
+/// What config file and flags ask for, those of `train` alone included.
+pub fn request(options: &TrainVerbOptions, flags: &TrainOptions) -> Result<Request> {
+    let mut request = Task::read(flags)?;
+    request.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
+    request.set(|recipe| recipe.train.threshold = options.threshold.or(recipe.train.threshold));
+    request.set(|recipe| recipe.train.on_divergence = options.on_divergence.unwrap_or(recipe.train.on_divergence));
+    Ok(request)
+}
+
 /// Trains, evaluates, writes the run folder; several times if folds or seeds are asked for.
 pub fn run(options: &TrainVerbOptions) -> Result<()> {
     let mut flags = options.train.clone();
@@ -70,14 +94,12 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
         }
         flags.subject = Some(run.clone());
     }
-    let mut recipe = Task::read(&flags)?;
-    recipe.set(|recipe| recipe.data.folds = options.folds.or(recipe.data.folds));
-    recipe.set(|recipe| recipe.train.threshold = options.threshold.or(recipe.train.threshold));
-    recipe.set(|recipe| recipe.train.on_divergence = options.on_divergence.unwrap_or(recipe.train.on_divergence));
+    let recipe = request(options, &flags)?;
     let runs = several::runs(recipe.recipe(), options.seeds);
     several::check(recipe.recipe(), &runs, options.seeds)?;
     if let [_] = runs[..] {
-        let Some(outcome) = train(recipe.load()?, options, options.train.out.as_deref())? else { return Ok(()) };
+        let place = Place { out: options.train.out.clone(), resume: options.resume.clone(), ..Place::default() };
+        let Some(outcome) = train(recipe.load()?, options, &place)? else { return Ok(()) };
         print_result(options.train.format, &outcome);
         return outcome.failure.map_or(Ok(()), Err);
     }
@@ -88,7 +110,8 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
         note(&format!("\nrun     {}", run.name));
         let mut own = recipe.clone();
         own.set(|recipe| (recipe.seed, recipe.data.fold) = (run.seed, run.fold));
-        let Some(outcome) = train(own.load()?, options, Some(&group.join(&run.name)))? else { return Ok(()) };
+        let place = Place { out: Some(group.join(&run.name)), ..Place::default() };
+        let Some(outcome) = train(own.load()?, options, &place)? else { return Ok(()) };
         if options.train.format == Format::Json {
             print_result(Format::Json, &outcome);
         }
@@ -99,14 +122,16 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
 }
 
 /// One run, into a folder of its own, or that of the run that it goes on with. Without an outcome if a signal stops it.
-fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Option<Outcome>> {
-    let TrainVerbOptions { train: options, cache, resume, .. } = verb;
+pub fn train(task: Task, verb: &TrainVerbOptions, place: &Place) -> Result<Option<Outcome>> {
+    let (TrainVerbOptions { train: options, cache, .. }, Place { out, resume, until, is_quiet }) = (verb, place);
     let variants = &resume.as_deref().map_or_else(|| verb.variants.clone(), |run| verb.variants.of_run(run));
     if let Some(threshold) = task.trainer.recipe().train.threshold {
         threshold.check(task.trainer.recipe().loss()?, &task.data)?;
     }
     let choice = task.choose()?;
-    announce(&task, &choice);
+    if !is_quiet {
+        announce(&task, &choice);
+    }
     let Task { trainer, data } = task;
     let trainer = trainer.on(choice.device.clone());
     let plan = |trainer: &Trainer| trainer.plan(&data.train, data.held_out());
@@ -122,11 +147,13 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         Some(run) => {
             let (folder, snapshot, fault) = RunFolder::resume(run)?;
             fault.iter().for_each(|fault| note(fault));
-            note(&format!("resumes {} behind step {}", run.display(), snapshot.step()));
+            if !is_quiet {
+                note(&format!("resumes {} behind step {}", run.display(), snapshot.step()));
+            }
             warn_of_device(run, &choice);
             (folder, Some(snapshot))
         }
-        None => (RunFolder::create(out, &run_name(&trainer.recipe().data.source))?, None),
+        None => (RunFolder::create(out.as_deref(), &run_name(&trainer.recipe().data.source))?, None),
     };
     if snapshot.is_none() {
         describe(&mut folder, trainer.recipe(), &choice, &data, used, options.format)?;
@@ -139,7 +166,7 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         .then(|| EventFile::create(&folder, snapshot.as_ref().map_or(0, Snapshot::epochs_done)))
         .transpose()?;
     let sink = Arc::new(Mutex::new(RunSink {
-        progress: Progress::new(options.format, trainer.recipe().epochs()),
+        progress: Progress::new(options.format, trainer.recipe().epochs()).quiet(*is_quiet),
         folder,
         events,
         failure: None,
@@ -151,21 +178,26 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     if let Some(snapshot) = snapshot {
         trainer = trainer.resume(snapshot);
     }
+    if let Some(epochs) = until {
+        trainer = trainer.until(*epochs);
+    }
     let start = Instant::now();
     let fitted = trainer.fit_blocking(&data);
     let seconds = start.elapsed().as_secs_f64();
     let mut sink = lock(&sink);
     sink.progress.finish();
-    let history = fitted.map_err(|error| left_behind(error, &trainer, &sink.folder))?;
+    let history = fitted.map_err(|error| left_behind(error, &trainer, &mut sink))?;
     // A new one, if the device was lost.
     let choice = Choice { device: trainer.device().clone(), ..choice };
     let model = trainer.model()?.clone();
     if history.is_interrupted {
         sink.folder.save_model(&model)?;
-        tell_interrupted(options.format, &history, &mut sink)?;
+        tell_interrupted(&history, &model, &choice.device, &mut sink)?;
         if writes_report {
             let path = report::of_run(sink.folder.path(), &model, &data, &choice.device)?;
-            note(&format!("report  {}", path.display()));
+            if !is_quiet {
+                note(&format!("report  {}", path.display()));
+            }
         }
         return Ok(None);
     }
@@ -189,7 +221,8 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
     if writes_report {
         match report::of_run(sink.folder.path(), &model, &data, &choice.device) {
-            Ok(path) => note(&format!("report  {}", path.display())),
+            Ok(path) if !is_quiet => note(&format!("report  {}", path.display())),
+            Ok(_) => {}
             Err(error) => {
                 outcome.failure.get_or_insert(error.in_addition("the run is complete, its report is missing"));
             }
@@ -198,18 +231,23 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
     Ok(Some(outcome))
 }
 
-/// Saves the model that a run leaves whose numbers went bad, and says in the error what is there.
-fn left_behind(error: Error, trainer: &Trainer, folder: &RunFolder) -> Error {
-    let (Error::Diverged(_), Ok(model)) = (&error, trainer.model()) else { return error };
-    let epoch = model.metrics["epoch"].as_u64().unwrap_or(0);
-    match folder.save_model(model) {
-        Ok(path) => {
-            note(&format!("the model of epoch {epoch}, the last good one, is in {}", path.display()));
+/// Saves the model that a run leaves whose numbers went bad, and says what is there.
+fn left_behind(error: Error, trainer: &Trainer, sink: &mut RunSink) -> Error {
+    let Error::Diverged(divergence) = &error else { return error };
+    let (model, epochs) = (trainer.model().ok(), divergence.epoch.saturating_sub(1));
+    let mut object = unfinished("diverged", model, trainer.device(), (epochs, divergence.step), sink.folder.path());
+    object.insert("reason".into(), json!(error.to_string()));
+    let saved = model.map(|model| sink.folder.save_model(model));
+    sink.end(object);
+    match saved {
+        Some(Ok(path)) if !sink.progress.is_quiet() => {
+            note(&format!("the model of epoch {epochs}, the last good one, is in {}", path.display()));
             let again = "to go on from it, name it by --from, with a lower --learning-rate or --set regularization.max_grad_norm=1";
             note(&format!("{again}; or let the run go back by itself: --on-divergence rollback"));
             error
         }
-        Err(failed) => error.in_addition(&format!("the last good model could not be saved ({failed})")),
+        Some(Err(failed)) => error.in_addition(&format!("the last good model could not be saved ({failed})")),
+        Some(Ok(_)) | None => error,
     }
 }
 
@@ -217,22 +255,13 @@ fn left_behind(error: Error, trainer: &Trainer, folder: &RunFolder) -> Error {
 const INCOMPLETE: &str = "the model is saved, lines of metrics.jsonl or checkpoints are missing";
 
 /// Says that a run was stopped, and how to go on with it.
-fn tell_interrupted(format: Format, history: &History, sink: &mut RunSink) -> Result<()> {
-    let (step, run) = (history.steps, sink.folder.path().display().to_string());
-    let object = json!({
-        "event": "interrupted", "steps": step, "epochs": history.epochs.len(), "model_epoch": history.model_epoch, "run": run,
-    });
-    sink.write(&object);
+fn tell_interrupted(history: &History, model: &Model, device: &Device, sink: &mut RunSink) -> Result<()> {
+    let (step, epochs, run) = (history.steps, history.epochs.len(), sink.folder.path().display().to_string());
+    sink.end(unfinished("interrupted", Some(model), device, (epochs as u64, step), sink.folder.path()));
     signals::set_interrupted();
-    match format {
-        Format::Json => print_line(&object.to_string()),
-        Format::Text => {
-            print_line(&format!(
-                "stopped    behind step {step}, {} epochs are done; the model is saved",
-                history.epochs.len()
-            ));
-            print_line(&format!("to go on   anygrad train --resume {run}"));
-        }
+    if sink.progress.is_for_people() {
+        print_line(&format!("stopped    behind step {step}, {epochs} epochs are done; the model is saved"));
+        print_line(&format!("to go on   anygrad train --resume {run}"));
     }
     sink.failure.take().map_or(Ok(()), |error| Err(error.in_addition(INCOMPLETE)))
 }
@@ -265,7 +294,7 @@ fn describe(
     format: Format,
 ) -> Result<()> {
     folder.write("config.toml", &config(recipe, folder.path())?)?;
-    folder.write("environment.json", &format!("{:#}\n", environment(choice, recipe)))?;
+    folder.write("environment.json", &format!("{:#}\n", environment(choice, recipe, data)))?;
     if !data.decisions.is_empty() {
         folder.write("decisions.txt", &format!("{}\n", data.decisions.join("\n")))?;
     }
@@ -281,7 +310,8 @@ fn describe(
     Ok(())
 }
 
-fn announce(task: &Task, choice: &Choice) {
+/// Says what a run is about.
+pub fn announce(task: &Task, choice: &Choice) {
     let (data, model) = (&task.data, task.trainer.architecture());
     data.decisions.iter().for_each(|decision| note(decision));
     let parameters = model.parameter_count().unwrap_or(0);
@@ -295,71 +325,4 @@ fn announce(task: &Task, choice: &Choice) {
     }
     note(&format!("model   {model}, {parameters} parameters"));
     note(&format!("device  {} ({}): {}", choice.device.device_name(), choice.device.name(), choice.reason));
-}
-
-/// What a run folder is named after.
-fn run_name(source: &Source) -> String {
-    match source {
-        Source::Collection(collection, _) => collection.to_string(),
-        Source::Images(folder) => {
-            folder.file_name().map_or("images".into(), |name| name.to_string_lossy().into_owned())
-        }
-        Source::Memory => "memory".into(),
-        Source::Table(path) if source.is_read_once() => path
-            .file_name()
-            .filter(|name| *name != "-")
-            .map_or("stdin".into(), |name| name.to_string_lossy().into_owned()),
-        Source::Table(path) | Source::Packed(path) => {
-            path.file_stem().map_or("table".into(), |stem| stem.to_string_lossy().into_owned())
-        }
-        other => other.to_string(),
-    }
-}
-
-/// The resolved recipe as a config file in a folder. Whether it says the same when it is read again is tried.
-fn config(recipe: &Recipe, folder: &Path) -> Result<String> {
-    let mut recipe = recipe.clone();
-    recipe.from = recipe.from.map(|path| seen_from(&path, folder));
-    let data = &mut recipe.data;
-    for source in [Some(&mut data.source), data.test_data.as_mut(), data.validation_data.as_mut()].into_iter().flatten()
-    {
-        source.relocate(|path| seen_from(path, folder));
-    }
-    let refused = |why: String| Error::option("config", "of this run", &why);
-    let text = toml::to_string(&recipe).map_err(|e| refused(e.to_string()))?;
-    match toml::from_str::<Recipe>(&text) {
-        Ok(again) if again == recipe => Ok(text),
-        Ok(_) => Err(refused("would not be read as it was written: use smaller numbers".into())),
-        Err(error) => Err(refused(format!("could not be read again: {}; use smaller numbers", error.message()))),
-    }
-}
-
-/// A relative path as it is seen from a folder; absolute ones stay.
-fn seen_from(path: &Path, folder: &Path) -> PathBuf {
-    let (Ok(target), Ok(from)) = (path.canonicalize(), folder.canonicalize()) else { return path.into() };
-    if path.is_absolute() {
-        return path.into();
-    }
-    let shared = target.components().zip(from.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(shared).map(|_| std::path::Component::ParentDir);
-    // The path as given ends in the same names, if no link leads elsewhere.
-    up.chain(target.components().skip(shared)).collect()
-}
-
-fn environment(choice: &Choice, recipe: &Recipe) -> serde_json::Value {
-    let driver = match &choice.device {
-        Device::Gpu(gpu) => gpu.adapter().driver(),
-        Device::Cpu => String::new(),
-    };
-    json!({
-        "anygrad": env!("CARGO_PKG_VERSION"),
-        "os": std::env::consts::OS,
-        "architecture": std::env::consts::ARCH,
-        "processors": std::thread::available_parallelism().map_or(1, usize::from),
-        "device": choice.device.device_name(),
-        "backend": choice.device.name(),
-        "driver": driver,
-        "device_reason": choice.reason,
-        "reproducible": recipe.reproducible,
-    })
 }

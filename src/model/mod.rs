@@ -44,4 +44,4 @@ pub use residual::Residual;
 pub use sequential::Sequential;
 pub use tensor::{ModelTensors, Tensor, TensorKind, TensorSpec, weights_hash};
 pub(crate) use weights_file::is_model;
-pub use weights_file::read_tensors;
+pub use weights_file::{Stored, StoredTensor, read_tensors, stored};

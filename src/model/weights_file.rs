@@ -4,6 +4,7 @@ use super::file::{KEY, unusable};
 use super::{Sequential, Tensor, TensorSpec};
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The tensors of a model from a safetensors file of any program: `0.weight` of shape `[out, in]`, `0.bias` and so on, as
@@ -84,6 +85,64 @@ pub(crate) fn is_model(path: &Path) -> Result<bool> {
         unusable(path, format!("not a whole safetensors file ({e}); name a model's file or a run's folder"))
     })?;
     Ok(metadata.metadata().as_ref().is_some_and(|entries| entries.contains_key(KEY)))
+}
+
+/// A tensor in a safetensors file of any program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredTensor {
+    /// Its name.
+    pub name: String,
+    /// The kind of its elements: `F32`, `I64`.
+    pub kind: String,
+    /// Extents, row-major.
+    pub shape: Vec<usize>,
+    /// Its elements, if they are floats.
+    pub data: Option<Vec<f32>>,
+}
+
+/// What a safetensors file of any program holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its tensors, by name.
+    pub tensors: Vec<StoredTensor>,
+    /// The texts of its metadata, by key. A model's file has its description among them, as the JSON text `anygrad`.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Reads a safetensors file of any program.
+///
+/// ```
+/// use anygrad::{data, model::stored, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+/// # let path = std::env::temp_dir().join(format!("anygrad-stored-{}.safetensors", std::process::id()));
+/// let mut trainer = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Sgd::new(0.1)).epochs(1);
+/// trainer.fit_blocking(&data::xor(40, 0)?.split(0.2, 0)?)?;
+/// trainer.model()?.save(&path)?;
+/// let stored = stored(&path)?;
+/// assert_eq!((&stored.tensors[1].name[..], &stored.tensors[1].shape[..]), ("0.weight", &[2, 2][..]));
+/// assert!(stored.metadata.contains_key("anygrad"));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), anygrad::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::ModelFile`] if it is no whole safetensors file.
+pub fn stored(path: impl AsRef<Path>) -> Result<Stored> {
+    let path = path.as_ref();
+    let bytes = crate::files::read(path).map_err(|e| Error::io("read", path, e))?;
+    check_header(&bytes).map_err(|reason| unusable(path, reason))?;
+    let damaged = |error| unusable(path, format!("not a whole safetensors file ({error})"));
+    let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+    let of = |(name, view): (String, TensorView<'_>)| StoredTensor {
+        name,
+        kind: format!("{:?}", view.dtype()),
+        shape: view.shape().to_vec(),
+        data: floats(&view),
+    };
+    let mut tensors: Vec<StoredTensor> = file.tensors().into_iter().map(of).collect();
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    let metadata = metadata.metadata().clone().unwrap_or_default().into_iter().collect();
+    Ok(Stored { tensors, metadata })
 }
 
 /// The first names of a list.

@@ -66,6 +66,8 @@ pub(super) struct Interruptions {
     save: Option<Save>,
     /// Set where the run is to stop.
     stop: Option<Arc<AtomicBool>>,
+    /// Epochs after which the run ends, if that is before its last.
+    until: Option<u64>,
     going_on: Option<Snapshot>,
     last: Option<(Instant, Position)>,
 }
@@ -112,6 +114,25 @@ impl Trainer {
         self
     }
 
+    /// Ends the run behind so many epochs, though its recipe may have more: it is a part of the run that the recipe describes,
+    /// with the learning rates of the whole, and the snapshot that is taken at its end [goes on](Trainer::resume) with it.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::{Adam, Schedule}, train::Trainer};
+    /// let data = data::moons(200, 0.2, 0)?.split(0.2, 0)?;
+    /// let model = Sequential::new(2).linear(8).relu().linear(2);
+    /// let trainer = Trainer::new(model, Loss::cross_entropy(), Adam::new(0.01)).epochs(9).schedule(Schedule::cosine());
+    /// let history = trainer.until(3).fit_blocking(&data)?;
+    /// assert_eq!(history.epochs.len(), 3);
+    /// // A third of the way down, not all of it.
+    /// assert!(history.last().unwrap().learning_rate > 0.005);
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn until(mut self, epochs: u64) -> Trainer {
+        self.interruptions.until = Some(epochs);
+        self
+    }
+
     /// Begins where a snapshot of the same run was taken, and ends as that run would have ended, bit for bit on the same
     /// device. [`Trainer::fit`] refuses a snapshot of another run or of other data.
     pub fn resume(mut self, snapshot: Snapshot) -> Trainer {
@@ -131,6 +152,11 @@ impl Interruptions {
     /// Whether the run is to stop.
     pub fn stops(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Whether the run is to end at a position, though it could go on.
+    pub fn ends_at(&self, position: &Position) -> bool {
+        self.until.is_some_and(|until| position.epochs_done() >= until)
     }
 
     /// Whether anybody wants snapshots.

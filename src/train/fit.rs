@@ -93,13 +93,16 @@ impl Trainer {
     /// Runs a session on; a callback is asked once after each epoch.
     async fn advance(&mut self, session: &mut Session<'_>, asked: &mut u64) -> Result<(bool, Vec<Tensor>)> {
         let mut is_interrupted = false;
-        while !session.is_done() && !is_interrupted {
+        while !session.is_done() && !is_interrupted && !self.interruptions.ends_at(&session.position()) {
             let (epoch, keeps) = (session.epochs_done(), self.keeps());
             let each_epoch = self.callback.is_some() || self.rolls_back();
             let Trainer { callback, interruptions, .. } = self;
             let goes_on = |position: &Position| {
                 let ends = each_epoch && position.epochs_done() != epoch;
-                !ends && !interruptions.stops() && !interruptions.is_due(position, keeps)
+                !ends
+                    && !interruptions.stops()
+                    && !interruptions.ends_at(position)
+                    && !interruptions.is_due(position, keeps)
             };
             session.queue_while(goes_on).await?;
             session.finish().await?;

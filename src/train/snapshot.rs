@@ -44,6 +44,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Version of the layout that is written and read.
+    pub const VERSION: u32 = VERSION;
+
     /// Training steps that were done.
     pub fn step(&self) -> u64 {
         self.position.clock.step.into()
@@ -57,6 +60,26 @@ impl Snapshot {
     /// How often the run had gone back because a number had become NaN or infinite.
     pub fn rollbacks(&self) -> u64 {
         self.progress.history.rollbacks
+    }
+
+    /// The results so far.
+    pub fn history(&self) -> &History {
+        &self.progress.history
+    }
+
+    /// The optimizer's learning rate, as the results so far have left it; a schedule gives that of each step from it.
+    pub fn learning_rate(&self) -> f32 {
+        self.initial_rate
+    }
+
+    /// What tells the rows of the run apart from those of others, as 16 hexadecimal digits.
+    pub fn data_hash(&self) -> String {
+        format!("{:016x}", self.data_hash)
+    }
+
+    /// Whether the weights of the best epoch so far are in it beside the newest.
+    pub fn keeps_best(&self) -> bool {
+        self.progress.best.weights.is_some()
     }
 
     /// The recipe of the run.

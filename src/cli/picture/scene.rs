@@ -89,6 +89,20 @@ pub enum Shape {
     Text { at: (f64, f64), text: String, size: f64, anchor: Anchor, ink: Ink, turned: bool, bold: bool },
 }
 
+impl Shape {
+    /// The shape further to the right.
+    fn moved(mut self, right: f64) -> Shape {
+        match &mut self {
+            Shape::Line { points, .. } | Shape::Dots { points, .. } | Shape::Crosses { points, .. } => {
+                points.iter_mut().for_each(|point| point.0 += right);
+            }
+            Shape::Rects { rects, .. } => rects.iter_mut().for_each(|rect| rect[0] += right),
+            Shape::Text { at, .. } => at.0 += right,
+        }
+        self
+    }
+}
+
 /// A picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
@@ -119,6 +133,19 @@ impl Scene {
             bold: true,
         });
         scene
+    }
+
+    /// Pictures in a row.
+    pub fn beside(title: &str, scenes: Vec<Scene>) -> Scene {
+        let (width, height) =
+            scenes.iter().fold((0.0, 0.0_f64), |(w, h), scene| (w + scene.width, h.max(scene.height)));
+        let mut all = Scene { width, height, title: title.into(), shapes: Vec::new() };
+        let mut left = 0.0;
+        for scene in scenes {
+            all.shapes.extend(scene.shapes.into_iter().map(|shape| shape.moved(left)));
+            left += scene.width;
+        }
+        all
     }
 
     /// Adds a text of the size of axes.

@@ -107,6 +107,16 @@ impl Packed {
         Ok(split.standardized().with_preprocessing(&preprocessing))
     }
 
+    /// The runs of rows that the file keeps, each with its number of rows and their hash.
+    pub fn parts(&self) -> Vec<(Part, usize, &str)> {
+        self.header.parts.iter().map(|part| (part.part, part.rows, &part.hash[..])).collect()
+    }
+
+    /// The hash of all rows that the header states.
+    pub fn hash(&self) -> &str {
+        &self.header.hash
+    }
+
     /// Mean and standard deviation (divisor N) of each column over the rows of the first part, before preprocessing.
     pub fn moments(&self) -> (&[f64], &[f64]) {
         (&self.header.means, &self.header.deviations)

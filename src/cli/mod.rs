@@ -19,6 +19,7 @@ mod overlay;
 mod pack;
 mod plan;
 mod predict;
+mod profile;
 mod quality;
 mod record;
 mod result;

@@ -3,6 +3,7 @@
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{Progress, note, print_line, significant};
+use super::profile::Profile;
 use super::result::{Outcome, print_result};
 use super::several;
 use super::signals;
@@ -45,6 +46,9 @@ pub struct TrainVerbOptions {
     /// What is done when the device is lost: retry on the device opened anew, to the same bits, or stop
     #[arg(long, value_name = "CHOICE", default_value = "retry", help_heading = "Stopping and going on")]
     on_device_loss: OnDeviceLoss,
+    /// Measure when the run is over where the time of its steps goes, kernel by kernel: a table, and profile.json in its folder
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -79,8 +83,9 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
         let mut own = recipe.clone();
         own.set(|recipe| (recipe.seed, recipe.data.fold) = (run.seed, run.fold));
         let Some(outcome) = train(own.load()?, options, Some(&group.join(&run.name)))? else { return Ok(()) };
-        if options.train.format == Format::Json {
-            print_result(Format::Json, &outcome);
+        match (options.train.format, &outcome.profile) {
+            (Format::Json, _) => print_result(Format::Json, &outcome),
+            (Format::Text, profile) => profile.iter().for_each(Profile::print),
         }
         outcomes.push((run.name, outcome));
     }
@@ -165,6 +170,15 @@ fn train(task: Task, verb: &TrainVerbOptions, out: Option<&Path>) -> Result<Opti
         sink.failure.get_or_insert(error);
     }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
+    if verb.profile {
+        let profile = Profile::measure(trainer.on(choice.device), &data);
+        let written = profile.and_then(|profile| {
+            sink.folder.write("profile.json", &format!("{:#}\n", profile.json()))?;
+            outcome.profile = Some(profile);
+            Ok(())
+        });
+        outcome.failure = outcome.failure.or(written.err().map(|error| error.in_addition("the model is saved")));
+    }
     Ok(Some(outcome))
 }
 

@@ -1,0 +1,230 @@
+//! `train --profile`: where the time of a training step goes, launch by launch, against the best that the device reaches.
+
+mod kernels;
+mod roofline;
+
+pub use kernels::{KernelTime, Method, kernel_times, timed};
+pub use roofline::{Roofline, best_seconds, roofline};
+
+use super::output::{note, print_line, rounded, significant};
+use anygrad::Result;
+use anygrad::data::Split;
+use anygrad::error::shown;
+use anygrad::train::Trainer;
+use kernels::{StepTime, step_time};
+use pollster::block_on;
+use serde_json::{Value, json};
+
+/// Seconds for whole steps, for their launches, and for what the device reaches at best.
+const SECONDS: [f64; 3] = [0.8, 0.8, 0.8];
+
+/// Columns of the table.
+const WIDTH: usize = 80;
+/// Columns before the text of a row.
+const INDENT: usize = 47;
+
+/// Where the time of a training step goes.
+pub struct Profile {
+    device: String,
+    backend: &'static str,
+    rows: usize,
+    method: Method,
+    step: StepTime,
+    best: Roofline,
+    /// The most expensive first.
+    kernels: Vec<Row>,
+}
+
+/// Launches of the same kernels for the same values: several, where one would hold the device for too long.
+struct Row {
+    launches: usize,
+    time: KernelTime,
+}
+
+impl Profile {
+    /// Measures the steps of a run from its beginning: its own plan, rows and kernel variants on the same device, opened once
+    /// more with its own clock. The run itself is not touched.
+    pub fn measure(trainer: Trainer, data: &Split) -> Result<Profile> {
+        let device = timed(trainer.device())?;
+        let name = device.device_name();
+        note(&format!("profile measures steps of this run on {name}, a few seconds"));
+        let trainer = trainer.on(device.clone());
+        let mut step = block_on(async { trainer.session(data).await?.into_step().await })?;
+        let [of_steps, of_kernels, of_best] = SECONDS;
+        let whole = step_time(&mut step, of_steps)?;
+        let (times, method) = kernel_times(&mut step, of_kernels)?;
+        let (backend, rows) = (device.name(), step.rows);
+        // Its memory is free again before the best rates are looked for.
+        drop(step);
+        let best = roofline(&device, of_best)?;
+        Ok(Profile { device: name, backend, rows, method, step: whole, best, kernels: together(times) })
+    }
+
+    /// Microseconds of all kernels.
+    fn sum(&self) -> f64 {
+        self.kernels.iter().map(|row| row.time.microseconds).sum()
+    }
+
+    /// Microseconds of a step that no kernel takes.
+    fn rest(&self) -> f64 {
+        (self.step.seconds * 1e6 - self.sum()).max(0.0)
+    }
+
+    /// The content of `profile.json`.
+    pub fn json(&self) -> Value {
+        let share = |time: &KernelTime| Some(rounded(time.share_of(&self.best))).filter(|share| share.is_finite());
+        let row = |Row { launches, time }: &Row| {
+            json!({
+                "label": time.label,
+                "kernel": time.kernel,
+                "launches_per_step": launches,
+                "microseconds_per_step": rounded(time.microseconds),
+                "gflops": rounded(time.gflops()),
+                "gb_per_second": rounded(time.gb_per_second()),
+                "share_of_peak": share(time),
+            })
+        };
+        let kernels: Vec<Value> = self.kernels.iter().map(row).collect();
+        json!({
+            "device": self.device,
+            "backend": self.backend,
+            "method": self.method.name(),
+            "steps": self.step.steps,
+            "batch_rows": self.rows,
+            "step_seconds": rounded(self.step.seconds),
+            "kernel_seconds": rounded(self.sum() / 1e6),
+            "rest_seconds": rounded(self.rest() / 1e6),
+            "recording_seconds": self.step.recording.map(rounded),
+            "peak_gflops": rounded(self.best.gflops),
+            "peak_gb_per_second": rounded(self.best.gb_per_second),
+            "kernels": kernels,
+        })
+    }
+
+    /// The line of a run that prints JSON.
+    pub fn event(&self) -> Value {
+        let mut object = json!({ "event": "profile" });
+        if let (Value::Object(object), Value::Object(fields)) = (&mut object, self.json()) {
+            object.extend(fields);
+        }
+        object
+    }
+
+    /// Prints the table: at most 80 columns.
+    pub fn print(&self) {
+        self.lines().iter().for_each(|line| print_line(line));
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let whole = self.step.seconds * 1e6;
+        let how = match self.method {
+            Method::Clock => "each by the processor's clock",
+            Method::Timestamps => "each by the device's clock (timestamps)",
+            Method::Repeated => "each repeated alone, as the device has no clock",
+        };
+        let mut lines = vec![
+            String::new(),
+            format!("profile        {} rows a step on {}", self.rows, shown(&self.device)),
+            format!("kernels        {how}"),
+            format!(
+                "at best        {} GFLOP/s, {} GB/s, as measured here",
+                significant(self.best.gflops),
+                significant(self.best.gb_per_second)
+            ),
+            format!(
+                "{:>10} {:>6} {:>8} {:>9} {:>8}  launches: label, kernel",
+                "µs/step", "share", "GFLOP/s", "GB/s", "of best"
+            ),
+        ];
+        let share = |part: f64| format!("{:.1} %", 100.0 * part / whole.max(1e-9));
+        for Row { launches, time } in &self.kernels {
+            let (gflops, gb) = (significant(time.gflops()), significant(time.gb_per_second()));
+            let of_best = format!("{:.0} %", 100.0 * time.share_of(&self.best));
+            let start = format!(
+                "{:>10} {:>6} {gflops:>8} {gb:>9} {of_best:>8}",
+                significant(time.microseconds),
+                share(time.microseconds)
+            );
+            let text = format!("{launches}: {}, {}", shown(&time.label), time.kernel);
+            for (i, part) in wrapped(&text, WIDTH - INDENT).iter().enumerate() {
+                let start = if i == 0 { &start } else { "" };
+                lines.push(format!("{start:<indent$}{part}", indent = INDENT));
+            }
+        }
+        let mut total = |microseconds: f64, text: &str| {
+            lines.push(format!("{:>10} {:>6} {:27} {text}", significant(microseconds), share(microseconds), ""));
+        };
+        total(self.sum(), "all kernels");
+        match self.step.recording {
+            Some(recording) if self.rest() > 0.0 => {
+                total(self.rest(), "submitting and waiting");
+                total(whole, "a step in the run");
+                total(recording * 1e6, "recording it, mostly meanwhile");
+            }
+            Some(recording) => {
+                total(whole, "a step in the run: kernels overlap");
+                total(recording * 1e6, "recording it, mostly meanwhile");
+            }
+            None => {
+                total(self.rest(), "between kernels");
+                total(whole, "a step in the run");
+            }
+        }
+        lines
+    }
+}
+
+/// Launches of the same kernels and labels as one row each, the most expensive first.
+fn together(times: Vec<KernelTime>) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for time in times {
+        match rows.iter_mut().find(|row| (&row.time.label, &row.time.kernel) == (&time.label, &time.kernel)) {
+            Some(row) => {
+                row.launches += 1;
+                row.time.microseconds += time.microseconds;
+                row.time.flops += time.flops;
+                row.time.bytes += time.bytes;
+            }
+            None => rows.push(Row { launches: 1, time }),
+        }
+    }
+    rows.sort_by(|a, b| b.time.microseconds.total_cmp(&a.time.microseconds));
+    rows
+}
+
+/// A text in lines of at most `width` characters, broken at blanks where there are any.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let length = |line: &String| line.chars().count();
+    for word in text.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        let at = lines.len() - 1;
+        if !lines[at].is_empty() && length(&lines[at]) + 1 + word.len() > width {
+            lines.push(String::new());
+        } else if !lines[at].is_empty() {
+            lines[at].push(' ');
+        }
+        while word.len() > width {
+            let rest = word.split_off(width);
+            let at = lines.len() - 1;
+            lines[at].extend(word);
+            lines.push(String::new());
+            word = rest;
+        }
+        let at = lines.len() - 1;
+        lines[at].extend(word);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn long_labels_are_broken_at_blanks_or_anywhere() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("abcdefghij kl", 4), ["abcd", "efgh", "ij", "kl"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
+}

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to stdout, progress and messages to stderr.
 
+mod answers;
 mod bench;
 mod cache;
 mod config;
@@ -17,6 +18,7 @@ mod options;
 mod output;
 mod overlay;
 mod pack;
+mod pipe;
 mod plan;
 mod predict;
 mod profile;
@@ -64,6 +66,9 @@ enum Verb {
     #[command(after_help = "Example: anygrad eval runs/digits-1 --data digits --part test")]
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
+    ///
+    /// With `--data -` it reads rows from standard input and answers each at once, so that any program can use it as a pipe:
+    /// CSV, whose first line names the columns, or a JSON object {"column": cell} in each line.
     #[command(after_help = "Example: anygrad predict runs/digits-1 --data digits --out answers.csv")]
     Predict(predict::PredictOptions),
     /// Write data into a packed file, from which runs take rows as they need them.

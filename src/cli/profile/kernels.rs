@@ -156,6 +156,14 @@ pub struct StepTime {
     pub steps: usize,
 }
 
+impl StepTime {
+    /// The mean of two measurements.
+    pub fn mean(self, other: StepTime) -> StepTime {
+        let recording = self.recording.zip(other.recording).map(|(a, b)| (a + b) / 2.0);
+        StepTime { seconds: (self.seconds + other.seconds) / 2.0, recording, steps: self.steps + other.steps }
+    }
+}
+
 /// Times whole steps for about so many seconds, as a run takes them: submission behind submission, the results of each
 /// read while the next one runs.
 pub fn step_time(step: &mut LoadedStep, seconds: f64) -> Result<StepTime> {

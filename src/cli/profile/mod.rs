@@ -6,10 +6,10 @@ mod roofline;
 pub use kernels::{KernelTime, Method, kernel_times, timed};
 pub use roofline::{Roofline, best_seconds, roofline};
 
-use super::output::{note, print_line, rounded, significant};
+use super::output::{note, print_line, rounded};
 use anygrad::Result;
 use anygrad::data::Split;
-use anygrad::error::shown;
+use anygrad::error::{escaped, shown};
 use anygrad::train::Trainer;
 use kernels::{StepTime, step_time};
 use pollster::block_on;
@@ -21,7 +21,7 @@ const SECONDS: [f64; 3] = [0.8, 0.8, 0.8];
 /// Columns of the table.
 const WIDTH: usize = 80;
 /// Columns before the text of a row.
-const INDENT: usize = 47;
+const INDENT: usize = 42;
 
 /// Where the time of a training step goes.
 pub struct Profile {
@@ -51,8 +51,10 @@ impl Profile {
         let trainer = trainer.on(device.clone());
         let mut step = block_on(async { trainer.session(data).await?.into_step().await })?;
         let [of_steps, of_kernels, of_best] = SECONDS;
-        let whole = step_time(&mut step, of_steps)?;
+        // Whole steps before and behind, so that what else the machine does meanwhile shows in both.
+        let before = step_time(&mut step, of_steps / 2.0)?;
         let (times, method) = kernel_times(&mut step, of_kernels)?;
+        let whole = before.mean(step_time(&mut step, of_steps / 2.0)?);
         let (backend, rows) = (device.name(), step.rows);
         // Its memory is free again before the best rates are looked for.
         drop(step);
@@ -128,42 +130,38 @@ impl Profile {
             format!("kernels        {how}"),
             format!(
                 "at best        {} GFLOP/s, {} GB/s, as measured here",
-                significant(self.best.gflops),
-                significant(self.best.gb_per_second)
+                short(self.best.gflops),
+                short(self.best.gb_per_second)
             ),
-            format!(
-                "{:>10} {:>6} {:>8} {:>9} {:>8}  launches: label, kernel",
-                "µs/step", "share", "GFLOP/s", "GB/s", "of best"
-            ),
+            String::new(),
+            format!("{:>8} {:>7} {:>7} {:>7} {:>7}  ops/variant", "µs/step", "share", "GFLOP/s", "GB/s", "of best"),
         ];
         let share = |part: f64| format!("{:.1} %", 100.0 * part / whole.max(1e-9));
         for Row { launches, time } in &self.kernels {
-            let (gflops, gb) = (significant(time.gflops()), significant(time.gb_per_second()));
+            let (gflops, gb) = (short(time.gflops()), short(time.gb_per_second()));
             let of_best = format!("{:.0} %", 100.0 * time.share_of(&self.best));
-            let start = format!(
-                "{:>10} {:>6} {gflops:>8} {gb:>9} {of_best:>8}",
-                significant(time.microseconds),
-                share(time.microseconds)
-            );
-            let text = format!("{launches}: {}, {}", shown(&time.label), time.kernel);
+            let (microseconds, share) = (short(time.microseconds), share(time.microseconds));
+            let start = format!("{microseconds:>8} {share:>7} {gflops:>7} {gb:>7} {of_best:>7}");
+            let times = if *launches > 1 { format!(" ({launches} launches)") } else { String::new() };
+            let text = format!("{}{times}", escaped(&named(time)));
             for (i, part) in wrapped(&text, WIDTH - INDENT).iter().enumerate() {
                 let start = if i == 0 { &start } else { "" };
                 lines.push(format!("{start:<indent$}{part}", indent = INDENT));
             }
         }
         let mut total = |microseconds: f64, text: &str| {
-            lines.push(format!("{:>10} {:>6} {:27} {text}", significant(microseconds), share(microseconds), ""));
+            lines.push(format!("{:>8} {:>7} {:24} {text}", short(microseconds), share(microseconds), ""));
         };
         total(self.sum(), "all kernels");
         match self.step.recording {
             Some(recording) if self.rest() > 0.0 => {
                 total(self.rest(), "submitting and waiting");
                 total(whole, "a step in the run");
-                total(recording * 1e6, "recording it, mostly meanwhile");
+                total(recording * 1e6, "recording it, meanwhile");
             }
             Some(recording) => {
-                total(whole, "a step in the run: kernels overlap");
-                total(recording * 1e6, "recording it, mostly meanwhile");
+                total(whole, "a step in the run, without the clock");
+                total(recording * 1e6, "recording it, meanwhile");
             }
             None => {
                 total(self.rest(), "between kernels");
@@ -190,6 +188,22 @@ fn together(times: Vec<KernelTime>) -> Vec<Row> {
     }
     rows.sort_by(|a, b| b.time.microseconds.total_cmp(&a.time.microseconds));
     rows
+}
+
+/// The labels of a launch, each with the variant of its kernel.
+fn named(time: &KernelTime) -> String {
+    let variants = time.kernel.split(" + ").map(|kernel| kernel.rsplit('/').next().unwrap_or_default());
+    let labelled = time.label.split(" + ").zip(variants);
+    labelled.map(|(label, variant)| format!("{label}/{variant}")).collect::<Vec<_>>().join(" + ")
+}
+
+/// A number in at most six characters, as far as there is need.
+fn short(x: f64) -> String {
+    match x {
+        _ if x >= 99.95 => format!("{x:.0}"),
+        _ if x >= 9.995 => format!("{x:.1}"),
+        _ => format!("{x:.2}"),
+    }
 }
 
 /// A text in lines of at most `width` characters, broken at blanks where there are any.

@@ -369,7 +369,8 @@ impl Stream {
                 memchr::memrchr(b'\n', &rest[..part]).map_or(0, |at| at + 1)
             };
             if end > 0 {
-                return Ok(Cut::Rows(end));
+                // A part that is smaller than a row is the row: parts of what cannot be read together become smaller.
+                return Ok(Cut::Rows(if part > wanted { self.first_row(shape, end) } else { end }));
             }
             if part == rest.len() {
                 break;

@@ -7,7 +7,7 @@ use super::table::stream::{Expected, Kind, Piece, Settings, Stream, Wanted};
 use super::table::{Column, Table};
 use super::tables::{positions, unusual_line};
 use crate::error::{Error, Result, shown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Rows of text that come one after the other, for a model: cells in lines below their names, as in a table, or a JSON
 /// object in each line. Nothing of them is kept once they are given.
@@ -33,6 +33,7 @@ use std::path::Path;
 /// ```
 pub struct Incoming<'a> {
     application: Application<'a>,
+    path: PathBuf,
     stream: Stream,
     is_checked: bool,
     unusual: Unusual,
@@ -92,7 +93,14 @@ impl<'a> Incoming<'a> {
             missing: encoder.missing_values.clone(),
         };
         let stream = Stream::new(path, wanted, features, settings);
-        Incoming { application, stream, is_checked: false, unusual: Unusual::default(), said: Vec::new() }
+        Incoming {
+            application,
+            path: path.into(),
+            stream,
+            is_checked: false,
+            unusual: Unusual::default(),
+            said: Vec::new(),
+        }
     }
 
     /// Takes what came next.
@@ -119,11 +127,8 @@ impl<'a> Incoming<'a> {
                 numbers: 0,
                 odd: None,
             };
-            let table = Table {
-                path: "standard input".into(),
-                columns: names.iter().map(column).collect(),
-                ..Table::default()
-            };
+            let table =
+                Table { path: self.path.clone(), columns: names.iter().map(column).collect(), ..Table::default() };
             let encoder = self.application.encoder;
             let absent = positions(encoder, &table)?;
             let absent = encoder.columns.iter().zip(absent).filter(|(_, at)| at.is_none());

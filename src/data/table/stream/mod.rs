@@ -231,8 +231,13 @@ impl Stream {
             self.form = Some(Form::Objects(Objects::default()));
             return Ok(Some(Kind::Objects));
         }
-        let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
-        let Ok(text) = std::str::from_utf8(&bytes[mark..end.max(mark)]) else { return Ok(Some(Kind::Other)) };
+        // What is no UTF-8 below the names does not matter yet.
+        let valid = std::str::from_utf8(&bytes[mark..]).map_or_else(|error| error.valid_up_to(), str::len);
+        let end = memchr::memrchr(b'\n', &bytes[mark..][..valid]).map_or(0, |at| at + 1);
+        let Ok(text) = std::str::from_utf8(&bytes[mark..][..end]) else { return Ok(Some(Kind::Other)) };
+        if text.is_empty() {
+            return Ok(Some(Kind::Other));
+        }
         let Some((csv, used, lines, said)) = Csv::open(&self.common, text)? else {
             let is_over = self.is_at_end || bytes.len() >= longest_row();
             return Ok(is_over.then_some(Kind::Other));

@@ -111,9 +111,8 @@ impl Objects {
         self.orders.resize(common.wanted.len(), None);
         let mut columns = Vec::with_capacity(common.wanted.len());
         for (wanted, order) in common.wanted.iter().zip(&mut self.orders) {
-            // A column that must be there is looked for among the names of those that are.
             if !wanted.may_lack && !rows[0].object.contains_key(&wanted.name) {
-                continue;
+                return refused(None, format!("the object has no `{}`, which the model needs", shown(&wanted.name)));
             }
             let look = match chunk(&rows, wanted, &plans::of_look(wanted.expected, DECIMAL), &missing) {
                 Ok(look) => look,

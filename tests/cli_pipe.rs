@@ -137,11 +137,15 @@ fn a_stream_is_answered_as_a_file_of_its_rows() {
         let output = piped(&folder, input.as_bytes(), more);
         assert!(output.status.success() && of_file == text(&output.stdout), "{more:?}: {}", text(&output.stderr));
     }
-    // What is no plain text is read as a whole, as it was before.
     let of_file = succeed(&folder, &["predict", "run", "--data", "new.csv"]);
     assert!(of_file.starts_with("kind,p(Adelie)") && of_file.lines().count() == 2501);
     let of_stream = |input: &str| of_file == text(&piped(&folder, input.as_bytes(), &[]).stdout);
     assert!(of_stream(&input.replace('\n', "\r\n")) && of_stream(&format!("\u{FEFF}{input}\n\n")));
+    // In windows-1252, as it turns out late.
+    let old: Vec<u8> = input.replace("Newfound", "Großland").chars().map(|c| c as u8).collect();
+    let output = piped(&folder, &old, &[]);
+    assert!(of_file == text(&output.stdout) && text(&output.stderr).contains("encoding  windows-1252 from line"));
+    // What is no plain text is read as a whole, as it was before.
     let utf16: Vec<u8> = [0xFEFF].into_iter().chain(input.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert!(of_file == text(&piped(&folder, &utf16, &[]).stdout));
     let errors = piped(&folder, input.as_bytes(), &["--errors-only"]);

@@ -29,6 +29,17 @@ pub(super) struct Csv {
     orders: Vec<Option<bool>>,
 }
 
+/// What the first row tells.
+pub(super) struct Beginning {
+    pub csv: Csv,
+    /// Bytes before the rows of data.
+    pub used: usize,
+    /// Lines before them.
+    pub lines: u64,
+    /// What was decided.
+    pub said: Vec<String>,
+}
+
 /// What the rows so far have shown of decimals.
 #[derive(Default)]
 struct Decimals {
@@ -41,9 +52,8 @@ struct Decimals {
 }
 
 impl Csv {
-    /// Finds out how rows are written from the first one, if it has come: that, the bytes and lines before the rows of
-    /// data, and what was decided. The text ends with a line.
-    pub fn open(common: &Common, text: &str) -> Result<Option<(Csv, usize, u64, Vec<String>)>> {
+    /// Finds out how rows are written from the first one, if it has come. The text ends with a line.
+    pub fn open(common: &Common, text: &str) -> Result<Option<Beginning>> {
         let settings = &common.settings;
         let options =
             ReadOptions { separator: settings.separator, decimal: settings.decimal, ..ReadOptions::default() };
@@ -87,7 +97,7 @@ impl Csv {
             names,
         };
         let (used, lines) = if has_header { (row.len(), lines) } else { (0, 0) };
-        Ok(Some((csv, dialect.start + used, dialect.start_lines + lines, said)))
+        Ok(Some(Beginning { csv, used: dialect.start + used, lines: dialect.start_lines + lines, said }))
     }
 
     /// Whether rows may be read together: what the first ones alone can show is known.

@@ -12,7 +12,7 @@ use super::blocks::longest_row;
 use super::cells::Shape;
 use super::{Table, input, pass};
 use crate::error::{Error, Result};
-use csv::Csv;
+use csv::{Beginning, Csv};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use objects::Objects;
 use std::borrow::Cow;
@@ -238,7 +238,7 @@ impl Stream {
         if text.is_empty() {
             return Ok(Some(Kind::Other));
         }
-        let Some((csv, used, lines, said)) = Csv::open(&self.common, text)? else {
+        let Some(Beginning { csv, used, lines, said }) = Csv::open(&self.common, text)? else {
             let is_over = self.is_at_end || bytes.len() >= longest_row();
             return Ok(is_over.then_some(Kind::Other));
         };

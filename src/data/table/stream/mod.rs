@@ -5,15 +5,17 @@
 //! and tell no more than each alone, any other is read by itself.
 
 mod csv;
+mod kind;
 mod objects;
 mod plans;
 
 use super::blocks::longest_row;
 use super::cells::Shape;
-use super::{Table, input, pass};
+use super::{Table, pass};
 use crate::error::{Error, Result};
-use csv::{Beginning, Csv};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use csv::Csv;
+use encoding_rs::WINDOWS_1252;
+pub(in crate::data) use kind::Kind;
 use objects::Objects;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -22,8 +24,6 @@ use std::path::{Path, PathBuf};
 const BLOCK: usize = 1 << 16;
 /// Of rows that cannot be read together, a part so many times smaller is tried.
 const SMALLER: usize = 8;
-/// Bytes without an end of a line that may be the first line of a table of text.
-const FIRST_LINE: usize = 1 << 20;
 
 /// What is wanted of a column.
 #[derive(Clone, Debug)]
@@ -54,17 +54,6 @@ pub(in crate::data) struct Settings {
     pub encoding: Option<String>,
     /// Cells that count as missing, but for empty ones.
     pub missing: Vec<String>,
-}
-
-/// What comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::data) enum Kind {
-    /// Cells in lines.
-    Table,
-    /// A JSON object in each line.
-    Objects,
-    /// Something that must be read as a whole, if it can be.
-    Other,
 }
 
 /// The next of what came.
@@ -201,61 +190,6 @@ impl Stream {
         }
     }
 
-    /// What comes, as soon as that is known.
-    pub fn kind(&mut self) -> Result<Option<Kind>> {
-        match &self.form {
-            Some(Form::Csv(_)) => return Ok(Some(Kind::Table)),
-            Some(Form::Objects(_)) => return Ok(Some(Kind::Objects)),
-            None => {}
-        }
-        let bytes = &self.bytes[..];
-        let line = memchr::memchr(b'\n', bytes);
-        let is_long = bytes.len() >= FIRST_LINE;
-        if line.is_none() && !self.is_at_end && !is_long {
-            return Ok(None);
-        }
-        let first = &bytes[..line.unwrap_or(bytes.len())];
-        if line.is_none() && !first.trim_ascii_start().starts_with(b"{")
-            || is_other(first)
-            || !self.is_named_utf8()
-            || input::looks_like(bytes).is_some()
-        {
-            return Ok(Some(Kind::Other));
-        }
-        let mark = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-        let Some(content) = bytes[mark..].iter().position(|byte| !byte.is_ascii_whitespace()) else {
-            return Ok(self.is_at_end.then_some(Kind::Other));
-        };
-        if bytes[mark + content] == b'{' {
-            self.start = mark;
-            self.form = Some(Form::Objects(Objects::default()));
-            return Ok(Some(Kind::Objects));
-        }
-        // What is no UTF-8 below the names does not matter yet.
-        let valid = std::str::from_utf8(&bytes[mark..]).map_or_else(|error| error.valid_up_to(), str::len);
-        let end = memchr::memrchr(b'\n', &bytes[mark..][..valid]).map_or(0, |at| at + 1);
-        let Ok(text) = std::str::from_utf8(&bytes[mark..][..end]) else { return Ok(Some(Kind::Other)) };
-        if text.is_empty() {
-            return Ok(Some(Kind::Other));
-        }
-        let Some(Beginning { csv, used, lines, said }) = Csv::open(&self.common, text)? else {
-            let is_over = self.is_at_end || bytes.len() >= longest_row();
-            return Ok(is_over.then_some(Kind::Other));
-        };
-        if csv.shape.line_end != b'\n' {
-            return Ok(Some(Kind::Other));
-        }
-        (self.start, self.lines, self.form) = (mark + used, lines, Some(Form::Csv(csv)));
-        self.said.extend(said);
-        Ok(Some(Kind::Table))
-    }
-
-    /// Whether no encoding is named, or UTF-8.
-    fn is_named_utf8(&self) -> bool {
-        let named = self.common.settings.encoding.as_ref();
-        named.is_none_or(|name| Encoding::for_label(name.as_bytes()) == Some(UTF_8))
-    }
-
     /// The next rows that are whole, as `apply` takes them; nothing if more must come. If it refuses several, they are given
     /// to it again in parts, until only the row that it refuses is left.
     ///
@@ -301,7 +235,7 @@ impl Stream {
             let bytes = bytes.into_owned();
             let Some(form) = &mut self.form else { return Ok(None) };
             let row = form.alone(&self.common, &bytes, self.lines);
-            if self.decodes_from_here(&row) {
+            if row.is_err() && self.decodes_from_here(&bytes) {
                 continue;
             }
             let applied = row.and_then(|table| table.map(&apply).transpose());
@@ -330,14 +264,12 @@ impl Stream {
         Cow::Owned(WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned().into_bytes())
     }
 
-    /// Whether a row is to be read again, because it is no UTF-8 and nothing says that it should be: as windows-1252, and all
-    /// after it.
-    fn decodes_from_here(&mut self, row: &Result<Option<Table>>) -> bool {
+    /// Whether a row that cannot be read is to be read again, because it is no UTF-8 and nothing says that it should be: as
+    /// windows-1252, and all after it.
+    fn decodes_from_here(&mut self, row: &[u8]) -> bool {
         let is_text = matches!(self.form, Some(Form::Csv(_)));
         let is_free = is_text && !self.is_decoded && self.common.settings.encoding.is_none();
-        let rest = &self.bytes[self.start..];
-        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        if row.is_ok() || !is_free || std::str::from_utf8(&rest[..end]).is_ok() {
+        if !is_free || std::str::from_utf8(row).is_ok() {
             return false;
         }
         self.said.push(format!("encoding  windows-1252 from line {} on (it is not UTF-8)", self.lines + 1));
@@ -400,12 +332,4 @@ impl Stream {
         }
         Ok(Cut::Nothing)
     }
-}
-
-/// Whether a first line is none of text in UTF-8.
-fn is_other(first: &[u8]) -> bool {
-    let magic = [&b"\x1F\x8B"[..], b"\x28\xB5\x2F\xFD", b"\xFF\xFE", b"\xFE\xFF"];
-    magic.iter().any(|magic| first.starts_with(magic))
-        || matches!(first, [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..])
-        || first.contains(&0)
 }

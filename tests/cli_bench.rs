@@ -204,3 +204,62 @@ fn a_plan_for_people_shows_step_memory_and_device() {
     fail(&folder, &["plan", "--hidden", "0"], 2, &["--hidden", "from 1"]);
     fail(&folder, &["plan", "missing.toml"], 2, &["missing.toml", "check the path"]);
 }
+
+/// Where the time goes is told of every kernel of a step, and telling it changes nothing.
+#[test]
+fn a_profile_has_every_kernel_of_the_step_and_leaves_the_run_as_it_is() {
+    let folder = folder("profile");
+    let run = ["--hidden", "24", "--dropout", "0.2", "--batch-size", "50", "--epochs", "2", "--format", "json"];
+    let index = std::env::var("ANYGRAD_TEST_ADAPTER").unwrap_or_else(|_| "0".into());
+    let gpu = common::adapter().map(|_| index.as_str());
+    for (number, device) in ["cpu"].into_iter().chain(gpu).enumerate() {
+        let (plain, profiled) = (format!("plain-{number}"), format!("profiled-{number}"));
+        let train =
+            |more: &[&str]| json_lines(&succeed(&folder, &[&["train", "--device", device], &run[..], more].concat()));
+        let without = train(&["--out", &plain]);
+        let with = train(&["--out", &profiled, "--profile"]);
+        let [.., profile, done] = &with[..] else { panic!("{with:?}") };
+        assert_eq!(done["weights_hash"], without[without.len() - 1]["weights_hash"], "{device}");
+        assert_eq!((&profile["event"], &profile["device"]), (&Value::from("profile"), &done["device"]));
+        let file = std::fs::read_to_string(folder.join(&profiled).join("profile.json")).expect("a file");
+        let file: Value = serde_json::from_str(&file).expect("JSON");
+        assert_eq!(file["kernels"], profile["kernels"]);
+        assert!(!folder.join(&plain).join("profile.json").exists());
+
+        let kernels = file["kernels"].as_array().expect("kernels");
+        let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("a number, not {value}"));
+        for kernel in kernels {
+            let positive = ["launches_per_step", "microseconds_per_step", "gflops", "gb_per_second", "share_of_peak"];
+            // A kernel that gathers has no arithmetic.
+            assert!(positive.iter().all(|name| number(&kernel[name]) > 0.0 || *name == "gflops"), "{kernel}");
+        }
+        let sum: f64 = kernels.iter().map(|kernel| number(&kernel["microseconds_per_step"])).sum();
+        let step = number(&file["step_seconds"]) * 1e6;
+        assert!(sum > 0.0 && sum <= 1.5 * step, "{device}: kernels take {sum} µs, a step {step} µs");
+        let plan = json_lines(&succeed(&folder, &[&["plan", "--device", device], &run[..]].concat()));
+        let has = |names: &str, name: &Value| names.split(" + ").any(|one| Some(one) == name.as_str());
+        let of_step = of_event(&plan, "dispatch").into_iter().filter(|line| line["phase"] == "train");
+        for dispatch in of_step {
+            let label =
+                kernels.iter().find(|kernel| has(kernel["label"].as_str().unwrap_or_default(), &dispatch["label"]));
+            assert!(label.is_some(), "{device}: {dispatch} is in no row of {kernels:?}");
+        }
+        let launches: f64 = kernels.iter().map(|kernel| number(&kernel["launches_per_step"])).sum();
+        assert_eq!(launches, number(&plan[plan.len() - 1]["launches_per_step"]), "{device}");
+    }
+}
+
+#[test]
+fn a_profile_for_people_fits_a_terminal() {
+    let folder = folder("profile_text");
+    let train = ["train", "--epochs", "1", "--device", "cpu", "--profile"];
+    let text = succeed(&folder, &train);
+    let (_, table) = text.split_once("profile ").expect("a table");
+    assert!(table.contains("each by the processor's clock") && table.contains("a step in the run"), "{table}");
+    assert!(table.contains("batch.gather") && table.contains("matmul"), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    // A run is repeated with a profile, here of rows that come in windows.
+    let again = ["train", "runs/digits-1", "--profile", "--set", "train.resident_bytes=20000", "--out", "again"];
+    let text = succeed(&folder, &again);
+    assert!(text.contains("of best"), "{text}");
+}

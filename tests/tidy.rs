@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "check",
         &["backend", "data", "error", "graph", "kernel", "model", "ops", "optim", "plan", "random", "train", "tune"],
     ),
-    ("export", &["data", "error", "graph", "kernel", "model"]),
+    ("export", &["data", "error", "files", "graph", "kernel", "model"]),
     ("teach", &["backend", "data", "error", "graph", "kernel", "model", "ops", "optim", "plan", "train"]),
 ];
 

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. Data goes to stdout, progress and messages to stderr.
 
+mod answers;
 mod bench;
 mod cache;
 mod columns;
@@ -22,8 +23,10 @@ mod output;
 mod overlay;
 mod pack;
 mod picture;
+mod pipe;
 mod plan;
 mod predict;
+mod profile;
 mod progress;
 mod quality;
 mod record;
@@ -76,6 +79,9 @@ enum Verb {
     #[command(after_help = "Example: anygrad eval runs/digits-1 --data digits --part test")]
     Eval(eval::EvalOptions),
     /// The class and its probabilities, or the values, for each row of data.
+    ///
+    /// With `--data -` it reads rows from standard input and answers each at once, so that any program can use it as a pipe:
+    /// CSV, whose first line names the columns, or a JSON object {"column": cell} in each line.
     #[command(after_help = "Example: anygrad predict runs/digits-1 --data digits --out answers.csv")]
     Predict(predict::PredictOptions),
     /// Write a model for other programs, with its preprocessing inside.

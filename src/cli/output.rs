@@ -77,6 +77,11 @@ pub fn significant(x: f64) -> String {
     }
 }
 
+/// Four significant digits: no measurement is better.
+pub fn rounded(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
+}
+
 /// Rows of cells with columns of equal widths: the first to the left, the others to the right.
 pub fn print_table(rows: &[Vec<String>]) {
     // Names come from outside.

@@ -2,6 +2,7 @@
 
 use super::options::Format;
 use super::output::{note, print_line, significant};
+use super::profile::Profile;
 use super::quality::{print_baseline, print_targets};
 use anygrad::backend::{Choice, Device};
 use anygrad::data::Split;
@@ -25,6 +26,8 @@ pub struct Outcome {
     baseline: Option<Baseline>,
     /// What is to be said of a run that has learnt nothing.
     warning: Option<String>,
+    /// Where the time of its steps goes, if that was asked for.
+    pub profile: Option<Profile>,
     /// What could not be written.
     pub failure: Option<Error>,
 }
@@ -87,7 +90,7 @@ impl Outcome {
             (false, true) => Some(format!("after the last epoch; the model is that of epoch {kept}")),
             (false, false) => None,
         };
-        Ok(Outcome { fields, test, validation, stopped, baseline, warning, failure: None })
+        Ok(Outcome { fields, test, validation, stopped, baseline, warning, profile: None, failure: None })
     }
 
     /// What the run is judged by: the test rows; without, the validation rows.
@@ -198,6 +201,7 @@ pub fn short_name(name: &str) -> &str {
 /// Prints the result of a run.
 pub fn print_result(format: Format, outcome: &Outcome) {
     if format == Format::Json {
+        outcome.profile.iter().for_each(|profile| print_line(&profile.event().to_string()));
         print_line(&outcome.json().to_string());
         return;
     }
@@ -229,4 +233,5 @@ pub fn print_result(format: Format, outcome: &Outcome) {
     }
     line("weights hash", field("weights_hash").as_str().unwrap_or(""));
     line("run", field("run").as_str().unwrap_or(""));
+    outcome.profile.iter().for_each(Profile::print);
 }

@@ -1,6 +1,6 @@
 //! The rows that `eval` and `predict` work on: any source, fitted to a model's features and classes.
 
-use anygrad::data::table::{Cells, Column};
+use anygrad::data::table::{Cells, Column, Lines};
 use anygrad::data::{
     Application, Applied, DataOptions, Dataset, Encoder, ImageOptions, Source, Split, apply, image_rows, images, load,
 };
@@ -170,7 +170,8 @@ impl Reading {
         self
     }
 
-    fn application<'a>(&'a self, model: &'a Model) -> Application<'a> {
+    /// These as they are applied to a table.
+    pub fn application<'a>(&'a self, model: &'a Model) -> Application<'a> {
         let classes = match &model.target {
             Target::Classes { classes, .. } => Some(&classes[..]),
             Target::Values { .. } => None,
@@ -205,7 +206,15 @@ impl Reading {
             let cells = Cells::Texts { codes: (0..levels.len() as u32).collect(), levels };
             // Which image a prediction is of.
             let kept = vec![Column { name: "file".into(), is_named: true, cells, numbers: 0, odd: None }];
-            return Ok(Applied { features, targets: None, weights: None, kept, rows, decisions: Vec::new() });
+            return Ok(Applied {
+                features,
+                targets: None,
+                weights: None,
+                kept,
+                rows,
+                lines: Lines::default(),
+                decisions: Vec::new(),
+            });
         }
         let (data, decisions) = if self.reads_target {
             labelled(source, None, Part::Auto, model)?
@@ -215,6 +224,14 @@ impl Reading {
         };
         let rows = (0..data.rows()).collect();
         let targets = self.reads_target.then_some(data.targets);
-        Ok(Applied { features: data.features, targets, weights: None, kept: Vec::new(), rows, decisions })
+        Ok(Applied {
+            features: data.features,
+            targets,
+            weights: None,
+            kept: Vec::new(),
+            rows,
+            lines: Lines::default(),
+            decisions,
+        })
     }
 }

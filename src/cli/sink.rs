@@ -46,6 +46,31 @@ impl Sink {
         }
     }
 
+    /// Writes lines, each with its end.
+    pub fn text(&mut self, lines: &str) -> Result<()> {
+        match self {
+            Sink::Stdout(writer) => {
+                if !stdout_failed()
+                    && let Err(error) = writer.write_all(lines.as_bytes())
+                {
+                    fail_output(&error);
+                }
+                Ok(())
+            }
+            Sink::File(file) => file.writer.write_all(lines.as_bytes()).map_err(|e| Error::io("write", &file.path, e)),
+        }
+    }
+
+    /// Hands on to stdout what was written; a file comes whole in the end.
+    pub fn flush(&mut self) {
+        if let Sink::Stdout(writer) = self
+            && !stdout_failed()
+            && let Err(error) = writer.flush()
+        {
+            fail_output(&error);
+        }
+    }
+
     /// Writes what is left, and gives the file its name.
     pub fn finish(self) -> Result<()> {
         match self {

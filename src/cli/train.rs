@@ -3,6 +3,7 @@
 use super::cache::PipelineCacheOptions;
 use super::options::{Format, TrainOptions};
 use super::output::{note, print_line, significant};
+use super::profile::Profile;
 use super::progress::Progress;
 use super::report;
 use super::resolved::{config, environment, run_name};
@@ -57,6 +58,9 @@ pub struct TrainVerbOptions {
     /// Write the figures of each epoch as an event file of TensorBoard into the run's folder
     #[arg(long, help_heading = "What is written")]
     tensorboard: bool,
+    /// Measure when the run is over where the time of its steps goes, kernel by kernel: a table, and profile.json in its folder
+    #[arg(long, help_heading = "What is written")]
+    profile: bool,
     #[command(flatten)]
     variants: VariantOptions,
     #[command(flatten)]
@@ -112,8 +116,9 @@ pub fn run(options: &TrainVerbOptions) -> Result<()> {
         own.set(|recipe| (recipe.seed, recipe.data.fold) = (run.seed, run.fold));
         let place = Place { out: Some(group.join(&run.name)), ..Place::default() };
         let Some(outcome) = train(own.load()?, options, &place)? else { return Ok(()) };
-        if options.train.format == Format::Json {
-            print_result(Format::Json, &outcome);
+        match (options.train.format, &outcome.profile) {
+            (Format::Json, _) => print_result(Format::Json, &outcome),
+            (Format::Text, profile) => profile.iter().for_each(Profile::print),
         }
         outcomes.push((run.name, outcome));
     }
@@ -219,6 +224,15 @@ pub fn train(task: Task, verb: &TrainVerbOptions, place: &Place) -> Result<Optio
         sink.failure.get_or_insert(error);
     }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
+    if verb.profile {
+        let profile = Profile::measure(trainer.on(choice.device.clone()), &data);
+        let written = profile.and_then(|profile| {
+            sink.folder.write("profile.json", &format!("{:#}\n", profile.json()))?;
+            outcome.profile = Some(profile);
+            Ok(())
+        });
+        outcome.failure = outcome.failure.or(written.err().map(|error| error.in_addition("the model is saved")));
+    }
     if writes_report {
         match report::of_run(sink.folder.path(), &model, &data, &choice.device) {
             Ok(path) if !is_quiet => note(&format!("report  {}", path.display())),

@@ -1,9 +1,9 @@
 //! `anygrad tune`
 
 use super::bench::nets::{self, Net};
-use super::bench::{parse_seconds, rounded};
+use super::bench::parse_seconds;
 use super::options::{Format, TrainOptions};
-use super::output::{note, print_line};
+use super::output::{note, print_line, rounded};
 use super::task::Task;
 use super::tuning::{Kept, TuningFile, struck_off};
 use anygrad::backend::{Device, Request, Work};

@@ -1,12 +1,13 @@
 //! A table as rows for a model that is trained already: its columns found by name, encoded as in training.
 
-use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, TimePart, encode, names_of, position};
+use super::columns::{self, EncodedColumn, Encoder, Encoding, Known, TimePart, Unusual, encode, names_of, position};
 use super::options::{DataOptions, Missing};
-use super::table::{Cells, Column, MISSING_TIME, Want};
+use super::table::{Cells, Column, Lines, MISSING_TIME, ReadOptions, Table, Want};
 use super::tables::{positions, read_options, unusual_line, want_of};
 use super::{Dataset, Features, Preprocessing, Targets};
 use crate::error::{Error, Result, shown};
 use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
 
 /// What is read of a table for a model.
@@ -39,6 +40,8 @@ pub struct Applied {
     pub kept: Vec<Column>,
     /// For each row its number in the table, counted from 0: those without an answer are left out.
     pub rows: Vec<usize>,
+    /// In which lines of the table its rows stand.
+    pub lines: Lines,
     /// What was taken for what, a sentence each.
     pub decisions: Vec<String>,
 }
@@ -73,23 +76,48 @@ impl Encoder {
 /// refused, a class is not known, or a number is too far from those of training; [`Error::UnknownName`] if a column is
 /// absent.
 pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
-    let Application { encoder, options, target, weights, keep, .. } = *application;
-    let target_names: &[String] = target.map_or(&[], |(names, _)| names);
-    let spelled: Vec<&str> = target_names.iter().map(String::as_str).collect();
-    let known = encoder.by_name();
-    let want = |name: &String| {
-        let own = want_of(name, &known, &spelled, weights.as_slice());
-        // A time is spelled again from its parts.
-        let is_time = known.get(name.as_str()).is_some_and(|c| matches!(c.encoding, Encoding::Time { .. }));
-        if keep.contains(name) && !is_time { Want::EverySpelling } else { own }
-    };
-    let wants = |names: &[String]| names.iter().map(want).collect();
-    let read_options =
-        super::table::ReadOptions { missing: encoder.missing_values.clone(), ..read_options(options, &wants) };
-    let mut table = super::tables::read_any(path, &read_options)?.train;
+    let table = application.read(|options| Ok(super::tables::read_any(path, options)?.train))?;
+    Ok(applied(table, application)?.0)
+}
+
+/// [`apply`] for a table of text that a reader brings; errors call it `path`.
+///
+/// # Errors
+/// Fails as [`apply`] does.
+pub fn apply_stream(stream: Box<dyn Read>, path: &Path, application: &Application<'_>) -> Result<Applied> {
+    let table = application.read(|options| Table::read_stream(stream, path, options))?;
+    Ok(applied(table, application)?.0)
+}
+
+impl Application<'_> {
+    /// What is wanted of the columns of these names.
+    pub(super) fn wants(&self, names: &[String]) -> Vec<Want> {
+        let Application { encoder, target, weights, keep, .. } = *self;
+        let target_names: &[String] = target.map_or(&[], |(names, _)| names);
+        let spelled: Vec<&str> = target_names.iter().map(String::as_str).collect();
+        let known = encoder.by_name();
+        let want = |name: &String| {
+            let own = want_of(name, &known, &spelled, weights.as_slice());
+            // A time is spelled again from its parts.
+            let is_time = known.get(name.as_str()).is_some_and(|c| matches!(c.encoding, Encoding::Time { .. }));
+            if keep.contains(name) && !is_time { Want::EverySpelling } else { own }
+        };
+        names.iter().map(want).collect()
+    }
+
+    fn read(&self, read: impl FnOnce(&ReadOptions<'_>) -> Result<Table>) -> Result<Table> {
+        let (wants, hints) = (|names: &[String]| self.wants(names), |names: &[String]| self.encoder.hints(names));
+        let options = read_options(self.options, &wants);
+        read(&ReadOptions { missing: self.encoder.missing_values.clone(), hints: &hints, ..options })
+    }
+}
+
+/// The rows of a table that was read as an application wants it, and what was out of the ordinary.
+pub(super) fn applied(mut table: Table, application: &Application<'_>) -> Result<(Applied, Unusual)> {
+    let Application { encoder, target, weights, keep, .. } = *application;
     let mut decisions = std::mem::take(&mut table.decisions);
-    let names = names_of(&table);
-    let find = |name: &String| position(&names, name).map_err(|error| error.in_file(path));
+    let (names, path) = (names_of(&table), table.path.clone());
+    let find = |name: &String| position(&names, name).map_err(|error| error.in_file(&path));
     let at = positions(encoder, &table)?;
     for (column, _) in encoder.columns.iter().zip(&at).filter(|(_, at)| at.is_none()) {
         decisions.push(format!("missing there is no column `{}`: filled in each row", shown(&column.name)));
@@ -105,7 +133,7 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         targets = Some(found.targets);
         let absent = there.iter().filter(|there| !**there).count();
         if absent == table.rows {
-            return Err(Error::data(path, "", "the target is missing in every row", "name its column by --target"));
+            return Err(Error::data(&path, "", "the target is missing in every row", "name its column by --target"));
         }
         if absent > 0 {
             decisions.push(format!("rows    {absent} of {} left out: their target is missing", table.rows));
@@ -133,7 +161,7 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         .collect::<Result<Vec<_>>>()?;
     let rows: Vec<usize> = (0..table.rows).filter(|&row| there[row]).collect();
     let part_of: Vec<u8> = there.iter().map(|there| if *there { 0 } else { columns::LEFT_OUT }).collect();
-    let (places, own_path) = (table.lines.clone(), table.path.clone());
+    let places = table.lines.clone();
     let (mut features, unusual) = encode(encoder, table, &at, &part_of, 1)?;
     decisions.extend(unusual_line(unusual));
     let features = Features::F32 { width: encoder.width(), data: features.pop().unwrap_or_default() };
@@ -141,16 +169,18 @@ pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
         let place = places.of(rows[row]).map_or_else(|| format!(", row {}", rows[row] + 1), |line| format!(":{line}"));
         let name = encoder.feature_names().swap_remove(feature);
         let reason = format!("`{}` is {value}, too far from the training rows for 32-bit floats", shown(&name));
-        return Err(Error::data(&own_path, place, reason, "mend or leave out the row"));
+        return Err(Error::data(&path, place, reason, "mend or leave out the row"));
     }
-    Ok(Applied {
+    let applied = Applied {
         features,
         targets: targets.map(|targets| targets.select(&rows)),
         weights: weights.map(|weights| rows.iter().map(|&row| weights[row]).collect()),
         kept,
         rows,
+        lines: places,
         decisions,
-    })
+    };
+    Ok((applied, unusual))
 }
 
 /// Spelled cells as numbers, if all are.
@@ -175,7 +205,7 @@ impl Applied {
         let row = self.rows[row];
         match &self.kept[kept].cells {
             Cells::Texts { codes, levels } => levels.get(codes[row] as usize).map_or("", String::as_str).into(),
-            Cells::Times { seconds, has_clock } if seconds[row] != MISSING_TIME => {
+            Cells::Times { seconds, has_clock, .. } if seconds[row] != MISSING_TIME => {
                 spell_time(seconds[row], *has_clock).into()
             }
             _ => "".into(),

@@ -323,7 +323,8 @@ pub(super) fn read_like(
     let known = encoder.by_name();
     let want = |name: &String| want_of(name, &known, spelled, numbers);
     let wants = |names: &[String]| names.iter().map(want).collect();
-    Ok(read_any(path, &read_options(options, &wants))?.train)
+    let hints = |names: &[String]| encoder.hints(names);
+    Ok(read_any(path, &ReadOptions { hints: &hints, ..read_options(options, &wants) })?.train)
 }
 
 /// What an encoder wants of a column, beside columns of which the spelling or the numbers are wanted.

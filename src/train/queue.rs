@@ -13,6 +13,11 @@ pub(super) const MOST_BATCHES: usize = 64;
 /// answers in time and progress shows.
 const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
 
+/// Steps of so many operations that fit into one submission.
+pub(super) fn most_steps(flops: u64) -> usize {
+    ((FLOPS_PER_SUBMISSION / flops.max(1)) as usize).clamp(1, MOST_BATCHES)
+}
+
 /// One filed batch that the host still has to read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {

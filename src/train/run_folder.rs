@@ -13,7 +13,7 @@ const METRICS: &str = "metrics.jsonl";
 /// The last two snapshots, the newer first.
 const CHECKPOINTS: [&str; 2] = ["checkpoint.bin", "checkpoint.previous.bin"];
 /// What a run writes.
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     METRICS,
     CHECKPOINTS[0],
     CHECKPOINTS[1],
@@ -21,6 +21,7 @@ const FILES: [&str; 10] = [
     "environment.json",
     "decisions.txt",
     "variants.json",
+    "profile.json",
     "last.safetensors",
     "best.safetensors",
     "report.html",

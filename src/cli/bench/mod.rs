@@ -1,6 +1,5 @@
 //! `anygrad bench`
 
-mod kernels;
 mod measure;
 pub mod nets;
 mod plot;
@@ -12,13 +11,13 @@ mod setup;
 pub use setup::parse_seconds;
 
 use super::options::Format;
-use super::output::{note, print_line, thousands};
+use super::output::{note, print_line, rounded, thousands};
+use super::profile::{KernelTime, Method, Roofline, kernel_times, roofline, timed};
 use super::sink::FileSink;
 use super::tuning::TuneOptions;
 use anygrad::backend::{Device, Request, Work};
 use anygrad::{Error, Result};
 use clap::Args;
-use kernels::{KernelTime, Method, Roofline};
 use measure::Measured;
 use nets::Net;
 use pollster::block_on;
@@ -174,8 +173,8 @@ fn time_kernels(
     tuning: &TuneOptions,
     report: &mut Report,
 ) -> Result<()> {
-    let device = kernels::timed(device)?;
-    let roofline = kernels::roofline(&device, budget.seconds)?;
+    let device = timed(device)?;
+    let roofline = roofline(&device, budget.seconds)?;
     let name = device.device_name();
     let object = json!({
         "event": "roofline",
@@ -187,7 +186,9 @@ fn time_kernels(
     report.add(object, &format!("\n{line}"));
     for net in nets {
         let variants = measure::variants(net, &device, budget, tuning)?;
-        let (times, method) = kernels::kernel_times(net, &device, budget, &variants)?;
+        let data = net.data(net.batches())?;
+        let mut step = setup::load(net, &device, budget, &variants, &data)?;
+        let (times, method) = kernel_times(&mut step, budget.seconds)?;
         report.text(&format!("\n{net} at batch {}, kernels of a step by {}", net.batch, method.name()));
         report.text(&format!(
             "{:>4}  {:<44} {:>10} {:>10} {:>10} {:>9}",
@@ -281,11 +282,6 @@ impl Report {
         });
         format!("{document:#}")
     }
-}
-
-/// Four significant digits: no measurement is better.
-pub fn rounded(x: f64) -> f64 {
-    format!("{x:.3e}").parse().unwrap_or(x)
 }
 
 fn bench_object(m: &Measured) -> Value {

@@ -1,6 +1,6 @@
 //! `anygrad bench --products`: the rates of matrix products in the three forms that a training step needs.
 
-use super::kernels::best_seconds;
+use super::super::profile::best_seconds;
 use anygrad::Result;
 use anygrad::backend::Device;
 use anygrad::ops::matmul::Matmul;

@@ -1,12 +1,9 @@
 //! What a step costs the host: recording its dispatches and handing them to the driver.
 
 use super::nets::Net;
-use super::setup::{Budget, CLOCK, load, median};
+use super::setup::{Budget, load, median};
 use anygrad::Result;
 use anygrad::backend::Device;
-use anygrad::kernel::Clock;
-use anygrad::plan::PhaseId;
-use anygrad::train::{Batches, Program, RowsPass};
 use anygrad::tune::Variants;
 use pollster::block_on;
 use std::time::Instant;
@@ -27,33 +24,17 @@ pub fn microseconds_per_step(net: &Net, device: &Device, budget: &Budget, varian
     let data = net.data(net.batches())?;
     let trainer = net.trainer().fuse(budget.fuse).variants(variants.clone()).epochs(EPOCHS).on(device.clone());
     let steps = trainer.forecast(&data, None)?.steps_per_submission().round().max(1.0) as usize;
-    let (program, mut executor) = load(net, device, budget.fuse, variants, &data)?;
-    let runs = runs(&program, steps);
+    let mut step = load(net, device, budget, variants, &data)?;
+    let runs = step.runs(steps);
     let (start, mut samples) = (Instant::now(), Vec::new());
     // The first one warms up.
     while samples.len() <= FEWEST_SUBMISSIONS
         || samples.len() <= MOST_SUBMISSIONS && start.elapsed().as_secs_f64() < budget.seconds / 4.0
     {
-        block_on(executor.read(program.ring))?;
+        block_on(step.executor.read(step.ring))?;
         let start = Instant::now();
-        executor.run(&runs)?;
+        step.executor.run(&runs)?;
         samples.push(start.elapsed().as_secs_f64() * 1e6 / steps as f64);
     }
     Ok(Some(median(samples.split_off(1))))
-}
-
-/// The phases of `steps` training steps, with the phase that begins an epoch before every `batches` of them.
-fn runs(program: &Program, steps: usize) -> Vec<(PhaseId, Clock)> {
-    let RowsPass { begin, full: train, batches, .. } = program.epoch.train;
-    let Batches { rows, full, .. } = batches;
-    let (mut runs, mut clock) = (Vec::new(), CLOCK);
-    for step in 0..steps {
-        if step % full == 0 {
-            clock.begin_epoch();
-            runs.push((begin, clock));
-        }
-        runs.push((train, clock));
-        clock.end_batch(rows as u32, true);
-    }
-    runs
 }

@@ -2,11 +2,9 @@
 
 use super::nets::Net;
 use anygrad::Result;
-use anygrad::backend::{Device, Executor};
-use anygrad::data::{Dataset, Features, Targets};
-use anygrad::kernel::Clock;
-use anygrad::plan::Plan;
-use anygrad::train::Program;
+use anygrad::backend::Device;
+use anygrad::data::Dataset;
+use anygrad::train::LoadedStep;
 use anygrad::tune::Variants;
 use pollster::block_on;
 
@@ -27,29 +25,10 @@ pub fn parse_seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "give a number from 0.01 to 3600".into())
 }
 
-/// The clock before the first step of what is measured.
-pub const CLOCK: Clock = Clock { step: 0, epoch: 0, batch_start: 0, slot: 0, first_row: 0, learning_rate: 0.01 };
-
-/// A program with its rows and weights on the device, before the first step.
-pub fn load(
-    net: &Net,
-    device: &Device,
-    fuse: bool,
-    variants: &Variants,
-    data: &Dataset,
-) -> Result<(Program, Executor)> {
-    let program = net.trainer().drop_last(true).program(data, None)?;
-    let target = device.target();
-    let plan = if fuse { Plan::fused(&program.graph, &target) } else { Plan::new(program.graph.clone(), &target) };
-    let mut executor = block_on(device.load(variants.apply(plan?, &target)?))?;
-    for (&value, tensor) in program.tensors.values().iter().zip(net.model().initialize(0)?) {
-        executor.write(value, &tensor.data)?;
-    }
-    if let (Features::F32 { data: rows, .. }, Targets::Labels { data: labels, .. }) = (&data.features, &data.targets) {
-        executor.write(program.train.features, rows)?;
-        executor.write_words(program.train.targets, labels)?;
-    }
-    Ok((program, executor))
+/// The step of a net, with its rows and weights on the device.
+pub fn load(net: &Net, device: &Device, budget: &Budget, variants: &Variants, data: &Dataset) -> Result<LoadedStep> {
+    let trainer = net.trainer().fuse(budget.fuse).variants(variants.clone()).on(device.clone());
+    block_on(async { trainer.session_rows(data, None).await?.into_step().await })
 }
 
 /// The median of `values`; 0 of none.

@@ -2,6 +2,7 @@
 
 mod folder;
 mod model;
+mod onnx;
 mod show;
 mod state;
 mod texts;
@@ -74,7 +75,7 @@ fn look(path: &Path) -> Result<Found> {
     }
     // Its first field is the number of its format's version.
     if ending == "onnx" || (first.starts_with(&[8]) && first.get(2) == Some(&0x12)) {
-        return onnx(path);
+        return onnx::look(path);
     }
     if name.contains("tfevents") {
         return state::events(path);
@@ -90,9 +91,4 @@ pub fn about(path: &Path, what: &str) -> Found {
         found.insert("bytes".into(), json!(about.len()));
     }
     found
-}
-
-/// An ONNX file.
-fn onnx(path: &Path) -> Result<Found> {
-    Ok(about(path, "an ONNX file"))
 }

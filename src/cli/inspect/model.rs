@@ -110,7 +110,7 @@ fn features(model: &Model) -> Vec<Value> {
                 let more = if *others { " and others" } else { "" };
                 (format!("{} categories{more}", levels.len()), levels.get(*fill).cloned().unwrap_or("others".into()))
             }
-            Encoding::Time { parts, fill } => (format!("time, {} parts", parts.len()), fill.to_string()),
+            Encoding::Time { parts, fill, .. } => (format!("time, {} parts", parts.len()), fill.to_string()),
         };
         let mut row = Map::from_iter([("column".to_string(), json!(column.name)), ("kind".to_string(), json!(kind))]);
         row.insert("features".into(), json!(column.width()));

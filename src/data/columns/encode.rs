@@ -5,6 +5,7 @@ use super::words::{canonical, odd_number, yes_or_no};
 use crate::data::options::Missing;
 use crate::data::table::{Cells, MISSING_TEXT, MISSING_TIME, Table};
 use crate::error::{Error, Result, shown};
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 /// Rows that are encoded before the table lets go of them.
@@ -55,9 +56,12 @@ impl<'a> Prepared<'a> {
             (Encoding::Time { .. }, Cells::Times { .. }) => {}
             (Encoding::Category { levels, .. }, Cells::Texts { levels: texts, .. }) => {
                 let keys: HashMap<&str, usize> = levels.iter().enumerate().map(|(i, l)| (l.as_str(), i)).collect();
-                let numbers: HashMap<String, usize> =
-                    levels.iter().enumerate().filter_map(|(i, l)| Some((canonical(l)?, i))).collect();
-                let number = |text: &String| numbers.get(&canonical(text)?).copied();
+                // Seldom needed, and long to make.
+                let numbers = LazyCell::new(|| {
+                    let number = |(i, level): (usize, &String)| Some((canonical(level)?, i));
+                    levels.iter().enumerate().filter_map(number).collect::<HashMap<String, usize>>()
+                });
+                let number = |text: &String| canonical(text).and_then(|key| numbers.get(&key).copied());
                 of_text = texts.iter().map(|text| keys.get(text.as_str()).copied().or_else(|| number(text))).collect();
             }
             (Encoding::YesNo { .. }, Cells::Texts { levels: texts, codes }) => {
@@ -122,7 +126,7 @@ impl<'a> Prepared<'a> {
                 features[*fill] = 1.0;
             }
             (Encoding::Category { .. }, _) => {}
-            (Encoding::Time { parts, fill }, cells) => {
+            (Encoding::Time { parts, fill, .. }, cells) => {
                 let seconds = match cells {
                     Cells::Times { seconds, .. } if !missing => seconds[row],
                     _ => *fill,

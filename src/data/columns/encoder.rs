@@ -1,6 +1,7 @@
 //! How the columns of a table become the features of a model: learnt from the training rows, saved with the model.
 
 use crate::data::options::Missing;
+use crate::data::table::Hint;
 use std::collections::HashMap;
 
 /// How the columns of a table become features, one after the other.
@@ -68,6 +69,9 @@ pub enum Encoding {
         parts: Vec<TimePart>,
         /// The time in the place of missing ones, in seconds since the beginning of 1970.
         fill: i64,
+        /// Whether the day came before the month in the training rows: so dates are read that may be either.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        day_first: bool,
     },
 }
 
@@ -192,6 +196,17 @@ impl Encoder {
     /// Names of the features, in their order.
     pub fn feature_names(&self) -> Vec<String> {
         self.columns.iter().flat_map(EncodedColumn::feature_names).collect()
+    }
+
+    /// What is known of the columns of these names before their cells are read.
+    pub(in crate::data) fn hints(&self, names: &[String]) -> Vec<Hint> {
+        let known = self.by_name();
+        let hint = |name: &String| match known.get(name.as_str()).map(|column| &column.encoding) {
+            Some(Encoding::Number { offset, .. }) => Hint { offset: Some(*offset), ..Hint::default() },
+            Some(Encoding::Time { day_first, .. }) => Hint { day_first: *day_first, ..Hint::default() },
+            _ => Hint::default(),
+        };
+        names.iter().map(hint).collect()
     }
 
     /// The columns by their names.

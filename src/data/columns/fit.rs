@@ -67,7 +67,7 @@ fn encoding(
             rows().for_each(|row| counts[codes[row] as usize] += 1);
             Some(categories(levels, &counts, options.most_categories))
         }
-        (Kind::Time, Cells::Times { seconds, .. }) => {
+        (Kind::Time, Cells::Times { seconds, day_first, .. }) => {
             let there = || rows().map(|row| seconds[row]);
             let differs = |part: &TimePart| {
                 let mut values = there().map(|seconds| part.of(seconds));
@@ -76,7 +76,8 @@ fn encoding(
             };
             let floats = there().map(|seconds| seconds as f64);
             let fill = if uses_median { median(floats.collect()) } else { mean(floats) };
-            Some(Encoding::Time { parts: TimePart::ALL.into_iter().filter(differs).collect(), fill: fill as i64 })
+            let parts = TimePart::ALL.into_iter().filter(differs).collect();
+            Some(Encoding::Time { parts, fill: fill as i64, day_first: *day_first })
         }
         _ => None,
     }

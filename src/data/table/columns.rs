@@ -2,7 +2,7 @@
 
 use super::numbers::{self, Group, Style};
 use super::texts::Texts;
-use super::{MISSING_TEXT, MISSING_TIME, MOST_TEXTS, Odd, Want, times};
+use super::{Hint, MISSING_TEXT, MISSING_TIME, MOST_TEXTS, Odd, Want, times};
 use std::collections::TryReserveError;
 
 /// What is gathered of a column in one pass over the file.
@@ -170,13 +170,14 @@ impl Stats {
         self.rare.as_ref()?.first_grouped.as_deref()
     }
 
-    /// Whether the day comes before the month, if all cells are times.
-    pub fn times(&self) -> Option<bool> {
+    /// Whether the day comes before the month, if all cells are times. Where none tells, it is as `expected`.
+    pub fn times(&self, expected: bool) -> Option<bool> {
         let rare = self.rare.as_ref()?;
         let fits = rare.times == self.present
             && !(rare.never_month_first && rare.never_day_first)
             && !(rare.has_date && rare.has_bare_clock);
-        (fits && self.present > 0).then_some(rare.never_month_first)
+        let day_first = rare.never_month_first || (expected && !rare.never_day_first);
+        (fits && self.present > 0).then_some(day_first)
     }
 
     /// What to subtract from the numbers so that 32-bit floats tell them apart: 0 unless they lie closer together than
@@ -192,8 +193,8 @@ impl Stats {
 }
 
 /// The plan that fits what is known of the cells of a column.
-pub(super) fn plan(stats: &Stats, want: Want, decimal: u8, knows_decimal: bool) -> Plan {
-    let offset = stats.offset();
+pub(super) fn plan(stats: &Stats, want: Want, decimal: u8, knows_decimal: bool, hint: Hint) -> Plan {
+    let offset = hint.offset.unwrap_or_else(|| stats.offset());
     let found = stats.style(decimal, knows_decimal);
     let style = found.unwrap_or(Style { decimal, group: None });
     let texts = |most, with_numbers| Plan::Texts { most, style, offset, with_numbers };
@@ -201,7 +202,7 @@ pub(super) fn plan(stats: &Stats, want: Want, decimal: u8, knows_decimal: bool) 
         Want::Skip => Plan::Skip,
         Want::EverySpelling => texts(usize::MAX, false),
         Want::Spelling => texts(MOST_TEXTS, true),
-        Want::Cells => match (found, stats.times()) {
+        Want::Cells => match (found, stats.times(hint.day_first)) {
             (Some(style), _) => Plan::Numbers { style, offset },
             (None, Some(day_first)) => Plan::Times { day_first },
             (None, None) => texts(MOST_TEXTS, false),

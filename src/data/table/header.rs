@@ -30,7 +30,7 @@ pub(super) fn is_header(
     for (cell, below) in first.iter().zip(below) {
         let text = &*cell.text;
         let numbers_below = below.numbers > 0 && below.style(dialect.decimal, dialect.knows_decimal).is_some();
-        let times_below = below.times().is_some();
+        let times_below = below.times(false).is_some();
         if !(numbers_below || times_below) || is_missing(text) {
             continue;
         }

@@ -65,6 +65,15 @@ impl Input {
                 (Raw::Stream { stream: Box::new(file), kept: Vec::new() }, None, path.to_path_buf())
             }
         };
+        Input::of(raw, total, path)
+    }
+
+    /// What comes from a reader, called `path` in errors.
+    pub fn of_stream(stream: Box<dyn Read>, path: &Path) -> Result<Input> {
+        Input::of(Raw::Stream { stream, kept: Vec::new() }, None, path.to_path_buf())
+    }
+
+    fn of(raw: Raw, total: Option<u64>, path: PathBuf) -> Result<Input> {
         let mut input = Input { path, compression: Compression::None, raw, total, done: Rc::default() };
         let first = input.raw_bytes().and_then(|mut reader| first(&mut reader, 4)).map_err(|e| input.error(e))?;
         input.compression = match first[..] {

@@ -33,7 +33,7 @@ impl Total {
             Plan::Skip | Plan::Empty => {}
             Plan::Numbers { .. } => extend_if(is_all_numbers, &mut self.values, &chunk.values, expected)?,
             Plan::Times { .. } => {
-                let is_all_times = self.stats.times().is_some() || self.stats.present == 0;
+                let is_all_times = self.stats.times(false).is_some() || self.stats.present == 0;
                 let seconds = chunk.more.map(|more| more.seconds).unwrap_or_default();
                 extend_if(is_all_times, &mut self.more.get_or_insert_default().seconds, &seconds, expected)?;
             }
@@ -60,7 +60,9 @@ impl Total {
         let various = || Cells::Various { mean_length: characters as f64 / present.max(1) as f64 };
         let cells = match self.plan {
             Plan::Skip | Plan::Empty => Cells::Skipped,
-            Plan::Times { .. } => Cells::Times { seconds: fitted(more.seconds), has_clock: rare.has_clock },
+            Plan::Times { day_first } => {
+                Cells::Times { seconds: fitted(more.seconds), has_clock: rare.has_clock, day_first }
+            }
             Plan::Texts { .. } if !more.is_over => {
                 Cells::Texts { codes: fitted(more.codes), levels: more.texts.into_levels()? }
             }

@@ -18,6 +18,7 @@ mod pass;
 mod read;
 mod rows;
 mod say;
+pub(in crate::data) mod stream;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -60,7 +61,7 @@ impl Table {
     /// let table = Table::read(&path, &ReadOptions::default())?;
     /// let size = &table.columns[table.column("size")?];
     /// assert_eq!(size.cells, Cells::Numbers { offset: 0.0, values: vec![0.5, 1.25] });
-    /// assert_eq!(table.columns[1].cells, Cells::Times { seconds: vec![1769817600, 1769904000], has_clock: false });
+    /// assert_eq!(table.columns[1].cells, Cells::Times { seconds: vec![1769817600, 1769904000], has_clock: false, day_first: true });
     /// assert!(table.columns[2].is_missing(1));
     /// assert_eq!(table.decisions[0], "separator  semicolon (as many in each of the first 3 rows)");
     /// assert_eq!(table.decisions[1], "decimals  after a comma, as in `0,5`");
@@ -74,6 +75,14 @@ impl Table {
     /// [`Error::InvalidOption`] for options that mean nothing.
     pub fn read(path: &Path, options: &ReadOptions) -> Result<Table> {
         read::read(path, options, read::Division::default())
+    }
+
+    /// [`Table::read`] of what a reader brings, which errors call `path`.
+    ///
+    /// # Errors
+    /// Fails as [`Table::read`] does.
+    pub fn read_stream(stream: Box<dyn std::io::Read>, path: &Path, options: &ReadOptions) -> Result<Table> {
+        read::read_input(input::Input::of_stream(stream, path)?, options, read::Division::default())
     }
 
     /// Position of a column, counted from 0.
@@ -149,6 +158,8 @@ pub enum Cells {
         seconds: Vec<i64>,
         /// Whether any has a time of day.
         has_clock: bool,
+        /// Whether the day was read before the month where either order is a date.
+        day_first: bool,
     },
     /// Texts, or numbers whose spelling was asked for.
     Texts {
@@ -205,6 +216,15 @@ pub enum Want {
     Skip,
 }
 
+/// What is known of a column before its cells are read: what they were like in another table.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Hint {
+    /// What its numbers are kept as distances from, whatever they are like.
+    pub offset: Option<f64>,
+    /// Whether the day comes before the month in its dates, unless one of them shows the other order.
+    pub day_first: bool,
+}
+
 /// In which line of a file each row stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
@@ -235,6 +255,8 @@ pub struct ReadOptions<'a> {
     pub missing: Vec<String>,
     /// What is wanted of the columns of these names.
     pub wants: &'a dyn Fn(&[String]) -> Vec<Want>,
+    /// What is known of the columns of these names; of tables of text only.
+    pub hints: &'a dyn Fn(&[String]) -> Vec<Hint>,
     /// Called block by block with the bytes that are read and, if it is known, how many there are. A second pass begins
     /// from 0.
     pub progress: Option<&'a (dyn Fn(u64, Option<u64>) + Sync)>,
@@ -252,6 +274,7 @@ impl Default for ReadOptions<'_> {
             encoding: None,
             missing: MISSING.map(String::from).to_vec(),
             wants: &|names| vec![Want::Cells; names.len()],
+            hints: &|names| vec![Hint::default(); names.len()],
             progress: None,
         }
     }

@@ -178,7 +178,7 @@ impl Pass<'_> {
 
 impl Places<'_> {
     /// What ends the reading in a block behind so many lines and rows.
-    fn failure(&self, fault: Fault, lines: u64, rows: usize) -> Failure {
+    pub fn failure(&self, fault: Fault, lines: u64, rows: usize) -> Failure {
         match fault {
             Fault::NotUtf8 { line } => Failure::NotUtf8 { line: lines + line + 1 },
             Fault::Nul { line } => nul(self.path, lines + line),

@@ -10,7 +10,7 @@ use super::missing::Missing;
 use super::numbers::Style;
 use super::pass::{Failure, Pass, Places};
 use super::rows::{self, Fault, Layout};
-use super::{Column, Lines, ReadOptions, Table, Want, header, say, width};
+use super::{Column, Hint, Lines, ReadOptions, Table, Want, header, say, width};
 use crate::error::{Error, Result, shown};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use std::path::Path;
@@ -39,8 +39,13 @@ impl Default for Division {
 
 /// Reads a table.
 pub(super) fn read(path: &Path, options: &ReadOptions, division: Division) -> Result<Table> {
+    check(options)?;
+    read_input(Input::open(path)?, options, division)
+}
+
+/// Reads a table from what is opened already.
+pub(super) fn read_input(mut input: Input, options: &ReadOptions, division: Division) -> Result<Table> {
     let named = check(options)?;
-    let mut input = Input::open(path)?;
     let mut said = Vec::new();
     if input.compression != Compression::None {
         said.push(format!("compression  {}", input.compression.name()));
@@ -82,6 +87,7 @@ struct Form {
     /// Whether each line ends with a separator that the header does not have.
     ends_with_separator: bool,
     wants: Vec<Want>,
+    hints: Vec<Hint>,
     plans: Vec<Plan>,
     /// Whether the beginning has numbers, for each column.
     begins_with_numbers: Vec<bool>,
@@ -263,9 +269,14 @@ fn form(
     let only_names: Vec<String> = names.iter().map(|(name, _)| name.clone()).collect();
     let mut wants = (options.wants)(&only_names);
     wants.resize(names.len(), Want::Cells);
+    let mut hints = (options.hints)(&only_names);
+    hints.resize(names.len(), Hint::default());
     plans.clear();
-    let planned = stats.iter().zip(&wants);
-    plans.extend(planned.map(|(stats, &want)| columns::plan(stats, want, dialect.decimal, dialect.knows_decimal)));
+    let planned = stats.iter().zip(&wants).zip(&hints);
+    let plan = |((stats, &want), &hint): ((&Stats, &Want), &Hint)| {
+        columns::plan(stats, want, dialect.decimal, dialect.knows_decimal, hint)
+    };
+    plans.extend(planned.map(plan));
     let ends_with_separator = ends_with_separator && has_header;
     plans.extend(ends_with_separator.then_some(Plan::Empty));
     let (start, start_lines) = if has_header { (end, header_lines) } else { (0, 0) };
@@ -275,6 +286,7 @@ fn form(
         has_header,
         ends_with_separator,
         wants,
+        hints,
         plans,
         begins_with_numbers: stats.iter().map(|stats| stats.range.is_some()).collect(),
         start: dialect.start + start,
@@ -332,7 +344,7 @@ impl Form {
         let (Some(&want), &Dialect { decimal, knows_decimal, .. }) = (self.wants.get(column), &self.dialect) else {
             return Plan::Skip;
         };
-        let better = columns::plan(&total.stats, want, decimal, knows_decimal);
+        let better = columns::plan(&total.stats, want, decimal, knows_decimal, self.hints[column]);
         let is_as_planned = match (want, total.plan, better) {
             (Want::Skip | Want::EverySpelling, ..) => true,
             (Want::Spelling, plan, better) => {

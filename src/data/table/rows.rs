@@ -187,7 +187,7 @@ fn fast_number(bytes: &[u8], at: usize, plan: &Plan, layout: &Layout, chunk: &mu
 }
 
 /// Takes in any cell.
-fn take(
+pub(super) fn take(
     text: &str,
     plan: &Plan,
     missing: &Missing,

@@ -23,8 +23,9 @@ pub(super) fn about_columns(names: &[(String, bool)], totals: &[Total], dialect:
                     either.add(name, example);
                 }
             }
-            Plan::Times { .. } => {
-                if rare.either_order.is_some() && !rare.never_month_first && !rare.never_day_first {
+            Plan::Times { day_first } => {
+                let is_told = rare.never_month_first || rare.never_day_first || day_first;
+                if rare.either_order.is_some() && !is_told {
                     order.add(name, rare.either_order.as_deref());
                 }
                 if rare.has_offset {

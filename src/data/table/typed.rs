@@ -195,7 +195,9 @@ impl<'a> Builder<'a> {
         let (numbers, mut odd) = (self.numbers, self.odd_text);
         let cells = match (self.kind, self.want) {
             (_, Want::Skip) => Cells::Skipped,
-            (Kind::Times, Want::Cells) => Cells::Times { seconds: self.seconds, has_clock: self.has_clock },
+            (Kind::Times, Want::Cells) => {
+                Cells::Times { seconds: self.seconds, has_clock: self.has_clock, day_first: false }
+            }
             (Kind::Numbers, want) if want == Want::Cells || self.texts.is_over => {
                 odd = self.infinite;
                 Cells::Numbers { offset: self.offset.unwrap_or(0.0), values: self.values }
@@ -358,7 +360,7 @@ mod tests {
         let cells = [Cell::Time(1_709_251_198), Cell::Missing, Cell::Time(-86_400)];
         let times = column(Kind::Times, Want::Cells, &cells);
         let seconds = vec![1_709_251_198, MISSING_TIME, -86_400];
-        assert_eq!(times.cells, Cells::Times { seconds, has_clock: true });
+        assert_eq!(times.cells, Cells::Times { seconds, has_clock: true, day_first: false });
         let spelled = column(Kind::Times, Want::Spelling, &cells);
         assert_eq!(texts(&spelled), [Some("2024-02-29 23:59:58"), None, Some("1969-12-31")]);
         let cells = [Cell::Text("oak"), Cell::Text(""), Cell::Text(" NA"), Cell::Text("7"), Cell::Truth(true)];

@@ -247,7 +247,7 @@ impl Writer<'_> {
                 }
                 text += &format!("    if (at >= 0) x[{first} + at] = 1;\n");
             }
-            Encoding::Time { parts, fill } => {
+            Encoding::Time { parts, fill, .. } => {
                 let fill: Vec<String> = TimePart::ALL.map(|part| part.of(*fill).to_string()).to_vec();
                 text +=
                     &format!("    if ({missing}) {{\n        static const int filled[7] = {{{}}};\n", fill.join(", "));

@@ -39,7 +39,9 @@ impl Columns<'_> {
                     let part = self.words(builder, &name, column);
                     parts.extend((column.width() > 0).then_some(part));
                 }
-                Encoding::Time { parts: times, fill } => self.time(builder, &name, column, (times, *fill), &mut add),
+                Encoding::Time { parts: times, fill, .. } => {
+                    self.time(builder, &name, column, (times, *fill), &mut add)
+                }
             }
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();

@@ -6,11 +6,13 @@ pub mod schema;
 
 use super::program::{Answer, Certainty, Operand, RowProgram, Step};
 use crate::data::Preprocessing;
+use crate::error::{Error, Result};
 use crate::graph::{Arithmetic, Expression, Function};
 use columns::Columns;
 use graph::{Attribute, Builder, ML};
 use prost::Message;
 use schema::{DataType, ModelProto, OperatorSetIdProto, StringStringEntryProto};
+use std::path::Path;
 
 /// The versions of the operators of ONNX that are used; the second where columns are times.
 const OPSET: [i64; 2] = [15, 20];
@@ -29,6 +31,19 @@ const ML_OPSET: i64 = 2;
 /// would refuse has NaN in its outputs.
 pub fn onnx(program: &RowProgram<'_>) -> Vec<u8> {
     model(program).encode_to_vec()
+}
+
+/// Reads an ONNX file, as far as [`schema`] has its messages.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Data`] if it is none.
+pub fn read(path: &Path) -> Result<ModelProto> {
+    let bytes = crate::files::read(path).map_err(|error| Error::io("read", path, error))?;
+    let refused = |reason: String| {
+        Error::data(path, "", format!("it is no whole ONNX file ({reason})"), "export the model again")
+    };
+    let model = ModelProto::decode(&bytes[..]).map_err(|error| refused(error.to_string()))?;
+    if model.ir_version == 0 { Err(refused("it states no version".into())) } else { Ok(model) }
 }
 
 /// The message that an ONNX file is.

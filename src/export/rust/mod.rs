@@ -174,7 +174,7 @@ impl Writer<'_> {
                 );
                 text += &format!("    if let Some(at) = at {{\n        x[{first} + at] = 1.0;\n    }}\n");
             }
-            Encoding::Time { parts, fill } => {
+            Encoding::Time { parts, fill, .. } => {
                 let fill = TimePart::ALL.map(|part| part.of(*fill));
                 text += &format!(
                     "    let time = if missing {{ {fill:?} }} else {{ read_time({cell}).ok_or(Unfit({place}))? }};\n"

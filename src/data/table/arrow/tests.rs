@@ -148,7 +148,7 @@ fn every_type_is_numbers_times_or_texts() {
             assert_eq!(texts(column(name)), [Some(expected), None]);
         }
         for (name, expected, clock) in [("date", -86_400, false), ("ms", -1, true), ("clock", 61, true)] {
-            let expected = Cells::Times { seconds: vec![expected, MISSING_TIME], has_clock: clock };
+            let expected = Cells::Times { seconds: vec![expected, MISSING_TIME], has_clock: clock, day_first: false };
             assert_eq!(column(name).cells, expected, "{name}");
         }
         assert_eq!(column("nothing").cells, Cells::Skipped);

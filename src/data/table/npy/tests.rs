@@ -146,7 +146,10 @@ fn fields_texts_truths_and_times_are_columns() {
     let size = numbers(&fields.columns[0]);
     assert!(size[0] == 0.5 && size[1].is_nan());
     assert_eq!(texts(&fields.columns[1]), [Some("öl"), None]);
-    assert_eq!(fields.columns[2].cells, Cells::Times { seconds: vec![86_400, MISSING_TIME], has_clock: false });
+    assert_eq!(
+        fields.columns[2].cells,
+        Cells::Times { seconds: vec![86_400, MISSING_TIME], has_clock: false, day_first: false }
+    );
     assert_eq!(texts(&fields.columns[3]), [Some("true"), Some("false")]);
     let bytes = table("bytes", &npy("|S3", false, "(2,)", b"ab\0abc")).unwrap();
     assert_eq!(texts(&bytes.columns[0]), [Some("ab"), Some("abc")]);

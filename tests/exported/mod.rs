@@ -43,13 +43,13 @@ pub struct Exported {
 /// A row of the table; every seventh cell of some columns is missing, if they may be. Unscaled years would drown the rest.
 fn row(i: usize, may_miss: bool, has_years: bool) -> Vec<String> {
     let pick = |words: &[&str], by: usize| words[(i * by + i / 5) % words.len()].to_string();
-    let missing = |text: String, by: usize| if may_miss && (i + by) % 7 == 0 { String::new() } else { text };
+    let missing = |text: String, by: usize| if may_miss && (i + by).is_multiple_of(7) { String::new() } else { text };
     let bill = 35.0 + (i * 37 % 200) as f64 / 10.0;
     let month = 1 + i % 12;
     let mut cells = vec![
         missing(format!("{bill}"), 0),
         format!("{}", (3000 + i * 97 % 2000) as f64 / 1000.0),
-        pick(&["Biscoe", "Dream", "Torgersen, \"T\"", "rare é"], if i % 20 == 0 { 3 } else { 1 }),
+        pick(&["Biscoe", "Dream", "Torgersen, \"T\"", "rare é"], if i.is_multiple_of(20) { 3 } else { 1 }),
         missing(pick(&["male", "female"], 1), 1),
         missing(pick(&["yes", "no"], 1), 2),
         missing(
@@ -124,7 +124,7 @@ pub fn of_table(activation: Activation, task: usize, turn: usize) -> Exported {
     let has_years = scaling != "none";
     let path = table(&format!("export-{may_miss}-{has_years}.csv"), (0..120).map(|i| row(i, may_miss, has_years)));
     let source = path.to_str().expect("UTF-8");
-    let most = if turn % 3 == 0 { 3 } else { 100 };
+    let most = if turn.is_multiple_of(3) { 3 } else { 100 };
     let mut layers = vec![json!({ "linear": 6 }), json!({ "activation": activation.to_string() })];
     match turn % 3 {
         1 => layers.push(json!({ "dropout": 0.2, "mode": "vanilla" })),

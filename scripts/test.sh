@@ -57,7 +57,7 @@ fi
 step 'documentation tests'
 cargo test --quiet --features parquet --doc
 
-step 'exported models in ONNX Runtime'
+step 'models in ONNX Runtime'
 venv="$target/venv"
 if ! [ -x "$venv/bin/pip" ]; then
     if ! python3 -c 'import ensurepip' 2>/dev/null && command -v apt-get >/dev/null; then
@@ -70,6 +70,10 @@ if ! [ -x "$venv/bin/pip" ]; then
 fi
 "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement scripts/requirements.txt
 "$venv/bin/python" scripts/check_onnx.py "$target/tmp/onnx"
+step "a run's events in TensorBoard"
+rm -rf "$target/tmp/tensorboard"
+"$target/debug/anygrad" train digits --epochs 5 --tensorboard --out "$target/tmp/tensorboard" >/dev/null 2>&1
+"$venv/bin/python" scripts/check_tensorboard.py "$target/tmp/tensorboard"
 
 step 'examples'
 for example in examples/[0-9]*.rs; do

@@ -23,14 +23,14 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
     stderr(&output)
 }
 
-/// Twelve recipes, three of which diverge.
+/// Twelve recipes, three of which diverge. There are epochs enough that it is not done before a signal comes.
 const SWEEP: [&str; 12] = [
     "sweep",
     "moons",
     "--device",
     "cpu",
     "--epochs",
-    "150",
+    "600",
     "--set",
     "optimizer.learning_rate=0.001,0.01,0.1,100",
     "--set",
@@ -61,7 +61,7 @@ fn a_sweep_of_twelve_interrupted_twice_ends_in_the_table_of_the_undisturbed_one(
     let text = succeed(&folder, &[&SWEEP[..], &["--out", "whole"]].concat());
     interrupt(&folder, &[&SWEEP[..], &["--out", "a"]].concat(), "-INT", "002");
     let begun = read(folder.join("a/sweep.toml"));
-    interrupt(&folder, &["sweep", "--resume", "a", "--checkpoint-every", "300steps"], "-KILL", "007");
+    interrupt(&folder, &["sweep", "--resume", "a", "--checkpoint-every", "300steps"], "-KILL", "004");
     let again = succeed(&folder, &["sweep", "--resume", "a"]);
     let table = read(folder.join("whole/results.csv"));
     assert_eq!(read(folder.join("a/results.csv")), table, "all figures and all hashes of weights");

@@ -142,7 +142,8 @@ fn unsafe_code_is_where_it_may_be_and_says_why() {
         let source = read(&file);
         let lines: Vec<&str> = source.lines().collect();
         for (at, line) in lines.iter().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
+            // In quotes it is a word of exported sources.
+            let code = line.split("//").next().unwrap_or_default().replace("\"unsafe\"", "");
             if code.split(|c: char| !c.is_alphanumeric() && c != '_').all(|word| word != "unsafe") {
                 continue;
             }

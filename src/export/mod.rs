@@ -17,6 +17,7 @@ mod program;
 mod pytorch;
 mod rust;
 mod target;
+mod walk;
 
 pub use c::{C, c};
 pub use html::html;

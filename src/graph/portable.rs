@@ -280,7 +280,7 @@ mod tests {
             for x in (-400..=400).map(|i| f64::from(i) / 20.0).chain([-80.0, 80.0, 1e-9, -1e-9]) {
                 let (found, expected): (f64, f64) = (y.evaluate(&[x]), activation.function(x));
                 assert!(
-                    (found - expected).abs() <= 1e-14 * expected.abs(),
+                    (found - expected).abs() <= 1e-12 * expected.abs(),
                     "{activation} of {x}: {found}, not {expected}"
                 );
             }

@@ -59,7 +59,7 @@ fn interrupt(folder: &Path, arguments: &[&str], signal: &str, recipe: &str) {
 fn a_sweep_of_twelve_interrupted_twice_ends_in_the_table_of_the_undisturbed_one() {
     let folder = folder("runs-interrupted");
     let text = succeed(&folder, &[&SWEEP[..], &["--out", "whole"]].concat());
-    interrupt(&folder, &[&SWEEP[..], &["--out", "a"]].concat(), "-INT", "002");
+    interrupt(&folder, &[&SWEEP[..], &["--out", "a"]].concat(), "-TERM", "002");
     let begun = read(folder.join("a/sweep.toml"));
     interrupt(&folder, &["sweep", "--resume", "a", "--checkpoint-every", "300steps"], "-KILL", "004");
     let again = succeed(&folder, &["sweep", "--resume", "a"]);

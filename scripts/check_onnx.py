@@ -50,6 +50,15 @@ def check(path):
     if answers[0][0] is not None:
         assert [str(label) for label in found["label"]] == [label for label, _ in answers], found["label"]
         assert str(alone[0][0]) == answers[0][0], alone[0]
+    if "tagged" in feed:
+        # A word that is neither yes nor no fits no row: it has no answer, and the others keep theirs.
+        feed["tagged"] = feed["tagged"].copy()
+        feed["tagged"][0] = "maybe"
+        refused = dict(zip(outputs, session.run(None, feed)))
+        assert all(np.isnan(refused[name][0]).all() for name in refused if name not in ("label",)), refused
+        if answers[0][0] is not None:
+            assert refused["label"][0] in ("", np.iinfo(np.int64).min), refused["label"]
+            assert [str(label) for label in refused["label"][1:]] == [label for label, _ in answers[1:]]
     share = np.abs(numbers - right) / np.maximum(np.abs(right), 1)
     first = np.abs(alone[-1][0] - right[0]) / np.maximum(np.abs(right[0]), 1)
     return float(max(share.max(), first.max()))

@@ -14,6 +14,7 @@ use anygrad::ops::{
 };
 use anygrad::optim::Sgd;
 use anygrad::train::Trainer;
+use common::program::{json_lines, succeed};
 use exported::{COLUMNS, Exported, TASKS, first_rows, of_table};
 use prost::Message;
 use serde_json::{Value, json};
@@ -233,6 +234,14 @@ fn c_answers_as_the_model_does() {
     assert_eq!(printed.lines().next(), models[12].answers[0].0.as_deref());
     let refused = Command::new(folder.join("m0")).arg("one cell").output().expect("it runs");
     assert_eq!(refused.status.code(), Some(2));
+    // What is no number is not taken for a missing one.
+    let mut cells = literals(&models[12].rows[0], str::to_string, "");
+    for wrong in ["5o.5", "1,5", "0x10", "inf"] {
+        cells[3] = wrong.into();
+        let refused = Command::new(folder.join("m12")).args(&cells).output().expect("it runs");
+        let message = String::from_utf8_lossy(&refused.stderr).to_string();
+        assert_eq!((refused.status.code(), &message[..]), (Some(2), "cell 4 does not fit\n"), "{wrong}");
+    }
 }
 
 #[test]
@@ -330,4 +339,37 @@ fn what_cannot_be_exported_is_named() {
     trainer.fit_blocking(&data).expect("a run");
     let error = RowProgram::of(trainer.model().expect("a model")).unwrap_err().to_string();
     assert!(error.contains("1.dropout: cannot be exported: `dropout` is not arithmetic"), "{error}");
+}
+
+/// The verb: every target, what it says, what `inspect` says of the ONNX file, and that nothing is overwritten.
+#[test]
+fn the_program_exports_and_overwrites_nothing() {
+    let folder = common::program::folder("export");
+    let table = "size,kind,price\n".to_string()
+        + &(0..60).map(|i| format!("{},{},{}\n", i % 13, ["a", "b"][i % 2], 3 * (i % 13) + i % 2)).collect::<String>();
+    std::fs::write(folder.join("t.csv"), table).expect("a table");
+    succeed(&folder, &["train", "t.csv", "--task", "values", "--epochs", "3", "--out", "run", "--device", "cpu"]);
+    for (target, files) in [
+        ("onnx", &["run.onnx"][..]),
+        ("c", &["run.c", "run.h"]),
+        ("rust", &["run.rs"]),
+        ("javascript", &["run.mjs"]),
+        ("html", &["run.html"]),
+        ("safetensors", &["run.safetensors", "run.py"]),
+    ] {
+        let line = json_lines(&succeed(&folder, &["export", "run", "--to", target, "--format", "json"])).remove(0);
+        assert_eq!(line["files"], json!(files), "{target}");
+        assert_eq!((&line["takes"], &line["gives"]), (&json!("size, kind"), &json!("values: price")), "{target}");
+        assert!(files.iter().all(|file| folder.join(file).metadata().is_ok_and(|file| file.len() > 500)), "{target}");
+        let refused = common::program::anygrad(&folder, &["export", "run", "--to", target]);
+        assert_eq!(refused.status.code(), Some(2), "{target}");
+        assert!(common::program::stderr(&refused).contains("nothing is overwritten"), "{target}");
+    }
+    let found = json_lines(&succeed(&folder, &["inspect", "run.onnx", "--format", "json"])).remove(0);
+    assert_eq!(found["takes"][1]["type"], "string");
+    assert_eq!((&found["gives"][0]["name"], &found["gives"][0]["shape"]), (&json!("value"), &json!("[N, 1]")));
+    let model = json_lines(&succeed(&folder, &["inspect", "run.safetensors", "--format", "json"])).remove(0);
+    assert_eq!(found["weights_hash"], model["weights_hash"]);
+    let unknown = common::program::anygrad(&folder, &["export", "run", "--to", "onxx"]);
+    assert!(common::program::stderr(&unknown).contains("did you mean `onnx`"), "{}", common::program::stderr(&unknown));
 }

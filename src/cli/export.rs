@@ -66,7 +66,10 @@ fn default_name(model: &Path, target: Target) -> PathBuf {
     // The files of all runs are called alike.
     let of_run = ["last", "best"].iter().any(|name| own.is_some_and(|own| own == *name));
     let own = if of_run { whole.parent().and_then(Path::file_name).or(own) } else { own };
-    let name = own.map_or("model".into(), |name| name.to_string_lossy().into_owned());
+    let name: String = own.map_or("model".into(), |name| name.to_string_lossy().into_owned());
+    // Programs import these by their names.
+    let is_source = matches!(target, Target::C | Target::Rust | Target::Safetensors);
+    let name = if is_source { name.replace(|c: char| !c.is_alphanumeric(), "_") } else { name };
     PathBuf::from(format!("{name}.{}", target.ending()))
 }
 
@@ -105,19 +108,23 @@ fn gives(answer: &Answer) -> String {
 /// How the files are used.
 fn usage(target: Target, path: &Path) -> String {
     let file = path.display();
-    let stem = path.with_extension("");
-    let (stem, name) =
-        (stem.display(), path.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned()));
+    let part = |part: Option<&std::ffi::OsStr>| part.map_or(String::new(), |part| part.to_string_lossy().into_owned());
+    let (name, stem) = (part(path.file_name()), part(path.file_stem()));
     match target {
         Target::Onnx => {
             format!("onnxruntime.InferenceSession(\"{file}\").run(None, {{column: array of shape [N, 1], …}})")
         }
-        Target::C => format!("cc -std=c99 -c {file}, and {stem}.h says what to call"),
-        Target::Rust => format!("#[path = \"{file}\"] mod model; then model::predict(&row)"),
+        Target::C => format!(
+            "cc -std=c99 -D{}_MAIN {file} -lm -o {stem}: a program that predicts its arguments; {stem}.h says what to call",
+            anygrad::export::identifier(&stem).to_uppercase()
+        ),
+        Target::Rust => format!("mod {stem}; then {stem}::predict(&{stem}::Row {{ a field for each column }})"),
         Target::Javascript => format!("import {{ predict }} from \"./{name}\""),
         Target::Html => format!("open {file} in a browser"),
         Target::Safetensors => {
-            format!("python: import {stem}, with torch and safetensors; net = load(); predict(net, rows)")
+            format!(
+                "python, beside it: import {stem}; {stem}.predict({stem}.load(), rows); needs torch and safetensors"
+            )
         }
     }
 }

@@ -22,6 +22,7 @@ mod walk;
 pub use c::{C, c};
 pub use html::html;
 pub use javascript::javascript;
+pub use names::identifier;
 pub use program::{Answer, Certainty, Operand, Origin, Parameter, RowProgram, Step};
 pub use pytorch::pytorch;
 pub use rust::rust;

@@ -2,8 +2,17 @@
 
 use std::collections::BTreeSet;
 
+/// The name that an exported program has in its sources, if its files are called so: small letters, digits and underscores.
+///
+/// ```
+/// assert_eq!(anygrad::export::identifier("Churn-1"), "churn_1");
+/// ```
+pub fn identifier(name: &str) -> String {
+    named(name, "model")
+}
+
 /// A name in small letters that a program may have.
-pub(super) fn identifier(text: &str, fallback: &str) -> String {
+fn named(text: &str, fallback: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
         let c = c.to_ascii_lowercase();
@@ -26,7 +35,7 @@ pub(super) fn identifiers<'t>(texts: impl Iterator<Item = &'t str>, reserved: &[
     let mut taken: BTreeSet<String> = reserved.iter().map(|word| word.to_string()).collect();
     texts
         .map(|text| {
-            let first = identifier(text, "column");
+            let first = named(text, "column");
             let mut name = if taken.contains(&first) { format!("{first}_") } else { first.clone() };
             let mut number = 2;
             while taken.contains(&name) {

@@ -56,15 +56,14 @@ impl Session<'_> {
     /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
     /// let data = data::xor(64, 0)?.split(0.25, 0)?;
     /// let trainer = Trainer::new(Sequential::new(2).linear(4).tanh().linear(2), Loss::cross_entropy(), Sgd::new(0.1));
-    /// # pollster::block_on(async {
-    /// let mut step = trainer.batch_size(16).session(&data).await?.into_step().await?;
+    /// let mut trainer = trainer.batch_size(16);
+    /// let mut step = anygrad::wait(async { trainer.session(&data).await?.into_step().await })?;
     /// // Three steps are the rows of an epoch.
     /// let runs = step.runs(4);
     /// assert_eq!(runs.iter().filter(|(phase, _)| *phase == step.phase).count(), 4);
     /// step.executor.run(&runs)?;
-    /// assert!(step.executor.read(step.ring).await?[0] > 0.0);
+    /// assert!(anygrad::wait(step.executor.read(step.ring))?[0] > 0.0);
     /// # Ok::<(), anygrad::Error>(())
-    /// # }).unwrap();
     /// ```
     ///
     /// # Errors

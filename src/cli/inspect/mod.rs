@@ -56,6 +56,9 @@ pub fn run(options: &InspectOptions) -> Result<()> {
 /// Finds out what a file is, and reads it.
 fn look(path: &Path) -> Result<Found> {
     let io = |error| Error::io("read", path, error);
+    if !path.metadata().map_err(io)?.is_file() {
+        return Err(Error::option("inspect", path.display(), "is neither a file nor a folder: name one"));
+    }
     let mut first = Vec::new();
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();

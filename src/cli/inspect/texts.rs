@@ -14,13 +14,14 @@ use std::path::Path;
 const MOST_BYTES: u64 = 256 << 20;
 
 /// JSON documents by two names that they have: what each is.
-const DOCUMENTS: [(&str, &str, &str); 7] = [
+const DOCUMENTS: [(&str, &str, &str); 8] = [
     ("device_reason", "anygrad", "the environment of a run"),
     ("comparisons", "largest_share", "a receipt of `doctor --verify`"),
     ("choices", "format", "choices of tuning"),
     ("variants", "format", "the kernel variants of a run"),
     ("results", "anygrad", "a measurement of `bench`"),
     ("goes_on", "judged_by", "a decision of a sweep by halving"),
+    ("kernels", "step_seconds", "where the time of a run's steps goes"),
     ("finding", "event", "a line of `doctor`"),
 ];
 

@@ -15,6 +15,10 @@ pub struct Profile {
     pub method: String,
     pub steps: u64,
     pub step_seconds: f64,
+    /// What of a step no kernel takes.
+    pub rest_seconds: Option<f64>,
+    pub peak_gflops: Option<f64>,
+    pub peak_gb_per_second: Option<f64>,
     pub kernels: Vec<Kernel>,
 }
 
@@ -71,13 +75,22 @@ pub fn section(record: &Record, profile: Option<&Profile>) -> Section {
 }
 
 fn put_profile(section: &mut Section, profile: &Profile) {
-    let Profile { device, method, steps, step_seconds, kernels } = profile;
+    let Profile { device, method, steps, step_seconds, kernels, .. } = profile;
     section.say(format!(
         "Where the time of a training step goes on {}: {} µs a step, measured over {steps} steps by {}.",
         cut(device),
         thousands(step_seconds * 1e6),
         cut(method)
     ));
+    section.say(
+        "A number in front is the position of a layer; ▸ joins what one kernel does to a number before it lets go of it. \
+         Products of a layer come once on the way forward, and once or twice on the way back, where the optimizer's step \
+         is a part of them.",
+    );
+    if let (Some(gflops), Some(rate)) = (profile.peak_gflops, profile.peak_gb_per_second) {
+        let (gflops, rate) = (significant(gflops), significant(rate));
+        section.say(format!("At best the device reached {gflops} GFLOP/s, and {rate} GB/s: shares are of these."));
+    }
     let largest: Vec<Bar> = kernels
         .iter()
         .take(MOST_BARS)
@@ -102,7 +115,12 @@ fn put_profile(section: &mut Section, profile: &Profile) {
         ]
     };
     let head = ["kernel", "launches per step", "µs per step", "GFLOP/s", "GB/s", "share of the device's peak"];
-    section.list(head, kernels.iter().take(MOST).map(row).collect());
+    let mut rows: Vec<Vec<String>> = kernels.iter().take(MOST).map(row).collect();
+    if let Some(rest) = profile.rest_seconds {
+        let none = || "–".to_string();
+        rows.push(vec!["between kernels".into(), none(), significant(rest * 1e6), none(), none(), none()]);
+    }
+    section.list(head, rows);
     if kernels.len() > MOST {
         section.say(format!("The {MOST} slowest of {} kernels.", kernels.len()));
     }

@@ -61,7 +61,7 @@ impl Table {
     /// let table = Table::read(&path, &ReadOptions::default())?;
     /// let size = &table.columns[table.column("size")?];
     /// assert_eq!(size.cells, Cells::Numbers { offset: 0.0, values: vec![0.5, 1.25] });
-    /// assert_eq!(table.columns[1].cells, Cells::Times { seconds: vec![1769817600, 1769904000], has_clock: false, day_first: true });
+    /// assert_eq!(table.columns[1].cells, Cells::Times { seconds: vec![1769817600, 1769904000], has_clock: false, day_first: false });
     /// assert!(table.columns[2].is_missing(1));
     /// assert_eq!(table.decisions[0], "separator  semicolon (as many in each of the first 3 rows)");
     /// assert_eq!(table.decisions[1], "decimals  after a comma, as in `0,5`");

@@ -42,7 +42,7 @@ pub struct C {
 /// name_row`. Compiled with
 /// `-DNAME_MAIN` (in capitals) the source is a program whose arguments are the cells of a row.
 pub fn c(program: &RowProgram<'_>, name: &str) -> C {
-    let prefix = identifier(name, "model");
+    let prefix = identifier(name);
     let writer = Writer { program, prefix: &prefix, name, fields: fields(program) };
     C { header: writer.header(), source: writer.source() }
 }
@@ -333,11 +333,20 @@ impl Writer<'_> {
         let shows_class = matches!(self.program.answer, Answer::Classes { .. });
         let class =
             if shows_class { format!("    printf(\"%s\\n\", {prefix}_classes[status]);\n") } else { String::new() };
-        let reads = if self.program.columns().is_none_or(|columns| columns.iter().any(|c| !is_text(c))) {
-            include_str!("number.c")
-        } else {
-            ""
-        };
+        let texts = self.program.columns().unwrap_or_default().iter().any(is_text);
+        let numbers = self.program.columns().is_none_or(|columns| columns.iter().any(|column| !is_text(column)));
+        let mut reads = String::new();
+        if numbers && !texts {
+            // Where columns are texts, it is there already.
+            let words = self.program.model.encoder.as_ref().map(|e| &e.missing_values[..]).unwrap_or_default();
+            if !words.is_empty() {
+                reads += include_str!("same.c");
+            }
+            reads += &missing_words(words);
+        }
+        if numbers {
+            reads += include_str!("number.c");
+        }
         format!(
             "\n#ifdef {guard}_MAIN\n#include <stdio.h>\n\n{reads}int main(int count, char **cells) {{\n    {declaration};\n    double {what}[{count}];\n    if (count != {needed}) {{\n        fprintf(stderr, \"usage: %s %s\\n\", cells[0], {usage});\n        return 2;\n    }}\n{cells}    int status = {prefix}_predict({argument}, {what});\n    if (status < 0) {{\n        fprintf(stderr, \"cell %d does not fit\\n\", -status);\n        return 2;\n    }}\n{class}    for (int i = 0; i < {count}; i++) printf(\"%s %.9g\\n\", {prefix}_{kind}[i], {what}[i]);\n    return 0;\n}}\n#endif\n",
             usage = quoted(&usage),

@@ -59,7 +59,8 @@ function fieldOf(column) {
     return make("select", {}, ...options, ...(refusesMissing ? [] : [make("option", { value: "" }, "missing")]));
   }
   if (column.kind === "time") {
-    return make("input", { type: "text", value: new Date(column.fill * 1000).toISOString().slice(0, 19).replace("T", " ") });
+    const hasClock = ["hour", "minute", "second"].some((part) => column.parts.includes(part));
+    return make("input", { type: "text", value: new Date(column.fill * 1000).toISOString().slice(0, hasClock ? 19 : 10).replace("T", " ") });
   }
   return make("input", { type: "text", inputmode: "decimal", value: column.offset === 0 ? short(column.fill) : String(column.fill) });
 }
@@ -70,7 +71,7 @@ function formOfColumns() {
     field.id = `field-${i}`;
     return field;
   });
-  at("form").append(make("p", { class: "soft" }, "A row: begins with the mean, or the most frequent category."));
+  at("form").append(make("p", { class: "soft" }, "A row. It begins with the mean, or the most frequent category; an empty field is a missing cell."));
   columns.forEach((column, i) => {
     at("form").append(make("div", { class: "field" }, make("label", { for: `field-${i}` }, column.name), fields[i]));
   });
@@ -189,7 +190,9 @@ function cellsOf(text) {
   }
   if (quoted) throw new Error("a quote is opened and never closed");
   if (cell !== "" || row.length > 0) rows.push([...row, cell]);
-  return rows.filter((cells) => cells.some((cell) => cell.trim() !== "")).map((cells) => cells.map((cell) => cell.trim()));
+  // Where cells are not parted by commas, a comma in a number stands before its decimals.
+  const trimmed = (cell) => (separator !== "," && /^\s*[+-]?\d+,\d+\s*$/.test(cell) ? cell.trim().replace(",", ".") : cell.trim());
+  return rows.filter((cells) => cells.some((cell) => cell.trim() !== "")).map((cells) => cells.map(trimmed));
 }
 
 const needed = columns === null ? facts.features : columns.map((column) => column.name);

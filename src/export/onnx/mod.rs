@@ -1,6 +1,7 @@
 //! A model as an ONNX file, with its preprocessing inside.
 
 mod columns;
+mod fields;
 mod graph;
 pub mod schema;
 
@@ -28,7 +29,7 @@ const ML_OPSET: i64 = 2;
 /// `[N, width]`, float. Outputs are `label`, `[N]`, and `probabilities`, `[N, C]` (or `scores` where a loss leaves none) for
 /// classes; `label` and `probabilities`, `[N, T]`, for several labels; `value`, `[N, T]`, for numbers. Classes that are whole
 /// numbers are int64, others string. An output whose name a column has already begins with `predicted_`. A row that `predict`
-/// would refuse has NaN in its outputs.
+/// would refuse has NaN in its outputs, and an empty label, or the least int64.
 pub fn onnx(program: &RowProgram<'_>) -> Vec<u8> {
     model(program).encode_to_vec()
 }
@@ -42,6 +43,7 @@ pub fn read(path: &Path) -> Result<ModelProto> {
     let refused = |reason: String| {
         Error::data(path, "", format!("it is no whole ONNX file ({reason})"), "export the model again")
     };
+    fields::check(&bytes).map_err(refused)?;
     let model = ModelProto::decode(&bytes[..]).map_err(|error| refused(error.to_string()))?;
     if model.ir_version == 0 { Err(refused("it states no version".into())) } else { Ok(model) }
 }
@@ -246,11 +248,22 @@ impl Writer<'_> {
                     .iter()
                     .map(|class| class.parse::<i64>().ok().filter(|number| number.to_string() == *class))
                     .collect();
-                let (kind, table) = match whole {
-                    Some(numbers) => (DataType::Int64, self.builder.ints(&[numbers.len()], &numbers)),
-                    None => (DataType::String, self.builder.texts(&[classes.len()], classes)),
+                let (kind, table, none) = match whole {
+                    Some(numbers) => {
+                        let none = self.builder.ints(&[], &[i64::MIN]);
+                        (DataType::Int64, self.builder.ints(&[numbers.len()], &numbers), none)
+                    }
+                    None => {
+                        let none = self.builder.texts(&[], &[String::new()]);
+                        (DataType::String, self.builder.texts(&[classes.len()], classes), none)
+                    }
                 };
                 let label = self.builder.node("Gather", &[&table, &at], vec![Attribute::Int("axis", 0)]);
+                // A row that does not fit has no class.
+                let first = self.builder.ints(&[], &[0]);
+                let first = self.builder.node("Gather", &[&numbers, &first], vec![Attribute::Int("axis", 1)]);
+                let is_unfit = self.builder.node("IsNaN", &[&first], Vec::new());
+                let label = self.builder.node("Where", &[&is_unfit, &none, &label], Vec::new());
                 self.output(&label, "label", kind, &[None], name);
                 self.output(&numbers, what, DataType::Float, &[None, Some(classes.len())], &classes.join(", "));
             }

@@ -50,8 +50,9 @@ pub fn read(path: &Path) -> Result<ModelProto> {
 
 /// The message that an ONNX file is.
 pub fn model(program: &RowProgram<'_>) -> ModelProto {
-    let mut writer = Writer { program, builder: Builder::default() };
+    let mut writer = Writer { program, builder: Builder::default(), is_unfit: String::new() };
     let inputs = writer.inputs();
+    writer.is_unfit = writer.is_unfit(&inputs);
     let outputs = writer.steps(inputs);
     writer.answer(&outputs);
     let Builder { mut graph, splits_strings, .. } = writer.builder;
@@ -84,9 +85,29 @@ pub fn model(program: &RowProgram<'_>) -> ModelProto {
 struct Writer<'a> {
     program: &'a RowProgram<'a>,
     builder: Builder,
+    /// Whether a row does not fit, `[N, 1]`.
+    is_unfit: String,
 }
 
 impl Writer<'_> {
+    /// Whether a row of inputs has a number that is not finite: an activation may lose it on the way.
+    fn is_unfit(&mut self, x: &str) -> String {
+        let builder = &mut self.builder;
+        let zero_or_nan = builder.node("Sub", &[x, x], Vec::new());
+        let each = builder.node("IsNaN", &[&zero_or_nan], Vec::new());
+        let each = builder.cast(&each, DataType::Float);
+        let axis = builder.ints(&[1], &[1]);
+        let count = builder.node("ReduceSum", &[&each, &axis], vec![Attribute::Int("keepdims", 1)]);
+        builder.cast(&count, DataType::Bool)
+    }
+
+    /// Numbers of a row, NaN where it does not fit.
+    fn if_fit(&mut self, numbers: &str) -> String {
+        let none = self.builder.floats(&[], &[f32::NAN]);
+        let is_unfit = self.is_unfit.clone();
+        self.builder.node("Where", &[&is_unfit, &none, numbers], Vec::new())
+    }
+
     /// From the model's inputs to those of the net, `[N, width]`.
     fn inputs(&mut self) -> String {
         let model = self.program.model;
@@ -260,15 +281,16 @@ impl Writer<'_> {
                 };
                 let label = self.builder.node("Gather", &[&table, &at], vec![Attribute::Int("axis", 0)]);
                 // A row that does not fit has no class.
-                let first = self.builder.ints(&[], &[0]);
-                let first = self.builder.node("Gather", &[&numbers, &first], vec![Attribute::Int("axis", 1)]);
-                let is_unfit = self.builder.node("IsNaN", &[&first], Vec::new());
+                let (flat, is_unfit) = (self.builder.ints(&[1], &[-1]), self.is_unfit.clone());
+                let is_unfit = self.builder.node("Reshape", &[&is_unfit, &flat], Vec::new());
                 let label = self.builder.node("Where", &[&is_unfit, &none, &label], Vec::new());
+                let numbers = self.if_fit(&numbers);
                 self.output(&label, "label", kind, &[None], name);
                 self.output(&numbers, what, DataType::Float, &[None, Some(classes.len())], &classes.join(", "));
             }
             Answer::Labels { names } => {
                 let p = self.builder.node("Sigmoid", &[y], Vec::new());
+                let p = self.if_fit(&p);
                 let half = self.builder.floats(&[], &[0.5]);
                 let is_there = self.builder.node("GreaterOrEqual", &[&p, &half], Vec::new());
                 let label = self.builder.cast(&is_there, DataType::Int64);
@@ -284,6 +306,7 @@ impl Writer<'_> {
                 let scaled = self.builder.node("Mul", &[&y, &scales], Vec::new());
                 let moved = self.builder.node("Add", &[&scaled, &centers], Vec::new());
                 let value = self.builder.cast(&moved, DataType::Float);
+                let value = self.if_fit(&value);
                 self.output(&value, "value", DataType::Float, &[None, Some(width)], &names.join(", "));
             }
         }

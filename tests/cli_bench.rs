@@ -235,7 +235,12 @@ fn a_profile_has_every_kernel_of_the_step_and_leaves_the_run_as_it_is() {
         }
         let sum: f64 = kernels.iter().map(|kernel| number(&kernel["microseconds_per_step"])).sum();
         let step = number(&file["step_seconds"]) * 1e6;
-        assert!(sum > 0.0 && sum <= 1.5 * step, "{device}: kernels take {sum} µs, a step {step} µs");
+        // How they compare depends on what else the machine does; what no kernel takes is the rest.
+        assert!(sum > 0.0 && step > 0.0, "{device}: kernels take {sum} µs, a step {step} µs");
+        // All are written with four digits.
+        let close = |found: f64, right: f64| (found - right).abs() <= 2e-3 * (step + sum);
+        assert!(close(number(&file["kernel_seconds"]) * 1e6, sum), "{device}: {file}");
+        assert!(close(number(&file["rest_seconds"]) * 1e6, (step - sum).max(0.0)), "{device}: {file}");
         let plan = json_lines(&succeed(&folder, &[&["plan", "--device", device], &run[..]].concat()));
         let has = |names: &str, name: &Value| names.split(" + ").any(|one| Some(one) == name.as_str());
         let of_step = of_event(&plan, "dispatch").into_iter().filter(|line| line["phase"] == "train");

@@ -52,7 +52,7 @@ pub struct TrainVerbOptions {
     /// What is done when the device is lost: retry on the device opened anew, to the same bits, or stop
     #[arg(long, value_name = "CHOICE", default_value = "retry", help_heading = "Stopping and going on")]
     on_device_loss: OnDeviceLoss,
-    /// Write report.html into the run's folder at the end: curves, mistakes, what each feature matters, how to repeat it
+    /// Write report.html into the run's folder at the end: curves, mistakes, what each feature matters, the time of each kernel, how to repeat it
     #[arg(long, help_heading = "What is written")]
     report: bool,
     /// Write the figures of each epoch as an event file of TensorBoard into the run's folder
@@ -224,14 +224,16 @@ pub fn train(task: Task, verb: &TrainVerbOptions, place: &Place) -> Result<Optio
         sink.failure.get_or_insert(error);
     }
     outcome.failure = sink.failure.take().map(|error| error.in_addition(INCOMPLETE));
-    if verb.profile {
+    // A report shows it, too; of each run of a sweep it would take longer than the run.
+    if verb.profile || (writes_report && !is_quiet) {
         let profile = Profile::measure(trainer.on(choice.device.clone()), &data);
         let written = profile.and_then(|profile| {
             sink.folder.write("profile.json", &format!("{:#}\n", profile.json()))?;
-            outcome.profile = Some(profile);
+            outcome.profile = verb.profile.then_some(profile);
             Ok(())
         });
-        outcome.failure = outcome.failure.or(written.err().map(|error| error.in_addition("the model is saved")));
+        let failed = written.err().filter(|_| verb.profile).map(|error| error.in_addition("the model is saved"));
+        outcome.failure = outcome.failure.or(failed);
     }
     if writes_report {
         match report::of_run(sink.folder.path(), &model, &data, &choice.device) {

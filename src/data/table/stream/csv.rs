@@ -122,7 +122,7 @@ impl Csv {
     /// See [`super::Form::together`].
     pub fn together(&self, common: &Common, bytes: &[u8], lines: u64) -> Option<Table> {
         let decimal = self.decimals.decimal(self.shape);
-        let plans = self.plans(common, |_, expected| plans::of_plain(expected, decimal));
+        let plans = self.plans(common, |column, expected| plans::of_rows(expected, decimal, self.orders[column]));
         let block = rows::read(bytes, &Layout::new(self.shape, Missing::new(&common.settings.missing), plans.clone()));
         let are_plain = plans.iter().zip(&block.chunks).all(|(plan, chunk)| plans::are_plain(plan, &chunk.stats));
         if block.fault.is_some() || !are_plain {

@@ -81,11 +81,12 @@ impl Objects {
         let rows = parse(bytes).ok()?;
         let missing = Missing::new(&common.settings.missing);
         let mut columns = Vec::with_capacity(common.wanted.len());
-        for wanted in &common.wanted {
+        for (at, wanted) in common.wanted.iter().enumerate() {
             if !wanted.may_lack && rows.iter().any(|row| !row.object.contains_key(&wanted.name)) {
                 return None;
             }
-            let plan = plans::of_plain(wanted.expected, DECIMAL);
+            let order = self.orders.get(at).copied().flatten();
+            let plan = plans::of_rows(wanted.expected, DECIMAL, order);
             let chunk = chunk(&rows, wanted, &plan, &missing).ok()?;
             if !plans::are_plain(&plan, &chunk.stats) {
                 return None;

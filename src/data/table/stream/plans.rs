@@ -21,8 +21,15 @@ impl Decimal {
     }
 }
 
-/// What is gathered of rows of which none is out of the ordinary.
-pub(super) fn of_plain(expected: Expected, decimal: Decimal) -> Plan {
+/// What is gathered of rows of which none is out of the ordinary, with the order of day and month that is known by now.
+pub(super) fn of_rows(expected: Expected, decimal: Decimal, order: Option<bool>) -> Plan {
+    match expected {
+        Expected::Time { day_first } => Plan::Times { day_first: order.unwrap_or(day_first) },
+        _ => of_plain(expected, decimal),
+    }
+}
+
+fn of_plain(expected: Expected, decimal: Decimal) -> Plan {
     match expected {
         Expected::Number { offset } => Plan::Numbers { style: decimal.plain(), offset },
         Expected::Time { day_first } => Plan::Times { day_first },
@@ -37,10 +44,11 @@ pub(super) fn are_plain(plan: &Plan, stats: &Stats) -> bool {
             let is_infinite = stats.rare.as_ref().is_some_and(|rare| rare.infinite.is_some());
             stats.present == stats.numbers && !is_infinite && stats.vanishing().is_none()
         }
-        Plan::Times { .. } => {
+        Plan::Times { day_first } => {
             stats.present == 0
                 || stats.rare.as_ref().is_some_and(|rare| {
-                    let is_told = !rare.never_month_first && !rare.never_day_first && rare.either_order.is_none();
+                    // What shows the order that is known already changes nothing.
+                    let is_told = if *day_first { !rare.never_day_first } else { !rare.never_month_first };
                     rare.times == stats.present && is_told && !(rare.has_date && rare.has_bare_clock)
                 })
         }

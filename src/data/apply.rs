@@ -165,7 +165,7 @@ pub(super) fn applied(mut table: Table, application: &Application<'_>) -> Result
     let (mut features, unusual) = encode(encoder, table, &at, &part_of, 1)?;
     decisions.extend(unusual_line(unusual));
     let features = Features::F32 { width: encoder.width(), data: features.pop().unwrap_or_default() };
-    if let Some((row, feature, value)) = application.preprocessing.first_unfit(&features) {
+    if let Some((row, feature, value)) = application.preprocessing.first_unfit(&features)? {
         let place = places.of(rows[row]).map_or_else(|| format!(", row {}", rows[row] + 1), |line| format!(":{line}"));
         let name = encoder.feature_names().swap_remove(feature);
         let reason = format!("`{}` is {value}, too far from the training rows for 32-bit floats", shown(&name));

@@ -20,6 +20,8 @@ mod hold_back;
 mod idx;
 mod images;
 mod incoming;
+mod matrix;
+mod memory;
 mod mnist;
 mod options;
 pub mod packed;
@@ -42,6 +44,8 @@ pub use fitted::{Fitted, load_like};
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
 pub use images::{Color, ImageOptions, Images, image_rows, images};
 pub use incoming::{Incoming, IncomingForm, IncomingRows};
+pub use matrix::{Matrix, MatrixRows, NamedMatrix};
+pub use memory::{MemoryColumns, MemoryRows, target_values};
 pub use mnist::mnist;
 pub use options::{DataOptions, MOST_CATEGORIES, Missing, Scaling, Task};
 pub use packed::PackedRows;
@@ -103,6 +107,8 @@ pub enum Features {
     },
     /// Rows that stay in a packed file until they are needed.
     Packed(PackedRows),
+    /// Rows that stay where a program has them in memory until they are needed.
+    Matrix(MatrixRows),
 }
 
 /// The targets of all rows: one of several classes for each, or numbers.
@@ -140,6 +146,7 @@ impl Features {
         match self {
             Features::F32 { width, .. } | Features::U8 { width, .. } => *width,
             Features::Packed(rows) => rows.width(),
+            Features::Matrix(rows) => rows.width(),
         }
     }
 
@@ -149,6 +156,7 @@ impl Features {
             Features::F32 { width, data } => data.len() / width.max(&1),
             Features::U8 { width, data } => data.len() / width.max(&1),
             Features::Packed(rows) => rows.rows(),
+            Features::Matrix(rows) => rows.rows(),
         }
     }
 
@@ -158,6 +166,7 @@ impl Features {
             Features::F32 { width, data } => Features::F32 { width: *width, data: select(data, *width, rows) },
             Features::U8 { width, data } => Features::U8 { width: *width, data: select(data, *width, rows) },
             Features::Packed(own) => Features::Packed(own.select(rows)),
+            Features::Matrix(own) => Features::Matrix(own.select(rows)),
         }
     }
 }
@@ -250,7 +259,7 @@ impl Dataset {
         let (width, numbers) = match &self.features {
             Features::F32 { width, data } => (*width, data.len()),
             Features::U8 { width, data } => (*width, data.len()),
-            Features::Packed(rows) => (rows.width(), rows.rows() * rows.width()),
+            Features::Packed(_) | Features::Matrix(_) => (self.features.width(), self.rows() * self.features.width()),
         };
         if width == 0 || numbers == 0 || numbers % width != 0 {
             return wrong(format!("{numbers} numbers do not make rows of {width} features"));
@@ -330,6 +339,10 @@ impl Dataset {
             Features::F32 { data, .. } => hash.feed(bytemuck::cast_slice(data)),
             Features::U8 { data, .. } => hash.feed(data),
             Features::Packed(rows) => return rows.hash(),
+            Features::Matrix(_) => {
+                // Reading from memory never fails.
+                let _ = self.features.for_each_block(4096, |block| hash.feed(bytemuck::cast_slice(block)));
+            }
         }
         match &self.targets {
             Targets::Labels { data, .. } => hash.feed(bytemuck::cast_slice(data)),

@@ -79,9 +79,13 @@ impl Preprocessing {
     /// # Errors
     /// [`Error::Io`](crate::Error::Io) if they cannot be read.
     pub fn standardize_features(features: &Features) -> Result<Preprocessing> {
-        let scaled = vec![true; features.width()];
+        Self::fit_features(Scaling::Standard, features, &vec![true; features.width()])
+    }
+
+    /// [`Preprocessing::fit`] of all rows of features, to the same bits.
+    pub(super) fn fit_features(scaling: Scaling, features: &Features, scaled: &[bool]) -> Result<Preprocessing> {
         let read = |take: &mut dyn FnMut(&[f32])| features.for_each_block(BLOCK_ROWS, take);
-        Self::of_blocks(Scaling::Standard, features.rows(), &scaled, read)
+        Self::of_blocks(scaling, features.rows(), scaled, read)
     }
 
     /// A scaling by rows that `read` hands out block by block, in their order and as often as it is called.
@@ -153,16 +157,25 @@ impl Preprocessing {
         }
     }
 
-    /// The first number of these rows whose input is not finite, with its row and feature.
-    pub(crate) fn first_unfit(&self, features: &Features) -> Option<(usize, usize, f32)> {
-        let Features::F32 { width, data } = features else { return None };
-        let mut inputs = vec![0.0; *width];
-        data.chunks_exact((*width).max(1)).enumerate().find_map(|(row, features)| {
-            inputs.copy_from_slice(features);
-            self.apply(&mut inputs);
-            let at = inputs.iter().position(|x| !x.is_finite())?;
-            Some((row, at, features[at]))
-        })
+    /// The first number of these rows whose input is not finite, with its row and feature. Bytes, and rows of a file, which
+    /// were looked at when it was written, are not looked at.
+    pub(crate) fn first_unfit(&self, features: &Features) -> Result<Option<(usize, usize, f32)>> {
+        let (Features::F32 { .. } | Features::Matrix(_)) = features else { return Ok(None) };
+        let width = features.width().max(1);
+        let (mut inputs, mut first, mut found) = (vec![0.0; width], 0, None);
+        features.for_each_block(BLOCK_ROWS, |block| {
+            for row in block.chunks_exact(width) {
+                if found.is_some() {
+                    return;
+                }
+                inputs.copy_from_slice(row);
+                self.apply(&mut inputs);
+                let at = inputs.iter().position(|x| !x.is_finite());
+                found = at.map(|at| (first, at, row[at]));
+                first += 1;
+            }
+        })?;
+        Ok(found)
     }
 
     /// Turns rows of inputs back into raw features, in place: the inverse of [`Preprocessing::apply`].

@@ -8,7 +8,7 @@ impl Features {
     /// Whether the features are bytes.
     pub fn are_bytes(&self) -> bool {
         match self {
-            Features::F32 { .. } => false,
+            Features::F32 { .. } | Features::Matrix(_) => false,
             Features::U8 { .. } => true,
             Features::Packed(rows) => rows.are_bytes(),
         }
@@ -45,6 +45,7 @@ impl Features {
                 Ok(())
             }
             Features::Packed(rows) => rows.copy_floats(row, out),
+            Features::Matrix(rows) => rows.copy_floats(row, out),
         }
     }
 
@@ -58,7 +59,7 @@ impl Features {
     /// If there is no row with one of the numbers.
     pub fn copy_bytes(&self, row: impl Fn(usize) -> usize + Sync, out: &mut [u8]) -> Result<()> {
         match self {
-            Features::F32 { .. } => Ok(()),
+            Features::F32 { .. } | Features::Matrix(_) => Ok(()),
             Features::U8 { width, data } => {
                 for (i, out) in out.chunks_exact_mut(*width).enumerate() {
                     out.copy_from_slice(&data[row(i) * width..][..*width]);

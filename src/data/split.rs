@@ -124,20 +124,20 @@ impl Split {
     /// # Ok::<(), anygrad::Error>(())
     /// ```
     pub fn standardized(mut self) -> Split {
-        if let Features::F32 { width, .. } = &self.train.features {
-            let scaled = vec![true; *width];
-            self.scale_features(Scaling::Standard, &scaled);
-        }
+        let scaled = vec![true; self.train.features.width()];
+        // Reading rows in memory never fails, and no others are read.
+        let _ = self.scale_features(Scaling::Standard, &scaled);
         self.standardize_targets();
         self
     }
 
-    /// Scales features by the training rows, but for those that are not to be.
-    pub(super) fn scale_features(&mut self, scaling: Scaling, scaled: &[bool]) {
-        if let Features::F32 { data, .. } = &self.train.features {
-            let preprocessing = Preprocessing::fit(scaling, data, scaled);
+    /// Scales features by the training rows, but for those that are not to be. Bytes, and rows of a packed file, stay.
+    pub(super) fn scale_features(&mut self, scaling: Scaling, scaled: &[bool]) -> Result<()> {
+        if let Features::F32 { .. } | Features::Matrix(_) = &self.train.features {
+            let preprocessing = Preprocessing::fit_features(scaling, &self.train.features, scaled)?;
             self.parts_mut().for_each(|part| part.preprocessing = preprocessing.clone());
         }
+        Ok(())
     }
 
     /// Leaves target values as they are.

@@ -3,9 +3,9 @@
 mod cells;
 mod report;
 
-use super::columns::{self, Encoder, Encoding, Known, LEFT_OUT, Roles, Unusual, encode, infer, names_of, position};
+use super::columns::{self, Encoder, Encoding, Known, LEFT_OUT, Roles, Unusual, encode, infer, names_of};
 use super::hold_back::{By, fold, hold_back};
-use super::options::{DataOptions, Missing, Scaling};
+use super::options::{DataOptions, Scaling};
 use super::source::{ColumnGroup, Loading};
 use super::table::{Lines, ReadOptions, Table, Want};
 use super::{Dataset, Features, Fitted, Parts, Preprocessing, Split, TableFormat, Targets};
@@ -13,8 +13,7 @@ use crate::error::{Error, Result, shown};
 use crate::random::{Purpose, stream_key};
 pub(super) use cells::weights;
 use cells::{groups, times};
-pub(super) use report::unusual_line;
-use report::{columns_lines, missing_line};
+pub(super) use report::{columns_lines, missing_line, unusual_line};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -294,14 +293,14 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
         None => {
             if options.scaling != Scaling::None {
                 let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
-                split.scale_features(options.scaling, &scaled);
+                split.scale_features(options.scaling, &scaled)?;
             }
             split.standardize_targets();
         }
     }
     let parts = [(TRAIN, Some(&split.train)), (VALIDATION, split.validation.as_ref()), (TEST, Some(&split.test))];
     for (part, data) in parts.into_iter().filter_map(|(part, data)| Some((part, data?))) {
-        if let Some((row, feature, value)) = data.preprocessing.first_unfit(&data.features) {
+        if let Some((row, feature, value)) = data.preprocessing.first_unfit(&data.features)? {
             let name = shown(&data.feature_names[feature]);
             let reason = format!("`{name}` is {value}, too far from the training rows for 32-bit floats");
             let place = origins.iter().find_map(|origin| Some((&origin.path, origin.place(part, row)?)));
@@ -345,6 +344,12 @@ pub(super) fn want_of(
     }
 }
 
+/// What an encoder wants of the columns of these names.
+pub(super) fn wants_for(names: &[String], encoder: &Encoder) -> Vec<Want> {
+    let known = encoder.by_name();
+    names.iter().map(|name| want_of(name, &known, &[], &[])).collect()
+}
+
 /// Encodes the rows of a table into the datasets of their parts.
 fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3]) -> Result<Unusual> {
     let Rows { table, targets, weights, part_of } = rows;
@@ -374,15 +379,7 @@ fn encode_rows(rows: Rows, encoder: &Encoder, datasets: &mut [Option<Dataset>; 3
 
 /// Where an encoder's columns stand in a table. A column may be absent if training rows had missing cells in it.
 pub(super) fn positions(encoder: &Encoder, table: &Table) -> Result<Vec<Option<usize>>> {
-    let names = names_of(table);
-    let at: HashMap<&str, usize> = names.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect();
-    let found = |name: &str| at.get(name).copied().map_or_else(|| position(&names, name), Ok);
-    let place = |column: &columns::EncodedColumn| match found(&column.name) {
-        Ok(at) => Ok(Some(at)),
-        Err(_) if column.had_missing && encoder.missing != Missing::Refuse => Ok(None),
-        Err(error) => Err(error.in_addition("the model needs a column that is not there").in_file(&table.path)),
-    };
-    encoder.columns.iter().map(place).collect()
+    encoder.positions(&names_of(table)).map_err(|error| error.in_file(&table.path))
 }
 
 /// Refuses a target that nobody named and that counts or names rows.

@@ -69,6 +69,8 @@ pub(super) struct Interruptions {
     /// Epochs after which the run ends, if that is before its last.
     until: Option<u64>,
     going_on: Option<Snapshot>,
+    /// Whether what it goes on from may be of other rows.
+    takes_other_rows: bool,
     last: Option<(Instant, Position)>,
 }
 
@@ -139,6 +141,33 @@ impl Trainer {
         self.interruptions.going_on = Some(snapshot);
         self
     }
+
+    /// Begins where a snapshot was taken at the end of an epoch, as [`Trainer::resume`] does, but on whatever rows it is given:
+    /// learning that goes on as rows come. On the same rows the bits are those of one run. The rows must be prepared as those
+    /// before, see [`Split::like`](crate::data::Split::like); what early stopping has kept is forgotten.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Adam, train::{Every, Snapshot, Trainer}};
+    /// use std::sync::{Arc, Mutex};
+    /// let trainer = || {
+    ///     let model = Sequential::new(2).linear(8).relu().linear(2);
+    ///     Trainer::new(model, Loss::cross_entropy(), Adam::new(0.01)).epochs(2)
+    /// };
+    /// let last = Arc::new(Mutex::new(None));
+    /// let keeps = last.clone();
+    /// let keep = move |snapshot: &Snapshot| *keeps.lock().unwrap() = Some(snapshot.clone());
+    /// trainer().until(1).checkpoints(Every::Epochs(1), keep).fit_blocking(&data::moons(200, 0.2, 0)?.split(0.2, 0)?)?;
+    ///
+    /// let snapshot = last.lock().unwrap().take().unwrap();
+    /// let history = trainer().go_on(snapshot).fit_blocking(&data::moons(90, 0.2, 1)?.split(0.2, 0)?)?;
+    /// // Three steps of up to 64 of 160 rows, then two of 72.
+    /// assert_eq!((history.epochs.len(), history.steps), (2, 3 + 2));
+    /// # Ok::<(), anygrad::Error>(())
+    /// ```
+    pub fn go_on(mut self, snapshot: Snapshot) -> Trainer {
+        self.interruptions.takes_other_rows = true;
+        self.resume(snapshot)
+    }
 }
 
 impl Interruptions {
@@ -147,6 +176,11 @@ impl Interruptions {
         let position = self.going_on.as_ref().map_or(session.position(), |snapshot| snapshot.position);
         self.last = Some((Instant::now(), position));
         self.going_on.clone()
+    }
+
+    /// Whether the state that the run begins with may be of other rows.
+    pub fn takes_other_rows(&self) -> bool {
+        self.takes_other_rows
     }
 
     /// Whether the run is to stop.

@@ -72,6 +72,10 @@ impl Trainer {
     /// weights for the model.
     async fn drive(&mut self, session: &mut Session<'_>) -> Result<(bool, Vec<Tensor>)> {
         if let Some(snapshot) = self.interruptions.begin(session) {
+            let snapshot = match self.interruptions.takes_other_rows() {
+                true => session.adopt(snapshot)?,
+                false => snapshot,
+            };
             self.recovery.kept = Some(snapshot.clone());
             if let Err(error) = session.restore(&snapshot).await {
                 self.recover(session, error).await?;

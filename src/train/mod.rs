@@ -28,6 +28,7 @@ mod learning_rate;
 mod loaded_step;
 mod objective;
 mod origin;
+mod prepare;
 mod program;
 mod progress;
 mod queue;

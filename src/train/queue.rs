@@ -64,7 +64,7 @@ impl Position {
     }
 
     /// Whether a run of such epochs comes by here: what a file says must not lead it past its end.
-    pub fn is_of(&self, epoch: &Epoch) -> bool {
+    pub fn is_of(&self, epoch: &Epoch, counts_from_start: bool) -> bool {
         let counts = [Some(epoch.train), epoch.eval].map(|pass| pass.map_or(0, |pass| pass.batches.count() as u32));
         let [train, eval] = counts;
         let Clock { step, batch_start, slot, first_row, .. } = self.clock;
@@ -76,7 +76,8 @@ impl Position {
         let rows = epoch.pass(self.training).batches.rows as u32;
         let is_in_place = batch == 0 || batch_start == batch.wrapping_mul(rows);
         let has_begun = self.clock.epoch > 0 || self.is_between_epochs();
-        has_begun && is_in_place && (step, slot, first_row) == (steps, batches, 0)
+        let counts = !counts_from_start || (step, slot) == (steps, batches);
+        has_begun && is_in_place && counts && first_row == 0
     }
 
     /// Epochs that are done.

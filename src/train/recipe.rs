@@ -248,12 +248,16 @@ impl Recipe {
     /// assert_eq!(recipe.data.validation_fraction, 0.1);
     /// ```
     pub fn settle(&mut self) {
-        let stops = self.train.early_stopping.is_some_and(|rule| rule.monitor.is_of_validation());
-        let reduces = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
-        let chooses = matches!(self.train.threshold, Some(Threshold::Best(_)));
-        if stops || reduces || chooses {
+        if self.decides_by_validation() {
             self.hold_back_validation();
         }
+    }
+
+    /// Whether anything is decided by validation rows.
+    pub(super) fn decides_by_validation(&self) -> bool {
+        let stops = self.train.early_stopping.is_some_and(|rule| rule.monitor.is_of_validation());
+        let reduces = matches!(self.schedule, Schedule::ReduceOnPlateau(_));
+        stops || reduces || matches!(self.train.threshold, Some(Threshold::Best(_)))
     }
 
     /// Has validation rows held back from the training rows, if none are named.

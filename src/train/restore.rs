@@ -1,5 +1,6 @@
 //! A session taken down as a snapshot, and taken back to one: on the same device, on another, or to its beginning.
 
+use super::early_stopping::Best;
 use super::progress::Progress;
 use super::queue::Position;
 use super::session::{Session, load, read};
@@ -66,12 +67,23 @@ impl Session<'_> {
             best.len() == parameters.values().len() && parameters.values().iter().zip(best).all(fits)
         });
         let past_end = snapshot.epochs_done() > self.setup.rate.epochs;
-        if past_end || !best_fit || !snapshot.position.is_of(&self.setup.program.epoch) {
+        if past_end || !best_fit || !snapshot.position.is_of(&self.setup.program.epoch, !self.began_elsewhere) {
             return Err(Error::Snapshot { reason: "it is damaged: the run never is where it says".into() });
         }
         self.go_back(Back::To(snapshot))?;
         self.told = (self.step(), self.epochs_done());
         Ok(())
+    }
+
+    /// A snapshot of another run, taken at the end of an epoch, as one of this run on its rows.
+    pub(super) fn adopt(&mut self, snapshot: Snapshot) -> Result<Snapshot> {
+        if !snapshot.position.is_between_epochs() {
+            let reason = "it was taken within an epoch, and can go on with its own rows only".into();
+            return Err(Error::Snapshot { reason });
+        }
+        self.began_elsewhere = true;
+        let progress = Progress { best: Best::default(), has_ended: false, ..snapshot.progress };
+        Ok(Snapshot { data_hash: self.data_hash(), progress, ..snapshot })
     }
 
     /// Goes on from a snapshot on another device, or on a new one in the place of one that was lost.

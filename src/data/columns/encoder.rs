@@ -1,7 +1,9 @@
 //! How the columns of a table become the features of a model: learnt from the training rows, saved with the model.
 
+use super::names::position;
 use crate::data::options::Missing;
 use crate::data::table::Hint;
+use crate::error::Result;
 use std::collections::HashMap;
 
 /// How the columns of a table become features, one after the other.
@@ -207,6 +209,22 @@ impl Encoder {
             _ => Hint::default(),
         };
         names.iter().map(hint).collect()
+    }
+
+    /// Where its columns stand among those of these names. A column may be absent if training rows had missing cells in it.
+    ///
+    /// # Errors
+    /// [`Error::UnknownName`](crate::Error::UnknownName) if another is absent.
+    pub(in crate::data) fn positions(&self, names: &[String]) -> Result<Vec<Option<usize>>> {
+        let at: HashMap<&str, usize> = names.iter().enumerate().rev().map(|(at, name)| (name.as_str(), at)).collect();
+        let place = |column: &EncodedColumn| match at.get(column.name.as_str()) {
+            Some(&at) => Ok(Some(at)),
+            None if column.had_missing && self.missing != Missing::Refuse => Ok(None),
+            None => position(names, &column.name)
+                .map(Some)
+                .map_err(|error| error.in_addition("the model needs a column that is not there")),
+        };
+        self.columns.iter().map(place).collect()
     }
 
     /// The columns by their names.

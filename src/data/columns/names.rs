@@ -45,17 +45,27 @@ pub(in crate::data) fn position(names: &[String], name: &str) -> Result<usize> {
 }
 
 impl Roles {
+    /// What options say about the columns of these names, none of which is the target: that comes by itself.
+    pub fn of_features(names: &[String], options: &DataOptions) -> Result<Roles> {
+        Roles::with(names, options, Some(Vec::new()))
+    }
+
     /// What options say about the columns of these names.
     pub fn of(names: &[String], options: &DataOptions) -> Result<Roles> {
+        Roles::with(names, options, None)
+    }
+
+    fn with(names: &[String], options: &DataOptions, target: Option<Vec<usize>>) -> Result<Roles> {
         let all = |list: &[String]| -> Result<Vec<usize>> {
             Ok(list.iter().map(|names_of| listed(names, names_of)).collect::<Result<Vec<_>>>()?.concat())
         };
         let one = |name: &Option<String>| name.as_ref().map(|name| position(names, name)).transpose();
         let drop: BTreeSet<usize> = all(&options.drop)?.into_iter().collect();
         let (weights, groups, time) = (one(&options.weights)?, one(&options.groups)?, one(&options.time)?);
-        let target = match &options.target {
-            Some(target) => listed(names, target)?,
-            None => {
+        let target = match (target, &options.target) {
+            (Some(target), _) => target,
+            (None, Some(target)) => listed(names, target)?,
+            (None, None) => {
                 let taken = |i: &usize| drop.contains(i) || [weights, groups].contains(&Some(*i));
                 (0..names.len()).rev().find(|i| !taken(i)).into_iter().collect()
             }

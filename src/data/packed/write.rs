@@ -220,7 +220,7 @@ impl PackWriter {
                 }
                 self.write(data)
             }
-            Features::Packed(_) => return self.append(&features.in_memory()?, targets, weights),
+            Features::Packed(_) | Features::Matrix(_) => return self.append(&features.in_memory()?, targets, weights),
         };
         written.map_err(|error| Error::io("write", &self.path, error))?;
         self.rows += features.rows();

@@ -1,5 +1,8 @@
-//! Tables in Parquet files and in files or streams of Arrow's interprocess format (Feather).
+//! Tables in Arrow's memory: batches of rows as columns of cells. What reads them from files is in `files`.
 
+#[cfg(feature = "parquet")]
+mod files;
+#[cfg(feature = "parquet")]
 mod guard;
 
 use super::typed::{Builder, Cell, Kind};
@@ -7,110 +10,37 @@ use super::{ReadOptions, Table, Want};
 use crate::error::{Error, Result};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
-use arrow_array::{Array, RecordBatch};
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_array::{Array, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
+#[cfg(feature = "parquet")]
+pub use files::{is_decoding, read};
 use std::collections::{HashSet, TryReserveError};
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-/// Rows that are read at once.
-const BLOCK: usize = 8192;
 const DAMAGED: &str = "save it again, uncompressed or with snappy, gzip, lz4 or zstd";
 
 type Outcome<T> = std::result::Result<T, TryReserveError>;
 
 /// Batches of rows, one after the other.
-type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
+type Batches<'a> = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>> + 'a>;
 
-/// Reads a Parquet file, an Arrow file or an Arrow stream; which of them it is, its first bytes tell. Only columns that
-/// are wanted are decoded.
-///
-/// Integers, floats and decimals are numbers; dates, timestamps (in UTC, if they name a zone) and times of day are times;
-/// strings are texts, and so are truth values: `true` and `false`. Null is missing. Dictionaries are what their values
-/// are. A column called `__index_level_0__`, which pandas writes for rows without names of their own, counts as unnamed.
-///
-/// ```
-/// # use std::path::Path;
-/// use anygrad::data::table::{ReadOptions, arrow};
-/// let error = arrow::read(Path::new("no/such.parquet"), &ReadOptions::default()).unwrap_err();
-/// assert!(error.to_string().starts_with("cannot read no/such.parquet"));
-/// ```
+/// The table of the batches that a reader brings: of another program's frame, by Arrow's C interface, for instance. Errors
+/// call it `path`. Types of cells are taken as in files, see `read`; columns that are not wanted are not looked at.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is no such file or damaged, two columns have one name,
-/// there are no rows, or more than the main memory takes, or a column that is wanted has lists, structures or other
-/// types in its cells.
-pub fn read(path: &Path, options: &ReadOptions) -> Result<Table> {
-    let failed = |e| Error::io("read", path, e);
-    let mut file = File::open(path).map_err(failed)?;
-    let mut magic = Vec::new();
-    file.by_ref().take(6).read_to_end(&mut magic).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-    // The decoders are many, and each is made for files that a program wrote: one that fails badly must not end ours.
-    DECODING.set(true);
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match &magic[..] {
-        [b'P', b'A', b'R', b'1', ..] => parquet(path, file, options),
-        b"ARROW1" => ipc_file(path, file, options),
-        [0xFF, 0xFF, 0xFF, 0xFF, ..] => ipc_stream(path, file, options),
-        [b'F', b'E', b'A', b'1', ..] => {
-            Err(Error::data(path, "", "Feather of version 1", "save it as version 2, or as Parquet"))
-        }
-        _ => Err(Error::data(path, "", "neither a Parquet nor an Arrow file", "save it as Parquet or CSV")),
-    }));
-    DECODING.set(false);
-    outcome.unwrap_or_else(|_| Err(damaged(path, "its decoder failed")))
-}
-
-thread_local! {
-    static DECODING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
-
-/// Whether this thread is decoding a file, where a panic becomes an error: a program's panic hook may keep silent then.
-pub fn is_decoding() -> bool {
-    DECODING.get()
+/// [`Error::Data`] if a batch cannot be had, two columns have one name, there are no rows, or more than the main memory takes,
+/// or a column that is wanted has lists, structures or other types in its cells.
+pub fn of_reader(reader: impl RecordBatchReader, path: &Path, options: &ReadOptions) -> Result<Table> {
+    let schema = reader.schema();
+    let (wants, wanted) = wants(path, &schema, options)?;
+    let narrow = |batch: std::result::Result<RecordBatch, ArrowError>| batch.and_then(|batch| batch.project(&wanted));
+    table(path, &schema, &wants, options, None, Box::new(reader.map(narrow)))
 }
 
 fn damaged(path: &Path, reason: impl ToString) -> Error {
     let reason = reason.to_string();
     let first = reason.lines().next().unwrap_or_default();
     Error::data(path, "", format!("damaged or of an unknown kind: {first}"), DAMAGED)
-}
-
-fn parquet(path: &Path, file: File, options: &ReadOptions) -> Result<Table> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| damaged(path, e))?;
-    let schema = builder.schema().clone();
-    let rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
-    let (wants, wanted) = wants(path, &schema, options)?;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-    let reader = builder.with_projection(mask).with_batch_size(BLOCK).build().map_err(|e| damaged(path, e))?;
-    table(path, &schema, &wants, options, Some(rows), Box::new(reader))
-}
-
-fn ipc_file(path: &Path, mut file: File, options: &ReadOptions) -> Result<Table> {
-    guard::file(&mut file).map_err(|e| damaged(path, e))?;
-    let twin = file.try_clone().map_err(|e| Error::io("read", path, e))?;
-    let schema = FileReader::try_new(BufReader::new(twin), None).map_err(|e| damaged(path, e))?.schema();
-    let (wants, wanted) = wants(path, &schema, options)?;
-    // Which columns are decoded is told at the beginning.
-    let reader = FileReader::try_new(BufReader::new(file), Some(wanted)).map_err(|e| damaged(path, e))?;
-    table(path, &schema, &wants, options, None, Box::new(reader))
-}
-
-fn ipc_stream(path: &Path, mut file: File, options: &ReadOptions) -> Result<Table> {
-    guard::stream(&mut file).map_err(|e| damaged(path, e))?;
-    file.rewind().map_err(|e| Error::io("read", path, e))?;
-    let reader = StreamReader::try_new(BufReader::new(&mut file), None).map_err(|e| damaged(path, e))?;
-    let schema = reader.schema();
-    drop(reader);
-    let (wants, wanted) = wants(path, &schema, options)?;
-    file.rewind().map_err(|e| Error::io("read", path, e))?;
-    let reader = StreamReader::try_new(BufReader::new(file), Some(wanted)).map_err(|e| damaged(path, e))?;
-    table(path, &schema, &wants, options, None, Box::new(reader))
 }
 
 /// What is wanted of each column, and the positions of those of which anything is.
@@ -164,14 +94,16 @@ fn table(
     wants: &[Want],
     options: &ReadOptions,
     expected: Option<usize>,
-    batches: Batches,
+    batches: Batches<'_>,
 ) -> Result<Table> {
     let no_memory = |rows: usize| {
         Error::data(path, "", format!("{rows} rows do not fit into the main memory"), "use fewer rows or columns")
     };
     let mut decisions = Vec::new();
     let mut builders = Vec::new();
-    for (field, &want) in schema.fields().iter().zip(wants) {
+    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let hints = (options.hints)(&names);
+    for ((field, &want), hint) in schema.fields().iter().zip(wants).zip(hints) {
         if let (DataType::Timestamp(_, Some(zone)), true) = (field.data_type(), want != Want::Skip)
             && !["UTC", "Z", "+00:00"].contains(&&**zone)
         {
@@ -180,7 +112,7 @@ fn table(
         let kind = kind(field.data_type()).unwrap_or(Kind::Texts);
         let rows = expected.unwrap_or(0);
         let builder = Builder::new(field.name().clone(), kind, want, &options.missing, rows);
-        let builder = builder.map_err(|_| no_memory(rows))?;
+        let builder = builder.map_err(|_| no_memory(rows))?.hinted(hint);
         let level = field.name().strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
         let is_index = level.is_some_and(|level| level.parse::<u32>().is_ok());
         builders.push(if is_index { builder.unnamed() } else { builder });
@@ -289,5 +221,5 @@ fn values(array: &dyn Array) -> Outcome<Vec<Cell<'_>>> {
     Ok(values)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parquet"))]
 mod tests;

@@ -1,6 +1,6 @@
 //! A table in memory: named columns of numbers, times or texts, and what was taken for what while it was read.
 
-#[cfg(feature = "parquet")]
+#[cfg(feature = "arrow")]
 pub mod arrow;
 mod blocks;
 mod cells;
@@ -18,6 +18,7 @@ mod pass;
 mod read;
 mod rows;
 mod say;
+mod spell;
 pub(in crate::data) mod stream;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,9 @@ mod times;
 mod typed;
 mod width;
 mod zstd;
+
+pub use typed::{Builder as ColumnBuilder, Cell, Kind as CellKind};
+pub(super) use typed::{FIRST_ROWS, offset as first_offset};
 
 use crate::error::{Error, Result, shown};
 use std::path::{Path, PathBuf};
@@ -255,7 +259,7 @@ pub struct ReadOptions<'a> {
     pub missing: Vec<String>,
     /// What is wanted of the columns of these names.
     pub wants: &'a dyn Fn(&[String]) -> Vec<Want>,
-    /// What is known of the columns of these names; of tables of text only.
+    /// What is known of the columns of these names.
     pub hints: &'a dyn Fn(&[String]) -> Vec<Hint>,
     /// Called block by block with the bytes that are read and, if it is known, how many there are. A second pass begins
     /// from 0.

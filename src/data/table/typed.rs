@@ -1,37 +1,57 @@
 //! Columns of files whose cells have types, cell by cell: numbers, times, texts, as what is wanted of them.
 
-use super::{Cells, Column, MISSING_TEXT, MISSING_TIME, MOST_TEXTS, Odd, Want};
+use super::spell::spell;
+use super::{Cells, Column, Hint, MISSING_TEXT, MISSING_TIME, MOST_TEXTS, Odd, Want};
 use std::collections::{HashMap, TryReserveError};
-use std::fmt::Write;
 
 /// Rows from which a column's offset is found.
-const FIRST_ROWS: usize = 1000;
+pub(in crate::data) const FIRST_ROWS: usize = 1000;
 
-/// A cell.
+/// A cell that has a type, as files and programs with types for their columns bring it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Cell<'a> {
+pub enum Cell<'a> {
+    /// Nothing is there. A float that is NaN and an empty text are missing, too.
     Missing,
+    /// A whole number.
     Signed(i64),
+    /// A whole number of at least 0.
     Unsigned(u64),
+    /// A number in 32 bits.
     Single(f32),
+    /// A number in 64 bits.
     Double(f64),
     /// `true` or `false`, which are texts.
     Truth(bool),
     /// Seconds since the beginning of 1970.
     Time(i64),
+    /// A text.
     Text(&'a str),
 }
 
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// Numbers of any type.
     Numbers,
+    /// Times.
     Times,
+    /// Texts and truth values.
     Texts,
 }
 
-/// A column that takes cells in the order of the rows.
-pub(super) struct Builder<'a> {
+/// A column of a [`Table`](super::Table) that takes cells in the order of the rows: how a program brings rows that it has
+/// in memory.
+///
+/// ```
+/// use anygrad::data::table::{Cell, CellKind, Cells, ColumnBuilder, Want};
+/// let mut sizes = ColumnBuilder::new("size".into(), CellKind::Numbers, Want::Cells, &[], 2)?;
+/// sizes.push(Cell::Signed(3))?;
+/// sizes.push(Cell::Missing)?;
+/// let Cells::Numbers { values, .. } = sizes.finish().cells else { panic!() };
+/// assert!(values[0] == 3.0 && values[1].is_nan());
+/// # Ok::<(), std::collections::TryReserveError>(())
+/// ```
+pub struct Builder<'a> {
     name: String,
     is_named: bool,
     kind: Kind,
@@ -65,14 +85,12 @@ struct Texts {
 type Outcome<T> = Result<T, TryReserveError>;
 
 impl<'a> Builder<'a> {
-    /// A column for `rows` cells, if memory can be had.
-    pub(super) fn new(
-        name: String,
-        kind: Kind,
-        want: Want,
-        missing: &'a [String],
-        rows: usize,
-    ) -> Outcome<Builder<'a>> {
+    /// A column of that name for `rows` cells. Of `want` depends what is kept of them; `missing` are texts that count as
+    /// missing, as [`ReadOptions::missing`](super::ReadOptions::missing).
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub fn new(name: String, kind: Kind, want: Want, missing: &'a [String], rows: usize) -> Outcome<Builder<'a>> {
         let (mut values, mut seconds, mut texts) = (Vec::new(), Vec::new(), Texts::default());
         match (want, kind) {
             (Want::Skip, _) => {}
@@ -101,14 +119,23 @@ impl<'a> Builder<'a> {
     }
 
     /// Says that the file gives the column no name.
-    #[cfg(feature = "parquet")]
-    pub(super) fn unnamed(mut self) -> Builder<'a> {
+    pub fn unnamed(mut self) -> Builder<'a> {
         self.is_named = false;
         self
     }
 
+    /// Keeps numbers as distances from what is known of them, whatever they are like.
+    #[must_use]
+    pub fn hinted(mut self, hint: Hint) -> Builder<'a> {
+        self.offset = hint.offset;
+        self
+    }
+
     /// Takes the next cell.
-    pub(super) fn push(&mut self, cell: Cell) -> Outcome<()> {
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn push(&mut self, cell: Cell) -> Outcome<()> {
         let row = self.rows;
         self.rows += 1;
         if self.want == Want::Skip {
@@ -188,7 +215,7 @@ impl<'a> Builder<'a> {
     }
 
     /// The column.
-    pub(super) fn finish(mut self) -> Column {
+    pub fn finish(mut self) -> Column {
         if self.offset.is_none() {
             self.settle();
         }
@@ -251,7 +278,7 @@ impl Texts {
 
 /// What to subtract from numbers so that 32-bit floats tell them apart: 0, unless they lie closer together than those
 /// can tell and yet differ by more than the rounding of 64-bit floats.
-fn offset(numbers: &[f64]) -> f64 {
+pub(in crate::data) fn offset(numbers: &[f64]) -> f64 {
     let mut finite = numbers.iter().copied().filter(|number| number.is_finite());
     let Some(first) = finite.next() else { return 0.0 };
     let (low, high) = finite.fold((first, first), |(low, high), number| (low.min(number), high.max(number)));
@@ -260,44 +287,6 @@ fn offset(numbers: &[f64]) -> f64 {
     let is_equal = high - low <= 16.0 * largest * f64::EPSILON;
     let offset = f64::from(first as f32);
     if is_close && !is_equal && offset.is_finite() { offset } else { 0.0 }
-}
-
-/// Spells a cell, numbers with as few digits as tell them from all others of their type; nothing if it is missing.
-fn spell(cell: Cell, text: &mut String) {
-    let written = match cell {
-        Cell::Missing => Ok(()),
-        Cell::Single(number) if number.is_nan() => Ok(()),
-        Cell::Double(number) if number.is_nan() => Ok(()),
-        Cell::Signed(number) => write!(text, "{number}"),
-        Cell::Unsigned(number) => write!(text, "{number}"),
-        Cell::Single(number) => write!(text, "{number}"),
-        Cell::Double(number) => write!(text, "{number}"),
-        Cell::Truth(truth) => write!(text, "{truth}"),
-        Cell::Text(own) => text.write_str(own),
-        Cell::Time(seconds) => {
-            let (year, month, day) = date(seconds.div_euclid(86_400));
-            let clock = seconds.rem_euclid(86_400);
-            let (hours, minutes, seconds) = (clock / 3600, clock / 60 % 60, clock % 60);
-            match clock {
-                0 => write!(text, "{year:04}-{month:02}-{day:02}"),
-                _ => write!(text, "{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}"),
-            }
-        }
-    };
-    // A string takes all that is written to it.
-    debug_assert!(written.is_ok());
-}
-
-/// Year, month and day of a number of days since the beginning of 1970, in the Gregorian calendar.
-fn date(days: i64) -> (i64, i64, i64) {
-    // Eras of 400 years from the first of March of the year 0, so that the leap day is the last of a year.
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let number = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + i64::from(number <= 2), number, day - (153 * month + 2) / 5 + 1)
 }
 
 #[cfg(test)]

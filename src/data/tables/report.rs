@@ -6,7 +6,7 @@ use crate::data::table::{Cells, Table};
 use crate::error::shown;
 
 /// What each column was taken for, a line per kind.
-pub(super) fn columns_lines(table: &Table, kinds: &[(usize, Kind)], roles: &Roles) -> Vec<String> {
+pub(in crate::data) fn columns_lines(table: &Table, kinds: &[(usize, Kind)], roles: &Roles) -> Vec<String> {
     const MOST: usize = 12;
     let mut lines = Vec::new();
     let name = |at: usize| shown(&table.columns[at].name);
@@ -52,7 +52,7 @@ pub(super) fn columns_lines(table: &Table, kinds: &[(usize, Kind)], roles: &Role
 }
 
 /// What is done about missing cells, if there are any.
-pub(super) fn missing_line(encoder: &Encoder) -> Option<String> {
+pub(in crate::data) fn missing_line(encoder: &Encoder) -> Option<String> {
     let names: Vec<String> =
         encoder.columns.iter().filter(|column| column.had_missing).map(|column| shown(&column.name)).collect();
     let first: Vec<&str> = names.iter().take(8).map(String::as_str).collect();

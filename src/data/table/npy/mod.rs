@@ -187,14 +187,15 @@ fn table(
         return Err(refused(path, "", "no rows", "add data"));
     }
     check_names(path, &names)?;
-    let wants = (options.wants)(&names);
+    let (wants, hints) = ((options.wants)(&names), (options.hints)(&names));
     let kinds = arrays.iter().flat_map(|array| {
         let kinds = array.header.fields.iter().map(|(_, field)| array.kind(*field));
         std::iter::repeat_n(kinds, array.width() as usize).flatten()
     });
     let build = |(i, (name, kind)): (usize, (String, ColumnKind))| {
         let want = wants.get(i).copied().unwrap_or_default();
-        Builder::new(name, kind, want, &options.missing, rows).map_err(|_| no_memory(path, "", rows))
+        let builder = Builder::new(name, kind, want, &options.missing, rows);
+        Ok(builder.map_err(|_| no_memory(path, "", rows))?.hinted(hints.get(i).copied().unwrap_or_default()))
     };
     let mut columns = names.into_iter().zip(kinds).enumerate().map(build).collect::<Result<Vec<_>>>()?;
     let mut rest = &mut columns[..];

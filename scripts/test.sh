@@ -43,6 +43,7 @@ cargo fmt --check
 step 'lints'
 cargo clippy --quiet --all-targets --all-features -- -D warnings
 cargo clippy --quiet --lib --no-default-features -- -D warnings
+cargo clippy --quiet --lib --no-default-features --features gpu -- -D warnings
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 

@@ -29,6 +29,8 @@
 //! [`tune`] finds the fastest variants of kernels.
 //! `ARCHITECTURE.md` in the repository tells more.
 //!
+//! Without the feature `gpu`, which is on by default, it needs no wgpu and knows the CPU only.
+//!
 //! The library never prints and reads no environment variables; it logs through the `log` crate. Functions that wait
 //! for a device are async; the common ones have a form that ends in `_blocking`, and [`wait`] makes one of any.
 

@@ -3,7 +3,9 @@
 //! [`Executor`] is a loaded plan on either, in f32. Nothing is created while it runs.
 
 pub mod cpu;
+#[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 pub mod gpu;
+mod opened;
 mod select;
 mod staging;
 

@@ -8,6 +8,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+/// Why `auto` has no GPU to weigh.
+const NONE: &str = if cfg!(feature = "gpu") { "no GPU found" } else { "this build has no GPU support" };
+/// Why there is no adapter, and how to get one.
+const NONE_TO_OFFER: &str = if cfg!(feature = "gpu") {
+    "no graphics adapter was found; install a Vulkan driver (Debian: mesa-vulkan-drivers), or use --device cpu"
+} else {
+    "this build has no GPU support; build anygrad with its feature `gpu`, or use --device cpu"
+};
+
 /// A request for a device, as users state it: `auto`, `cpu`, `gpu`, an index or a part of a name.
 ///
 /// ```
@@ -162,7 +171,7 @@ async fn choose_auto(hardware: Option<&Adapter>, has_software: bool, work: Work)
         return cpu(if has_software {
             "no hardware GPU; the software adapter would be slower than the CPU backend".into()
         } else {
-            "no GPU found".into()
+            NONE.into()
         });
     };
     let (on_cpu, on_gpu) = work.estimate();
@@ -196,8 +205,7 @@ async fn named(name: &str, found: &[Adapter]) -> Option<Adapter> {
 /// The adapters there are, as the end of an error message.
 fn offer(found: &[Adapter]) -> String {
     if found.is_empty() {
-        return "no graphics adapter was found; install a Vulkan driver (Debian: mesa-vulkan-drivers), or use --device cpu"
-            .into();
+        return NONE_TO_OFFER.into();
     }
     let list: Vec<String> = found.iter().enumerate().map(|(i, a)| format!("{i} = {}", a.name())).collect();
     format!("there is {}; choose one of these, or cpu", list.join(", "))

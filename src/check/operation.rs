@@ -4,7 +4,6 @@
 use super::gradcheck::CheckOptions;
 use super::mid_graph::mid_graph;
 use crate::backend::Device;
-use crate::backend::gpu::reflect;
 use crate::error::{Error, Result};
 use crate::graph::{Case, Values};
 use crate::kernel::Variant;
@@ -21,7 +20,7 @@ const MOST_ELEMENTS: usize = 512;
 pub struct OperationCheck {
     /// The kernels.
     pub kernels: Vec<&'static str>,
-    /// Shaders held to their Rust side.
+    /// Shaders held to their Rust side; none in a build without the feature `gpu`.
     pub shaders: usize,
     /// Elements held to the twin, by variant; on the CPU under `CPU`.
     pub compared: BTreeMap<String, usize>,
@@ -78,15 +77,16 @@ pub fn operation_blocking(cases: &[Case], device: &Device) -> Result<OperationCh
 }
 
 impl OperationCheck {
-    /// The shaders of the op's kernel, once for each kernel.
+    /// The shaders of the op's kernel, once for each kernel; a build without GPU support reads no WGSL.
     fn shaders(&mut self, case: &Case) -> Result<()> {
         let kernel = case.op.spec();
         if self.kernels.contains(&kernel.name) {
             return Ok(());
         }
         self.kernels.push(kernel.name);
+        #[cfg(feature = "gpu")]
         for variant in kernel.variants {
-            let same = reflect(kernel, variant, &case.op.constants());
+            let same = crate::backend::gpu::reflect(kernel, variant, &case.op.constants());
             same.map_err(|detail| Error::Operation { kernel: kernel.name.into(), detail })?;
             self.shaders += 1;
         }
@@ -139,11 +139,12 @@ impl OperationCheck {
 impl fmt::Display for OperationCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.kernels.join(", "))?;
-        writeln!(
-            f,
-            "  shaders   {:>8} valid, with the bindings, parameters and entry points of their Rust side",
-            self.shaders
-        )?;
+        let compared = if cfg!(feature = "gpu") {
+            "valid, with the bindings, parameters and entry points of their Rust side"
+        } else {
+            "compared: this build has no GPU support"
+        };
+        writeln!(f, "  shaders   {:>8} {compared}", self.shaders)?;
         for (name, elements) in &self.compared {
             writeln!(f, "  {name:<9} {elements:>8} elements within the op's bound of its twin in f64")?;
         }

@@ -1,5 +1,7 @@
 //! Adapters: what the system offers, and what is asked of one.
 
+use crate::backend::opened::Granted;
+
 /// More storage buffers are not asked for: with uniforms and sizes they fit the 31 buffers of a kernel on Metal.
 const MOST_STORAGE_BUFFERS: u32 = 28;
 
@@ -138,21 +140,6 @@ impl Adapter {
         ];
         known.into_iter().filter(|(feature, _)| has(*feature)).map(|(_, name)| name).collect()
     }
-}
-
-/// Which limits a device is opened with. All but the downlevel ones come with subgroups and integers of 64 bits, where the
-/// adapter has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Granted {
-    /// WebGPU's defaults, or its downlevel defaults where the adapter has less; buffers as large, and up to 28 in one
-    /// kernel, as the adapter allows; files of compiled pipelines where the adapter has them.
-    Large,
-    /// As `Large`, and timestamps where the adapter has them: for measuring kernels.
-    Timed,
-    /// WebGPU's defaults exactly: what every conforming browser grants. Tests use it.
-    Default,
-    /// WebGPU's downlevel defaults exactly.
-    Downlevel,
 }
 
 impl Granted {

@@ -1,29 +1,15 @@
 //! An open device: its adapter, its pipelines, its limits, whether it is still there.
 
-use super::adapter::{Adapter, Granted};
+use super::adapter::Adapter;
 use super::buffers;
-use super::handle::{DeviceState, Handle};
+use super::handle::Handle;
 use super::inject::Injection;
 use super::pipeline_cache::PipelineCache;
 use super::pipelines::Pipelines;
+use crate::backend::opened::{DeviceState, Granted, Held};
 use crate::kernel::{Profile, Target};
 use crate::plan::Plan;
 use std::path::Path;
-
-/// Limits of an open device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Largest buffer that a kernel can bind, in bytes.
-    pub binding_bytes: u64,
-    /// Storage buffers of a kernel.
-    pub storage_buffers: u32,
-    /// Bytes of workgroup memory.
-    pub workgroup_bytes: u32,
-    /// Invocations of a workgroup.
-    pub workgroup_size: u32,
-    /// Workgroups along one dimension.
-    pub workgroups: u32,
-}
 
 /// An open device.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The driver's side of an open device: where work is given to, and what is reported back.
 
 use super::inject::{Call, Failure, Injected};
+use crate::backend::opened::DeviceState;
 use crate::error::{Error, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,16 +23,6 @@ pub(super) struct Handle {
     /// How long a submission may take before the device counts as hung.
     timeout: Duration,
     faults: Faults,
-}
-
-/// Whether a device is there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum DeviceState {
-    /// It works.
-    #[default]
-    Live,
-    /// It is gone for good, for this reason: reset by the driver, unplugged, destroyed. Every call reports it from then on.
-    Lost(String),
 }
 
 /// What the driver reported outside a call.
@@ -185,11 +176,12 @@ fn fault(error: wgpu::Error, context: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::adapter::{Granted, instance};
+    use super::super::adapter::instance;
     use super::super::device::GpuDevice;
     use super::super::encode::GpuExecutor;
     use super::super::objects::{plan, tested};
     use super::*;
+    use crate::backend::opened::Granted;
     use crate::graph::{DType, Graph, Role};
     use crate::kernel::Clock;
     use crate::ops::matmul::Matmul;

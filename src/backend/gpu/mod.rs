@@ -21,10 +21,10 @@ mod reflect;
 mod timestamps;
 mod warm_up;
 
-pub use adapter::{Adapter, Granted, adapters, gl_adapters, unusable};
-pub use device::{GpuDevice, Held};
+pub use super::opened::{DeviceState, Granted, Held};
+pub use adapter::{Adapter, adapters, gl_adapters, unusable};
+pub use device::GpuDevice;
 pub use encode::GpuExecutor;
-pub use handle::DeviceState;
 pub use inject::{Call, Failure, Injection};
 pub use readback::PendingRead;
 pub use reflect::reflect;

@@ -1,8 +1,9 @@
 //! Test: a warm executor creates nothing on the device. wgpu itself counts the objects.
 
-use super::adapter::{Adapter, Granted, instance, offered_by};
+use super::adapter::{Adapter, instance, offered_by};
 use super::device::GpuDevice;
 use super::encode::GpuExecutor;
+use crate::backend::opened::Granted;
 use crate::data::digits;
 use crate::kernel::Clock;
 use crate::model::{Loss, Sequential};

@@ -1,7 +1,8 @@
 //! How a device comes to be: opened on an adapter, or taken over from the application.
 
-use super::adapter::{Adapter, Granted, instance, offered_by};
+use super::adapter::{Adapter, instance, offered_by};
 use super::device::GpuDevice;
+use crate::backend::opened::Granted;
 use crate::error::{Error, Result};
 
 impl Adapter {

@@ -83,9 +83,10 @@ async fn run_over_nothing(device: &GpuDevice, module: &Module<'_>, params: &[u8]
 
 #[cfg(test)]
 mod tests {
-    use super::super::adapter::{Granted, instance};
+    use super::super::adapter::instance;
     use super::super::objects;
     use super::*;
+    use crate::backend::opened::Granted;
     use std::sync::Arc;
 
     fn device_and_plan() -> Option<(Arc<GpuDevice>, Plan)> {

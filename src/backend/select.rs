@@ -100,6 +100,18 @@ pub struct Choice {
 }
 
 impl Work {
+    /// Whether a step is expected to be no slower on the CPU than on a hardware GPU, so that none need be looked for.
+    ///
+    /// ```
+    /// use anygrad::backend::Work;
+    /// assert!(Work { flops: 500_000, dispatches: 20 }.favors_cpu());
+    /// assert!(!Work { flops: 11_000_000_000, dispatches: 30 }.favors_cpu());
+    /// ```
+    pub fn favors_cpu(&self) -> bool {
+        let (on_cpu, on_gpu) = self.estimate();
+        on_cpu <= on_gpu
+    }
+
     /// Expected seconds of a step on the CPU and on a hardware GPU.
     fn estimate(&self) -> (f64, f64) {
         let seconds = |profile: &Profile| {

@@ -143,8 +143,9 @@ impl Trainer {
     }
 
     /// Begins where a snapshot was taken at the end of an epoch, as [`Trainer::resume`] does, but on whatever rows it is given:
-    /// learning that goes on as rows come. On the same rows the bits are those of one run. The rows must be prepared as those
-    /// before, see [`Split::like`](crate::data::Split::like); what early stopping has kept is forgotten.
+    /// learning that goes on as rows come. On the same rows, by the same recipe, the bits are those of one run. The rows must be
+    /// prepared as those before, see [`Split::like`](crate::data::Split::like), and layers and optimizer be the same; other
+    /// settings may change. What early stopping has kept is forgotten.
     ///
     /// ```
     /// use anygrad::{data, nn::{Loss, Sequential}, optim::Adam, train::{Every, Snapshot, Trainer}};

@@ -75,7 +75,8 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// A snapshot of another run, taken at the end of an epoch, as one of this run on its rows.
+    /// A snapshot of another run, taken at the end of an epoch, as one of this run on its rows and by its recipe. What a
+    /// schedule has made of the learning rate stays, unless the recipe names another.
     pub(super) fn adopt(&mut self, snapshot: Snapshot) -> Result<Snapshot> {
         if !snapshot.position.is_between_epochs() {
             let reason = "it was taken within an epoch, and can go on with its own rows only".into();
@@ -83,7 +84,13 @@ impl Session<'_> {
         }
         self.began_elsewhere = true;
         let progress = Progress { best: Best::default(), has_ended: false, ..snapshot.progress };
-        Ok(Snapshot { data_hash: self.data_hash(), progress, ..snapshot })
+        let (own, before) = (&self.setup.recipe, &snapshot.recipe);
+        let initial_rate = match own.optimizer.learning_rate() == before.optimizer.learning_rate() {
+            true => snapshot.initial_rate,
+            false => own.optimizer.learning_rate(),
+        };
+        let recipe = own.clone();
+        Ok(Snapshot { recipe, data_hash: self.data_hash(), progress, initial_rate, ..snapshot })
     }
 
     /// Goes on from a snapshot on another device, or on a new one in the place of one that was lost.

@@ -79,7 +79,9 @@ class Estimator:
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self._changed().items())
-        return f"{type(self).__name__}({inside})"
+        own = f"{type(self).__name__}({inside})"
+        cut = N_CHAR_MAX // 2
+        return own if len(own) <= N_CHAR_MAX else f"{own[:cut]}...{own[-cut:]}"
 
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "_run", None) is not None

@@ -30,7 +30,7 @@ class AnygradEstimator(Estimator):
 
         batch = _recipe.batch_size(self.batch_size)
         per_batch = rows if batch == "full" else min(int(batch), rows)
-        l2 = _recipe.number("l2", self.l2) + _recipe.number("alpha", self.alpha) / (2 * per_batch)
+        l2 = _recipe.penalty("l2", self.l2) + _recipe.penalty("alpha", self.alpha) / (2 * per_batch)
         own = table(seed=("random_state", self._seed), device=("device", str(self.device)))
         own["data"] = {
             **table(
@@ -83,7 +83,7 @@ class AnygradEstimator(Estimator):
 
     def _options(self) -> dict[str, Any]:
         """Options of the optimizer that it has and that were given."""
-        kind = self.solver["kind"] if isinstance(self.solver, dict) else self.solver
+        kind = self.solver.get("kind") if isinstance(self.solver, dict) else self.solver
         own: dict[str, Any] = {}
         if self.weight_decay is not None:
             own["weight_decay"] = _recipe.number("weight_decay", self.weight_decay)
@@ -153,7 +153,7 @@ class AnygradEstimator(Estimator):
         """Names of columns, which may be given by their positions."""
         names = self._names()
         own = []
-        for column in what or []:
+        for column in [what] if isinstance(what, (str, int, np.integer)) else what:
             if isinstance(column, (int, np.integer)) and not isinstance(column, bool):
                 if not -len(names) <= column < len(names):
                     raise ValueError(f"{option} = {column}: there are {len(names)} columns, counted from 0")
@@ -202,7 +202,7 @@ class AnygradEstimator(Estimator):
         epochs: int | None,
     ) -> Run:
         self._has_validation = validation_data is not None
-        X = self._check_X(X, reset=before is None, least=2)
+        X = self._check_X(X, reset=before is None, least=2 if before is None else 1)
         rows = _data.shape(X)[0]
         y = self._check_y(y, rows, known=before is not None)
         weights = _data.as_weights(sample_weight, rows)

@@ -93,7 +93,8 @@ def labels(classes: np.ndarray, y: np.ndarray) -> np.ndarray:
     at[at == len(classes)] = 0
     unknown = classes[at] != y
     if unknown.any():
-        raise ValueError(f"y has the class {y[unknown][0]!r}, which is none of {list(classes)}")
+        first = np.asarray(y)[unknown].tolist()[0]
+        raise ValueError(f"y has the class {first!r}, which is none of {classes.tolist()}")
     return at.astype(np.uint32)
 
 
@@ -110,10 +111,10 @@ def line(report: dict[str, Any], most: int) -> str:
 
 def observer(callbacks: Any, verbose: Any, most: int | None) -> Callable[[dict[str, Any]], bool] | None:
     """What is told of each epoch, and decides whether to stop: callbacks, and lines if they are asked for."""
-    own = [] if callbacks is None else [callbacks] if callable(callbacks) else list(callbacks)
+    own = callbacks if isinstance(callbacks, (list, tuple)) else [] if callbacks is None else [callbacks]
     for callback in own:
         if not callable(callback):
-            raise TypeError(f"callbacks = {callbacks!r}: {callback!r} cannot be called")
+            raise TypeError(f"callbacks: {callback!r} cannot be called")
     if not own and not verbose:
         return None
 

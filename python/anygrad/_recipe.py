@@ -59,7 +59,7 @@ def seed(random_state: Any) -> int:
 
 def widths(hidden: Any) -> list[int]:
     """Hidden widths from a number or a sequence."""
-    own = [hidden] if isinstance(hidden, (int, np.integer)) else list(hidden)
+    own = list(hidden) if np.iterable(hidden) else [hidden]
     for width in own:
         if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
             raise ValueError(f"hidden_layer_sizes = {hidden!r}: each must be a whole number of at least 1")
@@ -102,6 +102,14 @@ def number(name: str, value: Any) -> float:
     return own
 
 
+def penalty(name: str, value: Any) -> float:
+    """A float of at least 0."""
+    own = number(name, value)
+    if own < 0:
+        raise ValueError(f"{name} = {value!r}: must be a number of at least 0")
+    return own
+
+
 def whole(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least so much."""
     try:
@@ -133,6 +141,8 @@ def schedule(own: Any) -> dict[str, Any]:
     """The table of a schedule, by its name or as it is."""
     if isinstance(own, Mapping):
         return dict(own)
+    if isinstance(own, (int, float, np.number)):
+        raise ValueError(f"learning_rate = {own!r}: names how the rate changes; the rate is learning_rate_init")
     if own in _SCHEDULES:
         raise ValueError(f"learning_rate = {own!r}: there is none; {_SCHEDULES[own]}")
     return {"kind": own}

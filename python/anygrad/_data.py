@@ -133,11 +133,14 @@ def _check_cell(cell: Any) -> None:
 
 
 def _refuse_infinite(X: np.ndarray) -> None:
-    # Sums of finite numbers are finite, or too large: then all are looked at.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.nansum(X) if X.size else 0.0
-        if not np.isfinite(total) and np.isinf(X).any():
-            raise ValueError(f"Input X contains infinity or a value too large for {X.dtype!r}.")
+    # Some rows at a time, so that nothing as large as X is made. A sum of finite numbers is finite, or too large: then all
+    # are looked at.
+    rows = max(1, (1 << 18) // max(1, X[:1].size))
+    for first in range(0, len(X), rows):
+        block = X[first : first + rows]
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(block.sum()) and np.isinf(block).any():
+                raise ValueError(f"Input X contains infinity or a value too large for {X.dtype!r}.")
 
 
 def shape(X: Any) -> tuple[int, int]:

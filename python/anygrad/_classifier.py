@@ -9,7 +9,7 @@ import numpy as np
 from . import _anygrad, _data, _recipe
 from ._doc import CLASSIFIER, documented
 from ._estimator import AnygradEstimator
-from ._net import Run, labels
+from ._run import Run, labels
 
 
 @documented(CLASSIFIER)
@@ -213,7 +213,7 @@ class AnygradClassifier(AnygradEstimator):
                 raise ValueError("this model puts out numbers: load it by AnygradRegressor")
             self.classes_ = np.arange(len(target))
         else:
-            self.classes_ = _typed(classes)
+            self.classes_ = _data.typed(classes)
 
     # --- scikit-learn's methods ---------------------------------------------------------------------------------------
 
@@ -368,17 +368,3 @@ class AnygradClassifier(AnygradEstimator):
         _data.check_lengths(len(predicted), y)
         right = (predicted == y).all(axis=1) if self._is_multilabel else predicted == y
         return float(np.average(right, weights=_data.as_weights(sample_weight, len(y))))
-
-
-def _typed(classes: list[str]) -> np.ndarray:
-    """Names of classes as truth values or numbers if all are."""
-    if classes == ["False", "True"]:
-        return np.array([False, True])
-    for kind in (np.int64, np.float64):
-        try:
-            own = np.asarray(classes).astype(kind)
-        except ValueError:
-            continue
-        if [str(label) for label in own] == classes:
-            return own
-    return np.asarray(classes)

@@ -52,6 +52,33 @@ def column_names(X: Any) -> np.ndarray | None:
     return np.asarray(names, dtype=object)
 
 
+def check_names(names: np.ndarray | None, known: np.ndarray | None, own: str) -> None:
+    """Refuses columns of other names than in training, or in another order; warns where only one side has names."""
+    if names is None and known is None:
+        return
+    if names is None:
+        text = f"X does not have valid feature names, but {own} was fitted with feature names"
+        warnings.warn(text, UserWarning, stacklevel=5)
+        return
+    if known is None:
+        text = f"X has feature names, but {own} was fitted without feature names"
+        warnings.warn(text, UserWarning, stacklevel=5)
+        return
+    if len(names) == len(known) and (names == known).all():
+        return
+    message = "The feature names should match those that were passed during fit.\n"
+    unseen, missing = sorted(set(names) - set(known)), sorted(set(known) - set(names))
+    for title, found in (
+        ("Feature names unseen at fit time:\n", unseen),
+        ("Feature names seen at fit time, yet now missing:\n", missing),
+    ):
+        if found:
+            message += title + "".join(f"- {name}\n" for name in found[:5]) + ("- ...\n" if len(found) > 5 else "")
+    if not unseen and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(message)
+
+
 def refuse_sparse(X: Any) -> None:
     """Refuses sparse matrices and arrays, with the remedy."""
     is_frame_of_it = _is_pandas(X) and X.shape[-1] > 0 and hasattr(X, "sparse")
@@ -338,3 +365,17 @@ def as_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
     if ((own > 1e30) | ((own > 0) & (own < 1e-30))).any():
         raise ValueError("sample_weight: a weight is 0 or a number from 1e-30 to 1e30")
     return None if (own == 1).all() else own
+
+
+def typed(classes: list[str]) -> np.ndarray:
+    """Names of classes as truth values or numbers if all are."""
+    if classes == ["False", "True"]:
+        return np.array([False, True])
+    for kind in (np.int64, np.float64):
+        try:
+            own = np.asarray(classes).astype(kind)
+        except ValueError:
+            continue
+        if [str(label) for label in own] == classes:
+            return own
+    return np.asarray(classes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 
 from . import _data, _recipe
 from ._base import Estimator
-from ._net import Run, observer, rows_of, train
+from ._run import Run, observer, rows_of, train
 
 
 class AnygradEstimator(Estimator):
@@ -112,38 +111,12 @@ class AnygradEstimator(Estimator):
             elif hasattr(self, "feature_names_in_"):
                 del self.feature_names_in_
             return X
-        self._check_names(names)
+        _data.check_names(names, getattr(self, "feature_names_in_", None), type(self).__name__)
         if width != self.n_features_in_:
             own = type(self).__name__
             message = f"X has {width} features, but {own} is expecting {self.n_features_in_} features as input."
             raise ValueError(message)
         return X
-
-    def _check_names(self, names: np.ndarray | None) -> None:
-        known, own = getattr(self, "feature_names_in_", None), type(self).__name__
-        if names is None and known is None:
-            return
-        if names is None:
-            text = f"X does not have valid feature names, but {own} was fitted with feature names"
-            warnings.warn(text, UserWarning, stacklevel=4)
-            return
-        if known is None:
-            text = f"X has feature names, but {own} was fitted without feature names"
-            warnings.warn(text, UserWarning, stacklevel=4)
-            return
-        if len(names) == len(known) and (names == known).all():
-            return
-        message = "The feature names should match those that were passed during fit.\n"
-        unseen, missing = sorted(set(names) - set(known)), sorted(set(known) - set(names))
-        for title, found in (
-            ("Feature names unseen at fit time:\n", unseen),
-            ("Feature names seen at fit time, yet now missing:\n", missing),
-        ):
-            if found:
-                message += title + "".join(f"- {name}\n" for name in found[:5]) + ("- ...\n" if len(found) > 5 else "")
-        if not unseen and not missing:
-            message += "Feature names must be in the same order as they were in fit.\n"
-        raise ValueError(message)
 
     def _names(self) -> list[str]:
         known = getattr(self, "feature_names_in_", None)

@@ -231,3 +231,75 @@ mod program {
         refused(&["train", "--resume", "other", "--learning-rate", "0.5"], &["another model or other settings"]);
     }
 }
+
+/// A run without decisions, so that it can be cut anywhere between epochs.
+fn plain(device: &Device, epochs: u64) -> Trainer {
+    let model = Sequential::new(2).linear(8).relu().dropout(0.1).linear(2);
+    let trainer = Trainer::new(model, Loss::cross_entropy(), Adam::new(0.05)).epochs(epochs);
+    trainer.batch_size(12).seed(3).on(device.clone())
+}
+
+/// Fits, and returns what the end of the run was.
+fn ended(trainer: Trainer, data: &Split) -> (Trainer, Snapshot) {
+    let last = Arc::new(Mutex::new(None));
+    let keeps = last.clone();
+    let keep = move |snapshot: &Snapshot| *keeps.lock().expect("no panic") = Some(snapshot.clone());
+    let mut trainer = trainer.checkpoints(Every::Seconds(3600), keep);
+    trainer.fit_blocking(data).expect("a run");
+    let snapshot = last.lock().expect("no panic").take().expect("a snapshot");
+    (trainer, snapshot)
+}
+
+/// An epoch at a time, each going on with the one before.
+fn goes_on(device: &Device) {
+    let data = data();
+    let (whole, at_end) = ended(plain(device, 6), &data);
+    let (mut part, mut snapshot) = ended(plain(device, 1), &data);
+    for epochs in 2..=6 {
+        (part, snapshot) = ended(plain(device, epochs).go_on(snapshot), &data);
+    }
+    assert_eq!(part.model().expect("a model").weights_hash(), whole.model().expect("a model").weights_hash());
+    assert_eq!(snapshot.history().epochs, at_end.history().epochs);
+    assert!(snapshot.tensors() == at_end.tensors(), "what the optimizer keeps differs");
+}
+
+#[test]
+fn epochs_that_go_on_are_those_of_one_run() {
+    goes_on(&Device::Cpu);
+    if let Some(gpu) = common::gpu_with(Granted::Large) {
+        goes_on(&Device::Gpu(gpu));
+    }
+}
+
+#[test]
+fn learning_goes_on_with_other_rows_and_another_rate() {
+    let (_, snapshot) = ended(plain(&Device::Cpu, 2), &data());
+    // 92 rows to train on in batches of 12 before, 40 of 50 rows now.
+    assert_eq!(snapshot.step(), 2 * 8);
+    let few = moons(50, 0.3, 1).expect("moons").split(0.2, 0).expect("a split");
+    let slower = plain(&Device::Cpu, 4).optimizer(Adam::new(0.02)).go_on(snapshot.clone());
+    let (_, after) = ended(slower, &few);
+    assert_eq!((after.step(), after.epochs_done(), after.learning_rate()), (2 * 8 + 2 * 4, 4, 0.02));
+    // And from there, again on the first rows.
+    let (_, last) = ended(plain(&Device::Cpu, 5).go_on(after), &data());
+    assert_eq!((last.step(), last.history().epochs.len()), (2 * 8 + 2 * 4 + 8, 5));
+    // Other rows are not gone on with by `resume`, nor other layers at all.
+    let refused = plain(&Device::Cpu, 4).resume(snapshot.clone()).fit_blocking(&few).expect_err("other rows");
+    assert!(refused.to_string().contains("other data"), "{refused}");
+    let wide = Trainer::new(Sequential::new(2).linear(2), Loss::cross_entropy(), Adam::new(0.05)).epochs(4);
+    let refused = wide.go_on(snapshot).fit_blocking(&few).expect_err("other layers");
+    assert!(refused.to_string().contains("another model"), "{refused}");
+}
+
+#[test]
+fn a_run_that_stands_within_an_epoch_goes_on_with_its_own_rows_only() {
+    let data = data();
+    let trainer = plain(&Device::Cpu, 2);
+    let snapshot = anygrad::wait(async {
+        let mut session = trainer.session(&data).await?;
+        session.run_steps(3).await?;
+        session.snapshot().await
+    });
+    let refused = plain(&Device::Cpu, 2).go_on(snapshot.expect("a snapshot")).fit_blocking(&data).expect_err("no end");
+    assert!(refused.to_string().contains("within an epoch"), "{refused}");
+}

@@ -84,13 +84,18 @@ impl<T: Number> Matrix for Strided<T> {
 
     fn copy(&self, row: usize, first: usize, out: &mut [f64]) {
         assert!(row < self.rows && first + out.len() <= self.columns, "there is no row {row}, or not so many columns");
-        for (i, out) in out.iter_mut().enumerate() {
-            let at = row as isize * self.strides[0] + (first + i) as isize * self.strides[1];
-            // SAFETY: row and column are those of an element, as is checked above, and the strides lead to it. It may lie
-            // anywhere.
-            #[allow(unsafe_code)]
-            let number = unsafe { self.first.byte_offset(at).read_unaligned() };
-            *out = number.number();
+        let [over_rows, over_columns] = self.strides;
+        // SAFETY: row and columns are those of elements, as is checked above, and the strides lead to them. They may lie
+        // anywhere.
+        #[allow(unsafe_code)]
+        unsafe {
+            let first = self.first.byte_offset(row as isize * over_rows + first as isize * over_columns);
+            if over_columns == size_of::<T>() as isize {
+                out.iter_mut().enumerate().for_each(|(i, out)| *out = first.add(i).read_unaligned().number());
+            } else {
+                let at = |i: usize| first.byte_offset(i as isize * over_columns);
+                out.iter_mut().enumerate().for_each(|(i, out)| *out = at(i).read_unaligned().number());
+            }
         }
     }
 

@@ -169,6 +169,16 @@ impl<F: Twinned> CpuExecutor<F> {
         }
     }
 
+    /// Takes the memory of a value out: until it is given back by [`CpuExecutor::exchange`], nothing can run.
+    pub(super) fn take(&mut self, value: ValueId) -> Result<Storage<F>> {
+        let place = self.place(value)?;
+        let own = self.storage[place.buffer.index()].get_mut();
+        Ok(match own {
+            Storage::Float(data) => Storage::Float(std::mem::replace(data, Aligned::new())),
+            Storage::Word(data) => Storage::Word(std::mem::replace(data, Aligned::new())),
+        })
+    }
+
     /// Exchanges the memory of a value for as much other memory of its kind.
     pub(super) fn exchange(&mut self, value: ValueId, other: &mut Storage<F>) -> Result<()> {
         let place = self.place(value)?;
@@ -178,8 +188,9 @@ impl<F: Twinned> CpuExecutor<F> {
         };
         let own = self.storage[place.buffer.index()].get_mut();
         let fits = match (&*own, &*other) {
-            (Storage::Float(own), Storage::Float(other)) => own.len() == other.len(),
-            (Storage::Word(own), Storage::Word(other)) => own.len() == other.len(),
+            // The own one is empty where it was taken out.
+            (Storage::Float(own), Storage::Float(other)) => own.is_empty() || own.len() == other.len(),
+            (Storage::Word(own), Storage::Word(other)) => own.is_empty() || own.len() == other.len(),
             _ => false,
         };
         if !fits {

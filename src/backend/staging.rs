@@ -66,6 +66,18 @@ impl Executor {
         storage.map(Staging).map_err(|_| Error::memory(context()))
     }
 
+    /// Room for the contents of a value that are given to it by [`Executor::exchange`] before anything runs: on the CPU the
+    /// value's own memory, so that what fills it is not there twice.
+    ///
+    /// # Errors
+    /// As [`Executor::staging`].
+    pub fn take_staging(&mut self, value: ValueId) -> Result<Staging> {
+        match self {
+            Executor::Cpu(executor) => executor.take(value).map(Staging),
+            Executor::Gpu(_) => self.staging(value),
+        }
+    }
+
     /// Gives a value the contents of `staging`, which then holds anything: on the CPU the memory changes hands, a GPU
     /// copies it between what was submitted before and what comes next.
     ///

@@ -11,9 +11,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Bytes of columns that are looked at together.
-const GROUP_BYTES: usize = 32 << 20;
-/// Fewest columns that are looked at together: as many numbers as a line of the processor's cache holds.
+/// Groups that the columns are looked at in: what is copied for it is a part of what the device will hold.
+const GROUPS: usize = 4;
+/// Fewest columns of a group: as many numbers as a line of the processor's cache holds.
 const FEWEST_COLUMNS: usize = 16;
 /// Numbers that a thread copies at least.
 const NUMBERS_PER_THREAD: usize = 1 << 18;
@@ -149,7 +149,7 @@ impl NamedMatrix {
         part: u8,
         options: &DataOptions,
     ) -> Result<(Encoder, Vec<(usize, Kind)>)> {
-        let each = (GROUP_BYTES / size_of::<f32>() / self.matrix.rows().max(1)).max(FEWEST_COLUMNS);
+        let each = roles.candidates.len().div_ceil(GROUPS).max(FEWEST_COLUMNS);
         let (mut kinds, mut encoder) = (Vec::new(), Encoder::default());
         for first in (0..roles.candidates.len()).step_by(each) {
             let group = roles.clone().only(Some(ColumnGroup { first, count: each, most_bytes: usize::MAX }));

@@ -344,3 +344,6 @@ pub fn target_values(path: impl AsRef<Path>, names: &[String], numbers: &[f64]) 
         Some(row) => Err(Error::data(path, format!(", row {}", row + 1), "the target is missing", "leave out the row")),
     }
 }
+
+#[cfg(test)]
+mod tests;

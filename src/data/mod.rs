@@ -341,7 +341,7 @@ impl Dataset {
             Features::Packed(rows) => return rows.hash(),
             Features::Matrix(_) => {
                 // Reading from memory never fails.
-                let _ = self.features.for_each_block(4096, |block| hash.feed(bytemuck::cast_slice(block)));
+                let _ = self.features.for_each_block(|block| hash.feed(bytemuck::cast_slice(block)));
             }
         }
         match &self.targets {

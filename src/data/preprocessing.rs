@@ -4,9 +4,6 @@ use super::rows::zeros;
 use super::{Features, Scaling};
 use crate::error::Result;
 
-/// Rows of a file that are read at a time.
-const BLOCK_ROWS: usize = 4096;
-
 /// A map from raw features to a model's inputs, feature by feature.
 ///
 /// ```
@@ -84,7 +81,7 @@ impl Preprocessing {
 
     /// [`Preprocessing::fit`] of all rows of features, to the same bits.
     pub(super) fn fit_features(scaling: Scaling, features: &Features, scaled: &[bool]) -> Result<Preprocessing> {
-        let read = |take: &mut dyn FnMut(&[f32])| features.for_each_block(BLOCK_ROWS, take);
+        let read = |take: &mut dyn FnMut(&[f32])| features.for_each_block(take);
         Self::of_blocks(scaling, features.rows(), scaled, read)
     }
 
@@ -163,7 +160,7 @@ impl Preprocessing {
         let (Features::F32 { .. } | Features::Matrix(_)) = features else { return Ok(None) };
         let width = features.width().max(1);
         let (mut inputs, mut first, mut found) = (vec![0.0; width], 0, None);
-        features.for_each_block(BLOCK_ROWS, |block| {
+        features.for_each_block(|block| {
             for row in block.chunks_exact(width) {
                 if found.is_some() {
                     return;

@@ -86,14 +86,15 @@ impl Features {
         Ok(Features::F32 { width, data })
     }
 
-    /// Hands all rows as floats to `take`, in their order and at most `most` at a time.
-    pub(super) fn for_each_block(&self, most: usize, mut take: impl FnMut(&[f32])) -> Result<()> {
+    /// Hands all rows as floats to `take`, in their order and some at a time.
+    pub(super) fn for_each_block(&self, mut take: impl FnMut(&[f32])) -> Result<()> {
         if let Features::F32 { data, .. } = self {
             take(data);
             return Ok(());
         }
+        let most = (BLOCK_NUMBERS / self.width().max(1)).clamp(1, 4096);
         let mut block = vec![0.0; most.min(self.rows()) * self.width()];
-        for first in (0..self.rows()).step_by(most.max(1)) {
+        for first in (0..self.rows()).step_by(most) {
             let block = &mut block[..most.min(self.rows() - first) * self.width()];
             self.copy_floats(|i| first + i, block)?;
             take(block);
@@ -101,6 +102,9 @@ impl Features {
         Ok(())
     }
 }
+
+/// Numbers that are handed out at a time, but for one row at least.
+const BLOCK_NUMBERS: usize = 1 << 20;
 
 /// Zeros in main memory, if there is room.
 pub(super) fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>> {

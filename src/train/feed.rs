@@ -11,7 +11,7 @@ use super::resident::ResidentRows;
 use crate::backend::{Executor, Staging};
 use crate::data::{Dataset, Targets};
 use crate::error::Result;
-use crate::graph::PhaseId;
+use crate::graph::{PhaseId, ValueId};
 use crate::kernel::Clock;
 use crate::random::{Key, Permutation};
 
@@ -48,6 +48,11 @@ struct Stages {
 }
 
 impl Stages {
+    fn of(rows: &ResidentRows, mut room: impl FnMut(ValueId) -> Result<Staging>) -> Result<Stages> {
+        let (features, targets) = (room(rows.features)?, room(rows.targets)?);
+        Ok(Stages { features, targets, weights: rows.weights.map(room).transpose()? })
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Staging> {
         [&self.features, &self.targets].into_iter().chain(&self.weights)
     }
@@ -139,14 +144,11 @@ impl Feed<'_> {
 impl<'d> Gather<'d> {
     /// Rows that stay on the device are brought there; others are fed from now on.
     fn open(self, executor: &mut Executor) -> Result<Option<Feed<'d>>> {
-        let mut staging = Stages {
-            features: executor.staging(self.rows.features)?,
-            targets: executor.staging(self.rows.targets)?,
-            weights: self.rows.weights.map(|weights| executor.staging(weights)).transpose()?,
-        };
         if self.batches.window.is_some() {
+            let staging = Stages::of(&self.rows, |value| executor.staging(value))?;
             return Ok(Some(Feed { gather: self, staging, staged: None, loaded: None }));
         }
+        let mut staging = Stages::of(&self.rows, |value| executor.take_staging(value))?;
         self.rows(self.rows.held, |i| i, &mut staging)?;
         self.give(executor, &mut staging)?;
         Ok(None)

@@ -205,10 +205,10 @@ impl Trainer {
         self.take_model(session, tensors)
     }
 
-    fn take_model(&mut self, session: Session<'_>, tensors: Vec<Tensor>) -> Result<History> {
-        let train = session.train();
+    fn take_model(&mut self, mut session: Session<'_>, tensors: Vec<Tensor>) -> Result<History> {
+        let (train, hash) = (session.train(), session.train_hash());
         let history = session.into_history();
-        self.trained = Some(self.model_of(tensors, train, &history)?);
+        self.trained = Some(self.model_of(tensors, train, hash, &history)?);
         Ok(history)
     }
 
@@ -232,7 +232,14 @@ impl Trainer {
         Ok(given.clone())
     }
 
-    pub(super) fn model_of(&self, tensors: Vec<Tensor>, train: &Dataset, history: &History) -> Result<Model> {
+    /// The model of weights that were trained on rows with this hash.
+    pub(super) fn model_of(
+        &self,
+        tensors: Vec<Tensor>,
+        train: &Dataset,
+        hash: String,
+        history: &History,
+    ) -> Result<Model> {
         let target = match &train.targets {
             Targets::Labels { name, classes, .. } => Target::Classes { name: name.clone(), classes: classes.clone() },
             Targets::Values { names, .. } => Target::Values { names: names.clone() },
@@ -252,7 +259,7 @@ impl Trainer {
             target,
             threshold: self.threshold,
             recipe: self.recipe.clone(),
-            data_hash: Some(train.hash()),
+            data_hash: Some(hash),
             metrics: as_json(&history.of_model()),
         })
     }

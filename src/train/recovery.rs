@@ -198,7 +198,8 @@ impl Trainer {
         if epochs > 0 {
             self.save(session).await?;
             let (tensors, train) = (session.weights().await?, session.train());
-            self.trained = Some(self.model_of(tensors, train, session.history())?);
+            let hash = session.train_hash();
+            self.trained = Some(self.model_of(tensors, train, hash, session.history())?);
         }
         Err(error)
     }

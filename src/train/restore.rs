@@ -151,7 +151,19 @@ impl Session<'_> {
     }
 
     fn data_hash(&mut self) -> u64 {
+        if let Some(hash) = self.data_hash {
+            return hash;
+        }
         let (train, held_out) = (self.setup.train, self.setup.held_out);
-        *self.data_hash.get_or_insert_with(|| data_hash(train, held_out))
+        let of_train = self.train_hash();
+        let held_out = held_out.map(|rows| (rows, rows.hash()));
+        let rows = std::iter::once((train, of_train)).chain(held_out);
+        *self.data_hash.insert(data_hash(rows))
+    }
+
+    /// Hash of the training rows.
+    pub(super) fn train_hash(&mut self) -> String {
+        let train = self.setup.train;
+        self.train_hash.get_or_insert_with(|| train.hash()).clone()
     }
 }

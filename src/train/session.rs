@@ -82,6 +82,8 @@ pub struct Session<'d> {
     pub(super) queue: Queue,
     pub(super) in_flight: VecDeque<Submission>,
     pub(super) data_hash: Option<u64>,
+    /// Of the training rows: reading all of them takes a while.
+    pub(super) train_hash: Option<String>,
     /// Whether it goes on with a run on other rows, so that its steps are not so many an epoch from the first.
     pub(super) began_elsewhere: bool,
     pub(super) observer: Observer,
@@ -116,6 +118,7 @@ impl<'d> Session<'d> {
             queue: Queue::default(),
             in_flight: VecDeque::new(),
             data_hash: None,
+            train_hash: None,
             began_elsewhere: false,
             observer: Box::new(|_| {}),
             told: (0, 0),

@@ -164,11 +164,11 @@ fn checksum(bytes: &[u8]) -> u64 {
     hash.value()
 }
 
-/// What tells the data of two runs apart.
-pub(super) fn data_hash(train: &Dataset, held_out: Option<&Dataset>) -> u64 {
+/// What tells the data of two runs apart: of training rows and those held out, if any, each with its hash.
+pub(super) fn data_hash<'d>(rows: impl IntoIterator<Item = (&'d Dataset, String)>) -> u64 {
     let mut hash = Fnv::default();
-    for data in [Some(train), held_out].into_iter().flatten() {
-        hash.feed(data.hash().as_bytes());
+    for (data, own) in rows {
+        hash.feed(own.as_bytes());
         let prepared = serde_json::to_string(&(&data.preprocessing, &data.target_preprocessing));
         hash.feed(prepared.unwrap_or_default().as_bytes());
     }

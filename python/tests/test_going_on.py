@@ -105,6 +105,23 @@ def test_other_rows_are_gone_on_with(rows):
     assert other.weights_hash_ == own.weights_hash_
 
 
+def test_only_the_epochs_to_come_are_run(rows):
+    X, y = rows
+    told = []
+    own = AnygradClassifier(**TEN, callbacks=lambda report: told.append(report["epoch"]))
+    for epochs in (2, 1, 3):
+        own.partial_fit(X, y, epochs=epochs)
+    assert told == [1, 2, 3, 4, 5, 6]
+    again = pickle.loads(pickle.dumps(own.set_params(callbacks=None)))
+    again.set_params(callbacks=lambda report: told.append(report["epoch"])).partial_fit(X, y)
+    assert told == [1, 2, 3, 4, 5, 6, 7]
+    # Where nothing is learnt from the rows to come, the weights of those before remain.
+    before = own.weights_hash_
+    own.set_params(learning_rate_init=0.0).partial_fit(X[:30], y[:30])
+    assert own.weights_hash_ == before
+    assert own.fit(X, y).weights_hash_ != before
+
+
 def test_rows_in_another_form_are_gone_on_with(rows):
     X, y = rows
     frame = pd.DataFrame(X, columns=[*"abcd"])

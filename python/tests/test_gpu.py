@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 import anygrad
-from anygrad import AnygradClassifier, AnygradRegressor, Net
+from anygrad import AnygradClassifier, AnygradRegressor, DeviceError, Net
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,6 +44,8 @@ def test_a_model_predicts_on_the_other_device(digits):
     there = own.predict_proba(X_test)
     assert np.allclose(own.set_params(device="cpu").predict_proba(X_test), there, atol=1e-5)
     assert (own.set_params(device="gpu").predict_proba(X_test) == there).all()
+    with pytest.raises(DeviceError, match="none such"):
+        own.set_params(device="none such").predict(X_test)
 
 
 def test_regression_with_weights_and_dropout():

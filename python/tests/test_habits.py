@@ -170,6 +170,8 @@ def test_labels_of_one_column_for_each(frame):
     own = AnygradClassifier(**{**FAST, "max_iter": 200}).fit(X, y)
     assert own.predict(X).shape == own.predict_proba(X).shape == (120, 2)
     assert own.predict(X).dtype == np.int64
+    assert (own.predict(X) == (own.predict_proba(X) > 0.5)).all()
+    assert (own.predict(X) == (own.decision_function(X) > 0)).all()
     assert own.score(X, y) == (own.predict(X) == y.to_numpy()).all(axis=1).mean() > 0.8
     assert list(own.classes_) == [0, 1]
 

@@ -17,7 +17,7 @@ y = np.arange(120) % 2
 for device in ["cpu", "gpu"][: len(anygrad.devices())]:
     net = AnygradClassifier(device=device, max_iter=3, early_stopping=True).fit(frame, y)
     net.partial_fit(frame, y).predict_proba(frame)
-    AnygradRegressor(device=device, max_iter=3).fit(frame, y).score(frame, y)
+    AnygradRegressor(device=device, max_iter=3, callbacks=[lambda report: None]).fit(frame, y).score(frame, y)
 net.save("model"), AnygradClassifier.load("model"), pickle.loads(pickle.dumps(net)), net.to_onnx()
 X = frame[["a"]].fillna(0)
 Net(["linear 2"], epochs=2).fit(X, y)

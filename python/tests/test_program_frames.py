@@ -228,6 +228,17 @@ def test_truth_values_with_holes(trained):
         assert AnygradClassifier(**SAME).fit(pl.from_pandas(X), frame["y"]).weights_hash_ == hash_
 
 
+def test_numbers_that_pandas_calls_categories_are_categories(trained):
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"code": rng.integers(1, 5, 90), "a": rng.normal(size=90), "y": rng.integers(0, 2, 90)})
+    hash_ = trained(frame, "--categorical", "code")["weights_hash"]
+    assert hash_ != trained(frame)["weights_hash"]
+    X = frame[["code", "a"]]
+    assert AnygradClassifier(**SAME).fit(X.astype({"code": "category"}), frame["y"]).weights_hash_ == hash_
+    for own in (X, X.astype({"code": str}), pl.from_pandas(X), in_an_arrow_table(X)):
+        assert AnygradClassifier(**SAME, categorical=["code"]).fit(own, frame["y"]).weights_hash_ == hash_
+
+
 def test_a_column_of_nothing_is_left_out():
     X = pd.DataFrame({"nothing": [None] * 40, "a": np.arange(40.0)})
     y = np.arange(40) > 20

@@ -162,6 +162,9 @@ def test_a_clone_has_the_parameters_and_nothing_else(fitted):
     assert own.get_params()["layers"] == ["linear 3", "relu", "linear 2"]
     assert not own.__sklearn_is_fitted__()
     assert not hasattr(own, "classes_")
+    asks = clone(AnygradClassifier().set_fit_request(sample_weight=True)).get_metadata_routing()
+    assert asks.fit.requests == {"sample_weight": True, "validation_data": None}
+    assert asks.score.requests == {"sample_weight": None}
 
 
 def test_fitting_changes_no_parameter(mixed):

@@ -71,7 +71,7 @@ class AnygradEstimator(Estimator):
             delta = _recipe.number("tol", self.tol)
             own["train"]["early_stopping"] = {"patience": patience, "min_delta": delta}
         if self.recipe is not None:
-            own = _recipe.merged(_recipe.loaded(self.recipe), own)
+            own = _recipe.merged({"seed": self._seed, **_recipe.loaded(self.recipe)}, own)
         own.setdefault("data", {})
         return own
 
@@ -185,6 +185,9 @@ class AnygradEstimator(Estimator):
         if before is None:
             self._seed = _recipe.seed(self.random_state)
         settings = self._settings(self._outputs(), rows)
+        if before is None and self.random_state is None:
+            # That of a recipe; without one it is the one that was drawn.
+            self._seed = settings["seed"]
         settings["seed"] = self._seed
         X, y, weights = _one_batch(X, y, weights, settings["train"].get("batch_size", 64))
         self._name_columns(X, settings["data"])
@@ -213,7 +216,8 @@ class AnygradEstimator(Estimator):
 
     def _go_on(self, settings: dict[str, Any], before: Run | None, epochs: int | None) -> int:
         """Sets how many epochs the run has, and returns behind which it ends."""
-        done = 0 if before is None else len(before.epochs)
+        # A run that goes on from weights alone counts its epochs anew.
+        done = 0 if before is None or before.snapshot is None else len(before.epochs)
         named = settings["train"].get("epochs")
         if epochs is None:
             more = named if named is not None else before.happened["first_epochs"]
@@ -242,7 +246,7 @@ class AnygradEstimator(Estimator):
         self.loss_curve_ = [report["train_loss"] for report in epochs]
         self.loss_ = self.loss_curve_[-1] if epochs else None
         self.best_loss_ = min(self.loss_curve_, default=None)
-        self.n_iter_ = len(epochs)
+        self.n_iter_ = epochs[-1]["epoch"] if epochs else 0
         self.t_ = run.happened["steps"]
         self.validation_scores_ = self._validation_scores(run)
         if self.validation_scores_ is not None:
@@ -311,9 +315,13 @@ class AnygradEstimator(Estimator):
             It predicts, and goes on from the weights by ``warm_start``; what an optimizer keeps is not in the file.
         """
         run = Run.load(path)
-        own = cls(recipe=run.description["recipe"])
-        own._adopt(run)
         columns = run.description["columns"] or run.description["feature_names"]
+        recipe = run.description["recipe"]
+        if columns == [f"x{i}" for i in range(len(columns))]:
+            # Columns of an array, which have no names; other rows to train on may have some.
+            recipe = {**recipe, "data": {k: v for k, v in recipe["data"].items() if k != "features"}}
+        own = cls(recipe=recipe)
+        own._adopt(run)
         own.n_features_in_ = len(columns)
         if columns != [f"x{i}" for i in range(len(columns))]:
             own.feature_names_in_ = np.asarray(columns, dtype=object)

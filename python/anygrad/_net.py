@@ -88,7 +88,7 @@ class Net:
         if device is not None:
             own["device"] = str(device)
         # What is wrong with a setting is said here, not when the rows are there.
-        self._recipe = json.loads(_anygrad.recipe(json.dumps(own)))
+        self._recipe = json.loads(_anygrad.recipe(_recipe.text(own)))
         self._run: Run | None = None
         self._names: np.ndarray | None = None
         self._width = 0

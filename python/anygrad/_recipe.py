@@ -24,10 +24,21 @@ _SCHEDULES = {
 }
 
 
+def text(recipe: Any) -> str:
+    """A recipe in JSON; NumPy's numbers and arrays in it are numbers and lists."""
+
+    def plain(own: Any) -> Any:
+        if isinstance(own, (np.generic, np.ndarray)):
+            return own.tolist()
+        raise TypeError(f"a recipe holds numbers, texts, truth values, lists and dictionaries, not {own!r}")
+
+    return json.dumps(recipe, default=plain)
+
+
 def loaded(recipe: Any) -> dict[str, Any]:
     """A recipe from a dictionary, from JSON, or from a config file of the program."""
     if isinstance(recipe, Mapping):
-        return json.loads(json.dumps(recipe))
+        return json.loads(text(recipe))
     if isinstance(recipe, str) and recipe.lstrip().startswith("{"):
         return json.loads(recipe)
     path = os.fspath(recipe)

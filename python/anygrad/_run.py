@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import numpy as np
 
-from . import _anygrad, _data
+from . import _anygrad, _data, _recipe
 
 
 class Run:
@@ -58,18 +58,17 @@ def train(
     before: Run | None = None,
     until: int | None = None,
     on_epoch: Callable[[dict[str, Any]], Any] | None = None,
-    from_weights: bool = False,
 ) -> Run:
-    """Trains, or goes on with the run before."""
+    """Trains, or goes on with the run before: from its weights, if it came from a file, which holds nothing else."""
 
     def asked(report: str) -> bool:
         return bool(on_epoch(json.loads(report))) if on_epoch else False
 
     if validation is not None:
         validation = (validation[0], validation[1], _in_32_bits(validation[2]))
-    snapshot = None if before is None or from_weights else before.snapshot
+    snapshot = None if before is None else before.snapshot
     model, happened, snapshot = _anygrad.fit(
-        json.dumps(recipe),
+        _recipe.text(recipe),
         columns,
         targets,
         _in_32_bits(weights),
@@ -78,7 +77,7 @@ def train(
         snapshot,
         until,
         asked if on_epoch else None,
-        from_weights,
+        before is not None and snapshot is None,
     )
     return Run(model, json.loads(happened), snapshot)
 

@@ -34,7 +34,7 @@ def _prepared(net: Any, X: Any, y: Any) -> tuple[Any, Any, str]:
     """Columns, targets and recipe of a net or an estimator, whether it is fitted or not."""
     if isinstance(net, Net):
         columns, targets, recipe, _ = net._prepared(X, y)
-        return columns, targets, json.dumps(recipe)
+        return columns, targets, _recipe.text(recipe)
     if not isinstance(net, AnygradEstimator):
         raise TypeError(f"a Net or an estimator of anygrad is needed, not {net!r}")
     own = type(net)(**net.get_params())
@@ -43,11 +43,11 @@ def _prepared(net: Any, X: Any, y: Any) -> tuple[Any, Any, str]:
     rows = len(X) if not hasattr(X, "shape") else X.shape[0]
     y = own._check_y(y, rows, known=False)
     own._seed = 0 if net.random_state is None else _recipe.seed(net.random_state)
-    settings = {**own._settings(own._outputs(), rows), "seed": own._seed}
+    settings = own._settings(own._outputs(), rows)
     own._name_columns(X, settings["data"])
     own._name_task(settings)
     columns = rows_of(X, own._names(), settings["data"].get("categorical", []))
-    return columns, own._targets(y), json.dumps(settings)
+    return columns, own._targets(y), _recipe.text(settings)
 
 
 class Explanation:

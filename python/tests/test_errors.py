@@ -1,5 +1,7 @@
 """What goes wrong is an exception of a fitting type with one sentence that names the thing, and costs nothing that was there."""
 
+import sys
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -200,6 +202,29 @@ def test_a_column_for_a_target_is_taken_with_a_warning():
 def test_labels_of_several_types_are_told_apart():
     with pytest.raises(TypeError, match="several types, int, str"):
         AnygradClassifier().fit(X, np.array([1, "a"] * 30, dtype=object))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is one of Linux")
+def test_too_little_memory_is_told(process):
+    script = """
+import resource
+import numpy as np
+from anygrad import AnygradClassifier
+
+X = np.random.default_rng(0).normal(size=(50, 4))
+own = AnygradClassifier(max_iter=1, device="cpu").fit(X, X[:, 0] > 0)
+before = own.weights_hash_
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+try:
+    own.set_params(hidden_layer_sizes=(20_000, 20_000)).fit(X, X[:, 0] > 0)
+except MemoryError as error:
+    assert "out of memory" in str(error)
+else:
+    raise AssertionError
+assert own.weights_hash_ == before
+own.set_params(hidden_layer_sizes=(8,)).fit(X, X[:, 0] > 0)
+"""
+    process(script)
 
 
 def test_files_that_cannot_be_read_or_written(own, tmp_path):

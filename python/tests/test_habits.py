@@ -207,6 +207,34 @@ def test_of_a_frame_what_names_rows_is_left_out_and_told(frame):
     assert own.n_features_in_ == 3
 
 
+NUMPY = [
+    ({"hidden_layer_sizes": np.array([5, 3])}, {"hidden_layer_sizes": (5, 3)}),
+    ({"hidden_layer_sizes": np.int64(5), "batch_size": np.int32(8)}, {"hidden_layer_sizes": 5, "batch_size": 8}),
+    ({"max_grad_norm": np.float32(0.5), "dropout": np.float32(0.5)}, {"max_grad_norm": 0.5, "dropout": 0.5}),
+    ({"max_grad_value": np.int64(1), "most_categories": np.int64(3)}, {"max_grad_value": 1, "most_categories": 3}),
+    ({"beta_1": np.float32(0.5), "epsilon": np.float32(0.25)}, {"beta_1": 0.5, "epsilon": 0.25}),
+    ({"shuffle": np.bool_(False), "threshold": np.float32(0.5)}, {"shuffle": False, "threshold": 0.5}),
+    ({"layers": [{"linear": np.int64(4)}, "relu", "linear 2"]}, {"layers": ["linear 4", "relu", "linear 2"]}),
+    ({"learning_rate": {"kind": "step", "period": np.int64(2), "gamma": np.float32(0.5)}}, {"learning_rate": {"kind": "step", "period": 2, "gamma": 0.5}}),
+    ({"recipe": {"seed": np.int64(4)}, "random_state": None}, {"random_state": 4}),
+]
+
+
+@pytest.mark.parametrize(("given", "meant"), NUMPY, ids=range(len(NUMPY)))
+def test_numbers_of_numpy_are_numbers(frame, given, meant):
+    X, y = frame[["a"]], frame["a"] > 0
+    own = AnygradClassifier(**{**FAST, **given}).fit(X, y)
+    assert own.weights_hash_ == AnygradClassifier(**{**FAST, **meant}).fit(X, y).weights_hash_
+
+
+def test_where_one_batch_holds_all_rows_a_whole_weight_is_so_many_rows():
+    X = np.random.default_rng(0).normal(size=(30, 2))
+    y, weights = (X[:, 0] > 0).astype(int), np.arange(30) % 3
+    own = AnygradClassifier(**FAST).fit(X, y, sample_weight=weights)
+    often = np.repeat(np.arange(30), weights)
+    assert AnygradClassifier(**FAST).fit(X[often], y[often]).weights_hash_ == own.weights_hash_
+
+
 def test_times_of_other_zones_and_units_are_the_same_times(own, frame):
     berlin = frame.assign(day=frame["day"].dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"))
     python = frame.assign(day=[time.to_pydatetime().replace(tzinfo=datetime.timezone.utc) for time in frame["day"]])

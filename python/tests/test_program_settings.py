@@ -58,6 +58,8 @@ SETTINGS = [
     ({"reproducible": True}, "--reproducible"),
     ({"recipe": {"optimizer": {"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}}}, "--optimizer sgd"),
     ({"recipe": {"train": {"epochs": 4}}, "max_iter": None}, "--epochs 4"),
+    ({"recipe": {"seed": 11}, "random_state": None}, "--seed 11"),
+    ({"recipe": {"seed": 11}, "batch_size": 16}, "--batch-size 16"),
 ]
 
 

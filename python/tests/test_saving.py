@@ -80,6 +80,35 @@ def test_a_file_holds_the_model(fitted, mixed, tmp_path):
     assert own.n_features_in_ == 3
 
 
+def test_what_was_loaded_goes_on_from_its_weights(rows, tmp_path):
+    X, y = rows
+    fitted = AnygradClassifier(**FAST, solver="sgd", momentum=0.0, learning_rate="constant").fit(X, y)
+    fitted.save(tmp_path / "own.safetensors")
+    own = AnygradClassifier.load(tmp_path / "own.safetensors")
+    assert own.n_iter_ == 5
+    # What is learnt by no step: the weights stay what they were.
+    own.set_params(learning_rate_init=0.0, solver="sgd", momentum=0.0).partial_fit(X[:50], y[:50])
+    assert own.weights_hash_ == fitted.weights_hash_
+    again = AnygradClassifier.load(tmp_path / "own.safetensors").partial_fit(X, y, epochs=3)
+    assert again.n_iter_ == 3
+    assert again.loss_curve_[0] < fitted.loss_curve_[1]
+    assert again.partial_fit(X, y, epochs=2).n_iter_ == 5
+    warm = AnygradClassifier.load(tmp_path / "own.safetensors").set_params(warm_start=True).fit(X, y)
+    assert warm.loss_curve_[0] < fitted.loss_curve_[1]
+
+
+def test_what_was_loaded_is_trained_anew_by_its_recipe(rows, tmp_path):
+    X, y = rows
+    fitted = AnygradClassifier(random_state=8, max_iter=5, hidden_layer_sizes=(7,), device="cpu").fit(X, y)
+    fitted.save(tmp_path / "own.safetensors")
+    own = AnygradClassifier.load(tmp_path / "own.safetensors")
+    assert clone(own).fit(X, y).weights_hash_ == fitted.weights_hash_
+    assert own.fit(pd.DataFrame(X, columns=[*"abcd"]), y).weights_hash_ == fitted.weights_hash_
+    assert own.fit(X[:, :2], y).n_features_in_ == 2
+    own.set_params(random_state=9).fit(X, y)
+    assert own.weights_hash_ != fitted.weights_hash_
+
+
 def test_a_file_is_the_programs(fitted, mixed, program, tmp_path):
     fitted.save(tmp_path / "own.safetensors")
     mixed[0].assign(group=mixed[1]).to_csv(tmp_path / "rows.csv", index=False)

@@ -25,7 +25,7 @@ def _is_pandas(X: Any) -> bool:
     return type(X).__module__.split(".")[0] == "pandas" and hasattr(X, "iloc")
 
 
-def column_names(X: Any) -> np.ndarray | None:
+def column_names(X: Any, title: str = TITLE) -> np.ndarray | None:
     """The names of a frame's columns if all are texts, else None."""
     if not is_frame(X):
         return None
@@ -48,7 +48,7 @@ def column_names(X: Any) -> np.ndarray | None:
         )
     if len(set(names)) < len(names):
         twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise ValueError(f"X: two columns are called `{twice}`; rename one")
+        raise ValueError(f"{title}: two columns are called `{twice}`; rename one")
     return np.asarray(names, dtype=object)
 
 
@@ -300,7 +300,7 @@ def warn_column(y: np.ndarray) -> None:
 
 def target_names(y: Any, width: int) -> list[str]:
     """Names of the target's columns."""
-    names = column_names(y)
+    names = column_names(y, "y")
     if names is not None and len(names) == width:
         return [str(name) for name in names]
     name = getattr(y, "name", None)

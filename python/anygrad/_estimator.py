@@ -21,8 +21,10 @@ class AnygradEstimator(Estimator):
 
     def _settings(self, outputs: int, rows: int) -> dict[str, Any]:
         """The recipe of the parameters, for a net of so many outputs."""
-        # With a recipe those parameters count that differ from their defaults.
-        counts = set(self._changed()) if self.recipe is not None else set(self._defaults())
+        # With a recipe those parameters count that differ from their defaults. A class that a user derives from this one may
+        # have others.
+        known = next(own for own in type(self).__mro__ if own.__module__.startswith(__package__))._defaults()
+        counts = set(self._changed(known)) if self.recipe is not None else set(known)
 
         def table(**settings: tuple[str, Any]) -> dict[str, Any]:
             return {key: value for key, (name, value) in settings.items() if name in counts and value is not None}

@@ -1,6 +1,7 @@
 """What people do by habit: rows in other forms at predict, odd cells, few rows, many classes, extreme numbers."""
 
 import datetime
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import cross_val_score, train_test_split
 
 from anygrad import AnygradClassifier, AnygradRegressor
 
@@ -205,6 +206,24 @@ def test_of_a_frame_what_names_rows_is_left_out_and_told(frame):
     assert "`id`" in " ".join(own.decisions_)
     assert "`name`" in " ".join(own.decisions_)
     assert own.n_features_in_ == 3
+
+
+class Narrow(AnygradClassifier):
+    """What somebody derives from an estimator, with parameters of its own."""
+
+    def __init__(self, width=5, max_iter=10, recipe=None):
+        super().__init__(hidden_layer_sizes=(width,), max_iter=max_iter, random_state=0, device="cpu", recipe=recipe)
+        self.width = width
+
+
+def test_a_class_that_is_derived_has_the_parameters_that_it_sets(frame):
+    X, y = frame[["a"]], frame["a"] > 0
+    plain = AnygradClassifier(**FAST, hidden_layer_sizes=(5,)).fit(X, y)
+    assert Narrow().fit(X, y).weights_hash_ == plain.weights_hash_
+    assert Narrow(recipe={"train": {"batch_size": 64}}).fit(X, y).weights_hash_ == plain.weights_hash_
+    assert cross_val_score(Narrow(width=3), X, y, cv=2).shape == (2,)
+    assert repr(Narrow(width=3)) == "Narrow(width=3)"
+    assert pickle.loads(pickle.dumps(Narrow(width=3).fit(X, y))).coefs_[0].shape == (1, 3)
 
 
 NUMPY = [

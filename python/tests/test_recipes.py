@@ -10,10 +10,18 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.datasets import load_digits
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
-from sklearn.inspection import partial_dependence, permutation_importance
+from sklearn.inspection import DecisionBoundaryDisplay, partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score, cross_validate, train_test_split
+from sklearn.metrics import ConfusionMatrixDisplay, RocCurveDisplay, accuracy_score, log_loss, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_val_score,
+    cross_validate,
+    learning_curve,
+    train_test_split,
+)
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -107,6 +115,27 @@ def test_partial_dependence(mixed):
     own = AnygradClassifier(**FAST).fit(X, y)
     found = partial_dependence(own, X, ["age"], grid_resolution=5, kind="average")
     assert found["average"].shape == (1, 5)
+
+
+def test_pictures_of_inspection_are_drawn(mixed):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    X, y = mixed[0][["age", "pay"]], mixed[1]
+    own = AnygradClassifier(**FAST).fit(X, y)
+    assert DecisionBoundaryDisplay.from_estimator(own, X, grid_resolution=10).response.shape == (10, 10)
+    assert 0 <= RocCurveDisplay.from_estimator(own, X, y).roc_auc <= 1
+    assert ConfusionMatrixDisplay.from_estimator(own, X, y).confusion_matrix.sum() == 240
+
+
+def test_curves_and_thresholds(mixed):
+    X, y = mixed
+    sizes, _, scores = learning_curve(
+        AnygradClassifier(**FAST), X, y, cv=2, train_sizes=[0.5, 1.0], exploit_incremental_learning=True
+    )
+    assert scores.shape == (2, 2)
+    assert list(sizes) == [60, 120]
+    assert 0 < TunedThresholdClassifierCV(AnygradClassifier(**FAST), cv=2).fit(X, y).best_threshold_ < 1
 
 
 def test_in_ensembles(mixed):

@@ -69,17 +69,20 @@ class Estimator:
             setattr(self, name, value)
         return self
 
-    def _changed(self) -> dict[str, Any]:
+    def _changed(self, defaults: dict[str, Any] | None = None) -> dict[str, Any]:
         """Parameters that differ from their defaults."""
+        defaults = self._defaults() if defaults is None else defaults
 
         def differs(value: Any, default: Any) -> bool:
             return type(value) is not type(default) or repr(value) != repr(default)
 
-        return {n: v for n, v in self.get_params().items() if differs(v, self._defaults()[n])}
+        return {n: getattr(self, n) for n, default in defaults.items() if differs(getattr(self, n), default)}
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         inside = ", ".join(f"{name}={value!r}" for name, value in self._changed().items())
-        return f"{type(self).__name__}({inside})"
+        own = f"{type(self).__name__}({inside})"
+        cut = N_CHAR_MAX // 2
+        return own if len(own) <= N_CHAR_MAX else f"{own[:cut]}...{own[-cut:]}"
 
     def __sklearn_is_fitted__(self) -> bool:
         return getattr(self, "_run", None) is not None

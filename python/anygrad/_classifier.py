@@ -9,7 +9,7 @@ import numpy as np
 from . import _anygrad, _data, _recipe
 from ._doc import CLASSIFIER, documented
 from ._estimator import AnygradEstimator
-from ._net import Run, labels
+from ._run import Run, labels
 
 
 @documented(CLASSIFIER)
@@ -141,7 +141,7 @@ class AnygradClassifier(AnygradEstimator):
             kinds = sorted({type(label).__name__ for label in own})
             raise TypeError(f"y has labels of several types, {', '.join(kinds)}: make all of one type") from None
         if len(self.classes_) < 2:
-            message = f"{type(self).__name__} needs at least 2 classes, y has one class: {self.classes_[0]!r}"
+            message = f"{type(self).__name__} needs at least 2 classes, y has one class: {self.classes_.tolist()[0]!r}"
             raise ValueError(message)
         return own
 
@@ -157,7 +157,7 @@ class AnygradClassifier(AnygradEstimator):
         left = np.unique(y[weights > 0], axis=0)
         if y.ndim == 1 and len(left) < 2 and self._given_classes is None:
             name = type(self).__name__
-            raise ValueError(f"{name} needs at least 2 classes, rows of weight above 0 have one class: {left[0]!r}")
+            raise ValueError(f"{name} needs at least 2 classes, rows of weight above 0 have one class: {left.tolist()[0]!r}")
 
     def _targets(self, y: np.ndarray) -> Any:
         if self._is_multilabel:
@@ -171,6 +171,8 @@ class AnygradClassifier(AnygradEstimator):
 
     def _name_task(self, settings: dict[str, Any]) -> None:
         settings["data"]["task"] = "labels" if self._is_multilabel else "classes"
+        if self.threshold is not None:
+            settings["train"]["threshold"] = self.threshold
         loss = _recipe.table(self.loss) or settings.get("loss")
         if loss is None and (self.class_weight is not None or self.label_smoothing):
             loss = {"kind": "binary_cross_entropy" if self._is_multilabel else "cross_entropy"}
@@ -181,8 +183,6 @@ class AnygradClassifier(AnygradEstimator):
         if self.class_weight is not None:
             loss["class_weights"] = self._class_weights()
         settings["loss"] = loss
-        if self.threshold is not None:
-            settings["train"]["threshold"] = self.threshold
 
     def _class_weights(self) -> Any:
         if isinstance(self.class_weight, str):
@@ -213,7 +213,7 @@ class AnygradClassifier(AnygradEstimator):
                 raise ValueError("this model puts out numbers: load it by AnygradRegressor")
             self.classes_ = np.arange(len(target))
         else:
-            self.classes_ = _typed(classes)
+            self.classes_ = _data.typed(classes)
 
     # --- scikit-learn's methods ---------------------------------------------------------------------------------------
 
@@ -265,7 +265,8 @@ class AnygradClassifier(AnygradEstimator):
         if classes is not None:
             classes = np.unique(np.asarray(classes))
             if self.__sklearn_is_fitted__() and not np.array_equal(classes, self.classes_):
-                raise ValueError(f"classes are {list(classes)}, in the first call they were {list(self.classes_)}")
+                before = self.classes_.tolist()
+                raise ValueError(f"classes are {classes.tolist()}, in the first call they were {before}")
         epochs = _recipe.whole("epochs", epochs)
         return self._fit(X, y, sample_weight, None, goes_on=True, epochs=epochs, classes=classes)
 
@@ -367,15 +368,3 @@ class AnygradClassifier(AnygradEstimator):
         _data.check_lengths(len(predicted), y)
         right = (predicted == y).all(axis=1) if self._is_multilabel else predicted == y
         return float(np.average(right, weights=_data.as_weights(sample_weight, len(y))))
-
-
-def _typed(classes: list[str]) -> np.ndarray:
-    """Names of classes as numbers if all are."""
-    for kind in (np.int64, np.float64):
-        try:
-            own = np.asarray(classes).astype(kind)
-        except ValueError:
-            continue
-        if [str(label) for label in own] == classes:
-            return own
-    return np.asarray(classes)

@@ -25,7 +25,7 @@ def _is_pandas(X: Any) -> bool:
     return type(X).__module__.split(".")[0] == "pandas" and hasattr(X, "iloc")
 
 
-def column_names(X: Any) -> np.ndarray | None:
+def column_names(X: Any, title: str = TITLE) -> np.ndarray | None:
     """The names of a frame's columns if all are texts, else None."""
     if not is_frame(X):
         return None
@@ -46,13 +46,45 @@ def column_names(X: Any) -> np.ndarray | None:
             "must convert them all to strings, by using X.columns = X.columns.astype(str) for example. Otherwise you "
             "can remove feature / column names from your input data, or convert them all to a non-string data type."
         )
+    if len(set(names)) < len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise ValueError(f"{title}: two columns are called `{twice}`; rename one")
     return np.asarray(names, dtype=object)
+
+
+def check_names(names: np.ndarray | None, known: np.ndarray | None, own: str) -> None:
+    """Refuses columns of other names than in training, or in another order; warns where only one side has names."""
+    if names is None and known is None:
+        return
+    if names is None:
+        text = f"X does not have valid feature names, but {own} was fitted with feature names"
+        warnings.warn(text, UserWarning, stacklevel=5)
+        return
+    if known is None:
+        text = f"X has feature names, but {own} was fitted without feature names"
+        warnings.warn(text, UserWarning, stacklevel=5)
+        return
+    if len(names) == len(known) and (names == known).all():
+        return
+    message = "The feature names should match those that were passed during fit.\n"
+    unseen, missing = sorted(set(names) - set(known)), sorted(set(known) - set(names))
+    for title, found in (
+        ("Feature names unseen at fit time:\n", unseen),
+        ("Feature names seen at fit time, yet now missing:\n", missing),
+    ):
+        if found:
+            message += title + "".join(f"- {name}\n" for name in found[:5]) + ("- ...\n" if len(found) > 5 else "")
+    if not unseen and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    raise ValueError(message)
 
 
 def refuse_sparse(X: Any) -> None:
     """Refuses sparse matrices and arrays, with the remedy."""
-    if hasattr(X, "tocsr") or (hasattr(X, "dtypes") and hasattr(X, "sparse")):
-        message = "Sparse data was passed for X, but dense data is required. Use '.toarray()' to convert to a dense array."
+    is_frame_of_it = _is_pandas(X) and X.shape[-1] > 0 and hasattr(X, "sparse")
+    if hasattr(X, "tocsr") or is_frame_of_it:
+        remedy = "sparse.to_dense" if is_frame_of_it else "toarray"
+        message = f"Sparse data was passed for X, but dense data is required. Use '.{remedy}()' to convert to a dense array."
         raise TypeError(message)
 
 
@@ -80,8 +112,13 @@ def check_size(rows: int, width: int, least: int) -> None:
 def as_rows(X: Any) -> Any:
     """X as a frame or as an array of two dimensions: of numbers where it can be."""
     refuse_sparse(X)
-    if is_frame(X):
+    for method, kind in (("collect_schema", "lazy"), ("read_all", "a stream, which can be read once")):
+        if hasattr(X, method) and not hasattr(X, "__len__"):
+            raise TypeError(f"X is {kind}: pass X.{method.split('_schema')[0]}() instead")
+    if is_frame(X) and len(getattr(X, "shape", (0, 0))) == 2:
         return X
+    if isinstance(X, np.ma.MaskedArray) and X.dtype.kind in "biuf":
+        X = X.astype(np.float64).filled(np.nan) if np.ma.is_masked(X) else X.data
     if hasattr(X, "__dataframe__") or hasattr(X, "__arrow_c_array__"):
         raise TypeError("this kind of frame has no Arrow stream (`__arrow_c_stream__`): convert it to a table first")
     own = np.asarray(X)
@@ -153,6 +190,8 @@ def columns(X: Any, names: list[str], categorical: list[str], model: Any = None)
         return _anygrad.Columns.of_columns(cells, len(X), TITLE, categorical, model)
     if _is_pandas(X):
         kinds = {getattr(kind, "kind", "O") for kind in X.dtypes}
+        if "c" in kinds:
+            raise ValueError("Complex data not supported")
         is_plain = all(isinstance(kind, np.dtype) for kind in X.dtypes)
         if is_plain and kinds <= set("iuf"):
             own = X.to_numpy()
@@ -164,6 +203,9 @@ def columns(X: Any, names: list[str], categorical: list[str], model: Any = None)
     if column_names(X) is not None and list(column_names(X)) != names and hasattr(X, "to_numpy"):
         # A frame for a model that was trained on an array: by position.
         return columns(as_rows(X.to_numpy()), names, categorical, model)
+    if type(X).__module__.startswith("polars"):
+        # Polars hands on columns of nothing with a buffer that Arrow says they do not have.
+        X = X.cast({name: bool for name, kind in X.schema.items() if str(kind) == "Null"})
     return _anygrad.Columns.of_frame(X, TITLE, categorical, model)
 
 
@@ -258,7 +300,7 @@ def warn_column(y: np.ndarray) -> None:
 
 def target_names(y: Any, width: int) -> list[str]:
     """Names of the target's columns."""
-    names = column_names(y)
+    names = column_names(y, "y")
     if names is not None and len(names) == width:
         return [str(name) for name in names]
     name = getattr(y, "name", None)
@@ -275,7 +317,10 @@ def as_target(y: Any, estimator: str) -> np.ndarray:
     refuse_sparse(y)
     if is_frame(y) and not hasattr(y, "to_numpy"):
         y = np.column_stack([np.asarray(column) for column in y.itercolumns()])
-    own = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)
+    if np.ma.is_masked(y):
+        raise ValueError("Input y has masked elements.")
+    is_arrow = type(y).__module__.startswith("pyarrow")
+    own = y.to_numpy() if hasattr(y, "to_numpy") and not is_arrow else np.asarray(y)
     if own.dtype.kind == "c":
         raise ValueError(f"Complex data not supported\n{own}\n")
     if own.ndim not in (1, 2):
@@ -317,4 +362,20 @@ def as_weights(sample_weight: Any, rows: int) -> np.ndarray | None:
         raise ValueError("Input sample_weight contains NaN or infinity.")
     if (own < 0).any():
         raise ValueError("Negative values in data passed to `sample_weight`.")
+    if ((own > 1e30) | ((own > 0) & (own < 1e-30))).any():
+        raise ValueError("sample_weight: a weight is 0 or a number from 1e-30 to 1e30")
     return None if (own == 1).all() else own
+
+
+def typed(classes: list[str]) -> np.ndarray:
+    """Names of classes as truth values or numbers if all are."""
+    if classes == ["False", "True"]:
+        return np.array([False, True])
+    for kind in (np.int64, np.float64):
+        try:
+            own = np.asarray(classes).astype(kind)
+        except ValueError:
+            continue
+        if [str(label) for label in own] == classes:
+            return own
+    return np.asarray(classes)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 
 from . import _data, _recipe
 from ._base import Estimator
-from ._net import Run, observer, rows_of, train
+from ._run import Run, observer, rows_of, train
 
 
 class AnygradEstimator(Estimator):
@@ -22,15 +21,17 @@ class AnygradEstimator(Estimator):
 
     def _settings(self, outputs: int, rows: int) -> dict[str, Any]:
         """The recipe of the parameters, for a net of so many outputs."""
-        # With a recipe those parameters count that differ from their defaults.
-        counts = set(self._changed()) if self.recipe is not None else set(self._defaults())
+        # With a recipe those parameters count that differ from their defaults. A class that a user derives from this one may
+        # have others.
+        known = next(own for own in type(self).__mro__ if own.__module__.startswith(__package__))._defaults()
+        counts = set(self._changed(known)) if self.recipe is not None else set(known)
 
         def table(**settings: tuple[str, Any]) -> dict[str, Any]:
             return {key: value for key, (name, value) in settings.items() if name in counts and value is not None}
 
         batch = _recipe.batch_size(self.batch_size)
         per_batch = rows if batch == "full" else min(int(batch), rows)
-        l2 = _recipe.number("l2", self.l2) + _recipe.number("alpha", self.alpha) / (2 * per_batch)
+        l2 = _recipe.penalty("l2", self.l2) + _recipe.penalty("alpha", self.alpha) / (2 * per_batch)
         own = table(seed=("random_state", self._seed), device=("device", str(self.device)))
         own["data"] = {
             **table(
@@ -72,7 +73,7 @@ class AnygradEstimator(Estimator):
             delta = _recipe.number("tol", self.tol)
             own["train"]["early_stopping"] = {"patience": patience, "min_delta": delta}
         if self.recipe is not None:
-            own = _recipe.merged(_recipe.loaded(self.recipe), own)
+            own = _recipe.merged({"seed": self._seed, **_recipe.loaded(self.recipe)}, own)
         own.setdefault("data", {})
         return own
 
@@ -83,7 +84,7 @@ class AnygradEstimator(Estimator):
 
     def _options(self) -> dict[str, Any]:
         """Options of the optimizer that it has and that were given."""
-        kind = self.solver["kind"] if isinstance(self.solver, dict) else self.solver
+        kind = self.solver.get("kind") if isinstance(self.solver, dict) else self.solver
         own: dict[str, Any] = {}
         if self.weight_decay is not None:
             own["weight_decay"] = _recipe.number("weight_decay", self.weight_decay)
@@ -112,38 +113,12 @@ class AnygradEstimator(Estimator):
             elif hasattr(self, "feature_names_in_"):
                 del self.feature_names_in_
             return X
-        self._check_names(names)
+        _data.check_names(names, getattr(self, "feature_names_in_", None), type(self).__name__)
         if width != self.n_features_in_:
             own = type(self).__name__
             message = f"X has {width} features, but {own} is expecting {self.n_features_in_} features as input."
             raise ValueError(message)
         return X
-
-    def _check_names(self, names: np.ndarray | None) -> None:
-        known, own = getattr(self, "feature_names_in_", None), type(self).__name__
-        if names is None and known is None:
-            return
-        if names is None:
-            text = f"X does not have valid feature names, but {own} was fitted with feature names"
-            warnings.warn(text, UserWarning, stacklevel=4)
-            return
-        if known is None:
-            text = f"X has feature names, but {own} was fitted without feature names"
-            warnings.warn(text, UserWarning, stacklevel=4)
-            return
-        if len(names) == len(known) and (names == known).all():
-            return
-        message = "The feature names should match those that were passed during fit.\n"
-        unseen, missing = sorted(set(names) - set(known)), sorted(set(known) - set(names))
-        for title, found in (
-            ("Feature names unseen at fit time:\n", unseen),
-            ("Feature names seen at fit time, yet now missing:\n", missing),
-        ):
-            if found:
-                message += title + "".join(f"- {name}\n" for name in found[:5]) + ("- ...\n" if len(found) > 5 else "")
-        if not unseen and not missing:
-            message += "Feature names must be in the same order as they were in fit.\n"
-        raise ValueError(message)
 
     def _names(self) -> list[str]:
         known = getattr(self, "feature_names_in_", None)
@@ -153,7 +128,7 @@ class AnygradEstimator(Estimator):
         """Names of columns, which may be given by their positions."""
         names = self._names()
         own = []
-        for column in what or []:
+        for column in [what] if isinstance(what, (str, int, np.integer)) else what:
             if isinstance(column, (int, np.integer)) and not isinstance(column, bool):
                 if not -len(names) <= column < len(names):
                     raise ValueError(f"{option} = {column}: there are {len(names)} columns, counted from 0")
@@ -202,7 +177,7 @@ class AnygradEstimator(Estimator):
         epochs: int | None,
     ) -> Run:
         self._has_validation = validation_data is not None
-        X = self._check_X(X, reset=before is None, least=2)
+        X = self._check_X(X, reset=before is None, least=2 if before is None else 1)
         rows = _data.shape(X)[0]
         y = self._check_y(y, rows, known=before is not None)
         weights = _data.as_weights(sample_weight, rows)
@@ -212,6 +187,9 @@ class AnygradEstimator(Estimator):
         if before is None:
             self._seed = _recipe.seed(self.random_state)
         settings = self._settings(self._outputs(), rows)
+        if before is None and self.random_state is None:
+            # That of a recipe; without one it is the one that was drawn.
+            self._seed = settings["seed"]
         settings["seed"] = self._seed
         X, y, weights = _one_batch(X, y, weights, settings["train"].get("batch_size", 64))
         self._name_columns(X, settings["data"])
@@ -240,7 +218,8 @@ class AnygradEstimator(Estimator):
 
     def _go_on(self, settings: dict[str, Any], before: Run | None, epochs: int | None) -> int:
         """Sets how many epochs the run has, and returns behind which it ends."""
-        done = 0 if before is None else len(before.epochs)
+        # A run that goes on from weights alone counts its epochs anew.
+        done = 0 if before is None or before.snapshot is None else len(before.epochs)
         named = settings["train"].get("epochs")
         if epochs is None:
             more = named if named is not None else before.happened["first_epochs"]
@@ -269,7 +248,7 @@ class AnygradEstimator(Estimator):
         self.loss_curve_ = [report["train_loss"] for report in epochs]
         self.loss_ = self.loss_curve_[-1] if epochs else None
         self.best_loss_ = min(self.loss_curve_, default=None)
-        self.n_iter_ = len(epochs)
+        self.n_iter_ = epochs[-1]["epoch"] if epochs else 0
         self.t_ = run.happened["steps"]
         self.validation_scores_ = self._validation_scores(run)
         if self.validation_scores_ is not None:
@@ -338,9 +317,13 @@ class AnygradEstimator(Estimator):
             It predicts, and goes on from the weights by ``warm_start``; what an optimizer keeps is not in the file.
         """
         run = Run.load(path)
-        own = cls(recipe=run.description["recipe"])
-        own._adopt(run)
         columns = run.description["columns"] or run.description["feature_names"]
+        recipe = run.description["recipe"]
+        if columns == [f"x{i}" for i in range(len(columns))]:
+            # Columns of an array, which have no names; other rows to train on may have some.
+            recipe = {**recipe, "data": {k: v for k, v in recipe["data"].items() if k != "features"}}
+        own = cls(recipe=recipe)
+        own._adopt(run)
         own.n_features_in_ = len(columns)
         if columns != [f"x{i}" for i in range(len(columns))]:
             own.feature_names_in_ = np.asarray(columns, dtype=object)

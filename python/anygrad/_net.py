@@ -1,129 +1,15 @@
-"""A net and its runs: what the estimators and ``Net`` have in common, and ``Net`` itself."""
+"""``Net``: a net by the names of its layers, loss, optimizer and schedule."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable
+from typing import Any
 
 import numpy as np
 
 from . import _anygrad, _data, _recipe
-
-
-class Run:
-    """The state of a net: the model, what happened, and where it can be gone on from."""
-
-    def __init__(self, model: Any, happened: dict[str, Any], snapshot: bytes | None):
-        self.model = model
-        self.happened = happened
-        self.snapshot = snapshot
-
-    @property
-    def epochs(self) -> list[dict[str, Any]]:
-        return self.happened["epochs"]
-
-    @property
-    def description(self) -> dict[str, Any]:
-        if not hasattr(self, "_description"):
-            self._description = json.loads(self.model.description())
-        return self._description
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model.to_bytes(), "happened": self.happened, "snapshot": self.snapshot}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(_anygrad.Model.from_bytes(state["model"]), state["happened"], state["snapshot"])
-
-    @staticmethod
-    def load(path: str | os.PathLike[str]) -> Run:
-        model = _anygrad.Model.load(os.fspath(path))
-        run = Run(model, {"epochs": [], "model_epoch": 0, "most_epochs": 0}, None)
-        metrics = run.description.get("metrics")
-        run.happened["epochs"] = [metrics] if isinstance(metrics, dict) else []
-        return run
-
-
-def rows_of(X: Any, names: list[str], categorical: list[str], model: Any = None) -> Any:
-    """Columns for the library."""
-    return _data.columns(X, names, categorical, model)
-
-
-def train(
-    recipe: dict[str, Any],
-    columns: Any,
-    targets: Any,
-    weights: np.ndarray | None = None,
-    validation: tuple[Any, Any, np.ndarray | None] | None = None,
-    before: Run | None = None,
-    until: int | None = None,
-    on_epoch: Callable[[dict[str, Any]], Any] | None = None,
-    from_weights: bool = False,
-) -> Run:
-    """Trains, or goes on with the run before."""
-
-    def asked(report: str) -> bool:
-        return bool(on_epoch(json.loads(report))) if on_epoch else False
-
-    if validation is not None:
-        validation = (validation[0], validation[1], _in_32_bits(validation[2]))
-    snapshot = None if before is None or from_weights else before.snapshot
-    model, happened, snapshot = _anygrad.fit(
-        json.dumps(recipe),
-        columns,
-        targets,
-        _in_32_bits(weights),
-        validation,
-        None if before is None else before.model,
-        snapshot,
-        until,
-        asked if on_epoch else None,
-        from_weights,
-    )
-    return Run(model, json.loads(happened), snapshot)
-
-
-def _in_32_bits(weights: np.ndarray | None) -> np.ndarray | None:
-    return None if weights is None else np.ascontiguousarray(weights, dtype=np.float32)
-
-
-def labels(classes: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The positions of targets among sorted classes; an unknown one is refused."""
-    at = np.searchsorted(classes, y)
-    at[at == len(classes)] = 0
-    unknown = classes[at] != y
-    if unknown.any():
-        raise ValueError(f"y has the class {y[unknown][0]!r}, which is none of {list(classes)}")
-    return at.astype(np.uint32)
-
-
-def line(report: dict[str, Any], most: int) -> str:
-    """A report of an epoch as a line."""
-    parts = [f"epoch {report['epoch']}/{most}", f"loss {report['train_loss']:.6f}"]
-    for name, text in (("train_accuracy", "accuracy"), ("validation_loss", "validation loss")):
-        if report.get(name) is not None:
-            parts.append(f"{text} {report[name]:.4f}")
-    if report.get("validation_accuracy") is not None:
-        parts.append(f"validation accuracy {report['validation_accuracy']:.4f}")
-    return "  ".join(parts)
-
-
-def observer(callbacks: Any, verbose: Any, most: int | None) -> Callable[[dict[str, Any]], bool] | None:
-    """What is told of each epoch, and decides whether to stop: callbacks, and lines if they are asked for."""
-    own = [] if callbacks is None else [callbacks] if callable(callbacks) else list(callbacks)
-    for callback in own:
-        if not callable(callback):
-            raise TypeError(f"callbacks = {callbacks!r}: {callback!r} cannot be called")
-    if not own and not verbose:
-        return None
-
-    def told(report: dict[str, Any]) -> bool:
-        if verbose:
-            print(line(report, most or report["epoch"]), flush=True)
-        # All are told, also behind one that wants to stop.
-        return any([bool(callback(report)) for callback in own])
-
-    return told
+from ._run import Run, labels, observer, rows_of, train
 
 
 class Net:
@@ -187,7 +73,7 @@ class Net:
         if recipe is not None:
             own = _recipe.merged(_recipe.loaded(recipe), own)
         if layers is not None:
-            own["layers"] = [_recipe.layer(layer) for layer in layers]
+            own["layers"] = [_recipe.layer(layer) for layer in ([layers] if isinstance(layers, str) else layers)]
         tables = {"loss": _recipe.table(loss), "schedule": None if schedule is None else _recipe.schedule(schedule)}
         tables["optimizer"] = None if optimizer is None else _recipe.optimizer(optimizer)
         own.update({name: table for name, table in tables.items() if table is not None})
@@ -202,25 +88,25 @@ class Net:
         if device is not None:
             own["device"] = str(device)
         # What is wrong with a setting is said here, not when the rows are there.
-        self._recipe = json.loads(_anygrad.recipe(json.dumps(own)))
+        self._recipe = json.loads(_anygrad.recipe(_recipe.text(own)))
         self._run: Run | None = None
+        self._names: np.ndarray | None = None
+        self._width = 0
         self._classes: np.ndarray | None = None
 
     # --- training -----------------------------------------------------------------------------------------------------
 
-    def _prepared(self, X: Any, y: Any, categorical: Any = None) -> tuple[Any, Any, dict[str, Any]]:
-        """Columns, targets, and the recipe with what the rows decide."""
+    def _prepared(self, X: Any, y: Any, categorical: Any = None) -> tuple[Any, Any, dict[str, Any], dict[str, Any]]:
+        """Columns, targets, the recipe with what the rows decide, and what is to be remembered of them."""
         X = _data.as_rows(X)
         rows, width = _data.shape(X)
         _data.check_size(rows, width, 1)
         names = _data.column_names(X)
-        self._names = [f"x{i}" for i in range(width)] if names is None else list(names)
-        own = _data.as_target(y, "Net")
-        _data.check_lengths(rows, own)
+        own = _target(y, rows)
         recipe = json.loads(json.dumps(self._recipe))
         data = recipe["data"]
         if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
-            data["features"] = [*self._names]
+            data["features"] = _all_names(names, width)
         if categorical:
             data["categorical"] = [str(name) for name in categorical]
         kind = (recipe.get("loss") or {}).get("kind", "")
@@ -230,15 +116,12 @@ class Net:
         is_classes = own.ndim == 1 and not takes_values and (looks_like_classes or kind in _CLASS_LOSSES)
         target = _data.target_names(y, 1 if own.ndim == 1 else own.shape[1])
         if is_classes:
-            self._classes = np.unique(own.astype(str) if own.dtype.kind == "O" else own)
-            codes = labels(self._classes, own.astype(str) if own.dtype.kind == "O" else own)
-            targets = _anygrad.Targets.of_classes(target[0], [str(c) for c in self._classes], codes)
+            classes = _all_classes(own)
         else:
-            self._classes = None
-            values = np.ascontiguousarray(own.reshape(rows, -1), dtype=np.float64)
-            targets = _anygrad.Targets.of_values(target, values, "y")
-        columns = rows_of(X, self._names, data.get("categorical", []))
-        return columns, targets, recipe
+            classes = None
+        columns = rows_of(X, _all_names(names, width), data.get("categorical", []))
+        remembered = {"_names": names, "_width": width, "_classes": classes}
+        return columns, _targets(target, own, classes), recipe, remembered
 
     def fit(
         self,
@@ -275,33 +158,17 @@ class Net:
         -------
         self
         """
-        columns, targets, recipe = self._prepared(X, y, categorical)
+        columns, targets, recipe, remembered = self._prepared(X, y, categorical)
         rows = len(_data.as_target(y, "Net"))
         weights = _data.as_weights(sample_weight, rows)
         validation = None
         if validation_data is not None:
-            kept = self._names, self._classes
-            Xv, yv, *rest = validation_data
-            columns_v, targets_v = self._validation(Xv, yv, recipe)
-            self._names, self._classes = kept
-            validation = (columns_v, targets_v, _data.as_weights(rest[0] if rest else None, len(yv)))
+            validation = _validation(validation_data, recipe, **remembered)
         most = recipe["train"].get("epochs")
         told = observer(callbacks, verbose, most)
         self._run = train(recipe, columns, targets, weights, validation, on_epoch=told)
+        self.__dict__.update(remembered)
         return self
-
-    def _validation(self, X: Any, y: Any, recipe: dict[str, Any]) -> tuple[Any, Any]:
-        X = _data.as_rows(X)
-        own = _data.as_target(y, "Net")
-        _data.check_lengths(_data.shape(X)[0], own)
-        names = _data.target_names(y, 1 if own.ndim == 1 else own.shape[1])
-        if self._classes is not None:
-            codes = labels(self._classes, own.astype(str) if own.dtype.kind == "O" else own)
-            targets = _anygrad.Targets.of_classes(names[0], [str(c) for c in self._classes], codes)
-        else:
-            values = np.ascontiguousarray(own.reshape(len(own), -1), dtype=np.float64)
-            targets = _anygrad.Targets.of_values(names, values, "y")
-        return rows_of(X, self._names, recipe["data"].get("categorical", [])), targets
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
@@ -344,8 +211,8 @@ class Net:
         ndarray of shape (n_samples, n_outputs), float32
         """
         run = self._fitted()
-        X = _data.as_rows(X)
-        columns = rows_of(X, self._names, [], run.model)
+        X = _checked(X, self._names, self._width)
+        columns = rows_of(X, _all_names(self._names, self._width), [], run.model)
         return run.model.outputs(columns, self._recipe.get("device", "auto"))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -392,9 +259,10 @@ class Net:
         """
         run = Run.load(path)
         own = cls(recipe={**run.description["recipe"], "from": None})
-        own._run, own._names = run, run.description["columns"] or run.description["feature_names"]
-        classes = run.description["classes"]
-        own._classes = None if classes is None else np.asarray(classes)
+        names, classes = run.description["columns"] or run.description["feature_names"], run.description["classes"]
+        own._run, own._width = run, len(names)
+        own._names = None if names == _all_names(None, len(names)) else np.asarray(names, dtype=object)
+        own._classes = None if classes is None else _data.typed(classes)
         return own
 
     def __repr__(self) -> str:
@@ -405,3 +273,54 @@ class Net:
 
 
 _CLASS_LOSSES = ("cross_entropy", "hinge", "perceptron")
+
+
+def _all_names(names: np.ndarray | None, width: int) -> list[str]:
+    return [f"x{i}" for i in range(width)] if names is None else [str(name) for name in names]
+
+
+def _checked(X: Any, names: np.ndarray | None, width: int) -> Any:
+    """X as rows, whose columns are those of training."""
+    X = _data.as_rows(X)
+    _data.check_names(_data.column_names(X), names, "Net")
+    if _data.shape(X)[1] != width:
+        raise ValueError(f"X has {_data.shape(X)[1]} features, but Net is expecting {width} features as input.")
+    return X
+
+
+def _target(y: Any, rows: int) -> np.ndarray:
+    own = _data.as_target(y, "Net")
+    if own.ndim == 2 and own.shape[1] == 1:
+        own = own[:, 0]
+    _data.check_lengths(rows, own)
+    return own
+
+
+def _all_classes(y: np.ndarray) -> np.ndarray:
+    try:
+        return np.unique(y)
+    except TypeError:
+        return np.unique(y.astype(str))
+
+
+def _targets(names: list[str], y: np.ndarray, classes: np.ndarray | None) -> Any:
+    if classes is not None:
+        y = y.astype(str) if classes.dtype.kind == "U" else y
+        return _anygrad.Targets.of_classes(names[0], [str(label) for label in classes], labels(classes, y))
+    try:
+        values = np.ascontiguousarray(y.reshape(len(y), -1), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("y must be numbers: the loss, the task or its several columns say that it is no class") from None
+    return _anygrad.Targets.of_values(names, values, "y")
+
+
+def _validation(given: Any, recipe: dict[str, Any], _names: Any, _width: int, _classes: Any) -> tuple[Any, Any, Any]:
+    try:
+        X, y, *rest = given
+    except (TypeError, ValueError):
+        raise ValueError("validation_data must be (X, y) or (X, y, sample_weight)") from None
+    X = _checked(X, _names, _width)
+    own = _target(y, _data.shape(X)[0])
+    names = _data.target_names(y, 1 if own.ndim == 1 else own.shape[1])
+    columns = rows_of(X, _all_names(_names, _width), recipe["data"].get("categorical", []))
+    return columns, _targets(names, own, _classes), _data.as_weights(rest[0] if rest else None, len(own))

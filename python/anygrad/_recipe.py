@@ -24,10 +24,21 @@ _SCHEDULES = {
 }
 
 
+def text(recipe: Any) -> str:
+    """A recipe in JSON; NumPy's numbers and arrays in it are numbers and lists."""
+
+    def plain(own: Any) -> Any:
+        if isinstance(own, (np.generic, np.ndarray)):
+            return own.tolist()
+        raise TypeError(f"a recipe holds numbers, texts, truth values, lists and dictionaries, not {own!r}")
+
+    return json.dumps(recipe, default=plain)
+
+
 def loaded(recipe: Any) -> dict[str, Any]:
     """A recipe from a dictionary, from JSON, or from a config file of the program."""
     if isinstance(recipe, Mapping):
-        return json.loads(json.dumps(recipe))
+        return json.loads(text(recipe))
     if isinstance(recipe, str) and recipe.lstrip().startswith("{"):
         return json.loads(recipe)
     path = os.fspath(recipe)
@@ -59,7 +70,7 @@ def seed(random_state: Any) -> int:
 
 def widths(hidden: Any) -> list[int]:
     """Hidden widths from a number or a sequence."""
-    own = [hidden] if isinstance(hidden, (int, np.integer)) else list(hidden)
+    own = list(hidden) if np.iterable(hidden) else [hidden]
     for width in own:
         if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
             raise ValueError(f"hidden_layer_sizes = {hidden!r}: each must be a whole number of at least 1")
@@ -102,6 +113,14 @@ def number(name: str, value: Any) -> float:
     return own
 
 
+def penalty(name: str, value: Any) -> float:
+    """A float of at least 0."""
+    own = number(name, value)
+    if own < 0:
+        raise ValueError(f"{name} = {value!r}: must be a number of at least 0")
+    return own
+
+
 def whole(name: str, value: Any, least: int = 1) -> int:
     """A whole number of at least so much."""
     try:
@@ -133,6 +152,8 @@ def schedule(own: Any) -> dict[str, Any]:
     """The table of a schedule, by its name or as it is."""
     if isinstance(own, Mapping):
         return dict(own)
+    if isinstance(own, (int, float, np.number)):
+        raise ValueError(f"learning_rate = {own!r}: names how the rate changes; the rate is learning_rate_init")
     if own in _SCHEDULES:
         raise ValueError(f"learning_rate = {own!r}: there is none; {_SCHEDULES[own]}")
     return {"kind": own}

@@ -9,7 +9,7 @@ import numpy as np
 from . import _anygrad, _data, _recipe
 from ._doc import REGRESSOR, documented
 from ._estimator import AnygradEstimator
-from ._net import Run
+from ._run import Run
 
 
 @documented(REGRESSOR)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import _anygrad
+from . import _anygrad, _recipe
+from ._estimator import AnygradEstimator
 from ._net import Net
+from ._run import rows_of
 
 
 def devices() -> list[dict[str, Any]]:
@@ -31,27 +33,21 @@ def devices() -> list[dict[str, Any]]:
 def _prepared(net: Any, X: Any, y: Any) -> tuple[Any, Any, str]:
     """Columns, targets and recipe of a net or an estimator, whether it is fitted or not."""
     if isinstance(net, Net):
-        columns, targets, recipe = net._prepared(X, y)
-        return columns, targets, json.dumps(recipe)
+        columns, targets, recipe, _ = net._prepared(X, y)
+        return columns, targets, _recipe.text(recipe)
+    if not isinstance(net, AnygradEstimator):
+        raise TypeError(f"a Net or an estimator of anygrad is needed, not {net!r}")
     own = type(net)(**net.get_params())
     own._given_classes, own._has_validation = None, False
     X = own._check_X(X, reset=True)
     rows = len(X) if not hasattr(X, "shape") else X.shape[0]
     y = own._check_y(y, rows, known=False)
-    own._seed = 0 if net.random_state is None else _seed(net)
-    settings = {**own._settings(own._outputs(), rows), "seed": own._seed}
+    own._seed = 0 if net.random_state is None else _recipe.seed(net.random_state)
+    settings = own._settings(own._outputs(), rows)
     own._name_columns(X, settings["data"])
     own._name_task(settings)
-    from ._net import rows_of
-
     columns = rows_of(X, own._names(), settings["data"].get("categorical", []))
-    return columns, own._targets(y), json.dumps(settings)
-
-
-def _seed(net: Any) -> int:
-    from . import _recipe
-
-    return _recipe.seed(net.random_state)
+    return columns, own._targets(y), _recipe.text(settings)
 
 
 class Explanation:
@@ -109,7 +105,7 @@ def explain(net: Any, X: Any, y: Any, row: int = 0) -> Explanation:
     ...
     """
     columns, targets, recipe = _prepared(net, X, y)
-    return Explanation(json.loads(_anygrad.explain(recipe, columns, targets, row)))
+    return Explanation(json.loads(_anygrad.explain(recipe, columns, targets, _recipe.whole("row", row, 0))))
 
 
 def gradcheck(net: Any, X: Any, y: Any, *, elements: int = 64, rows: int = 8) -> dict[str, Any]:

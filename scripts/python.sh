@@ -40,5 +40,5 @@ program="$(cd "$target" && pwd)/release/anygrad"
 folder="$PWD/python"
 cd "$target"
 ANYGRAD="${ANYGRAD:-$program}" "$PWD/python/bin/python" -m pytest --quiet -p no:cacheprovider \
-    --import-mode=importlib -c "$folder/pyproject.toml" --rootdir "$folder" "$folder/tests"
+    -c "$folder/pyproject.toml" --rootdir "$folder" "$folder/tests"
 "$PWD/python/bin/python" -m pytest --quiet -p no:cacheprovider -c "$folder/pyproject.toml" --doctest-modules --pyargs anygrad

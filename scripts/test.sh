@@ -92,6 +92,10 @@ for example in examples/[0-9]*.rs; do
     cargo run --quiet --features parquet --example "$name" -- "${folder[@]}" --device cpu | tail -n 3
 done
 
+step 'the Python package'
+cargo clippy --quiet --package anygrad-python -- -D warnings
+scripts/python.sh test
+
 step 'each bench once'
 cargo test --quiet --features parquet --bench kernels --bench matmul --bench training_step | tail -n 3
 

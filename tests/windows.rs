@@ -217,3 +217,29 @@ fn rows_that_a_device_cannot_bind_come_in_windows() {
     assert_eq!(on_device.window_bytes, (window * width + 4 * window) as u64);
     assert!(on_device.plan.usage().binding_bytes <= most);
 }
+
+/// More than the 16 MiB that are on their way to a device at one time: floats, and bytes of rows that end within a word.
+#[test]
+fn rows_that_reach_the_gpu_in_parts_are_those_of_windows() {
+    let Some(gpu) = common::gpu_with(Granted::Large) else { return };
+    let mut stream = Stream::new(stream_key(4, Purpose::Synthetic, 0));
+    let mut features = |width: usize, rows: usize, bytes: bool| match bytes {
+        true => Features::U8 { width, data: (0..width * rows).map(|_| (255.0 * stream.next_unit()) as u8).collect() },
+        false => Features::F32 { width, data: (0..width * rows).map(|_| stream.next_unit()).collect() },
+    };
+    for (width, rows, bytes) in [(499, 9000, false), (399, 45_000, true)] {
+        let labels = (0..rows as u32).map(|row| row * 7919 % 3).collect();
+        let classes = ["a", "b", "c"].map(String::from).to_vec();
+        let targets = Targets::Labels { name: "class".into(), classes, data: labels };
+        let mut data = Dataset::new("made up", features(width, rows, bytes), targets).expect("a dataset");
+        data.preprocessing = Preprocessing::Scale { factor: 0.5 };
+        let data = Split::from(data);
+        let trainer = || {
+            let model = Sequential::new(width).linear(3);
+            let trainer = Trainer::new(model, Loss::cross_entropy(), Sgd::new(0.001)).epochs(1).batch_size(1000);
+            trainer.on(Device::Gpu(gpu.clone()))
+        };
+        let windowed = outcome(trainer().resident_bytes(4 << 20), &data);
+        assert_same("parts", &windowed, &outcome(trainer(), &data));
+    }
+}

@@ -93,6 +93,9 @@ impl Order {
     }
 }
 
+/// Validation rows: columns, targets, weights.
+type Validation<'py> = (PyRef<'py, Columns>, PyRef<'py, columns::Targets>, Option<PyReadonlyArray1<'py, f32>>);
+
 /// Trains by a recipe in JSON. Returns the model, what happened in JSON, and what the run can be gone on from.
 ///
 /// `model` is one whose preparation of the columns, layers and loss are kept: with `snapshot` the run goes on from there, with
@@ -107,7 +110,7 @@ pub fn fit<'py>(
     columns: &Columns,
     targets: &columns::Targets,
     weights: Option<PyReadonlyArray1<'py, f32>>,
-    validation: Option<(PyRef<'py, Columns>, PyRef<'py, columns::Targets>, Option<PyReadonlyArray1<'py, f32>>)>,
+    validation: Option<Validation<'py>>,
     model: Option<&Model>,
     snapshot: Option<&[u8]>,
     until: Option<u64>,

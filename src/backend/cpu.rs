@@ -169,6 +169,21 @@ impl<F: Twinned> CpuExecutor<F> {
         }
     }
 
+    /// Sets words of a value (for floats: their bits) from `first` on.
+    pub(super) fn write_part(&mut self, value: ValueId, first: usize, words: &[u32]) -> Result<()> {
+        let place = self.place(value)?;
+        let range = first..first + words.len();
+        match self.storage[place.buffer.index()].get_mut() {
+            Storage::Float(own) if range.end <= place.words => {
+                let own = own[range].iter_mut().zip(words);
+                own.for_each(|(own, &word)| *own = F::from_f32(f32::from_bits(word)));
+            }
+            Storage::Word(own) if range.end <= place.words => own[range].copy_from_slice(words),
+            _ => return Err(self.mismatch(value, range.end, "words")),
+        }
+        Ok(())
+    }
+
     /// Takes the memory of a value out: until it is given back by [`CpuExecutor::exchange`], nothing can run.
     pub(super) fn take(&mut self, value: ValueId) -> Result<Storage<F>> {
         let place = self.place(value)?;

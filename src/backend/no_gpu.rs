@@ -174,6 +174,10 @@ impl GpuExecutor {
         match self.0 {}
     }
 
+    pub(in crate::backend) fn write_part(&mut self, _: ValueId, _: usize, _: &[u32]) -> Result<()> {
+        match self.0 {}
+    }
+
     /// Starts to copy a value back.
     ///
     /// # Errors

@@ -4,9 +4,10 @@ use super::cpu::Storage;
 use super::{Device, Executor};
 use crate::cpu::Aligned;
 use crate::error::{Error, Result};
-use crate::graph::{DType, ValueId};
+use crate::graph::{DType, Value, ValueId};
 use crate::kernel::Clock;
 use crate::plan::PhaseId;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// Room on the host for the contents of one value.
@@ -39,6 +40,12 @@ impl Staging {
     }
 }
 
+/// Words of so many of all rows of a value.
+fn words_of(value: &Value, rows: usize, all: usize) -> usize {
+    let elements = value.shape.elements() / all.max(1) * rows;
+    if value.dtype == DType::U8 { elements.div_ceil(4) } else { elements }
+}
+
 impl Device {
     /// Most bytes that a kernel can read as one value.
     pub fn most_binding_bytes(&self) -> u64 {
@@ -55,9 +62,12 @@ impl Executor {
     /// # Errors
     /// [`Error::Shape`] if no dispatch uses the value; [`Error::OutOfMemory`] if the system refuses the memory.
     pub fn staging(&self, value: ValueId) -> Result<Staging> {
-        let (plan, described) = (self.plan(), self.plan().value(value));
-        let missing = || Error::shape("plan", format!("`{}` is not used", described.name));
-        let words = plan.place(value).ok_or_else(missing)?.words;
+        let missing = || Error::shape("plan", format!("`{}` is not used", self.plan().value(value).name));
+        self.staging_of(value, self.plan().place(value).ok_or_else(missing)?.words)
+    }
+
+    fn staging_of(&self, value: ValueId, words: usize) -> Result<Staging> {
+        let described = self.plan().value(value);
         let storage = match described.dtype {
             DType::F32 => Aligned::filled(words, 0.0).map(Storage::Float),
             _ => Aligned::filled(words, 0).map(Storage::Word),
@@ -66,8 +76,13 @@ impl Executor {
         storage.map(Staging).map_err(|_| Error::memory(context()))
     }
 
+    /// Whether the host writes into the memory that kernels read, as on the CPU: what fills a value is not there twice, then.
+    pub fn is_on_host(&self) -> bool {
+        matches!(self, Executor::Cpu(_))
+    }
+
     /// Room for the contents of a value that are given to it by [`Executor::exchange`] before anything runs: on the CPU the
-    /// value's own memory, so that what fills it is not there twice.
+    /// value's own memory.
     ///
     /// # Errors
     /// As [`Executor::staging`].
@@ -75,6 +90,32 @@ impl Executor {
         match self {
             Executor::Cpu(executor) => executor.take(value).map(Staging),
             Executor::Gpu(_) => self.staging(value),
+        }
+    }
+
+    /// Room for `rows` of the `all` rows of a value.
+    ///
+    /// # Errors
+    /// As [`Executor::staging`].
+    pub fn part_staging(&self, value: ValueId, rows: usize, all: usize) -> Result<Staging> {
+        self.staging_of(value, words_of(self.plan().value(value), rows, all))
+    }
+
+    /// Gives a value some of its rows: `rows` from `first` on of `all`. Of bytes the parts begin at multiples of four rows.
+    /// What is given does not wait for what else is to come.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the value has fewer; what the device has reported.
+    pub fn write_part(&mut self, value: ValueId, rows: Range<usize>, all: usize, part: &Staging) -> Result<()> {
+        let described = self.plan().value(value);
+        let (first, count) = (words_of(described, rows.start, all), words_of(described, rows.len(), all));
+        let words: &[u32] = match &part.0 {
+            Storage::Float(data) => bytemuck::cast_slice(&data[..count]),
+            Storage::Word(data) => &data[..count],
+        };
+        match self {
+            Executor::Cpu(executor) => executor.write_part(value, first, words),
+            Executor::Gpu(executor) => executor.write_part(value, first, words),
         }
     }
 

@@ -138,6 +138,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The device that it is for: its kind and its limits.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// The buffers by number.
     pub fn buffers(&self) -> &[Buffer] {
         &self.buffers

@@ -17,6 +17,8 @@ use crate::random::{Key, Permutation};
 
 /// Bytes of a window below which a thread to gather it takes longer than it saves.
 const THREAD_BYTES: u64 = 1 << 20;
+/// Bytes of features that are gathered at a time for a device with memory of its own.
+const PART_BYTES: usize = 16 << 20;
 
 /// The rows of a run on their way to the device.
 #[derive(Debug)]
@@ -51,6 +53,13 @@ impl Stages {
     fn of(rows: &ResidentRows, mut room: impl FnMut(ValueId) -> Result<Staging>) -> Result<Stages> {
         let (features, targets) = (room(rows.features)?, room(rows.targets)?);
         Ok(Stages { features, targets, weights: rows.weights.map(room).transpose()? })
+    }
+
+    /// The values with what is gathered for them.
+    fn of_values<'s>(&'s self, rows: &ResidentRows) -> impl Iterator<Item = (ValueId, &'s Staging)> + use<'s> {
+        [(rows.features, &self.features), (rows.targets, &self.targets)]
+            .into_iter()
+            .chain(rows.weights.zip(self.weights.as_ref()))
     }
 
     fn iter(&self) -> impl Iterator<Item = &Staging> {
@@ -148,9 +157,23 @@ impl<'d> Gather<'d> {
             let staging = Stages::of(&self.rows, |value| executor.staging(value))?;
             return Ok(Some(Feed { gather: self, staging, staged: None, loaded: None }));
         }
-        let mut staging = Stages::of(&self.rows, |value| executor.take_staging(value))?;
-        self.rows(self.rows.held, |i| i, &mut staging)?;
-        self.give(executor, &mut staging)?;
+        let all = self.rows.held;
+        if executor.is_on_host() {
+            let mut staging = Stages::of(&self.rows, |value| executor.take_staging(value))?;
+            self.rows(all, |i| i, &mut staging)?;
+            self.give(executor, &mut staging)?;
+            return Ok(None);
+        }
+        // In parts, because what is on its way to the device takes memory, too; of bytes each begins with a word.
+        let part = (PART_BYTES / self.rows.kind.feature_bytes().max(1)).next_multiple_of(4).max(4).min(all);
+        let mut staging = Stages::of(&self.rows, |value| executor.part_staging(value, part, all))?;
+        for first in (0..all).step_by(part) {
+            let rows = first..all.min(first + part);
+            self.rows(rows.len(), |i| first + i, &mut staging)?;
+            for (value, part) in staging.of_values(&self.rows) {
+                executor.write_part(value, rows.clone(), all, part)?;
+            }
+        }
         Ok(None)
     }
 

@@ -73,12 +73,13 @@ impl Session<'_> {
         let (program, position) = (&self.setup.program, self.position);
         let pass = program.epoch.train;
         let batches = pass.batches.window.unwrap_or(pass.batches.full).min(pass.batches.full).max(1);
-        let flops = self.executor.plan().phases()[pass.full.index()].flops();
+        let plan = self.executor.plan();
+        let (flops, profile) = (plan.phases()[pass.full.index()].flops(), plan.target().profile);
         Ok(LoadedStep {
             phase: pass.full,
             ring: program.ring,
             rows: pass.batches.rows,
-            steps_per_submission: most_steps(flops).min(batches),
+            steps_per_submission: most_steps(flops, profile).min(batches),
             begin: pass.begin,
             batches,
             at: batches,

@@ -4,18 +4,26 @@
 use super::epoch::{Epoch, Window};
 use super::learning_rate::LearningRate;
 use crate::error::Result;
-use crate::kernel::Clock;
+use crate::kernel::{Clock, Profile};
 use crate::plan::{PhaseId, Plan};
 
 /// Most batches in one submission.
 pub(super) const MOST_BATCHES: usize = 64;
-/// Arithmetic operations after which a submission is closed: about a second of work, so that a slow device still
-/// answers in time and progress shows.
+/// Arithmetic operations after which a submission is closed, at least: about a second of work of a slow device, so that it
+/// still answers in time and progress shows.
 const FLOPS_PER_SUBMISSION: u64 = 10_000_000_000;
 
-/// Steps of so many operations that fit into one submission.
-pub(super) fn most_steps(flops: u64) -> usize {
-    ((FLOPS_PER_SUBMISSION / flops.max(1)) as usize).clamp(1, MOST_BATCHES)
+/// Arithmetic operations after which a submission is closed: of a device of which more is expected, 100 ms of work.
+fn most_flops(profile: &Profile) -> u64 {
+    match profile.budget.flops {
+        u64::MAX => FLOPS_PER_SUBMISSION,
+        flops => flops.max(FLOPS_PER_SUBMISSION),
+    }
+}
+
+/// Steps of so many operations that fit into one submission to a kind of device.
+pub(super) fn most_steps(flops: u64, profile: &Profile) -> usize {
+    ((most_flops(profile) / flops.max(1)) as usize).clamp(1, MOST_BATCHES)
 }
 
 /// One filed batch that the host still has to read.
@@ -104,7 +112,7 @@ impl Queue {
         let flops = plan.phases()[phase.index()].flops().max(1);
         // A window is brought to the device before a submission; the last, smaller batch goes with the others.
         let begins_window = pass.batches.begins_window(position.batch) && !self.entries.is_empty();
-        if begins_window || (position.batch < pass.batches.full && !self.has_room(flops)) {
+        if begins_window || (position.batch < pass.batches.full && !self.has_room(flops, plan.target().profile)) {
             return Ok(false);
         }
         let clock = &mut position.clock;
@@ -139,8 +147,8 @@ impl Queue {
     }
 
     /// Whether one more batch of this many operations fits into the submission; into an empty one any does.
-    fn has_room(&self, flops: u64) -> bool {
-        let fits = FLOPS_PER_SUBMISSION.saturating_sub(self.flops) >= flops;
+    fn has_room(&self, flops: u64, profile: &Profile) -> bool {
+        let fits = most_flops(profile).saturating_sub(self.flops) >= flops;
         self.entries.is_empty() || (self.entries.len() < MOST_BATCHES && fits)
     }
 
@@ -190,6 +198,13 @@ mod tests {
             (0..30).map(|i| order.at(i)).collect::<Vec<_>>()
         };
         assert!(order(1) != order(2) && order(2) != order(3));
+    }
+
+    #[test]
+    fn a_fast_device_is_given_more_at_once() {
+        let steps = |profile| most_steps(9_800_000_000, profile);
+        assert_eq!([&Profile::CPU, &Profile::SOFTWARE, &Profile::INTEGRATED].map(steps), [1; 3]);
+        assert_eq!(steps(&Profile::DISCRETE), 10);
     }
 
     #[test]

@@ -54,9 +54,14 @@ impl RowsSpec {
         RowsSpec { rows, width, byte_scale, target, weighted, most_bytes }
     }
 
+    /// Bytes of the features of a row.
+    pub(super) fn feature_bytes(&self) -> usize {
+        self.width * if self.byte_scale.is_some() { 1 } else { size_of::<f32>() }
+    }
+
     /// Most rows that the device holds at one time.
     pub(super) fn most_rows(&self) -> usize {
-        let feature_bytes = self.width * if self.byte_scale.is_some() { 1 } else { size_of::<f32>() };
+        let feature_bytes = self.feature_bytes();
         let target_bytes = 4 * if let TargetSpec::Values(width) = self.target { width } else { 1 };
         let most = self.most_bytes / feature_bytes.max(target_bytes) as u64;
         usize::try_from(most).unwrap_or(usize::MAX)

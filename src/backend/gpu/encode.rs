@@ -163,6 +163,24 @@ impl GpuExecutor {
         self.device.handle.check()
     }
 
+    /// Sets words of a value from `first` on, and sends them on their way: what waits on the host takes memory.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the value has fewer; what the driver has reported.
+    pub(in crate::backend) fn write_part(&mut self, value: ValueId, first: usize, words: &[u32]) -> Result<()> {
+        let (place, name) = (self.place(value)?, &self.plan.value(value).name);
+        if first + words.len() > place.words {
+            return Err(Error::shape(name, format!("has {} words, not {}", place.words, first + words.len())));
+        }
+        let (buffer, handle) = (&self.buffers.data[place.buffer.index()], &self.device.handle);
+        handle.attempt(Call::Write, name)?;
+        let at = self.buffers.bands.before + 4 * first as u64;
+        handle.queue.write_buffer(buffer, at, bytemuck::cast_slice(words));
+        handle.attempt(Call::Submit, name)?;
+        handle.queue.submit([]);
+        handle.check()
+    }
+
     /// Starts to copy a value back, as it is after everything submitted so far.
     ///
     /// # Errors

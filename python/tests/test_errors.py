@@ -1,4 +1,4 @@
-"""What goes wrong is an exception of a fitting type with one sentence that names the thing, and costs nothing that was there."""
+"""What goes wrong is an exception of a fitting type with a sentence that names the thing, and costs nothing that was there."""
 
 import sys
 

@@ -78,7 +78,8 @@ def test_a_process_of_its_own_goes_on(rows, process, tmp_path):
     X, y = rows
     own = AnygradClassifier(**TEN, dropout=0.2).partial_fit(X, y, epochs=5)
     (tmp_path / "own.pickle").write_bytes(pickle.dumps((own, X, y)))
-    script = "import pickle; own, X, y = pickle.load(open('own.pickle', 'rb')); print(own.partial_fit(X, y, epochs=5).weights_hash_)"
+    load = "import pickle; own, X, y = pickle.load(open('own.pickle', 'rb'))"
+    script = f"{load}; print(own.partial_fit(X, y, epochs=5).weights_hash_)"
     whole = AnygradClassifier(**TEN, dropout=0.2).fit(X, y)
     assert process(script).stdout.strip() == whole.weights_hash_
 

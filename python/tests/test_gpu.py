@@ -88,4 +88,3 @@ def test_an_adapter_is_named_by_its_place_or_its_name(rows):
     place = anygrad.devices()[0]
     for device in (place["device"], int(place["device"]), place["name"], place["name"][:5].lower()):
         assert AnygradClassifier(device=device, max_iter=1).fit(X, y).device_ == place["name"]
-

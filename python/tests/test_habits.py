@@ -160,7 +160,7 @@ def test_one_feature_two_rows_and_many_classes():
 def test_labels_of_any_kind_come_back(frame):
     X = frame[["a"]]
     days = np.where(frame["a"] > 0, np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
-    for labels in (days, np.where(frame["a"] > 0, b"x", b"yy"), np.where(frame["a"] > 0, "", "ä\n\""), pd.cut(frame["a"], 3)):
+    for labels in (days, np.where(frame["a"] > 0, b"x", b"yy"), np.where(frame["a"] > 0, "", 'ä\n"'), pd.cut(frame["a"], 3)):
         own = AnygradClassifier(**FAST).fit(X, labels)
         assert set(own.predict(X)) <= set(labels)
         assert own.score(X, labels) > 0.5
@@ -192,7 +192,11 @@ def test_columns_are_named_by_position_or_name():
     y = load_iris().target
     by_name = AnygradClassifier(**FAST, categorical=["code"], drop=["a"]).fit(X, y)
     assert "categories" in " ".join(by_name.decisions_)
-    for columns in ({"categorical": "code", "drop": "a"}, {"categorical": 4, "drop": [0]}, {"categorical": [-1], "drop": [0]}):
+    for columns in (
+        {"categorical": "code", "drop": "a"},
+        {"categorical": 4, "drop": [0]},
+        {"categorical": [-1], "drop": [0]},
+    ):
         assert AnygradClassifier(**FAST, **columns).fit(X, y).weights_hash_ == by_name.weights_hash_
     array = AnygradClassifier(**FAST, categorical=[4], drop=[0]).fit(X.to_numpy(), y)
     assert array.weights_hash_ == by_name.weights_hash_
@@ -234,7 +238,10 @@ NUMPY = [
     ({"beta_1": np.float32(0.5), "epsilon": np.float32(0.25)}, {"beta_1": 0.5, "epsilon": 0.25}),
     ({"shuffle": np.bool_(False), "threshold": np.float32(0.5)}, {"shuffle": False, "threshold": 0.5}),
     ({"layers": [{"linear": np.int64(4)}, "relu", "linear 2"]}, {"layers": ["linear 4", "relu", "linear 2"]}),
-    ({"learning_rate": {"kind": "step", "period": np.int64(2), "gamma": np.float32(0.5)}}, {"learning_rate": {"kind": "step", "period": 2, "gamma": 0.5}}),
+    (
+        {"learning_rate": {"kind": "step", "period": np.int64(2), "gamma": np.float32(0.5)}},
+        {"learning_rate": {"kind": "step", "period": 2, "gamma": 0.5}},
+    ),
     ({"recipe": {"seed": np.int64(4)}, "random_state": None}, {"random_state": 4}),
 ]
 

@@ -22,7 +22,17 @@ def net(layers=("linear 12", "tanh", "linear 3"), **settings):
 
 
 @pytest.mark.parametrize(
-    "y", [Y, WORDS, WORDS.astype(object), Y.astype(object), pd.Series(WORDS), pd.Categorical(WORDS), Y.reshape(-1, 1), Y.tolist()]
+    "y",
+    [
+        Y,
+        WORDS,
+        WORDS.astype(object),
+        Y.astype(object),
+        pd.Series(WORDS),
+        pd.Categorical(WORDS),
+        Y.reshape(-1, 1),
+        Y.tolist(),
+    ],
 )
 def test_classes_come_back_as_they_were_given(y):
     own = net().fit(X, y)

@@ -51,7 +51,9 @@ def test_the_boundary_is_drawn_and_the_moons_are_told_apart(ran):
     done, folder = ran("boundary.ipynb")
     pictures = [output["data"]["image/png"] for output in outputs(done) if "image/png" in output.get("data", {})]
     assert [len(base64.b64decode(picture)) > 10_000 for picture in pictures] == [True, True]
-    scores = next(output["data"]["text/plain"] for output in outputs(done) if "(0." in str(output.get("data", {}).get("text/plain")))
+    scores = next(
+        output["data"]["text/plain"] for output in outputs(done) if "(0." in str(output.get("data", {}).get("text/plain"))
+    )
     train, test = (float(number) for number in scores.strip("()").split(","))
     assert min(train, test) > 0.93
     assert "array(['upper', 'lower']" in outputs(done)[-1]["data"]["text/plain"]

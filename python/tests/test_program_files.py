@@ -1,4 +1,4 @@
-"""Tables that have something the matter with them, read by pandas, come to the program's weights, or are refused as there."""
+"""Tables with something the matter with them, read by pandas, come to the program's weights, or are refused as there."""
 
 import pandas as pd
 import pytest

@@ -244,5 +244,11 @@ def test_a_column_of_nothing_is_left_out():
     y = np.arange(40) > 20
     plain = AnygradClassifier(**SAME).fit(X[["a"]], y)
     null = pa.table({"nothing": pa.nulls(40), "a": X["a"]})
-    for own in (X, X.astype({"nothing": float}), pl.from_pandas(X), pl.DataFrame({"nothing": [None] * 40, "a": X["a"]}), null):
+    for own in (
+        X,
+        X.astype({"nothing": float}),
+        pl.from_pandas(X),
+        pl.DataFrame({"nothing": [None] * 40, "a": X["a"]}),
+        null,
+    ):
         assert AnygradClassifier(**SAME).fit(own, y).weights_hash_ == plain.weights_hash_

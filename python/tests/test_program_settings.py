@@ -20,7 +20,10 @@ SETTINGS = [
     ({"solver": "sgd", "momentum": 0.5, "nesterovs_momentum": True}, "--optimizer sgd --momentum 0.5 --nesterov"),
     ({"solver": "sgd", "learning_rate_init": 0.02}, "--optimizer sgd --learning-rate 0.02"),
     ({"solver": "adam"}, "--optimizer adam"),
-    ({"solver": "adam", "beta_1": 0.8, "epsilon": 1e-6}, "--optimizer adam --set optimizer.beta1=0.8 --set optimizer.epsilon=1e-6"),
+    (
+        {"solver": "adam", "beta_1": 0.8, "epsilon": 1e-6},
+        "--optimizer adam --set optimizer.beta1=0.8 --set optimizer.epsilon=1e-6",
+    ),
     ({"solver": "rmsprop"}, "--optimizer rmsprop"),
     ({"solver": "adagrad"}, "--optimizer adagrad"),
     ({"solver": {"kind": "adam", "learning_rate": 0.01}}, "--optimizer adam --learning-rate 0.01"),
@@ -28,7 +31,7 @@ SETTINGS = [
     ({"learning_rate": "constant"}, "--set schedule.kind=constant"),
     (
         {"learning_rate": {"kind": "step", "period": 3, "gamma": 0.5}},
-        "--set schedule={kind=\"step\",period=3,gamma=0.5}",
+        '--set schedule={kind="step",period=3,gamma=0.5}',
     ),
     ({"dropout": 0.25}, "--dropout 0.25"),
     ({"l1": 0.001}, "--l1 0.001"),

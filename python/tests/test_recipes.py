@@ -35,7 +35,9 @@ FAST = {"random_state": 0, "max_iter": 10, "device": "cpu"}
 @pytest.fixture(scope="module")
 def mixed():
     rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"age": rng.normal(40, 10, 240), "pay": rng.normal(3, 1, 240), "town": rng.choice(["ulm", "bonn"], 240)})
+    frame = pd.DataFrame(
+        {"age": rng.normal(40, 10, 240), "pay": rng.normal(3, 1, 240), "town": rng.choice(["ulm", "bonn"], 240)}
+    )
     return frame, pd.Series(np.where((frame["age"] > 40) ^ (frame["town"] == "ulm"), "yes", "no"))
 
 

@@ -118,10 +118,10 @@ def test_a_file_is_the_programs(fitted, mixed, program, tmp_path):
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout.splitlines()
 
     assert json.loads(run("eval")[-1])["accuracy"] == pytest.approx(fitted.score(*mixed))
-    lines = [json.loads(line) for line in run("predict")]
-    answers = [line for line in lines if "event" not in line or line["event"] == "prediction"]
-    assert len(answers) == 150
-    assert all(str(label) in json.dumps(answer) for label, answer in zip(fitted.predict(mixed[0]), answers))
+    answers = [json.loads(line) for line in run("predict")]
+    assert [answer["class"] for answer in answers] == fitted.predict(mixed[0]).tolist()
+    found = [[answer["probabilities"][label] for label in fitted.classes_] for answer in answers]
+    assert np.allclose(found, fitted.predict_proba(mixed[0]), atol=1e-6)
 
 
 def test_a_file_of_the_program_is_read(trained, mixed, program, tmp_path):
@@ -217,7 +217,14 @@ def test_what_it_is_is_told_by_what_differs():
 
 
 def test_exports_are_written(fitted, tmp_path):
-    for to, ending in (("onnx", "onnx"), ("c", "c"), ("rust", "rs"), ("javascript", "js"), ("html", "html"), ("safetensors", "st")):
+    for to, ending in (
+        ("onnx", "onnx"),
+        ("c", "c"),
+        ("rust", "rs"),
+        ("javascript", "js"),
+        ("html", "html"),
+        ("safetensors", "st"),
+    ):
         files = fitted.export(tmp_path / f"own.{ending}", to)
         assert files[0] == str(tmp_path / f"own.{ending}")
         assert all((tmp_path / file).stat().st_size > 1000 for file in files[:1])

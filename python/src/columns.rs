@@ -4,13 +4,15 @@ use crate::arrays::matrix;
 use crate::errors::raised;
 use crate::model::Model;
 use anygrad::Error;
-use anygrad::data::table::{Cell, CellKind, ColumnBuilder, Hint, ReadOptions, Table, Want, arrow};
+use anygrad::data::table::{Cell, CellKind, Cells, Column, ColumnBuilder, Hint, ReadOptions, Table, Want, arrow};
 use anygrad::data::{self, Encoder, Encoding, MemoryColumns, MemoryRows, NamedMatrix, target_values};
+use arrow_array::RecordBatchReader;
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyCapsuleMethods};
+use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -60,8 +62,33 @@ impl Wishes<'_> {
         let column = self.encoder.and_then(|encoder| encoder.columns.iter().find(|column| column.name == *name));
         match column.map(|column| &column.encoding) {
             Some(Encoding::Number { offset, .. }) => Hint { offset: Some(*offset), ..Hint::default() },
+            Some(Encoding::Time { day_first, .. }) => Hint { day_first: *day_first, ..Hint::default() },
             _ => Hint::default(),
         }
+    }
+
+    /// A column of texts as that of a file with these cells: numbers, times or texts. As a file's its cells are read.
+    fn understood(&self, column: &Column, title: &str) -> PyResult<Column> {
+        let Cells::Texts { codes, levels } = &column.cells else { return Ok(column.clone()) };
+        let mut file = String::from("\"\"\n");
+        for &code in codes {
+            let text = levels.get(code as usize).map_or("", String::as_str);
+            file.push('"');
+            file.extend(text.chars().flat_map(|c| std::iter::repeat_n(c, if c == '"' { 2 } else { 1 })));
+            file.push_str("\"\n");
+        }
+        let options = ReadOptions {
+            header: Some(true),
+            separator: Some(b','),
+            encoding: Some("utf-8".into()),
+            missing: self.missing(),
+            hints: &|_| vec![self.hint(&column.name)],
+            ..ReadOptions::default()
+        };
+        let table = Table::read_stream(Box::new(Cursor::new(file.into_bytes())), Path::new(title), &options);
+        let mut columns = table.map_err(raised)?.columns;
+        let Some(own) = columns.pop().filter(|_| columns.is_empty()) else { return Ok(column.clone()) };
+        Ok(Column { name: column.name.clone(), is_named: column.is_named, ..own })
     }
 
     fn missing(&self) -> Vec<String> {
@@ -94,13 +121,30 @@ impl Columns {
         let capsule = frame.call_method0("__arrow_c_stream__")?;
         let reader = reader(&capsule)?;
         let wishes = Wishes { encoder: model.and_then(|model| model.own.encoder.as_ref()), categorical };
+        let schema = reader.schema();
+        let is_text = |name: &str| {
+            let kind = schema.field_with_name(name).map(|field| field.data_type().to_string());
+            kind.is_ok_and(|kind| ["Utf8", "LargeUtf8", "Utf8View"].contains(&kind.as_str()))
+        };
+        let wants = |names: &[String]| {
+            let want = |name: &String| match wishes.want(name) {
+                Want::Cells if is_text(name) => Want::EverySpelling,
+                own => own,
+            };
+            names.iter().map(want).collect()
+        };
         let options = ReadOptions {
             missing: wishes.missing(),
-            wants: &|names| names.iter().map(|name| wishes.want(name)).collect(),
+            wants: &wants,
             hints: &|names| names.iter().map(|name| wishes.hint(name)).collect(),
             ..ReadOptions::default()
         };
-        let table = arrow::of_reader(reader, Path::new(&title), &options).map_err(raised)?;
+        let mut table = arrow::of_reader(reader, Path::new(&title), &options).map_err(raised)?;
+        for column in &mut table.columns {
+            if is_text(&column.name) && wishes.want(&column.name) == Want::Cells {
+                *column = wishes.understood(column, &title)?;
+            }
+        }
         Ok(Columns::new(MemoryColumns::Table(table)))
     }
 
@@ -117,7 +161,7 @@ impl Columns {
     ) -> PyResult<Columns> {
         let wishes = Wishes { encoder: model.and_then(|model| model.own.encoder.as_ref()), categorical };
         let missing = wishes.missing();
-        let mut table = Table { path: title.into(), rows, ..Table::default() };
+        let mut table = Table { path: title.clone().into(), rows, ..Table::default() };
         for (name, cells) in columns {
             let (want, hint) = (wishes.want(&name), wishes.hint(&name));
             let build = |kind| {
@@ -137,13 +181,19 @@ impl Columns {
                     builder.push(cell).map_err(no_memory)?;
                 }
             } else {
-                builder = build(CellKind::Texts)?;
+                let is_spelled = want == Want::Cells;
+                let want = if is_spelled { Want::EverySpelling } else { want };
+                builder = ColumnBuilder::new(name, CellKind::Texts, want, &missing, rows).map_err(no_memory)?;
                 for text in cells.try_iter()? {
                     match text?.extract::<Option<String>>()? {
                         Some(text) => builder.push(Cell::Text(&text)),
                         None => builder.push(Cell::Missing),
                     }
                     .map_err(no_memory)?;
+                }
+                if is_spelled {
+                    table.columns.push(wishes.understood(&builder.finish(), &title)?);
+                    continue;
                 }
             }
             table.columns.push(builder.finish());

@@ -20,7 +20,7 @@ create_exception!(
 
 /// The exception of an error.
 pub fn raised(error: Error) -> PyErr {
-    let message = error.to_string();
+    let message = in_python(&error);
     match innermost(&error) {
         Error::Io { source, .. } if source.kind() == std::io::ErrorKind::OutOfMemory => PyMemoryError::new_err(message),
         Error::Io { source, .. } => std::io::Error::new(source.kind(), message).into(),
@@ -34,6 +34,32 @@ pub fn raised(error: Error) -> PyErr {
         Error::Diverged(_) => DivergenceError::new_err(message),
         _ => PyValueError::new_err(message),
     }
+}
+
+/// The library's sentence about an error.
+fn in_python(error: &Error) -> String {
+    let mut message = without_flags(&error.to_string());
+    if let Error::Snapshot { .. } = innermost(error) {
+        message += "; fit anew, with warm_start=False";
+    }
+    message
+}
+
+/// A sentence with parameters in the place of the program's flags.
+pub fn without_flags(sentence: &str) -> String {
+    let mut message = String::new();
+    for (i, word) in sentence.split_inclusive(' ').enumerate() {
+        let name = word.trim_start_matches(['(', '`']);
+        let lead = &word[..word.len() - name.len()];
+        match name.strip_prefix("--").filter(|name| i > 0 && name.starts_with(|c: char| c.is_ascii_lowercase())) {
+            Some(flag) => {
+                let end = flag.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(flag.len());
+                message += &format!("{lead}`{}`{}", flag[..end].replace('-', "_"), &flag[end..]);
+            }
+            None => message += word,
+        }
+    }
+    message
 }
 
 /// The error itself, without what says where it happened.

@@ -2,7 +2,7 @@
 
 use crate::columns::{self, Columns, rows};
 use crate::device::device;
-use crate::errors::raised;
+use crate::errors::{raised, without_flags};
 use crate::model::Model;
 use anygrad::data::{Dataset, MemoryRows, Targets};
 use anygrad::train::{EpochReport, Every, Flow, History, Recipe, Snapshot, Trainer};
@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// How often it is looked whether the user wants to stop.
 const LOOK: Duration = Duration::from_millis(50);
+/// How long a run that is stopped is waited for.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the run tells while it goes on; it waits for the answer.
 struct Question {
@@ -131,28 +133,31 @@ pub fn fit<'py>(
         until,
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let outcome = std::thread::scope(|scope| {
-        let (ask, questions) = channel();
-        let (done, is_done) = channel::<()>();
-        let stops = stop.clone();
-        let asks = on_epoch.is_some();
-        let run = move || {
-            // Dropped when the run ends, which ends the waiting.
-            let _done = done;
-            order.run(stops, asks.then_some(ask))
-        };
-        let run = std::thread::Builder::new().name("anygrad fit".into()).spawn_scoped(scope, run)?;
-        let told = attend(py, &Mutex::new(questions), &Mutex::new(is_done), on_epoch.as_ref());
-        if told.is_err() {
-            stop.store(true, Ordering::Relaxed);
+    let (ask, questions) = channel();
+    let (done, is_done) = channel::<()>();
+    let (stops, asks) = (stop.clone(), on_epoch.is_some());
+    let run = move || {
+        // Dropped when the run ends, which ends the waiting.
+        let _done = done;
+        order.run(stops, asks.then_some(ask))
+    };
+    let run = std::thread::Builder::new().name("anygrad fit".into()).spawn(run)?;
+    let (questions, is_done) = (Mutex::new(questions), Mutex::new(is_done));
+    if let Err(error) = attend(py, &questions, &is_done, on_epoch.as_ref()) {
+        stop.store(true, Ordering::Relaxed);
+        drop(questions);
+        // A run stops behind its next step. What takes longer, such as a driver that compiles, is not waited for: it ends by
+        // itself, and nobody sees what it came to.
+        py.detach(|| next(&is_done, PATIENCE)).ok();
+        return Err(error);
+    }
+    let outcome = match py.detach(|| run.join()) {
+        Ok(outcome) => outcome.map_err(raised)?,
+        Err(_) => {
+            let message = "training failed badly: please report it with what is on stderr";
+            return Err(PyRuntimeError::new_err(message));
         }
-        let outcome = py.detach(|| run.join());
-        told?;
-        match outcome {
-            Ok(outcome) => outcome.map_err(raised),
-            Err(_) => Err(PyRuntimeError::new_err("training failed badly: please report it with what is on stderr")),
-        }
-    })?;
+    };
     let snapshot = outcome.snapshot.as_ref().map(|snapshot| PyBytes::new(py, &snapshot.to_bytes()));
     let happened = happened(&outcome).map_err(raised)?;
     Ok((Model::new(outcome.model), happened, snapshot))
@@ -182,6 +187,10 @@ fn attend(
     }
 }
 
+fn next<T>(channel: &Mutex<Receiver<T>>, most: Duration) -> std::result::Result<T, RecvTimeoutError> {
+    channel.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(most)
+}
+
 /// What waiting came to.
 enum Waited {
     Question(Question),
@@ -191,17 +200,14 @@ enum Waited {
 
 /// Waits for what comes next, but not long.
 fn wait(asks: bool, questions: &Mutex<Receiver<Question>>, is_done: &Mutex<Receiver<()>>) -> Waited {
-    fn next<T>(channel: &Mutex<Receiver<T>>) -> std::result::Result<T, RecvTimeoutError> {
-        channel.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK)
-    }
     if asks {
-        return match next(questions) {
+        return match next(questions, LOOK) {
             Ok(question) => Waited::Question(question),
             Err(RecvTimeoutError::Timeout) => Waited::Time,
             Err(RecvTimeoutError::Disconnected) => Waited::Done,
         };
     }
-    match next(is_done) {
+    match next(is_done, LOOK) {
         Err(RecvTimeoutError::Disconnected) => Waited::Done,
         _ => Waited::Time,
     }
@@ -224,6 +230,9 @@ fn variance(rows: &Dataset) -> Option<f64> {
 /// What happened, for Python.
 fn happened(outcome: &Outcome) -> Result<String> {
     let History { epochs, model_epoch, stopped_early, rollbacks, steps, device_bytes, .. } = &outcome.history;
+    // By way of text, so that 0.003 in 32 bits stays 0.003.
+    let by_text = |value| serde_json::to_string(value).and_then(|text| serde_json::from_str(&text)).unwrap_or_default();
+    let epochs: serde_json::Value = by_text(epochs);
     let happened = serde_json::json!({
         "epochs": epochs,
         "most_epochs": outcome.epochs,
@@ -234,7 +243,7 @@ fn happened(outcome: &Outcome) -> Result<String> {
         "device": outcome.device,
         "device_reason": outcome.reason,
         "device_bytes": device_bytes,
-        "decisions": outcome.decisions,
+        "decisions": outcome.decisions.iter().map(|line| without_flags(line)).collect::<Vec<_>>(),
         "validation_variance": outcome.validation_variance,
     });
     serde_json::to_string(&happened).map_err(|e| Error::shape("history", e.to_string()))

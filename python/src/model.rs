@@ -84,8 +84,11 @@ impl Model {
         };
         let columns = self.own.encoder.iter().flat_map(|encoder| &encoder.columns).map(|column| &column.name);
         let width = self.own.architecture.output_width().map_err(raised)?;
+        // By way of text, so that 0.003 in 32 bits stays 0.003.
+        let recipe = serde_json::to_string(&self.own.recipe).and_then(|text| serde_json::from_str(&text));
+        let recipe: serde_json::Value = recipe.unwrap_or_default();
         let description = serde_json::json!({
-            "recipe": self.own.recipe,
+            "recipe": recipe,
             "architecture": self.own.architecture.to_string(),
             "parameters": self.own.architecture.parameter_count().map_err(raised)?,
             "feature_names": self.own.feature_names,

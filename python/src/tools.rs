@@ -17,7 +17,7 @@ pub fn parse(recipe: &str) -> PyResult<Recipe> {
         // Where in the JSON it is, tells the user nothing: he never wrote it.
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-        PyValueError::new_err(message.to_string())
+        PyValueError::new_err(format!("recipe: {message}"))
     })
 }
 

@@ -336,6 +336,11 @@ pub fn target_values(path: impl AsRef<Path>, names: &[String], numbers: &[f64]) 
         }
         columns.push(column.finish());
     }
+    let largest = numbers.iter().fold(0.0f64, |largest, y| largest.max(y.abs()));
+    if largest > 0.0 && largest < 1e3 * f64::from(f32::MIN_POSITIVE) {
+        let reason = format!("numbers of at most {largest:e} are too small for 32-bit floats");
+        return Err(Error::data(path, "", reason, "scale the target"));
+    }
     let table = Table { path: path.into(), columns, rows, ..Table::default() };
     let at: Vec<usize> = (0..names.len()).collect();
     let found = columns::targets(&table, &at, Known::Task(Some(Task::Values)))?;

@@ -12,7 +12,6 @@ FILES = sorted(path.name for path in CASES.glob("*.csv")) or ["no file"]
 
 #: What pandas must be told of a file that the program finds out by itself.
 READ = {
-    "date_feature.csv": {"parse_dates": ["day"]},
     "latin1.csv": {"encoding": "latin-1"},
     "noheader.csv": {"header": None},
     "question_class.csv": {"na_values": ["?"]},

@@ -252,3 +252,29 @@ def test_a_column_of_nothing_is_left_out():
         null,
     ):
         assert AnygradClassifier(**SAME).fit(own, y).weights_hash_ == plain.weights_hash_
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_texts_are_read_as_the_cells_of_a_file(trained, kind):
+    rng = np.random.default_rng(1)
+    n = 150
+    frame = pd.DataFrame(
+        {
+            "day": pd.date_range("2020-01-01", periods=n, freq="9D").strftime("%d.%m.%Y"),
+            "size": [f"{number:.3f}" for number in rng.normal(size=n)],
+            "rank": ["1", "2", "3"] * (n // 3),
+            "word": ["oak", "ash", None] * (n // 3),
+            "odd": ['a "b"', "c,d", "e\nf"] * (n // 3),
+        }
+    )
+    frame["y"] = rng.choice(["yes", "no"], n)
+    X = frame.drop(columns="y") if kind == "pandas" else pl.from_pandas(frame).drop("y")
+    net = AnygradClassifier(**SAME).fit(X, frame["y"])
+    assert net.weights_hash_ == trained(frame)["weights_hash"]
+    assert net.decisions_[:3] == [
+        "columns 2 numbers: size, rank",
+        "columns 1 times, as their parts: day",
+        "columns 2 categories: word (2 categories), odd (3 categories)",
+    ]
+    # One row is read as the rows of training were: its date, which may be either order, too.
+    assert (net.predict_proba(X[:1]) == net.predict_proba(X)[:1]).all()

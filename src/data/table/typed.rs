@@ -321,6 +321,15 @@ mod tests {
     }
 
     #[test]
+    fn numbers_keep_the_offset_that_is_known_of_them() {
+        let builder = Builder::new("x".into(), Kind::Numbers, Want::Cells, &[], 1).unwrap();
+        // A single number has no neighbours to tell it apart from.
+        let mut one = builder.hinted(Hint { offset: Some(1_700_000_000.0), ..Hint::default() });
+        one.push(Cell::Signed(1_700_000_007)).unwrap();
+        assert_eq!(one.finish().cells, Cells::Numbers { offset: 1_700_000_000.0, values: vec![7.0] });
+    }
+
+    #[test]
     fn numbers_are_spelled_shortest_while_few_differ() {
         let cells = [
             Cell::Double(1.0),

@@ -196,6 +196,8 @@ def make_copy(faults):
         if found != times:
             raise Wrong(f"the text of shaders is handed out in {found} places of {file}, not in {times}")
     texts["src/lib.rs"] = texts["src/lib.rs"].replace("\npub mod backend;", "\npub mod fault;\npub mod backend;", 1)
+    # The other crates of the workspace are not copied.
+    texts["Cargo.toml"] = re.sub(r'^members = \[.*\]$', "members = []", texts["Cargo.toml"], count=1, flags=re.MULTILINE)
     texts["src/fault.rs"] = HOOK + f"static SHADERS: &[(u32, &str, &str)] = &[\n{shaders}];\n"
     for relative, text in texts.items():
         write(COPY / relative, text)

@@ -2,7 +2,8 @@
 
 use super::packed::Packed;
 use super::{
-    Collection, DataOptions, Fitted, GENERATED, ImageOptions, Parts, Split, digits, generated, images, tables,
+    Collection, DataOptions, Fitted, GENERATED, HeldFiles, ImageOptions, Parts, Split, digits, generated, images,
+    tables,
 };
 use crate::error::{Error, Result};
 use std::fmt;
@@ -246,6 +247,8 @@ pub(crate) struct Loading<'a> {
     pub fitted: Option<&'a Fitted>,
     /// Who is told how far reading a table is.
     pub progress: Option<ReadProgress<'a>>,
+    /// Files that are in memory rather than on the disk.
+    pub files: Option<&'a HeldFiles>,
     /// Of the columns that may be features, those to look at; all without it.
     pub columns: Option<ColumnGroup>,
 }

@@ -205,6 +205,50 @@ impl Trainer {
         self.take_model(session, tensors)
     }
 
+    /// Runs a session of this trainer on by so many steps, or to its end if there are fewer, over whatever [`Trainer::fit`]
+    /// recovers from: a lost device, numbers that have gone bad. Where there was nothing to go back to it goes back to the
+    /// beginning, so have the run [kept](Trainer::keep) from time to time.
+    ///
+    /// # Errors
+    /// Fails as [`Trainer::fit`] does.
+    pub async fn run_steps(&mut self, session: &mut Session<'_>, steps: u64) -> Result<()> {
+        let end = session.step().saturating_add(steps);
+        if self.rolls_back() && self.recovery.kept.is_none() {
+            self.keep(session).await?;
+        }
+        while !session.is_done() && session.step() < end {
+            let epoch = session.epochs_done();
+            let rolls_back = self.rolls_back();
+            let goes_on = |position: &Position| {
+                u64::from(position.clock.step) < end && (!rolls_back || position.epochs_done() == epoch)
+            };
+            let outcome = match session.queue_while(goes_on).await {
+                Ok(()) => session.finish().await,
+                failed => failed,
+            };
+            match outcome {
+                Ok(()) if rolls_back && session.epochs_done() != epoch => self.keep(session).await?,
+                Ok(()) => {}
+                Err(error) => self.recover(session, error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The model of a session of this trainer as it stands, with the threshold that the recipe asks for; the session goes on
+    /// afterwards.
+    ///
+    /// # Errors
+    /// What the device reports; as [`Model::best_threshold`].
+    pub async fn model_so_far(&mut self, session: &mut Session<'_>) -> Result<&Model> {
+        let tensors = session.weights().await?;
+        let Setup { train, held_out, kind, .. } = session.setup;
+        let validation = held_out.filter(|_| kind.validates);
+        self.trained = Some(self.model_of(tensors, train, session.history())?);
+        self.set_threshold(validation).await?;
+        self.model()
+    }
+
     fn take_model(&mut self, session: Session<'_>, tensors: Vec<Tensor>) -> Result<History> {
         let train = session.train();
         let history = session.into_history();

@@ -6,6 +6,7 @@ use super::{
     tables,
 };
 use crate::error::{Error, Result};
+use crate::files::ON_DISK;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -42,6 +43,9 @@ pub enum Source {
     /// Rows that a program made, and no file tells where from.
     Memory,
 }
+
+/// Why a file cannot be read where there are none.
+const NO_FILES: &str = "a browser has no files: give it a table, or train on digits or generated points";
 
 /// How a file holds a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,6 +282,9 @@ pub(crate) fn load_with(options: &DataOptions, seed: u64, loading: Loading<'_>) 
         return tables::split(&tables::Paths::of(path, options)?, options, seed, loading);
     }
     options.refuse_columns()?;
+    if let (false, Some(path)) = (ON_DISK, source.path()) {
+        return Err(Error::io("read", path, std::io::Error::new(std::io::ErrorKind::Unsupported, NO_FILES)));
+    }
     let mut decisions = Vec::new();
     let mut say = |images: super::Images| {
         decisions = images.decisions;
@@ -285,6 +292,10 @@ pub(crate) fn load_with(options: &DataOptions, seed: u64, loading: Loading<'_>) 
     };
     let parts = match source {
         Source::Digits => Parts::whole(digits()?),
+        // Where there are no files, the compiler leaves out the readers of these.
+        Source::Collection(..) | Source::Images(_) | Source::Packed(_) if !ON_DISK => {
+            return Err(Source::unknown_rows());
+        }
         Source::Collection(collection, folder) => say(collection.read(folder)?),
         Source::Images(folder) => say(images(folder, &image_options(options, fitted))?),
         Source::Generated(name) => Parts::whole(generated(name, seed)?),

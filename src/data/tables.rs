@@ -10,6 +10,7 @@ use super::source::{ColumnGroup, Loading};
 use super::table::{Lines, ReadOptions, Table, Want};
 use super::{Dataset, Features, Fitted, HeldFiles, Parts, Preprocessing, Split, TableFormat, Targets};
 use crate::error::{Error, Result, shown};
+use crate::files::ON_DISK;
 use crate::random::{Purpose, stream_key};
 pub(super) use cells::weights;
 use cells::{groups, times};
@@ -58,6 +59,13 @@ pub(super) fn read_options<'a>(options: &DataOptions, wants: &'a dyn Fn(&[String
 pub(super) fn read_any(path: &Path, options: &ReadOptions<'_>, files: Option<&HeldFiles>) -> Result<Parts<Table>> {
     if let Some(stream) = files.and_then(|files| files.stream(path)) {
         return Ok(Parts::whole(Table::read_stream(stream, path, options)?));
+    }
+    if !ON_DISK {
+        return Err(Error::io(
+            "read",
+            path,
+            std::io::Error::new(std::io::ErrorKind::NotFound, "the page was not given it"),
+        ));
     }
     match TableFormat::of(path) {
         None | Some(TableFormat::Text) => Ok(Parts::whole(Table::read(path, options)?)),

@@ -3,6 +3,7 @@
 use super::{Recipe, Trainer};
 use crate::data::{DataOptions, HeldFiles, Split};
 use crate::error::{Error, Result};
+use crate::files::ON_DISK;
 use crate::model::{Model, is_model, read_tensors};
 
 impl Recipe {
@@ -19,6 +20,10 @@ impl Recipe {
         let Some(path) = &self.from else { return Ok(None) };
         let model = match files.and_then(|files| files.get(path)) {
             Some(bytes) => Model::from_bytes(bytes)?,
+            None if !ON_DISK => {
+                let expected = "the page was not given this file: open it there";
+                return Err(Error::option("from", path.display(), expected));
+            }
             None if is_model(path)? => Model::load(path)?,
             None => return Ok(None),
         };
@@ -105,8 +110,8 @@ impl Trainer {
         let architecture = recipe.complete_from(data, files)?;
         let initial = match (&model, &recipe.from) {
             (Some(model), _) => Some(model.tensors.clone()),
-            (None, Some(path)) => Some(read_tensors(path, &architecture)?),
-            (None, None) => None,
+            (None, Some(path)) if ON_DISK => Some(read_tensors(path, &architecture)?),
+            (None, _) => None,
         };
         let threshold = model.and_then(|model| model.threshold);
         Ok(Trainer { initial, threshold, ..Trainer::with(recipe, architecture) })

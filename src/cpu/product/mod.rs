@@ -11,6 +11,8 @@ mod few_rows;
 mod gemm;
 mod pack;
 mod plain;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -26,10 +26,10 @@ impl MultiplyAdd for RoundedOnce {
 }
 
 /// The product, then the sum.
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
 pub(super) struct RoundedTwice;
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
 impl MultiplyAdd for RoundedTwice {
     #[inline(always)]
     fn of(x: f32, y: f32, z: f32) -> f32 {

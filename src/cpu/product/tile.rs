@@ -141,7 +141,9 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => super::simd128::tile(rows, whole, extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => plain::tile::<plain::RoundedTwice>(rows, whole, extents, a, b, c),
             Level::Plain => plain::tile::<RoundedOnce>(rows, whole, extents, a, b, c),
         }
@@ -160,7 +162,9 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_across_avx2(rows, whole, extents, a, b, c) },
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => super::simd128::tile_across(rows, whole, extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => plain::tile_across::<plain::RoundedTwice>(rows, whole, extents, a, b, c),
             Level::Plain => plain::tile_across::<RoundedOnce>(rows, whole, extents, a, b, c),
         }

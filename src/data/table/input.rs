@@ -1,9 +1,9 @@
 //! The text of a file or a stream, decompressed and decoded, from its beginning as often as asked for.
 
 use super::decode::Decoded;
+use super::encoding::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use super::zstd::Zstd;
 use crate::error::{Error, Result};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use flate2::bufread::MultiGzDecoder;
 use std::cell::Cell;
 use std::fs::File;
@@ -92,6 +92,10 @@ impl Input {
         let mut bytes: Box<dyn Read + '_> = match compression {
             Compression::None => Box::new(raw),
             Compression::Gzip => Box::new(MultiGzDecoder::new(raw)),
+            Compression::Zstandard if cfg!(target_arch = "wasm32") => {
+                let reason = "Zstandard is not read in a browser: compress it by gzip, or not";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+            }
             Compression::Zstandard => Box::new(Zstd::new(raw)),
         };
         let start = first(&mut bytes, 3)?;

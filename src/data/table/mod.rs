@@ -7,6 +7,8 @@ mod cells;
 mod columns;
 mod decode;
 mod dialect;
+#[cfg_attr(target_arch = "wasm32", path = "encoding_web.rs")]
+mod encoding;
 mod header;
 mod input;
 mod merge;

@@ -44,6 +44,9 @@ pub enum Source {
     Memory,
 }
 
+/// What the digits are called among the files that a program holds in memory: to be had without those in the program.
+const DIGITS: &str = "digits.csv";
+
 /// Why a file cannot be read where there are none.
 const NO_FILES: &str = "a browser has no files: give it a table, or train on digits or generated points";
 
@@ -291,7 +294,10 @@ pub(crate) fn load_with(options: &DataOptions, seed: u64, loading: Loading<'_>) 
         images.parts
     };
     let parts = match source {
-        Source::Digits => Parts::whole(digits()?),
+        Source::Digits => Parts::whole(match loading.files.and_then(|files| files.get(Path::new(DIGITS))) {
+            Some(bytes) => super::digits::read(&String::from_utf8_lossy(bytes))?,
+            None => digits()?,
+        }),
         // Where there are no files, the compiler leaves out the readers of these.
         Source::Collection(..) | Source::Images(_) | Source::Packed(_) if !ON_DISK => {
             return Err(Source::unknown_rows());

@@ -1,6 +1,7 @@
 //! The library in a browser's worker: runs that go on in parts, trained models, and the way of both across the border to
 //! JavaScript, as JSON and typed arrays.
 
+mod about;
 mod answer;
 mod command;
 mod device;

@@ -1,17 +1,44 @@
 //! A trained model as JavaScript holds it.
 
-use crate::answer::message;
+use crate::answer::{json, message};
 use crate::view;
+use anygrad::Result;
 use anygrad::backend::Device;
 use anygrad::data::{Application, DataOptions, Encoder, Features, apply_stream};
-use anygrad::nn::{Model, Target, probabilities};
-use anygrad::{Error, Result};
+use anygrad::nn::{LayerDescription, Model, Target, probabilities};
+use anygrad::train::Recipe;
 use js_sys::Array;
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::io::Cursor;
 use std::path::Path;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// What a model is.
+#[derive(Serialize)]
+struct Description<'a> {
+    model: String,
+    widths: Vec<usize>,
+    layers: Vec<LayerDescription>,
+    features: &'a [String],
+    target: &'a Target,
+    threshold: &'a Option<f64>,
+    recipe: &'a Recipe,
+    metrics: &'a serde_json::Value,
+    weights_hash: String,
+}
+
+/// A prediction for one row.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer<'a> {
+    Class {
+        class: Option<&'a String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        probabilities: Option<Vec<f64>>,
+    },
+    Values(&'a [f32]),
+}
 
 /// A trained model, from the bytes of its file. It predicts on the processor.
 #[wasm_bindgen]
@@ -28,20 +55,22 @@ impl TrainedModel {
     /// What the model is, as JSON: layers, features, target, recipe, hash of the weights.
     pub fn describe(&self) -> Result<String, JsValue> {
         let Model { architecture, feature_names, target, threshold, recipe, metrics, .. } = &self.0;
-        let description = architecture.widths().map(|widths| {
-            json!({
-                "model": architecture.to_string(),
-                "widths": widths,
-                "layers": architecture.description(),
-                "features": feature_names,
-                "target": target,
-                "threshold": threshold,
-                "recipe": recipe,
-                "metrics": metrics,
-                "weights_hash": self.0.weights_hash(),
+        let description = architecture.widths().and_then(|widths| {
+            let (model, layers) = (architecture.to_string(), architecture.description());
+            let weights_hash = self.0.weights_hash();
+            json(&Description {
+                model,
+                widths,
+                layers,
+                features: feature_names,
+                target,
+                threshold,
+                recipe,
+                metrics,
+                weights_hash,
             })
         });
-        description.map(|json| json.to_string()).map_err(|error| message(&error))
+        description.map_err(|error| message(&error))
     }
 
     /// The content of the model's file.
@@ -89,16 +118,13 @@ impl TrainedModel {
         let width = self.0.architecture.output_width()?;
         let outputs = self.0.outputs(features, &Device::Cpu).await?;
         let has_probabilities = self.0.loss.has_probabilities();
-        let answer = |row: &[f32]| -> Value {
-            match &self.0.target {
-                Target::Classes { classes, .. } if has_probabilities => {
-                    json!({ "class": classes.get(self.0.class_of(row)), "probabilities": probabilities(row) })
-                }
-                Target::Classes { classes, .. } => json!({ "class": classes.get(self.0.class_of(row)) }),
-                Target::Values { .. } => json!(row),
-            }
+        let answer = |row| match &self.0.target {
+            Target::Classes { classes, .. } => Answer::Class {
+                class: classes.get(self.0.class_of(row)),
+                probabilities: has_probabilities.then(|| probabilities(row)),
+            },
+            Target::Values { .. } => Answer::Values(row),
         };
-        let answers: Vec<Value> = outputs.chunks_exact(width.max(1)).map(answer).collect();
-        serde_json::to_string(&answers).map_err(|e| Error::option("answer", "in JSON", &e.to_string()))
+        json(&outputs.chunks_exact(width.max(1)).map(answer).collect::<Vec<_>>())
     }
 }

@@ -11,7 +11,6 @@ use anygrad::data::{Split, Targets};
 use anygrad::model::Evaluation;
 use anygrad::train::{Event, Session, Snapshot, Trainer};
 use js_sys::{Array, Object, Reflect};
-use serde_json::{Map, Value, json};
 use std::sync::mpsc::{Receiver, channel};
 use wasm_bindgen::JsValue;
 
@@ -23,11 +22,11 @@ pub struct Task {
 }
 
 /// A run that is under way.
-struct Running<'d> {
-    trainer: Trainer,
-    data: &'d Split,
-    reason: String,
-    session: Session<'d>,
+pub struct Running<'d> {
+    pub trainer: Trainer,
+    pub data: &'d Split,
+    pub reason: String,
+    pub session: Session<'d>,
     events: Receiver<Event>,
 }
 
@@ -52,13 +51,13 @@ impl Task {
 impl Running<'_> {
     async fn answer(&mut self, command: Command) -> Result<JsValue> {
         match command {
-            Command::Describe => text(&self.describe()?),
+            Command::Describe => text(&self.about()?),
             Command::Steps(steps) => {
                 let first = self.session.history().step_losses.len();
                 let outcome = self.trainer.run_steps(&mut self.session, steps).await;
                 let events: Vec<Event> = self.events.try_iter().collect();
                 outcome?;
-                text(&progress(&self.session, &events, first))
+                progress(&self.session, &events, first)
             }
             Command::Keep => self.trainer.keep(&mut self.session).await.map(|()| JsValue::UNDEFINED),
             Command::Evaluate(part) => text(&self.evaluate(part).await?),
@@ -82,7 +81,7 @@ impl Running<'_> {
             Command::Restore(bytes) => {
                 self.session.restore(&Snapshot::from_bytes(&bytes)?).await?;
                 self.trainer.keep(&mut self.session).await?;
-                text(&progress(&self.session, &[], 0))
+                progress(&self.session, &[], 0)
             }
             Command::Rows(part) => self.rows(part),
             Command::Lose => {
@@ -94,90 +93,10 @@ impl Running<'_> {
         }
     }
 
-    /// What the run is, and what it will take.
-    fn describe(&self) -> Result<Value> {
-        let (data, device, model) = (self.data, self.session.device(), self.trainer.architecture());
-        let forecast = self.trainer.forecast(&data.train, data.held_out())?;
-        let (target, classes) = match &data.train.targets {
-            Targets::Labels { name, classes, .. } => (vec![name.clone()], Some(classes)),
-            Targets::Values { names, .. } => (names.clone(), None),
-        };
-        Ok(json!({
-            "device": device.device_name(),
-            "backend": device.name(),
-            "reason": self.reason,
-            "model": model.to_string(),
-            "widths": model.widths()?,
-            "layers": model.description(),
-            "parameters": model.parameter_count()?,
-            "recipe": self.trainer.recipe(),
-            "data": data.train.name,
-            "rows": {
-                "train": data.train.rows(),
-                "validation": data.validation.as_ref().map_or(0, |rows| rows.rows()),
-                "test": data.test.rows(),
-            },
-            "features": data.train.feature_names,
-            "target": target,
-            "classes": classes,
-            "decisions": data.decisions,
-            "epochs": self.trainer.recipe().epochs(),
-            "steps": forecast.steps,
-            "forecast": {
-                "batch_rows": forecast.batch_rows,
-                "launches_per_step": forecast.launches_per_step(),
-                "submissions": forecast.submissions,
-                "flops_per_step": forecast.step().flops(),
-                "device_bytes": forecast.device_bytes(),
-            },
-        }))
-    }
-
     async fn evaluate(&mut self, part: Part) -> Result<Evaluation> {
         let rows = part.of(self.data)?;
         let device = self.session.device().clone();
         self.trainer.model_so_far(&mut self.session).await?.evaluate(rows, &device).await
-    }
-
-    /// The last line of the program's run, as far as a page has it.
-    async fn outcome(&mut self, seconds: f64) -> Result<Value> {
-        let device = self.session.device().clone();
-        let mut parts = Map::new();
-        for (name, rows) in [("validation", self.data.validation.as_ref()), ("test", Some(&self.data.test))] {
-            if let Some(rows) = rows.filter(|rows| rows.rows() > 0) {
-                let evaluation = self.trainer.model_so_far(&mut self.session).await?.evaluate(rows, &device).await?;
-                parts.insert(format!("{name}_loss"), json!(evaluation.loss));
-                if let Some(accuracy) = evaluation.accuracy {
-                    parts.insert(format!("{name}_accuracy"), json!(accuracy));
-                }
-                parts.insert(name.into(), json!(evaluation));
-            }
-        }
-        let model = self.trainer.model_so_far(&mut self.session).await?;
-        let (hash, threshold, metrics) = (model.weights_hash(), model.threshold, model.metrics.clone());
-        let parameters = model.architecture.parameter_count()?;
-        let history = self.session.history();
-        let rows = history.epochs.len() as f64 * self.data.train.rows() as f64;
-        let mut outcome = json!({
-            "event": "done",
-            "device": device.device_name(),
-            "backend": device.name(),
-            "parameters": parameters,
-            "epochs": history.epochs.len(),
-            "model_epoch": history.model_epoch,
-            "stopped_early": self.session.is_done() && (history.epochs.len() as u64) < self.trainer.recipe().epochs(),
-            "steps": history.steps,
-            "seconds": seconds,
-            "samples_per_second": (rows / seconds.max(1e-9)).round(),
-            "train_loss": metrics.get("train_loss"),
-            "train_accuracy": metrics.get("train_accuracy"),
-            "threshold": threshold,
-            "weights_hash": hash,
-        });
-        if let Value::Object(outcome) = &mut outcome {
-            outcome.extend(parts);
-        }
-        Ok(outcome)
     }
 
     /// Raw features and targets: `{ width, features, labels }`, or `values` in the place of `labels`.

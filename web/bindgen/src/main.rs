@@ -13,7 +13,10 @@ fn main() {
         .input_path(input)
         .out_name("anygrad")
         .web(true)
-        .and_then(|bindgen| bindgen.typescript(true).generate(folder));
+        .and_then(|bindgen| {
+            // Names of functions are half of what is left.
+            bindgen.typescript(true).remove_name_section(true).remove_producers_section(true).generate(folder)
+        });
     if let Err(error) = written {
         eprintln!("{input}: {error:#}");
         std::process::exit(1);

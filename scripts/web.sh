@@ -77,17 +77,18 @@ sizes() {
     printf '{"wasm_gzipped":%d,"javascript_gzipped":%d,"limit":%d}\n' "$wasm" "$glue" "$limit" | tee "$site/size.json"
 }
 
-# Node, npm's packages of the tests, and a browser; says no where there is none.
+# Node, npm's packages of the folder web/$1, and a browser; says no where there is none.
 browser() {
     command -v node >/dev/null || install nodejs npm || return 1
     if [ -z "${CHROMIUM:-}" ]; then
         [ -x /usr/bin/chromium ] || install chromium || return 1
         export CHROMIUM=/usr/bin/chromium
     fi
-    mkdir -p "$target/web-tests"
-    cp web/tests/package.json web/tests/package-lock.json "$target/web-tests/" 2>/dev/null || return 1
-    (cd "$target/web-tests" && npm ci --silent --no-audit --no-fund >/dev/null) || return 1
-    export NODE_PATH="$PWD/$target/web-tests/node_modules"
+    mkdir -p "$target/web-$1"
+    cp "web/$1/package.json" "web/$1/package-lock.json" "$target/web-$1/"
+    (cd "$target/web-$1" && npm ci --silent --no-audit --no-fund >/dev/null && pwd -P >.path) || return 1
+    NODE_PATH="$(cat "$target/web-$1/.path")/node_modules"
+    export NODE_PATH
 }
 
 case "${1:-}" in
@@ -95,7 +96,7 @@ build) build ;;
 test)
     build
     step 'the page in a browser'
-    if browser; then
+    if browser tests; then
         cargo build --quiet --bin anygrad
         node web/tests/run.mjs
     elif [ "${ANYGRAD_REQUIRE_BROWSER:-0}" = 1 ]; then
@@ -107,8 +108,8 @@ test)
     ;;
 bench)
     build
-    browser || { echo 'web: the bench needs node, npm and Chromium' >&2; exit 1; }
-    node web/tests/bench.mjs
+    browser bench || { echo 'web: the bench needs node, npm and Chromium' >&2; exit 1; }
+    node web/bench/bench.mjs
     ;;
 serve)
     cd "$site"

@@ -1,5 +1,6 @@
 //! Tables as rows to train on, to watch and to test with: columns understood, rows held back, cells encoded.
 
+mod any;
 mod cells;
 mod report;
 
@@ -8,10 +9,10 @@ use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Scaling};
 use super::source::{ColumnGroup, Loading};
 use super::table::{Lines, ReadOptions, Table, Want};
-use super::{Dataset, Features, Fitted, HeldFiles, Parts, Preprocessing, Split, TableFormat, Targets};
+use super::{Dataset, Features, Fitted, HeldFiles, Parts, Preprocessing, Split, Targets};
 use crate::error::{Error, Result, shown};
-use crate::files::ON_DISK;
 use crate::random::{Purpose, stream_key};
+pub(super) use any::read_any;
 pub(super) use cells::weights;
 use cells::{groups, times};
 pub(super) use report::{columns_lines, missing_line, unusual_line};
@@ -53,32 +54,6 @@ pub(super) fn read_options<'a>(options: &DataOptions, wants: &'a dyn Fn(&[String
         read.missing.clone_from(missing);
     }
     read
-}
-
-/// Reads a table of any format, in the parts that the file names; of text if it is held in memory.
-pub(super) fn read_any(path: &Path, options: &ReadOptions<'_>, files: Option<&HeldFiles>) -> Result<Parts<Table>> {
-    if let Some(stream) = files.and_then(|files| files.stream(path)) {
-        return Ok(Parts::whole(Table::read_stream(stream, path, options)?));
-    }
-    if !ON_DISK {
-        return Err(Error::io(
-            "read",
-            path,
-            std::io::Error::new(std::io::ErrorKind::NotFound, "the page was not given it"),
-        ));
-    }
-    match TableFormat::of(path) {
-        None | Some(TableFormat::Text) => Ok(Parts::whole(Table::read(path, options)?)),
-        Some(TableFormat::Npy) => Ok(Parts::whole(super::table::npy::read(path, options)?)),
-        Some(TableFormat::Npz) => super::table::npy::read_npz(path, options),
-        #[cfg(feature = "parquet")]
-        Some(TableFormat::Parquet | TableFormat::Arrow) => Ok(Parts::whole(super::table::arrow::read(path, options)?)),
-        #[cfg(not(feature = "parquet"))]
-        Some(TableFormat::Parquet | TableFormat::Arrow) => {
-            let reason = "this program was built without Parquet and Arrow";
-            Err(Error::data(path, "", reason, "build it with --features parquet, or save the table as CSV"))
-        }
-    }
 }
 
 /// How many columns may be features.

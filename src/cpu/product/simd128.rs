@@ -2,9 +2,12 @@
 //! once, so that these are the bits of [`super::plain`] with two roundings.
 
 use super::plain::NR;
-use super::tile::{Extents, Panel, Rows, choose};
+use super::tile::{Extents, Panel, Rows};
 use crate::cpu::parts::Block;
 use std::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, v128};
+
+/// Rows of a full tile: with two vectors of B and a factor of A, what fits 16 registers.
+pub(super) const MR: usize = 6;
 
 /// Numbers of a vector.
 const LANES: usize = NR / 2;
@@ -22,15 +25,19 @@ fn store(vector: v128, to: &mut [f32]) {
 macro_rules! sums {
     ($name:ident, $rows:literal, $($row:literal $low:ident $high:ident),*) => {
         #[inline(always)]
-        fn $name<const VECTORS: usize>(depth: usize, factor: impl Fn(usize, usize) -> f32, b: Panel<'_>) -> [[v128; 2]; $rows] {
+        fn $name<const VECTORS: usize>(
+            depth: usize,
+            factors: impl Fn(usize) -> [f32; $rows],
+            b: Panel<'_>,
+        ) -> [[v128; 2]; $rows] {
             $(let (mut $low, mut $high) = (f32x4_splat(0.0), f32x4_splat(0.0));)*
             let (step, mut k, mut at) = (b.step, 0, 0);
             while k < depth {
-                let b = &b.data[at..];
+                let (a, b) = (factors(k), &b.data[at..at + VECTORS * LANES]);
                 let first = load(b);
                 let second = if VECTORS == 2 { load(&b[LANES..]) } else { first };
                 $(
-                    let x = f32x4_splat(factor(k, $row));
+                    let x = f32x4_splat(a[$row]);
                     $low = f32x4_add(f32x4_mul(x, first), $low);
                     if VECTORS == 2 {
                         $high = f32x4_add(f32x4_mul(x, second), $high);
@@ -46,6 +53,8 @@ sums!(sums_1, 1, 0 a0 b0);
 sums!(sums_2, 2, 0 a0 b0, 1 a1 b1);
 sums!(sums_3, 3, 0 a0 b0, 1 a1 b1, 2 a2 b2);
 sums!(sums_4, 4, 0 a0 b0, 1 a1 b1, 2 a2 b2, 3 a3 b3);
+sums!(sums_5, 5, 0 a0 b0, 1 a1 b1, 2 a2 b2, 3 a3 b3, 4 a4 b4);
+sums!(sums_6, 6, 0 a0 b0, 1 a1 b1, 2 a2 b2, 3 a3 b3, 4 a4 b4, 5 a5 b5);
 
 /// Puts the sums of a tile into C as [`Scaling`](super::tile::Scaling) says.
 fn put<const VECTORS: usize>(sums: &[[v128; 2]], extents: Extents, c: &mut Block<'_, f32>) {
@@ -61,58 +70,56 @@ fn put<const VECTORS: usize>(sums: &[[v128; 2]], extents: Extents, c: &mut Block
 }
 
 /// Puts the sums of a tile transposed into C.
-fn put_across<const ROWS: usize, const VECTORS: usize>(
-    sums: &[[v128; 2]; ROWS],
-    extents: Extents,
-    c: &mut Block<'_, f32>,
-) {
-    for i in 0..(c.size().0 - extents.row).min(VECTORS * LANES) {
-        let of_line = sums.map(|sums| bytemuck::cast_slice::<_, f32>(&sums)[i]);
-        extents.scaling.apply(c.row(extents.row + i, extents.column, ROWS), &of_line, |x, y, z| x * y + z);
+fn put_across(sums: &[[v128; 2]], vectors: usize, extents: Extents, c: &mut Block<'_, f32>) {
+    for i in 0..(c.size().0 - extents.row).min(vectors * LANES) {
+        let row = c.row(extents.row + i, extents.column, sums.len());
+        for (c, sums) in row.iter_mut().zip(sums) {
+            let sum = bytemuck::cast_slice::<_, f32>(sums)[i];
+            extents.scaling.apply(std::slice::from_mut(c), &[sum], |x, y, z| x * y + z);
+        }
     }
 }
 
-fn of<const ROWS: usize, const VECTORS: usize>(extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
-    let numbers = &a.data[..(extents.depth - 1) * a.step + ROWS];
-    let factor = |k: usize, r: usize| numbers[k * a.step + r];
-    match ROWS {
-        1 => put::<VECTORS>(&sums_1::<VECTORS>(extents.depth, factor, b), extents, c),
-        2 => put::<VECTORS>(&sums_2::<VECTORS>(extents.depth, factor, b), extents, c),
-        3 => put::<VECTORS>(&sums_3::<VECTORS>(extents.depth, factor, b), extents, c),
-        _ => put::<VECTORS>(&sums_4::<VECTORS>(extents.depth, factor, b), extents, c),
-    }
+/// The numbers of a panel of A for one k, of as many rows.
+#[inline(always)]
+fn column<const ROWS: usize>(a: Panel<'_>, k: usize) -> [f32; ROWS] {
+    let mut numbers = [0.0; ROWS];
+    numbers.copy_from_slice(&a.data[k * a.step..][..ROWS]);
+    numbers
 }
 
-fn across<const ROWS: usize, const VECTORS: usize>(
-    extents: Extents,
-    a: Rows<'_>,
-    b: Panel<'_>,
-    c: &mut Block<'_, f32>,
-) {
-    let row = |r: usize| &a.data[r.min(ROWS - 1) * a.stride..][..extents.depth];
-    let rows = [row(0), row(1), row(2), row(3)];
-    let factor = |k: usize, r: usize| rows[r][k];
-    match ROWS {
-        1 => put_across::<_, VECTORS>(&sums_1::<VECTORS>(extents.depth, factor, b), extents, c),
-        2 => put_across::<_, VECTORS>(&sums_2::<VECTORS>(extents.depth, factor, b), extents, c),
-        3 => put_across::<_, VECTORS>(&sums_3::<VECTORS>(extents.depth, factor, b), extents, c),
-        _ => put_across::<_, VECTORS>(&sums_4::<VECTORS>(extents.depth, factor, b), extents, c),
-    }
-}
+/// A tile and its transposed form, for each number of rows.
+macro_rules! tiles {
+    ($($rows:literal $sums:ident,)*) => {
+        /// See [`super::tile::Kernel::tile`].
+        pub(super) fn tile(rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
+            let depth = extents.depth;
+            match (rows, whole) {
+                $(($rows, true) => put::<2>(&$sums::<2>(depth, |k| column(a, k), b), extents, c),
+                ($rows, false) => put::<1>(&$sums::<1>(depth, |k| column(a, k), b), extents, c),)*
+                _ => unreachable!("a tile of {rows} rows"),
+            }
+        }
 
-/// See [`super::tile::Kernel::tile`].
-pub(super) fn tile(rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
-    choose!(of, [], rows, whole, (extents, a, b, c), 1 2 3 4)
+        /// See [`super::tile::Kernel::tile_across`].
+        pub(super) fn tile_across(
+            rows: usize, whole: bool, extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
+        ) {
+            let depth = extents.depth;
+            match (rows, whole) {
+                $(($rows, _) => {
+                    let lines: [&[f32]; $rows] = std::array::from_fn(|r| &a.data[r * a.stride..][..depth]);
+                    let factors = |k: usize| lines.map(|line| line[k]);
+                    // The second vector of half a tile is not looked at.
+                    let (sums, vectors) = match whole {
+                        true => ($sums::<2>(depth, factors, b), 2),
+                        false => ($sums::<1>(depth, factors, b), 1),
+                    };
+                    put_across(&sums, vectors, extents, c);
+                })*
+                _ => unreachable!("a tile of {rows} rows"),
+            }
+        }
+    };
 }
-
-/// See [`super::tile::Kernel::tile_across`].
-pub(super) fn tile_across(
-    rows: usize,
-    whole: bool,
-    extents: Extents,
-    a: Rows<'_>,
-    b: Panel<'_>,
-    c: &mut Block<'_, f32>,
-) {
-    choose!(across, [], rows, whole, (extents, a, b, c), 1 2 3 4)
-}
+tiles!(1 sums_1, 2 sums_2, 3 sums_3, 4 sums_4, 5 sums_5, 6 sums_6,);

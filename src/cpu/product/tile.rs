@@ -110,7 +110,9 @@ impl Kernel {
             Level::Avx512 => Kernel { level, mr: 8, nr: 32 },
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Kernel { level, mr: 6, nr: 16 },
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => Kernel { level, mr: super::simd128::MR, nr: plain::NR },
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => Kernel { level, mr: plain::MR, nr: plain::NR },
             Level::Plain => Kernel { level, mr: plain::MR, nr: plain::NR },
         }

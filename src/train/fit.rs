@@ -209,6 +209,25 @@ impl Trainer {
     /// recovers from: a lost device, numbers that have gone bad. Where there was nothing to go back to it goes back to the
     /// beginning, so have the run [kept](Trainer::keep) from time to time.
     ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// # pollster::block_on(async {
+    /// let data = data::moons(200, 0.2, 0)?.split(0.2, 0)?;
+    /// let trainer = || {
+    ///     Trainer::new(Sequential::new(2).linear(8).relu().linear(2), Loss::cross_entropy(), Sgd::new(0.1)).epochs(3)
+    /// };
+    /// let (mut whole, mut parts) = (trainer(), trainer());
+    /// whole.fit(&data).await?;
+    /// let mut session = parts.session(&data).await?;
+    /// while !session.is_done() {
+    ///     parts.run_steps(&mut session, 2).await?;
+    /// }
+    /// let model = parts.model_so_far(&mut session).await?;
+    /// assert_eq!(model.weights_hash(), whole.model()?.weights_hash());
+    /// # Ok::<(), anygrad::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// Fails as [`Trainer::fit`] does.
     pub async fn run_steps(&mut self, session: &mut Session<'_>, steps: u64) -> Result<()> {

@@ -37,10 +37,10 @@ impl Encoding {
     }
 
     pub fn new_decoder_without_bom_handling(&'static self) -> Decoder {
-        Decoder { encoding: self, high: None }
+        Decoder { encoding: self, first: None, high: None }
     }
 
-    /// The text of bytes, whether they were of another encoding than this, and whether some were replaced.
+    /// The text of bytes, and whether some were no text and are replaced.
     pub fn decode_without_bom_handling<'a>(&'static self, bytes: &'a [u8]) -> (Cow<'a, str>, bool) {
         let mut text = String::new();
         let (_, has_errors) = self.new_decoder_without_bom_handling().decode(bytes, true, usize::MAX, &mut text);
@@ -58,7 +58,9 @@ pub(super) enum CoderResult {
 /// Text that is decoded part by part.
 pub(super) struct Decoder {
     encoding: &'static Encoding,
-    /// The first half of a pair of UTF-16 that stood at the end of a part.
+    /// Of UTF-16, the first byte of two.
+    first: Option<u8>,
+    /// The first half of a pair of UTF-16.
     high: Option<u16>,
 }
 
@@ -73,55 +75,103 @@ impl Decoder {
         let mut text = String::with_capacity(into.len());
         let (read, has_errors) = self.decode(bytes, is_last, into.len(), &mut text);
         into[..text.len()].copy_from_slice(text.as_bytes());
-        // Half a character at the end of a part waits for the next part.
-        let is_done = read == bytes.len() || (!is_last && self.encoding != WINDOWS_1252 && read + 1 == bytes.len());
-        let result = if is_done { CoderResult::InputEmpty } else { CoderResult::OutputFull };
+        let result = if read == bytes.len() { CoderResult::InputEmpty } else { CoderResult::OutputFull };
         (result, read, text.len(), has_errors)
     }
 
     /// Decodes as many bytes as give at most `most` of text.
     fn decode(&mut self, bytes: &[u8], is_last: bool, most: usize, text: &mut String) -> (usize, bool) {
-        let (mut read, mut has_errors) = (0, false);
-        let unit = if self.encoding == WINDOWS_1252 { 1 } else { 2 };
-        for bytes in bytes.chunks(unit) {
+        let mut has_errors = false;
+        for (read, &byte) in bytes.iter().enumerate() {
+            // A half without its other and a character.
             if text.len() + 6 > most {
                 return (read, has_errors);
             }
-            let character = match bytes {
-                [byte @ 0x80..=0x9F] if OF_WINDOWS[usize::from(byte - 0x80)] != 0 => {
-                    OF_WINDOWS[usize::from(byte - 0x80)]
+            let unit = match (byte, self.first.take()) {
+                (0x80..=0x9F, _) if self.encoding == WINDOWS_1252 => match OF_WINDOWS[usize::from(byte - 0x80)] {
+                    0 => u16::from(byte),
+                    character => character,
+                },
+                _ if self.encoding == WINDOWS_1252 => u16::from(byte),
+                (_, None) => {
+                    self.first = Some(byte);
+                    continue;
                 }
-                [byte] if unit == 1 => u16::from(*byte),
-                [a, b] if self.encoding == UTF_16BE => u16::from_be_bytes([*a, *b]),
-                [a, b] => u16::from_le_bytes([*a, *b]),
-                _ if is_last => {
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    return (read + 1, true);
-                }
-                _ => return (read, has_errors),
+                (_, Some(first)) if self.encoding == UTF_16BE => u16::from_be_bytes([first, byte]),
+                (_, Some(first)) => u16::from_le_bytes([first, byte]),
             };
-            read += bytes.len();
-            let pair = self.high.take().into_iter().chain([character]);
-            for decoded in char::decode_utf16(pair) {
-                match decoded {
-                    Ok(character) => text.push(character),
-                    Err(half)
-                        if (0xD800..0xDC00).contains(&half.unpaired_surrogate())
-                            && half.unpaired_surrogate() == character =>
-                    {
-                        self.high = Some(character);
-                    }
-                    Err(_) => {
-                        has_errors = true;
-                        text.push(char::REPLACEMENT_CHARACTER);
-                    }
-                }
+            let is_high = (0xD800..0xDC00).contains(&unit);
+            let before = self.high.take();
+            self.high = is_high.then_some(unit);
+            for decoded in char::decode_utf16(before.into_iter().chain((!is_high).then_some(unit))) {
+                has_errors |= decoded.is_err();
+                text.push(decoded.unwrap_or(char::REPLACEMENT_CHARACTER));
             }
         }
-        if is_last && self.high.take().is_some() {
+        if is_last && (self.first.take().is_some() | self.high.take().is_some()) {
             has_errors = true;
             text.push(char::REPLACEMENT_CHARACTER);
         }
-        (read, has_errors)
+        (bytes.len(), has_errors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, stream_key, word};
+
+    /// The text of bytes that come in parts, and whether some were no text.
+    macro_rules! decoded {
+        ($encoding:expr, $bytes:expr, $part:expr) => {{
+            let (mut decoder, mut text, mut has_errors) =
+                ($encoding.new_decoder_without_bom_handling(), Vec::new(), false);
+            let (mut from, mut to) = (0, 0);
+            loop {
+                to = $bytes.len().min(to + $part);
+                let is_last = to == $bytes.len();
+                let mut room = [0; 4096];
+                let (result, read, written, failed) = decoder.decode_to_utf8(&$bytes[from..to], &mut room, is_last);
+                assert_eq!(format!("{result:?}"), "InputEmpty");
+                text.extend_from_slice(&room[..written]);
+                (from, has_errors) = (from + read, has_errors | failed);
+                if is_last {
+                    break (String::from_utf8(text).expect("UTF-8"), has_errors);
+                }
+            }
+        }};
+    }
+
+    #[test]
+    fn what_is_found_out_is_decoded_as_everywhere() {
+        let key = stream_key(5, Purpose::Synthetic, 0);
+        for round in 0..400 {
+            let bytes: Vec<u8> = (0..word(key, round, 0) % 40)
+                .map(|i| match word(key, round, i + 9) {
+                    // Letters, halves of pairs in either order of bytes, anything.
+                    random if random % 4 == 0 => b'a' + (random >> 8) as u8 % 26,
+                    random if random % 4 == 1 => 0xD8 + (random >> 8) as u8 % 8,
+                    random if random % 4 == 2 => 0,
+                    random => (random >> 8) as u8,
+                })
+                .collect();
+            let part = 1 + word(key, round, 1) as usize % 7;
+            for (own, theirs) in [
+                (WINDOWS_1252, encoding_rs::WINDOWS_1252),
+                (UTF_16LE, encoding_rs::UTF_16LE),
+                (UTF_16BE, encoding_rs::UTF_16BE),
+            ] {
+                let (text, has_errors) = theirs.decode_without_bom_handling(&bytes);
+                assert_eq!(own.name(), theirs.name());
+                assert_eq!(decoded!(own, bytes, part), (text.into_owned(), has_errors), "{bytes:x?} in {}", own.name());
+            }
+        }
+        for label in ["utf8", " UTF-16 ", "latin1", "cp1252"] {
+            let named = |own: Option<&Encoding>| own.map(Encoding::name);
+            assert_eq!(
+                named(Encoding::for_label(label.as_bytes())),
+                encoding_rs::Encoding::for_label(label.as_bytes()).map(|theirs| theirs.name())
+            );
+        }
     }
 }

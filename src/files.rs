@@ -8,6 +8,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Whether there are files at all: a browser has none.
+pub(crate) const ON_DISK: bool = cfg!(not(target_arch = "wasm32"));
+
 static RAISED: AtomicU64 = AtomicU64::new(0);
 
 /// Raises the most bytes that readers of this process take where a file's length alone does not say how much is sound: what

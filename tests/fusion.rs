@@ -115,7 +115,7 @@ fn features(data: &Dataset) -> Data {
             Data::Word(bytes.chunks(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
         }
         Features::F32 { data, .. } => Data::Float(data.clone()),
-        Features::Packed(_) => panic!("rows in memory"),
+        Features::Packed(_) | Features::Matrix(_) => panic!("rows of floats or bytes"),
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! [`Executor`] is a loaded plan on either, in f32. Nothing is created while it runs.
 
+// A browser's devices stay on one thread, and are shared there as elsewhere between several.
+#![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
+
 pub mod cpu;
 #[cfg_attr(not(feature = "gpu"), path = "no_gpu.rs")]
 pub mod gpu;

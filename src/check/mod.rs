@@ -9,5 +9,7 @@ mod verify;
 
 pub use gradcheck::{CheckOptions, Deviation, GradCheck, TensorCheck};
 pub use mid_graph::mid_graph;
-pub use operation::{OperationCheck, operation, operation_blocking};
+#[cfg(not(target_arch = "wasm32"))]
+pub use operation::operation_blocking;
+pub use operation::{OperationCheck, operation};
 pub use verify::{Failure, Receipt, verify, verify_cases};

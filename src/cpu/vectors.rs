@@ -1,4 +1,5 @@
-//! Code compiled for the widest vectors of the processor it runs on: AVX-512, or AVX2 with FMA, once they are detected.
+//! Code compiled for the widest vectors of the processor it runs on: AVX-512, or AVX2 with FMA, once they are detected; in
+//! WebAssembly, whose programs either run with their vectors or not at all, those it is compiled for.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -9,6 +10,9 @@ pub(super) enum Level {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// WebAssembly, where multiply-adds are two operations. Vectors of 128 bits or none: the bits are the same.
+    #[cfg(target_arch = "wasm32")]
+    Wasm,
     /// What the compiler makes of plain Rust: every processor has it.
     Plain,
 }
@@ -41,9 +45,13 @@ impl Level {
             is_x86_feature_detected!("avx512f").then_some(Level::Avx512),
             (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Level::Avx2),
         ];
-        #[cfg(not(target_arch = "x86_64"))]
-        let [avx512, avx2] = [None, None];
-        [avx512, avx2, Some(Level::Plain)]
+        #[cfg(target_arch = "x86_64")]
+        let levels = [avx512, avx2, Some(Level::Plain)];
+        #[cfg(target_arch = "wasm32")]
+        let levels = [Some(Level::Wasm), None, Some(Level::Plain)];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "wasm32")))]
+        let levels = [None, None, Some(Level::Plain)];
+        levels
     }
 
     /// Every level of this processor, the fastest first.
@@ -83,6 +91,8 @@ pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
         // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { with_avx2(f) },
+        #[cfg(target_arch = "wasm32")]
+        Level::Wasm => f(),
         Level::Plain => f(),
     }
 }

@@ -76,7 +76,7 @@ impl Encoder {
 /// refused, a class is not known, or a number is too far from those of training; [`Error::UnknownName`] if a column is
 /// absent.
 pub fn apply(path: &Path, application: &Application<'_>) -> Result<Applied> {
-    let table = application.read(|options| Ok(super::tables::read_any(path, options)?.train))?;
+    let table = application.read(|options| Ok(super::tables::read_any(path, options, None)?.train))?;
     Ok(applied(table, application)?.0)
 }
 

@@ -16,6 +16,7 @@ mod digits;
 mod fitted;
 mod generated;
 mod gzip;
+mod held_files;
 mod hold_back;
 mod idx;
 mod images;
@@ -42,6 +43,7 @@ pub use columns::{EncodedColumn, Encoder, Encoding, TimePart, Unusual, same_valu
 pub use digits::digits;
 pub use fitted::{Fitted, load_like};
 pub use generated::{GENERATED, and, blobs, circles, generated, moons, sine, spiral, xor};
+pub use held_files::HeldFiles;
 pub use images::{Color, ImageOptions, Images, image_rows, images};
 pub use incoming::{Incoming, IncomingForm, IncomingRows};
 pub use matrix::{Matrix, MatrixRows, NamedMatrix};

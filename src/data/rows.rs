@@ -129,6 +129,9 @@ pub(super) fn in_parts<T: Send>(
     body: impl Fn(usize, &mut [T]) -> Result<()> + Sync,
 ) -> Result<()> {
     let rows = (out.len() / width).div_ceil(threads.max(1)).max(1);
+    if threads <= 1 || cfg!(target_arch = "wasm32") {
+        return out.chunks_mut(rows * width).enumerate().try_for_each(|(number, part)| body(number * rows, part));
+    }
     let parts = Mutex::new(out.chunks_mut(rows * width).enumerate());
     let work = || -> Result<()> {
         loop {

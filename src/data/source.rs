@@ -2,9 +2,11 @@
 
 use super::packed::Packed;
 use super::{
-    Collection, DataOptions, Fitted, GENERATED, ImageOptions, Parts, Split, digits, generated, images, tables,
+    Collection, DataOptions, Fitted, GENERATED, HeldFiles, ImageOptions, Parts, Split, digits, generated, images,
+    tables,
 };
 use crate::error::{Error, Result};
+use crate::files::ON_DISK;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -41,6 +43,12 @@ pub enum Source {
     /// Rows that a program made, and no file tells where from.
     Memory,
 }
+
+/// What the digits are called among the files that a program holds in memory: to be had without those in the program.
+const DIGITS: &str = "digits.csv";
+
+/// Why a file cannot be read where there are none.
+const NO_FILES: &str = "a browser has no files: give it a table, or train on digits or generated points";
 
 /// How a file holds a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,6 +254,8 @@ pub(crate) struct Loading<'a> {
     pub fitted: Option<&'a Fitted>,
     /// Who is told how far reading a table is.
     pub progress: Option<ReadProgress<'a>>,
+    /// Files that are in memory rather than on the disk.
+    pub files: Option<&'a HeldFiles>,
     /// Of the columns that may be features, those to look at; all without it.
     pub columns: Option<ColumnGroup>,
 }
@@ -275,13 +285,23 @@ pub(crate) fn load_with(options: &DataOptions, seed: u64, loading: Loading<'_>) 
         return tables::split(&tables::Paths::of(path, options)?, options, seed, loading);
     }
     options.refuse_columns()?;
+    if let (false, Some(path)) = (ON_DISK, source.path()) {
+        return Err(Error::io("read", path, std::io::Error::new(std::io::ErrorKind::Unsupported, NO_FILES)));
+    }
     let mut decisions = Vec::new();
     let mut say = |images: super::Images| {
         decisions = images.decisions;
         images.parts
     };
     let parts = match source {
-        Source::Digits => Parts::whole(digits()?),
+        Source::Digits => Parts::whole(match loading.files.and_then(|files| files.get(Path::new(DIGITS))) {
+            Some(bytes) => super::digits::read(&String::from_utf8_lossy(bytes))?,
+            None => digits()?,
+        }),
+        // Where there are no files, the compiler leaves out the readers of these.
+        Source::Collection(..) | Source::Images(_) | Source::Packed(_) if !ON_DISK => {
+            return Err(Source::unknown_rows());
+        }
         Source::Collection(collection, folder) => say(collection.read(folder)?),
         Source::Images(folder) => say(images(folder, &image_options(options, fitted))?),
         Source::Generated(name) => Parts::whole(generated(name, seed)?),

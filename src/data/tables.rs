@@ -1,5 +1,6 @@
 //! Tables as rows to train on, to watch and to test with: columns understood, rows held back, cells encoded.
 
+mod any;
 mod cells;
 mod report;
 
@@ -8,9 +9,10 @@ use super::hold_back::{By, fold, hold_back};
 use super::options::{DataOptions, Scaling};
 use super::source::{ColumnGroup, Loading};
 use super::table::{Lines, ReadOptions, Table, Want};
-use super::{Dataset, Features, Fitted, Parts, Preprocessing, Split, TableFormat, Targets};
+use super::{Dataset, Features, Fitted, HeldFiles, Parts, Preprocessing, Split, Targets};
 use crate::error::{Error, Result, shown};
 use crate::random::{Purpose, stream_key};
+pub(super) use any::read_any;
 pub(super) use cells::weights;
 use cells::{groups, times};
 pub(super) use report::{columns_lines, missing_line, unusual_line};
@@ -54,22 +56,6 @@ pub(super) fn read_options<'a>(options: &DataOptions, wants: &'a dyn Fn(&[String
     read
 }
 
-/// Reads a table of any format, in the parts that the file names.
-pub(super) fn read_any(path: &Path, options: &ReadOptions<'_>) -> Result<Parts<Table>> {
-    match TableFormat::of(path) {
-        None | Some(TableFormat::Text) => Ok(Parts::whole(Table::read(path, options)?)),
-        Some(TableFormat::Npy) => Ok(Parts::whole(super::table::npy::read(path, options)?)),
-        Some(TableFormat::Npz) => super::table::npy::read_npz(path, options),
-        #[cfg(feature = "parquet")]
-        Some(TableFormat::Parquet | TableFormat::Arrow) => Ok(Parts::whole(super::table::arrow::read(path, options)?)),
-        #[cfg(not(feature = "parquet"))]
-        Some(TableFormat::Parquet | TableFormat::Arrow) => {
-            let reason = "this program was built without Parquet and Arrow";
-            Err(Error::data(path, "", reason, "build it with --features parquet, or save the table as CSV"))
-        }
-    }
-}
-
 /// How many columns may be features.
 pub(super) fn candidates(path: &Path, options: &DataOptions) -> Result<usize> {
     let found = Cell::new(0);
@@ -77,7 +63,7 @@ pub(super) fn candidates(path: &Path, options: &DataOptions) -> Result<usize> {
         found.set(Roles::of(names, options).map_or(0, |roles| roles.candidates.len()));
         vec![Want::Skip; names.len()]
     };
-    read_any(path, &read_options(options, &wants))?;
+    read_any(path, &read_options(options, &wants), None)?;
     Ok(found.get())
 }
 
@@ -90,7 +76,8 @@ fn read(path: &Path, options: &DataOptions, encoder: Option<&Encoder>, loading: 
         // The table is not worth reading; the reason is found again below.
         (Err(_), _) => vec![Want::Skip; names.len()],
     };
-    let parts = read_any(path, &ReadOptions { progress: loading.progress, ..read_options(options, &wants) })?;
+    let parts =
+        read_any(path, &ReadOptions { progress: loading.progress, ..read_options(options, &wants) }, loading.files)?;
     match Roles::of(&names_of(&parts.train), options) {
         Ok(_) => Ok(parts),
         Err(error) => Err(error.in_file(&parts.train.path)),
@@ -226,7 +213,6 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
         None => (None, options),
     };
     let Parts { train: table, validation, test } = read(paths.train, options, known_encoder, loading)?;
-    let has_test = test.is_some();
     let names = names_of(&table);
     let roles = Roles::of(&names, options)?.only(group);
     let mut decisions = table.decisions.clone();
@@ -234,7 +220,7 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
     let mut train = Rows::of(table, &roles, known, TRAIN, &mut decisions)?;
     // What the file holds back itself is not taken from its training rows.
     let mut held_back = options.clone();
-    held_back.test_fraction = if has_test { 0.0 } else { options.test_fraction };
+    held_back.test_fraction = if test.is_some() { 0.0 } else { options.test_fraction };
     held_back.validation_fraction = if validation.is_some() { 0.0 } else { options.validation_fraction };
     train.hold_back(&roles, &held_back, seed, &mut decisions)?;
     let encoder = match known_encoder {
@@ -273,7 +259,7 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
     let weights = options.weights.as_deref();
     for (own, path, part) in [(validation, paths.validation, VALIDATION), (test, paths.test, TEST)] {
         let table = match (own, path) {
-            (_, Some(path)) => read_like(path, options, &encoder, &targets, weights.as_slice())?,
+            (_, Some(path)) => read_like(path, options, &encoder, (&targets, weights.as_slice()), loading.files)?,
             (Some(own), None) => own,
             (None, None) => continue,
         };
@@ -316,14 +302,14 @@ pub(super) fn read_like(
     path: &Path,
     options: &DataOptions,
     encoder: &Encoder,
-    spelled: &[&str],
-    numbers: &[&str],
+    (spelled, numbers): (&[&str], &[&str]),
+    files: Option<&HeldFiles>,
 ) -> Result<Table> {
     let known = encoder.by_name();
     let want = |name: &String| want_of(name, &known, spelled, numbers);
     let wants = |names: &[String]| names.iter().map(want).collect();
     let hints = |names: &[String]| encoder.hints(names);
-    Ok(read_any(path, &ReadOptions { hints: &hints, ..read_options(options, &wants) })?.train)
+    Ok(read_any(path, &ReadOptions { hints: &hints, ..read_options(options, &wants) }, files)?.train)
 }
 
 /// What an encoder wants of a column, beside columns of which the spelling or the numbers are wanted.

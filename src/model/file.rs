@@ -54,12 +54,19 @@ struct Version {
 
 /// How a model was trained.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, from = "serde_json::Value")]
 enum Recorded {
     /// As a whole.
     Recipe(Box<Recipe>),
     /// As files said it before there was a type for it.
     Parts(serde_json::Value),
+}
+
+impl From<serde_json::Value> for Recorded {
+    fn from(parts: serde_json::Value) -> Recorded {
+        serde_json::from_value(parts.clone())
+            .map_or(Recorded::Parts(parts), |recipe| Recorded::Recipe(Box::new(recipe)))
+    }
 }
 
 impl Recorded {

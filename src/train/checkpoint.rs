@@ -71,7 +71,22 @@ pub(super) struct Interruptions {
     going_on: Option<Snapshot>,
     /// Whether what it goes on from may be of other rows.
     takes_other_rows: bool,
-    last: Option<(Instant, Position)>,
+    last: Option<(Time, Position)>,
+}
+
+/// A time on a clock; WebAssembly by itself has none, so that no number of seconds is ever over there.
+#[derive(Clone, Copy)]
+struct Time(Option<Instant>);
+
+impl Time {
+    fn now() -> Time {
+        Time((!cfg!(target_arch = "wasm32")).then(Instant::now))
+    }
+
+    /// Whether so many seconds have gone by.
+    fn is_past(self, seconds: u64) -> bool {
+        self.0.is_some_and(|time| time.elapsed() >= Duration::from_secs(seconds))
+    }
 }
 
 impl Trainer {
@@ -175,7 +190,7 @@ impl Interruptions {
     /// The state that a run begins with, if it goes on with another; its time counts from here.
     pub fn begin(&mut self, session: &Session<'_>) -> Option<Snapshot> {
         let position = self.going_on.as_ref().map_or(session.position(), |snapshot| snapshot.position);
-        self.last = Some((Instant::now(), position));
+        self.last = Some((Time::now(), position));
         self.going_on.clone()
     }
 
@@ -208,7 +223,7 @@ impl Interruptions {
             // A run that has gone back may stand before it.
             Every::Steps(steps) => u64::from(position.clock.step).saturating_sub(last.clock.step.into()) >= steps,
             Every::Epochs(epochs) => position.epochs_done().saturating_sub(last.epochs_done()) >= epochs,
-            Every::Seconds(seconds) => time.elapsed() >= Duration::from_secs(seconds),
+            Every::Seconds(seconds) => time.is_past(seconds),
         }
     }
 
@@ -217,7 +232,7 @@ impl Interruptions {
         if let Some((save, snapshot)) = self.save.as_mut().zip(snapshot) {
             save(snapshot);
         }
-        self.last = Some((Instant::now(), *position));
+        self.last = Some((Time::now(), *position));
     }
 }
 

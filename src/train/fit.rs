@@ -205,6 +205,69 @@ impl Trainer {
         self.take_model(session, tensors)
     }
 
+    /// Runs a session of this trainer on by so many steps, or to its end if there are fewer, over whatever [`Trainer::fit`]
+    /// recovers from: a lost device, numbers that have gone bad. Where there was nothing to go back to it goes back to the
+    /// beginning, so have the run [kept](Trainer::keep) from time to time.
+    ///
+    /// ```
+    /// use anygrad::{data, nn::{Loss, Sequential}, optim::Sgd, train::Trainer};
+    /// # pollster::block_on(async {
+    /// let data = data::moons(200, 0.2, 0)?.split(0.2, 0)?;
+    /// let trainer = || {
+    ///     Trainer::new(Sequential::new(2).linear(8).relu().linear(2), Loss::cross_entropy(), Sgd::new(0.1)).epochs(3)
+    /// };
+    /// let (mut whole, mut parts) = (trainer(), trainer());
+    /// whole.fit(&data).await?;
+    /// let mut session = parts.session(&data).await?;
+    /// while !session.is_done() {
+    ///     parts.run_steps(&mut session, 2).await?;
+    /// }
+    /// let model = parts.model_so_far(&mut session).await?;
+    /// assert_eq!(model.weights_hash(), whole.model()?.weights_hash());
+    /// # Ok::<(), anygrad::Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Fails as [`Trainer::fit`] does.
+    pub async fn run_steps(&mut self, session: &mut Session<'_>, steps: u64) -> Result<()> {
+        let end = session.step().saturating_add(steps);
+        if self.rolls_back() && self.recovery.kept.is_none() {
+            self.keep(session).await?;
+        }
+        while !session.is_done() && session.step() < end {
+            let epoch = session.epochs_done();
+            let rolls_back = self.rolls_back();
+            let goes_on = |position: &Position| {
+                u64::from(position.clock.step) < end && (!rolls_back || position.epochs_done() == epoch)
+            };
+            let outcome = match session.queue_while(goes_on).await {
+                Ok(()) => session.finish().await,
+                failed => failed,
+            };
+            match outcome {
+                Ok(()) if rolls_back && session.epochs_done() != epoch => self.keep(session).await?,
+                Ok(()) => {}
+                Err(error) => self.recover(session, error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The model of a session of this trainer as it stands, with the threshold that the recipe asks for; the session goes on
+    /// afterwards.
+    ///
+    /// # Errors
+    /// What the device reports; as [`Model::best_threshold`].
+    pub async fn model_so_far(&mut self, session: &mut Session<'_>) -> Result<&Model> {
+        let (tensors, hash) = (session.weights().await?, session.train_hash());
+        let Setup { train, held_out, kind, .. } = session.setup;
+        let validation = held_out.filter(|_| kind.validates);
+        self.trained = Some(self.model_of(tensors, train, hash, session.history())?);
+        self.set_threshold(validation).await?;
+        self.model()
+    }
+
     fn take_model(&mut self, mut session: Session<'_>, tensors: Vec<Tensor>) -> Result<History> {
         let (train, hash) = (session.train(), session.train_hash());
         let history = session.into_history();

@@ -1,8 +1,9 @@
 //! What a run starts from: new weights, a model that it goes on with, or weights that another program wrote.
 
 use super::{Recipe, Trainer};
-use crate::data::{DataOptions, Split};
+use crate::data::{DataOptions, HeldFiles, Split};
 use crate::error::{Error, Result};
+use crate::files::ON_DISK;
 use crate::model::{Model, is_model, read_tensors};
 
 impl Recipe {
@@ -12,11 +13,20 @@ impl Recipe {
     /// # Errors
     /// [`Error::InvalidOption`] if the recipe says otherwise than the model; as [`Model::load`].
     pub fn adopt(&mut self) -> Result<Option<Model>> {
+        self.adopt_from(None)
+    }
+
+    pub(super) fn adopt_from(&mut self, files: Option<&HeldFiles>) -> Result<Option<Model>> {
         let Some(path) = &self.from else { return Ok(None) };
-        if !is_model(path)? {
-            return Ok(None);
-        }
-        let model = Model::load(path)?;
+        let model = match files.and_then(|files| files.get(path)) {
+            Some(bytes) => Model::from_bytes(bytes)?,
+            None if !ON_DISK => {
+                let expected = "the page was not given this file: open it there";
+                return Err(Error::option("from", path.display(), expected));
+            }
+            None if is_model(path)? => Model::load(path)?,
+            None => return Ok(None),
+        };
         let layers = model.architecture.description();
         if !self.layers.is_empty() && self.layers != layers {
             let expected = format!("they are the model's, {}: leave them out", model.architecture);
@@ -83,13 +93,25 @@ impl Trainer {
     ///
     /// # Errors
     /// Fails as [`Recipe::complete`], [`Model::load`] and [`read_tensors`] do.
-    pub fn of(mut recipe: Recipe, data: &Split) -> Result<Trainer> {
-        let model = recipe.adopt()?;
-        let architecture = recipe.complete(data)?;
+    pub fn of(recipe: Recipe, data: &Split) -> Result<Trainer> {
+        Trainer::of_files(recipe, data, None)
+    }
+
+    /// [`Trainer::of`] where some of the files are in memory.
+    ///
+    /// # Errors
+    /// Fails as [`Trainer::of`] does.
+    pub fn of_held(recipe: Recipe, data: &Split, files: &HeldFiles) -> Result<Trainer> {
+        Trainer::of_files(recipe, data, Some(files))
+    }
+
+    fn of_files(mut recipe: Recipe, data: &Split, files: Option<&HeldFiles>) -> Result<Trainer> {
+        let model = recipe.adopt_from(files)?;
+        let architecture = recipe.complete_from(data, files)?;
         let initial = match (&model, &recipe.from) {
             (Some(model), _) => Some(model.tensors.clone()),
-            (None, Some(path)) => Some(read_tensors(path, &architecture)?),
-            (None, None) => None,
+            (None, Some(path)) if ON_DISK => Some(read_tensors(path, &architecture)?),
+            (None, _) => None,
         };
         let threshold = model.and_then(|model| model.threshold);
         Ok(Trainer { initial, threshold, ..Trainer::with(recipe, architecture) })

@@ -2,9 +2,9 @@
 
 use super::{BatchSize, EarlyStopping, OnDivergence, Threshold};
 use crate::backend::Request;
-use crate::data::{DataOptions, Loading, ReadProgress, Source, Split, Targets, Task, load_with};
+use crate::data::{DataOptions, HeldFiles, Source, Split, Targets, Task};
 use crate::error::{Error, Result};
-use crate::model::{Form, LayerDescription, Loss, Sequential};
+use crate::model::{LayerDescription, Loss, Sequential};
 use crate::ops::activation::Activation;
 use crate::ops::penalty::Penalty;
 use crate::optim::{Clipping, Optimizer, Schedule};
@@ -272,53 +272,20 @@ impl Recipe {
         self.train.epochs.unwrap_or_else(|| self.default_epochs(1))
     }
 
-    /// Loads the data and splits it; prepared as a model's rows were, if the run goes on with one.
-    ///
-    /// # Errors
-    /// Fails as [`load`](crate::data::load), [`load_like`](crate::data::load_like) and [`Recipe::adopt`] do.
-    pub fn load(&self) -> Result<Split> {
-        self.load_reporting(None)
-    }
-
-    /// [`Recipe::load`], which tells how far it is while it reads a table.
-    ///
-    /// # Errors
-    /// As [`Recipe::load`].
-    pub fn load_reporting(&self, progress: Option<ReadProgress<'_>>) -> Result<Split> {
-        let mut own = self.clone();
-        own.settle();
-        let model = own.adopt()?;
-        if let Some(model) = model {
-            let loading = Loading { fitted: Some(&model.fitted()), progress, columns: None };
-            return load_with(&own.data, own.seed, loading);
-        }
-        let task = match &own.loss {
-            Some(loss) if !loss.takes_values() => Some(Task::Classes),
-            Some(loss) if !loss.takes_labels() => Some(Task::Values),
-            Some(_) | None => None,
-        };
-        // What other sources than tables predict is known.
-        if let Source::Table(_) = own.data.source {
-            own.data.task = own.data.task.or(task);
-        }
-        let mut split = load_with(&own.data, own.seed, Loading { progress, ..Loading::default() })?;
-        if own.loss.is_some_and(|loss| loss.form == Form::BinaryCrossEntropy) {
-            // Its targets are probabilities.
-            split.leave_targets();
-        }
-        Ok(split)
-    }
-
     /// Fills in what depends on the data: the loss, the layers where none are listed, the epochs. Returns the model.
     ///
     /// # Errors
     /// [`Error::InvalidOption`] if early stopping watches what the run does not have, or for a layer that only code can
     /// build; as [`Sequential::widths`] and [`Recipe::adopt`].
     pub fn complete(&mut self, data: &Split) -> Result<Sequential> {
+        self.complete_from(data, None)
+    }
+
+    pub(super) fn complete_from(&mut self, data: &Split, files: Option<&HeldFiles>) -> Result<Sequential> {
         self.settle();
         let epochs = self.default_epochs(data.train.rows());
         self.train.epochs.get_or_insert(epochs);
-        self.adopt()?;
+        self.adopt_from(files)?;
         self.check_layers()?;
         let targets = &data.train.targets;
         self.check_decisions(data.validation.is_some(), matches!(targets, Targets::Labels { .. }))?;

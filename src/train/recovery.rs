@@ -204,8 +204,11 @@ impl Trainer {
         Err(error)
     }
 
-    /// Has the host keep the state of a run.
-    pub(super) async fn keep(&mut self, session: &mut Session<'_>) -> Result<()> {
+    /// Has the host keep the state of a run of this trainer, which goes on from it where it has to go back.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn keep(&mut self, session: &mut Session<'_>) -> Result<()> {
         self.recovery.kept = Some(session.snapshot().await?);
         self.recovery.losses = 0;
         Ok(())

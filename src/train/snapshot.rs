@@ -126,7 +126,8 @@ impl Snapshot {
         }
         let mut recipe = serde_json::to_string(&self.recipe).map_err(|e| e.to_string())?;
         io.text(&mut recipe)?;
-        self.recipe = json::parse(recipe.as_bytes()).map_err(|e| format!("its recipe: {e}"))?;
+        let value: serde_json::Value = json::parse(recipe.as_bytes()).map_err(|e| format!("its recipe: {e}"))?;
+        self.recipe = serde_json::from_value(value).map_err(|e| format!("its recipe: {e}"))?;
         io.bool(&mut self.has_rate_function)?;
         io.u64(&mut self.data_hash)?;
         visit_position(&mut self.position, io)?;

@@ -63,9 +63,13 @@ pub async fn unusable() -> Vec<(String, String)> {
 }
 
 impl Adapter {
-    /// The adapter's name, such as `NVIDIA H200`.
+    /// The adapter's name, such as `NVIDIA H200`; where a browser keeps it to itself, its API's.
     pub fn name(&self) -> String {
-        self.inner.get_info().name
+        let info = self.inner.get_info();
+        match info.backend {
+            wgpu::Backend::BrowserWebGpu if info.name.is_empty() => "WebGPU".into(),
+            _ => info.name,
+        }
     }
 
     /// What a file of compiled pipelines is named after; `None` where the API has no such files.
@@ -105,12 +109,6 @@ impl Adapter {
     /// Whether it is a driver that runs on the CPU: lavapipe, SwiftShader, WARP.
     pub fn is_software(&self) -> bool {
         self.inner.get_info().device_type == wgpu::DeviceType::Cpu
-    }
-
-    /// Whether the driver compiles a kernel when it first runs, rather than when its pipeline is made: lavapipe.
-    pub(super) fn compiles_at_first_run(&self) -> bool {
-        let info = self.inner.get_info();
-        info.backend == wgpu::Backend::Vulkan && info.driver == "llvmpipe"
     }
 
     /// Largest buffer that one kernel can bind, in bytes.

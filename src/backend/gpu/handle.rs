@@ -123,18 +123,29 @@ impl Handle {
 
     /// Runs `create` and turns what the driver has against it into an error.
     pub async fn scoped<T>(&self, call: Call, context: &str, create: impl FnOnce() -> T) -> Result<T> {
+        let scopes = self.watch(call, context)?;
+        let created = create();
+        self.settle(scopes.close().await, context)?;
+        Ok(created)
+    }
+
+    /// Watches what is created until the scopes close. What the driver has against it comes later, to be
+    /// [settled](Handle::settle): in a browser each answer is a way to another process and back, so that of many things all
+    /// are created before the first answer is waited for.
+    pub fn watch(&self, call: Call, context: &str) -> Result<Scopes> {
         self.attempt(call, context)?;
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
-        let created = create();
-        // Scopes close in reverse order.
-        let (internal, memory, validation) = (internal.pop(), memory.pop(), validation.pop());
-        if let Some(error) = internal.await.or(memory.await).or(validation.await) {
-            return Err(self.unless_lost(fault(error, context)));
+        Ok(Scopes { internal, memory, validation })
+    }
+
+    /// What the driver has against something, as an error.
+    pub fn settle(&self, objection: Option<wgpu::Error>, context: &str) -> Result<()> {
+        match objection {
+            Some(error) => Err(self.unless_lost(fault(error, context))),
+            None => self.check(),
         }
-        self.check()?;
-        Ok(created)
     }
 
     /// Waits until a submission is done.
@@ -151,6 +162,22 @@ impl Handle {
             }
             Err(error) => Err(self.unless_lost(Error::Gpu { context: context.into(), message: error.to_string() })),
         }
+    }
+}
+
+/// Error scopes around what is created on a device.
+pub(super) struct Scopes {
+    internal: wgpu::ErrorScopeGuard,
+    memory: wgpu::ErrorScopeGuard,
+    validation: wgpu::ErrorScopeGuard,
+}
+
+impl Scopes {
+    /// Ends the watch; the answer need not be waited for at once.
+    pub fn close(self) -> impl Future<Output = Option<wgpu::Error>> {
+        // Scopes close in reverse order.
+        let (internal, memory, validation) = (self.internal.pop(), self.memory.pop(), self.validation.pop());
+        async { internal.await.or(memory.await).or(validation.await) }
     }
 }
 

@@ -4,6 +4,8 @@
 //! dispatches of many steps into one command buffer; results come back through [`GpuExecutor::start_read`].
 
 mod adapter;
+#[cfg(not(target_arch = "wasm32"))]
+mod ahead;
 mod buffers;
 mod device;
 mod encode;
@@ -17,8 +19,10 @@ mod pipeline_cache;
 mod pipelines;
 mod prepare;
 mod readback;
+#[cfg(not(target_arch = "wasm32"))]
 mod reflect;
 mod timestamps;
+#[cfg(not(target_arch = "wasm32"))]
 mod warm_up;
 
 pub use super::opened::{DeviceState, Granted, Held};
@@ -27,4 +31,5 @@ pub use device::GpuDevice;
 pub use encode::GpuExecutor;
 pub use inject::{Call, Failure, Injection};
 pub use readback::PendingRead;
+#[cfg(not(target_arch = "wasm32"))]
 pub use reflect::reflect;

@@ -73,8 +73,10 @@ impl GpuDevice {
         let backends = wgpu::Backends::from(wanted.backend);
         let mut failure = None;
         for seconds in [0, 1, 2, 4] {
-            #[cfg(not(target_arch = "wasm32"))]
-            std::thread::sleep(std::time::Duration::from_secs(seconds));
+            // A browser's thread cannot sleep, and the browser waits by itself until it has an adapter to offer.
+            if cfg!(not(target_arch = "wasm32")) {
+                std::thread::sleep(std::time::Duration::from_secs(seconds));
+            }
             let offered = offered_by(&instance(backends), backends).await;
             let Some(adapter) = offered.into_iter().find(|adapter| adapter.inner.get_info() == wanted) else {
                 continue;
@@ -91,10 +93,5 @@ impl GpuDevice {
         }
         let reason = "it was lost and did not come back; look whether its driver is there: `anygrad devices`".into();
         Err(failure.unwrap_or_else(|| Error::NoDevice { asked: self.adapter().name(), reason }))
-    }
-
-    /// Opens the adapter once more, the same way.
-    pub(super) async fn another(&self) -> Result<GpuDevice> {
-        self.adapter().open(self.granted).await
     }
 }

@@ -7,10 +7,9 @@ use crate::error::Result;
 use crate::kernel::combine::{self, Resource};
 use crate::kernel::{Access, source};
 use crate::plan::{Dispatch, Launch, Plan};
-use std::collections::HashMap;
-use std::panic::resume_unwind;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a pipeline is made of: one kernel by itself, or an entry point for the parts of a launch.
@@ -109,6 +108,24 @@ impl Pipelines {
         Ok(compiled)
     }
 
+    /// Compiles those of the modules that are not yet: all of them before the driver's answer to the first is waited for.
+    pub async fn compile(&self, handle: &Handle, modules: impl Iterator<Item = Module<'_>>) -> Result<()> {
+        let mut begun = BTreeMap::new();
+        for module in modules.filter(|module| !self.has(module)) {
+            if let Entry::Vacant(place) = begun.entry(module.key()) {
+                let (label, cache) = (&place.key().0, self.cache.get().map(PipelineCache::collection));
+                let scopes = handle.watch(Call::Compile, label)?;
+                let compiled = compile(&handle.device, &module, label, cache);
+                place.insert((compiled, scopes.close()));
+            }
+        }
+        for (key, (compiled, objection)) in begun {
+            handle.settle(objection.await, &key.0)?;
+            self.known().insert(key, compiled);
+        }
+        Ok(())
+    }
+
     /// Whether pipelines are kept on disk.
     pub fn are_kept(&self) -> bool {
         self.cache.get().is_some()
@@ -136,33 +153,6 @@ pub(super) fn modules(plan: &Plan) -> impl Iterator<Item = Module<'_>> {
     plan.phases().iter().flat_map(|phase| {
         let module = |launch| Module::new(&phase.dispatches_of(launch).collect::<Vec<_>>(), launch);
         phase.launches.iter().map(module)
-    })
-}
-
-/// Does work on items on all processors, but on no more than `most`; each thread, by its number, starts with a state.
-pub(super) fn in_parallel<T: Sync, S>(
-    items: &[T],
-    most: usize,
-    start: impl Fn(usize) -> S + Sync,
-    work: impl Fn(&S, &T) -> Result<()> + Sync,
-) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let take = || items.get(next.fetch_add(1, Ordering::Relaxed));
-    let share = |thread| {
-        let state = start(thread);
-        std::iter::from_fn(take).try_for_each(|item| work(&state, item))
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len()).min(most);
-    std::thread::scope(|scope| {
-        let share = &share;
-        // Where a thread cannot be had, the others do its share.
-        let spawn = |thread| std::thread::Builder::new().spawn_scoped(scope, move || share(thread)).ok();
-        let others: Vec<_> = (1..threads).map_while(spawn).collect();
-        let own = share(0);
-        // A thread does not panic but by a defect, which is to show here.
-        others
-            .into_iter()
-            .fold(own, |so_far, other| so_far.and(other.join().unwrap_or_else(|panic| resume_unwind(panic))))
     })
 }
 

@@ -3,13 +3,11 @@
 use super::buffers::Buffers;
 use super::device::GpuDevice;
 use super::inject::Call;
-use super::pipelines::{Compiled, Module, in_parallel, modules};
-use super::warm_up::warm_up;
+use super::pipelines::{Compiled, Module, modules};
 use crate::error::Result;
 use crate::kernel::Workgroups;
 use crate::kernel::combine::Resource;
 use crate::plan::{Dispatch, Plan};
-use std::collections::BTreeMap;
 
 /// One launch as it is recorded.
 #[derive(Debug)]
@@ -23,9 +21,11 @@ pub(super) struct Recorded {
 
 /// Compiles what the plan needs and binds its buffers: for each phase the list of launches.
 pub(super) async fn prepare(device: &GpuDevice, plan: &Plan, buffers: &Buffers) -> Result<Vec<Vec<Recorded>>> {
-    compile_all(device, plan)?;
+    #[cfg(not(target_arch = "wasm32"))]
+    super::ahead::compile_ahead(device, plan)?;
     let handle = &device.handle;
-    let (mut phases, mut number) = (Vec::new(), 0);
+    device.pipelines.compile(handle, modules(plan)).await?;
+    let (mut phases, mut number, mut objections) = (Vec::new(), 0, Vec::new());
     for phase in plan.phases() {
         let mut recorded = Vec::with_capacity(phase.launches.len());
         for launch in &phase.launches {
@@ -43,25 +43,18 @@ pub(super) async fn prepare(device: &GpuDevice, plan: &Plan, buffers: &Buffers) 
             let entries: Vec<_> = module.bindings().into_iter().map(entry).collect();
             let label = phase.labels_of(launch);
             let descriptor = wgpu::BindGroupDescriptor { label: Some(&label), layout: &layout, entries: &entries };
-            let bind_group = handle.scoped(Call::Bind, &label, || handle.device.create_bind_group(&descriptor)).await?;
+            let scopes = handle.watch(Call::Bind, &label)?;
+            let bind_group = handle.device.create_bind_group(&descriptor);
+            let objection = scopes.close();
             let (workgroups, reads_clock) = (phase.workgroups_of(launch), module.reads_clock());
             recorded.push(Recorded { pipeline, bind_group, workgroups, reads_clock });
+            objections.push((label, objection));
             number += 1;
         }
         phases.push(recorded);
     }
-    Ok(phases)
-}
-
-/// Compiles what the plan needs on all processors. In a browser, which does so by itself, nothing.
-fn compile_all(device: &GpuDevice, plan: &Plan) -> Result<()> {
-    if cfg!(target_arch = "wasm32") {
-        return Ok(());
+    for (label, objection) in objections {
+        handle.settle(objection.await, &label)?;
     }
-    warm_up(device, plan)?;
-    let missing = modules(plan).filter(|module| !device.pipelines.has(module));
-    let needed: BTreeMap<_, Module<'_>> = missing.map(|module| (module.key(), module)).collect();
-    let needed = Vec::from_iter(needed.into_values());
-    let compile = |module: &Module<'_>| pollster::block_on(device.pipelines.compiled(&device.handle, module)).map(drop);
-    in_parallel(&needed, usize::MAX, drop, |(), module| compile(module))
+    Ok(phases)
 }

@@ -4,6 +4,8 @@
 //! first step waits for all kernels in a row. Here each processor takes kernels, on a device of its own: what another
 //! device compiled comes to ours by the driver's cache on disk. Where that is turned off, ours compiles it again.
 
+use super::adapter::Adapter;
+use super::ahead::in_parallel;
 use super::buffers;
 use super::device::GpuDevice;
 use super::inject::Call;
@@ -25,7 +27,7 @@ const BYTES: usize = 4096;
 /// # Errors
 /// The driver's reason if it refuses one on this device.
 pub(super) fn warm_up(device: &GpuDevice, plan: &Plan) -> Result<()> {
-    if !device.adapter().compiles_at_first_run() {
+    if !compiles_at_first_run(device.adapter()) {
         return Ok(());
     }
     // With parameters of the run: where they leave little of a kernel, the driver builds them into its code.
@@ -37,12 +39,18 @@ pub(super) fn warm_up(device: &GpuDevice, plan: &Plan) -> Result<()> {
     if kernels.len() < FEWEST {
         return Ok(());
     }
-    let open = |thread| if thread == 0 { None } else { pollster::block_on(device.another()).ok() };
-    pipelines::in_parallel(&kernels, MOST_DEVICES, open, |other, (module, params)| {
+    let open = |thread| if thread == 0 { None } else { pollster::block_on(device.adapter().open(device.granted)).ok() };
+    in_parallel(&kernels, MOST_DEVICES, open, |other, (module, params)| {
         let outcome = pollster::block_on(run_over_nothing(other.as_ref().unwrap_or(device), module, params));
         // What another device cannot do, ours still may.
         if other.is_some() { Ok(()) } else { outcome }
     })
+}
+
+/// Whether the driver compiles a kernel when it first runs, rather than when its pipeline is made: lavapipe.
+fn compiles_at_first_run(adapter: &Adapter) -> bool {
+    let info = adapter.inner.get_info();
+    info.backend == wgpu::Backend::Vulkan && info.driver == "llvmpipe"
 }
 
 /// Dispatches a kernel over no workgroups, on buffers that stand for those of a run, and waits.
@@ -112,6 +120,6 @@ mod tests {
         let Some((device, plan)) = device_and_plan() else { return };
         warm_up(&device, &plan).expect("no objection");
         let own = pipelines::modules(&plan).filter(|module| device.pipelines.has(module)).count();
-        assert_eq!(own > 0, device.adapter().compiles_at_first_run());
+        assert_eq!(own > 0, compiles_at_first_run(device.adapter()));
     }
 }

@@ -1,8 +1,10 @@
-//! The matrix product on processors that [`super::tile`] has no instructions for, by the crate `gemm`.
+//! The matrix product on processors that [`super::tile`] has no instructions for, by the crate `gemm`. WebAssembly has a level
+//! of its own.
 
 use super::pack::{Matrix, with_shared_memory};
 use super::tile::Scaling;
 use super::{Form, Size, extents};
+use crate::cpu::Aligned;
 use crate::cpu::parts::Block;
 use std::error::Error;
 use std::sync::OnceLock;
@@ -13,8 +15,23 @@ fn has_threads() -> bool {
     *HAS_THREADS.get_or_init(|| {
         let built = || rayon::ThreadPoolBuilder::new().build_global();
         // An error without a source says that the program has built them already.
-        !cfg!(target_arch = "wasm32") && built().err().is_none_or(|error| error.source().is_none())
+        built().err().is_none_or(|error| error.source().is_none())
     })
+}
+
+impl<'a> Matrix<'a> {
+    /// The rows one after the other, as one slice: a copy if they are chosen by `row_indices`.
+    fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Aligned<f32>) -> &'b [f32]
+    where
+        'a: 'b,
+    {
+        let Some(row_indices) = self.row_indices else { return &self.data[..rows * columns] };
+        let copy = memory.at_least(rows * columns);
+        for (to, &row) in copy.chunks_exact_mut(columns.max(1)).zip(row_indices) {
+            to.copy_from_slice(&self.data[row as usize * columns..][..columns]);
+        }
+        copy
+    }
 }
 
 /// Computes what [`super::multiply`] does; C is finished once it is complete.

@@ -7,9 +7,12 @@
 //! multiply-adds that are rounded once, which goes onto C by one more.
 
 mod few_rows;
+#[cfg(not(target_arch = "wasm32"))]
 mod gemm;
 mod pack;
 mod plain;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -81,12 +84,12 @@ pub(crate) fn multiply(
 ) {
     let work = size.m * size.n * size.k;
     let threads = if work < WORTH_SHARING { 1 } else { threads::available() };
-    let kernel = Kernel::best();
-    if kernel.is_fast() || reproducible {
-        multiply_on((kernel, threads), form, size, (a, b), c, scaling, finish);
-    } else {
-        gemm::multiply(form, size, (a, b), c, scaling, finish);
+    let kernel = if reproducible { Kernel::best().rounding_once() } else { Kernel::best() };
+    #[cfg(not(target_arch = "wasm32"))]
+    if !kernel.is_fast() && !reproducible {
+        return gemm::multiply(form, size, (a, b), c, scaling, finish);
     }
+    multiply_on((kernel, threads), form, size, (a, b), c, scaling, finish);
 }
 
 fn multiply_on(

@@ -138,19 +138,6 @@ impl<'a> Matrix<'a> {
             None => self.data.len() >= rows * columns,
         }
     }
-
-    /// The rows one after the other, as one slice: a copy if they are chosen by `row_indices`.
-    pub(super) fn whole<'b>(&self, (rows, columns): (usize, usize), memory: &'b mut Aligned<f32>) -> &'b [f32]
-    where
-        'a: 'b,
-    {
-        let Some(row_indices) = self.row_indices else { return &self.data[..rows * columns] };
-        let copy = memory.at_least(rows * columns);
-        for (to, &row) in copy.chunks_exact_mut(columns.max(1)).zip(row_indices) {
-            to.copy_from_slice(&self.data[row as usize * columns..][..columns]);
-        }
-        copy
-    }
 }
 
 impl<'a> From<&'a [f32]> for Matrix<'a> {

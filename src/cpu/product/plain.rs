@@ -1,13 +1,41 @@
 //! The innermost part of the matrix product in plain Rust, for processors without the vector instructions of
-//! [`super::tile`]: the same chains of multiply-adds, each rounded once, and so the same bits.
+//! [`super::tile`]: the same chains of multiply-adds, each rounded once, and so the same bits; or, where no instruction
+//! does that and speed counts more, rounded twice.
 
 use super::tile::{Extents, Panel, Rows, choose};
 use crate::cpu::parts::Block;
 
 /// Rows of a full tile.
 pub(super) const MR: usize = 4;
-/// Columns of a full tile.
-pub(super) const NR: usize = 16;
+/// Columns of a full tile: what fits 16 registers, of which those of WebAssembly have 4 numbers.
+pub(super) const NR: usize = if cfg!(target_arch = "wasm32") { 8 } else { 16 };
+
+/// How `x · y + z` is rounded.
+pub(super) trait MultiplyAdd {
+    fn of(x: f32, y: f32, z: f32) -> f32;
+}
+
+/// Once: [`multiply_add`].
+pub(super) struct RoundedOnce;
+
+impl MultiplyAdd for RoundedOnce {
+    #[inline(always)]
+    fn of(x: f32, y: f32, z: f32) -> f32 {
+        multiply_add(x, y, z)
+    }
+}
+
+/// The product, then the sum.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+pub(super) struct RoundedTwice;
+
+#[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+impl MultiplyAdd for RoundedTwice {
+    #[inline(always)]
+    fn of(x: f32, y: f32, z: f32) -> f32 {
+        x * y + z
+    }
+}
 
 /// `x · y + z`, rounded once: by an instruction where every processor of the kind has it, else in f64.
 #[inline(always)]
@@ -32,7 +60,7 @@ fn in_f64(x: f32, y: f32, z: f32) -> f32 {
 
 /// The sums of a tile, where `factor(k, row)` is an element of A.
 #[inline(always)]
-fn sums<const ROWS: usize, const COLUMNS: usize>(
+fn sums<F: MultiplyAdd, const ROWS: usize, const COLUMNS: usize>(
     depth: usize,
     factor: impl Fn(usize, usize) -> f32,
     b: Panel<'_>,
@@ -43,48 +71,65 @@ fn sums<const ROWS: usize, const COLUMNS: usize>(
         for (r, sums) in sums.iter_mut().enumerate() {
             let x = factor(k, r);
             for (sum, &y) in sums.iter_mut().zip(b) {
-                *sum = multiply_add(x, y, *sum);
+                *sum = F::of(x, y, *sum);
             }
         }
     }
     sums
 }
 
-fn of<const ROWS: usize, const HALVES: usize>(extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
+fn of<F: MultiplyAdd, const ROWS: usize, const HALVES: usize>(
+    extents: Extents,
+    a: Panel<'_>,
+    b: Panel<'_>,
+    c: &mut Block<'_, f32>,
+) {
     let factor = |k: usize, r: usize| a.data[k * a.step + r];
     let mut write = |sums: &[&[f32]]| {
         for (r, sums) in sums.iter().enumerate() {
-            extents.scaling.apply(c.row(extents.row + r, extents.column, sums.len()), sums, multiply_add);
+            extents.scaling.apply(c.row(extents.row + r, extents.column, sums.len()), sums, F::of);
         }
     };
     match HALVES {
-        1 => write(&sums::<ROWS, { NR / 2 }>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
-        _ => write(&sums::<ROWS, NR>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
+        1 => write(&sums::<F, ROWS, { NR / 2 }>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
+        _ => write(&sums::<F, ROWS, NR>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
     }
 }
 
-fn across<const ROWS: usize, const HALVES: usize>(extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
+fn across<F: MultiplyAdd, const ROWS: usize, const HALVES: usize>(
+    extents: Extents,
+    a: Rows<'_>,
+    b: Panel<'_>,
+    c: &mut Block<'_, f32>,
+) {
     let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &a.data[r * a.stride..][..extents.depth]);
     let factor = |k: usize, r: usize| rows[r][k];
     let mut write = |sums: &[&[f32]; ROWS]| {
         for i in 0..(c.size().0 - extents.row).min(sums[0].len()) {
             let of_line = sums.map(|sums| sums[i]);
-            extents.scaling.apply(c.row(extents.row + i, extents.column, ROWS), &of_line, multiply_add);
+            extents.scaling.apply(c.row(extents.row + i, extents.column, ROWS), &of_line, F::of);
         }
     };
     match HALVES {
-        1 => write(&sums::<ROWS, { NR / 2 }>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
-        _ => write(&sums::<ROWS, NR>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
+        1 => write(&sums::<F, ROWS, { NR / 2 }>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
+        _ => write(&sums::<F, ROWS, NR>(extents.depth, factor, b).each_ref().map(|sums| &sums[..])),
     }
 }
 
 /// See [`super::tile::Kernel::tile`].
-pub(super) fn tile(rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>) {
-    choose!(of, rows, whole, (extents, a, b, c), 1 2 3 4)
+pub(super) fn tile<F: MultiplyAdd>(
+    rows: usize,
+    whole: bool,
+    extents: Extents,
+    a: Panel<'_>,
+    b: Panel<'_>,
+    c: &mut Block<'_, f32>,
+) {
+    choose!(of, [F], rows, whole, (extents, a, b, c), 1 2 3 4)
 }
 
 /// See [`super::tile::Kernel::tile_across`].
-pub(super) fn tile_across(
+pub(super) fn tile_across<F: MultiplyAdd>(
     rows: usize,
     whole: bool,
     extents: Extents,
@@ -92,7 +137,7 @@ pub(super) fn tile_across(
     b: Panel<'_>,
     c: &mut Block<'_, f32>,
 ) {
-    choose!(across, rows, whole, (extents, a, b, c), 1 2 3 4)
+    choose!(across, [F], rows, whole, (extents, a, b, c), 1 2 3 4)
 }
 
 /// See [`super::tile::Kernel::transpose`].

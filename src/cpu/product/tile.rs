@@ -4,7 +4,7 @@
 //! Every element of C is one chain of multiply-adds in the order of k, each rounded once, whatever the tile and the
 //! instructions, so that neither the partition of C nor the processor changes the bits.
 
-use super::plain;
+use super::plain::{self, RoundedOnce};
 use crate::cpu::parts::Block;
 use crate::cpu::vectors::Level;
 
@@ -89,7 +89,17 @@ impl Kernel {
         Kernel::of(Level::best())
     }
 
+    /// This kernel, or where it rounds a multiply-add twice, one that rounds it once.
+    pub fn rounding_once(self) -> Kernel {
+        match self.level {
+            #[cfg(target_arch = "wasm32")]
+            Level::Wasm => Kernel::of(Level::Plain),
+            _ => self,
+        }
+    }
+
     /// Whether it is made for this processor's instructions.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn is_fast(self) -> bool {
         self.level != Level::Plain
     }
@@ -100,6 +110,10 @@ impl Kernel {
             Level::Avx512 => Kernel { level, mr: 8, nr: 32 },
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Kernel { level, mr: 6, nr: 16 },
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => Kernel { level, mr: super::simd128::MR, nr: plain::NR },
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+            Level::Wasm => Kernel { level, mr: plain::MR, nr: plain::NR },
             Level::Plain => Kernel { level, mr: plain::MR, nr: plain::NR },
         }
     }
@@ -111,6 +125,8 @@ impl Kernel {
             // SAFETY: FMA is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => unsafe { x86::apply(scaling, c, sums) },
+            #[cfg(target_arch = "wasm32")]
+            Level::Wasm => scaling.apply(c, sums, |x, y, z| x * y + z),
             Level::Plain => scaling.apply(c, sums, plain::multiply_add),
         }
     }
@@ -127,7 +143,11 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
-            Level::Plain => plain::tile(rows, whole, extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => super::simd128::tile(rows, whole, extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+            Level::Wasm => plain::tile::<plain::RoundedTwice>(rows, whole, extents, a, b, c),
+            Level::Plain => plain::tile::<RoundedOnce>(rows, whole, extents, a, b, c),
         }
     }
 
@@ -144,7 +164,11 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_across_avx2(rows, whole, extents, a, b, c) },
-            Level::Plain => plain::tile_across(rows, whole, extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => super::simd128::tile_across(rows, whole, extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
+            Level::Wasm => plain::tile_across::<plain::RoundedTwice>(rows, whole, extents, a, b, c),
+            Level::Plain => plain::tile_across::<RoundedOnce>(rows, whole, extents, a, b, c),
         }
     }
 
@@ -155,6 +179,8 @@ impl Kernel {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
+            #[cfg(target_arch = "wasm32")]
+            Level::Wasm => plain::transpose(lines, depth, to, width),
             Level::Plain => plain::transpose(lines, depth, to, width),
         }
     }
@@ -162,11 +188,18 @@ impl Kernel {
 
 /// Calls the tile of as many rows and vectors as asked for, all of them known to the compiler.
 macro_rules! choose {
-    ($tile:ident, $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
+    ($tile:ident, [$($type:ident)?], $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
+        choose!(@ $tile, [$($type,)?], $rows, $whole, $arguments, $($r)*)
+    };
+    (@ $tile:ident, $types:tt, $rows:ident, $whole:ident, $arguments:tt, $($r:literal)*) => {
         match ($rows, $whole) {
-            $(($r, true) => $tile::<$r, 2> $arguments, ($r, false) => $tile::<$r, 1> $arguments,)*
+            $(($r, true) => choose!(@@ $tile, $types, $r, 2, $arguments),
+            ($r, false) => choose!(@@ $tile, $types, $r, 1, $arguments),)*
             _ => unreachable!("a tile of {} rows", $rows),
         }
+    };
+    (@@ $tile:ident, [$($types:tt)*], $r:literal, $vectors:literal, $arguments:tt) => {
+        $tile::<$($types)* $r, $vectors> $arguments
     };
 }
 
@@ -250,14 +283,14 @@ mod x86 {
             pub fn $entry_across(
                 rows: usize, whole: bool, extents: Extents, a: Rows<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
             ) {
-                choose!($across, rows, whole, (extents, a, b, c), $($rows)*)
+                choose!($across, [], rows, whole, (extents, a, b, c), $($rows)*)
             }
 
             #[target_feature(enable = $features)]
             pub fn $entry(
                 rows: usize, whole: bool, extents: Extents, a: Panel<'_>, b: Panel<'_>, c: &mut Block<'_, f32>,
             ) {
-                choose!($name, rows, whole, (extents, a, b, c), $($rows)*)
+                choose!($name, [], rows, whole, (extents, a, b, c), $($rows)*)
             }
         };
     }

@@ -29,7 +29,7 @@ fn numbers() -> Vec<Vec<f64>> {
     let number = |column: usize, row: usize| ((row * 7919 + column * 104_729) % 1000) as f64 / 10.0;
     let cell = |column: usize, row: usize| match column {
         3 => 4.0,
-        9 if row % 4 == 0 => f64::NAN,
+        9 if row.is_multiple_of(4) => f64::NAN,
         17 => 1_700_000_000.0 + (row * row) as f64,
         18 => f64::NAN,
         _ => number(column, row),

@@ -76,7 +76,7 @@ fn pack_columns(
     let paths = tables::Paths::of(table, options)?;
     let load = |first: usize, count: usize| {
         let columns = Some(ColumnGroup { first, count, most_bytes: if count > 1 { memory } else { usize::MAX } });
-        tables::split(&paths, options, seed, Loading { columns, progress, fitted: None })
+        tables::split(&paths, options, seed, Loading { columns, progress, ..Loading::default() })
     };
     let all = tables::candidates(table, options)?;
     // Without features: the target, and which row is in which part.

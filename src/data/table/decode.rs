@@ -1,6 +1,6 @@
 //! Text of another encoding as UTF-8.
 
-use encoding_rs::{CoderResult, Decoder, Encoding};
+use super::encoding::{CoderResult, Decoder, Encoding};
 use std::io::{self, Read};
 
 /// Bytes that are decoded at once.

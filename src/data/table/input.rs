@@ -1,9 +1,10 @@
 //! The text of a file or a stream, decompressed and decoded, from its beginning as often as asked for.
 
 use super::decode::Decoded;
+use super::encoding::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use super::zstd::Zstd;
 use crate::error::{Error, Result};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use crate::files::ON_DISK;
 use flate2::bufread::MultiGzDecoder;
 use std::cell::Cell;
 use std::fs::File;
@@ -91,6 +92,11 @@ impl Input {
         let raw = BufReader::with_capacity(PART, self.raw_bytes()?);
         let mut bytes: Box<dyn Read + '_> = match compression {
             Compression::None => Box::new(raw),
+            // A page has the browser decompress what it can, before it hands it over.
+            Compression::Gzip | Compression::Zstandard if !ON_DISK => {
+                let reason = "it is compressed in a way that a browser does not read: decompress it";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, reason));
+            }
             Compression::Gzip => Box::new(MultiGzDecoder::new(raw)),
             Compression::Zstandard => Box::new(Zstd::new(raw)),
         };

@@ -7,6 +7,10 @@ mod cells;
 mod columns;
 mod decode;
 mod dialect;
+#[cfg_attr(target_arch = "wasm32", path = "encoding_web.rs")]
+mod encoding;
+#[cfg(test)]
+mod encoding_web;
 mod header;
 mod input;
 mod merge;

@@ -14,6 +14,15 @@ pub(super) fn in_order<T: Send, R: Send>(
     work: impl Fn(T) -> R + Sync,
     mut take: impl FnMut(R) -> ControlFlow<()>,
 ) {
+    // Where there are none to be had, the compiler leaves out all that handles them.
+    if threads <= 1 || cfg!(target_arch = "wasm32") {
+        while let Some(task) = next() {
+            if take(work(task)).is_break() {
+                return;
+            }
+        }
+        return;
+    }
     std::thread::scope(|scope| {
         let (tasks, to_do) = mpsc::channel::<(usize, T)>();
         let (done, results) = mpsc::channel();
@@ -21,7 +30,7 @@ pub(super) fn in_order<T: Send, R: Send>(
         // The threads hold it together, so that it outlives this closure.
         let to_do = std::sync::Arc::new(to_do);
         let mut running = 0;
-        for _ in 0..if threads > 1 { threads } else { 0 } {
+        for _ in 0..threads {
             let (to_do, done, work) = (to_do.clone(), done.clone(), &work);
             let body = move || {
                 loop {

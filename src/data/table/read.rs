@@ -4,6 +4,7 @@ use super::blocks::{Cutter, longest_row};
 use super::cells::{self, Shape};
 use super::columns::{self, Plan, Stats};
 use super::dialect::Dialect;
+use super::encoding::{Encoding, UTF_8, WINDOWS_1252};
 use super::input::{self, Compression, Input};
 use super::merge::Total;
 use super::missing::Missing;
@@ -12,7 +13,6 @@ use super::pass::{Failure, Pass, Places};
 use super::rows::{self, Fault, Layout};
 use super::{Column, Hint, Lines, ReadOptions, Table, Want, header, say, width};
 use crate::error::{Error, Result, shown};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use std::path::Path;
 
 /// Bytes of the beginning by which is decided how the file is written.

@@ -1,12 +1,12 @@
 //! What comes through a stream, as its beginning tells: cells in lines, JSON objects, or what must be read as a whole.
 
 use super::super::blocks::longest_row;
+use super::super::encoding::{Encoding, UTF_8};
 use super::super::input;
 use super::csv::{Beginning, Csv};
 use super::objects::Objects;
 use super::{Form, Stream};
 use crate::error::Result;
-use encoding_rs::{Encoding, UTF_8};
 
 /// Bytes without an end of a line that may be the first line of a table of text.
 const FIRST_LINE: usize = 1 << 20;

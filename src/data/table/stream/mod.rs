@@ -11,10 +11,10 @@ mod plans;
 
 use super::blocks::longest_row;
 use super::cells::Shape;
+use super::encoding::WINDOWS_1252;
 use super::{Table, pass};
 use crate::error::{Error, Result};
 use csv::Csv;
-use encoding_rs::WINDOWS_1252;
 pub(in crate::data) use kind::Kind;
 use objects::Objects;
 use std::borrow::Cow;

@@ -1,0 +1,194 @@
+// Drives the built page in a browser, and the package in Node, beside the program: `scripts/web.sh test`. Arguments are parts
+// of the names of the tests to run.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ofStep, tensors } from "./bound.mjs";
+import { anygrad, browser, equal, root, run, serve, site, trained } from "./harness.mjs";
+
+const SWIFTSHADER = process.env.SWIFTSHADER_ICD ?? "/usr/lib/chromium/vk_swiftshader_icd.json";
+const folder = mkdtempSync(join(tmpdir(), "anygrad-web-"));
+const server = await serve(site);
+const chrome = await browser();
+const page = await chrome.newPage();
+page.on("pageerror", (error) => console.log(`        page: ${error.message}`));
+
+const native = (given, device) => {
+  const environment = device === "gpu" ? { VK_DRIVER_FILES: SWIFTSHADER } : {};
+  const out = join(folder, `run-${Math.random().toString(36).slice(2)}`);
+  return anygrad(["train", ...given, "--device", device, "--format", "json", "--out", out], environment);
+};
+
+/** The runs of one recipe on the processor and on WebGPU, step by step from the same state; the largest share of the bound. */
+async function lockstep(recipe, scale, steps) {
+  await page.goto(server.address);
+  const { losses, models, rows } = await page.evaluate(
+    async ([recipe, steps]) => {
+      const { Engine } = await import("/engine.js");
+      const [cpu, gpu] = [new Engine(), new Engine()];
+      const about = await gpu.call("open", `device = "gpu"\n${recipe}`, {});
+      if (about.backend !== "webgpu") throw new Error(`no WebGPU but ${about.device}`);
+      await cpu.call("open", `device = "cpu"\n${recipe}`, {});
+      const [losses, models] = [[], []];
+      for (let step = 0; step < steps; step += 1) {
+        models.push(Array.from(await cpu.call("model")));
+        await gpu.call("restore", await cpu.call("snapshot"));
+        const [a, b] = [await cpu.call("step", 1), await gpu.call("step", 1)];
+        losses.push([a.losses.at(-1), b.losses.at(-1)]);
+      }
+      return { losses, models, rows: Array.from((await cpu.call("rows", "train")).features) };
+    },
+    [recipe, steps],
+  );
+  const pixels = Float32Array.from(rows, (pixel) => pixel / 16);
+  let share = 0;
+  losses.forEach(([own, other], step) => {
+    const bound = ofStep(tensors(Uint8Array.from(models[step])), pixels, 64, scale, 64);
+    share = Math.max(share, Math.abs(own - other) / bound);
+    if (!(Math.abs(own - other) <= bound)) throw new Error(`step ${step}: ${own} and ${other}, bound ${bound}`);
+  });
+  return `at most ${share.toExponential(1)} of the bound`;
+}
+
+const passed = await run({
+  "the engine and its JavaScript keep their size": () => {
+    const { wasm_gzipped, javascript_gzipped, limit } = JSON.parse(readFileSync(join(site, "size.json"), "utf8"));
+    const size = wasm_gzipped + javascript_gzipped;
+    if (size > limit) throw new Error(`${size} bytes gzipped, at most ${limit}`);
+    return `${size} bytes gzipped`;
+  },
+  "initial values are those of the program": async () => {
+    const lines = await native(["--epochs", "0"], "cpu");
+    const { initialHash } = await trained(page, server.address, "[train]\nepochs = 0");
+    equal(initialHash, lines.at(-1).weights_hash, "initial hash");
+    return initialHash;
+  },
+  "the digits' run in the browser's WebGPU ends with the program's bits on the same SwiftShader": async () => {
+    const lines = await native([], "gpu");
+    const { outcome, about } = await trained(page, server.address, "");
+    equal(about.backend, "webgpu", "backend");
+    equal(outcome.weights_hash, lines.at(-1).weights_hash, "hash");
+    equal(outcome.test_accuracy, lines.at(-1).test_accuracy, "accuracy");
+    return `${outcome.weights_hash}, ${outcome.steps} steps on ${about.device}`;
+  },
+  "the first 100 losses on WebGPU are within the derived bound of the processor's": () => lockstep("", 1, 100),
+  "row order and dropout masks on WebGPU are the processor's": () =>
+    lockstep("[[layers]]\nlinear = 64\n[[layers]]\nactivation = 'relu'\n[[layers]]\ndropout = 0.5\n[[layers]]\nlinear = 10\n", 2, 25),
+  "a lost device goes on to the same bits": async () => {
+    await page.goto(server.address);
+    const [whole, lost, events] = await page.evaluate(async () => {
+      const { Engine } = await import("/engine.js");
+      const recipe = 'device = "gpu"\n[train]\nepochs = 3';
+      const end = (engine) =>
+        new Promise((resolve, reject) => {
+          engine.addEventListener("done", ({ detail }) => resolve(detail.weights_hash));
+          engine.addEventListener("failed", ({ detail }) => reject(new Error(detail)));
+        });
+      const [first, second, events] = [new Engine(), new Engine(), []];
+      await first.call("open", recipe, {});
+      await first.call("play");
+      const whole = await end(first);
+      await second.call("open", recipe, {});
+      second.addEventListener("progress", ({ detail }) => events.push(...detail.events.map(({ event }) => event)));
+      await second.call("step", 20);
+      await second.call("keep");
+      await second.call("step", 20);
+      await second.call("loseDevice");
+      await second.call("play");
+      return [whole, await end(second), events];
+    });
+    equal(lost, whole, "hash");
+    if (!events.includes("device_lost")) throw new Error("no event says that the device was lost");
+  },
+  "without WebGPU the processor trains, and the page says so": async () => {
+    const plain = await browser(false);
+    try {
+      const { outcome, about } = await trained(await plain.newPage(), server.address, "");
+      equal(about.backend, "cpu", "backend");
+      equal(outcome.weights_hash, (await trained(page, server.address, 'device = "cpu"')).outcome.weights_hash, "hash");
+      return about.reason;
+    } finally {
+      await plain.close();
+    }
+  },
+  "a model trained in the page evaluates in the program to the page's figures": async () => {
+    const { outcome } = await trained(page, server.address, 'device = "cpu"\n[train]\nepochs = 5');
+    const path = join(folder, "page.safetensors");
+    writeFileSync(path, Uint8Array.from(await page.evaluate(async () => Array.from(await window.engine.call("model")))));
+    const given = ["eval", path, "--data", "digits", "--part", "test", "--device", "cpu", "--format", "json"];
+    const found = (await anygrad(given)).at(-1);
+    equal(found.accuracy, outcome.test_accuracy, "accuracy");
+    if (Math.abs(found.loss - outcome.test_loss) > 1e-6 * found.loss) throw new Error(`loss ${found.loss}, ${outcome.test_loss}`);
+    return `accuracy ${found.accuracy}, loss ${found.loss}`;
+  },
+  "a model of the program predicts in the page as in the program, and trains on there": async () => {
+    const out = join(folder, "native");
+    const lines = await anygrad(["train", "--epochs", "3", "--device", "cpu", "--out", out, "--format", "json"]);
+    const model = Array.from(readFileSync(join(out, "last.safetensors")));
+    const given = ["predict", join(out, "last.safetensors"), "--data", "digits", "--format", "json"];
+    const expected = (await anygrad([...given, "--device", "cpu"])).map((row) => row.predicted ?? row.class ?? row.digit);
+    await page.goto(server.address);
+    const [hash, goesOn, predicted] = await page.evaluate(async (model) => {
+      const bytes = Uint8Array.from(model);
+      const about = await window.engine.call("describeModel", bytes);
+      const recipe = 'device = "cpu"\nfrom = "native.safetensors"\n[train]\nepochs = 0';
+      await window.engine.call("open", recipe, { "native.safetensors": bytes });
+      const hash = await window.engine.call("hash");
+      await window.engine.call("open", 'device = "cpu"\n[data]\ntest_fraction = 0', {});
+      const rows = (await window.engine.call("rows", "train")).features;
+      const predicted = await window.engine.call("predict", bytes, rows);
+      return [about.weights_hash, hash, predicted.map((row) => row.class)];
+    }, model);
+    equal(hash, lines.at(-1).weights_hash, "hash");
+    equal(goesOn, hash, "hash of the run that goes on");
+    equal(predicted.join(" "), expected.join(" "), "classes");
+  },
+  "tables are understood as the program understands them": async () => {
+    const inputs = process.env.ANYGRAD_CASES ?? join(root, "../shared/cases/inputs");
+    if (!existsSync(inputs)) return "SKIPPED, there are no cases";
+    await page.goto(server.address);
+    const names = readdirSync(inputs).filter((name) => /\.(csv|tsv|txt|data)(\.gz)?$/.test(name));
+    let compared = 0;
+    for (const name of names) {
+      const path = join(inputs, name);
+      const bytes = readFileSync(path);
+      if (bytes.length > 4 << 20) continue;
+      const said = (error) => error.stderr.trim().split("\n").at(-1).replace(/^error: /, "").replaceAll(path, name);
+      const own = await native([path, "--epochs", "0"], "cpu").then((lines) => lines.at(-1).weights_hash, said);
+      const found = await page.evaluate(
+        async ([name, bytes]) => {
+          try {
+            await window.engine.call("open", `device = "cpu"\n[data]\nsource = "${name}"\n[train]\nepochs = 0`, {
+              [name]: Uint8Array.from(bytes),
+            });
+            return await window.engine.call("hash");
+          } catch (error) {
+            return error.message;
+          }
+        },
+        [name, Array.from(bytes)],
+      );
+      equal(found, own, name);
+      compared += 1;
+    }
+    return `${compared} tables`;
+  },
+  "npm packs the package clean, and the README's example runs": () => {
+    const packed = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: join(root, "web/pkg") }));
+    const files = packed[0].files.map(({ path }) => path).sort();
+    const expected = ["README.md", "engine/anygrad.d.ts", "engine/anygrad.js", "engine/anygrad_bg.wasm", "engine/digits.csv.gz", "index.d.ts", "index.js", "package.json", "toml.js"];
+    equal(files.join(" "), expected.join(" "), "files");
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    execFileSync("npm", ["install", "--silent", "--no-audit", "--no-fund", join(folder, packed[0].filename)], { cwd: folder });
+    const readme = readFileSync(join(root, "web/pkg/README.md"), "utf8");
+    writeFileSync(join(folder, "example.js"), readme.split("```js\n")[1].split("```")[0]);
+    const said = execFileSync("node", ["example.js"], { cwd: folder, encoding: "utf8" });
+    if (!said.includes("class: 'left'")) throw new Error(`it says ${said}`);
+    return said.split("\n").find((line) => line.split(" ").length === 2 && line.length > 18);
+  },
+});
+await chrome.close();
+server.close();
+process.exit(passed ? 0 : 1);

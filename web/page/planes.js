@@ -1,0 +1,281 @@
+// Two planes side by side: where the model draws its boundary among two features, and what its hidden layer makes of them.
+
+import { SIDE } from "./looking.js";
+import { colors, css, describe, make, paint, surface, whenRepainted } from "./dom.js";
+import { extent, percent, plane, show, ticks } from "./numbers.js";
+
+const MARGIN = { left: 46, right: 12, top: 10, bottom: 34 };
+/** Points that are drawn at most, of the rows to learn from. */
+const MOST_POINTS = 600;
+/** Lines of the input's grid in the warped plane: every so many of its points. */
+const EVERY = 6;
+
+const mix = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share);
+
+class Plane {
+  constructor(figure, name) {
+    this.canvas = make("canvas", { class: "picture square", role: "img" });
+    this.caption = make("p", { class: "note" });
+    figure.append(this.canvas, this.caption);
+    this.name = name;
+    whenRepainted(this.canvas, () => this.seen && this.draw());
+  }
+
+  show(seen) {
+    this.seen = seen;
+    paint(this, () => this.draw());
+  }
+
+  /** Places in the canvas of values. */
+  frame(width, height, [x0, x1], [y0, y1]) {
+    const [inner, tall] = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
+    return {
+      x: (value) => MARGIN.left + (inner * (value - x0)) / (x1 - x0),
+      y: (value) => MARGIN.top + tall * (1 - (value - y0) / (y1 - y0)),
+      inner,
+      tall,
+    };
+  }
+
+  axes(context, frame, [x0, x1], [y0, y1], names) {
+    const { faint, grid } = colors();
+    Object.assign(context, { fillStyle: css(faint), strokeStyle: css(grid), lineWidth: 1, textAlign: "center", textBaseline: "top" });
+    context.strokeRect(MARGIN.left, MARGIN.top, frame.inner, frame.tall);
+    const ground = MARGIN.top + frame.tall;
+    for (const { value, text } of ticks(x0, x1, 4)) context.fillText(text, frame.x(value), ground + 8);
+    Object.assign(context, { textAlign: "right", textBaseline: "middle" });
+    for (const { value, text } of ticks(y0, y1, 4)) context.fillText(text, MARGIN.left - 8, frame.y(value));
+    Object.assign(context, { textBaseline: "top" });
+    context.fillText(names[0], MARGIN.left + frame.inner, ground + 8);
+    Object.assign(context, { textAlign: "left" });
+    context.fillText(names[1], MARGIN.left + 6, MARGIN.top + 5);
+  }
+
+  /** A dot for each row, in the colour of its class; a cross where the model is wrong. */
+  dots(context, count, place, color, isWrong, radius) {
+    const { panel, text } = colors();
+    for (let row = 0; row < count; row += 1) {
+      const [x, y] = place(row);
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      context.fillStyle = css(color(row));
+      context.fill();
+      context.lineWidth = 1.25;
+      context.strokeStyle = css(panel);
+      context.stroke();
+      if (!isWrong?.(row)) continue;
+      context.lineWidth = 1.75;
+      context.strokeStyle = css(text);
+      context.beginPath();
+      for (const [a, b] of [[-1, -1], [-1, 1]]) {
+        context.moveTo(x + a * 4.5, y + b * 4.5);
+        context.lineTo(x - a * 4.5, y - b * 4.5);
+      }
+      context.stroke();
+    }
+  }
+}
+
+/** The colour of each row's true class, or of its value between the least and the largest. */
+function colorOf(seen, rows) {
+  const { series } = colors();
+  if (rows.labels) return (row) => series[rows.labels[row] % series.length];
+  const [low, high] = extent(seen.layout.held.values, 0, seen.layout.outputs, 0);
+  return (row) => ofValue(rows.values[row * seen.layout.outputs], low, high);
+}
+
+function ofValue(value, low, high) {
+  const { series, panel } = colors();
+  const share = Math.max(-1, Math.min(1, (2 * (value - low)) / (high - low) - 1));
+  return mix(mix(panel, [128, 128, 128], 0.15), share < 0 ? series[0] : series[1], Math.abs(share));
+}
+
+export class Boundary extends Plane {
+  draw() {
+    const { about, layout, at } = this.seen;
+    const { context, width, height } = surface(this.canvas);
+    const frame = this.frame(width, height, layout.x, layout.y);
+    const raster = this.#raster();
+    context.imageSmoothingEnabled = true;
+    context.save();
+    context.translate(0, 2 * MARGIN.top + frame.tall);
+    context.scale(1, -1);
+    context.drawImage(raster, MARGIN.left, MARGIN.top, frame.inner, frame.tall);
+    context.restore();
+    this.axes(context, frame, layout.x, layout.y, about.features);
+    const of = ({ features }) => (row) => [frame.x(features[2 * row]), frame.y(features[2 * row + 1])];
+    const { train, held } = layout;
+    if (train) this.dots(context, Math.min(MOST_POINTS, train.features.length / 2), of(train), colorOf(this.seen, train), null, 2.6);
+    const isWrong = this.seen.predicted && ((row) => this.seen.predicted[row] !== held.labels[row]);
+    this.dots(context, held.count, of(held), colorOf(this.seen, held), isWrong, 4.2);
+    const accuracy = this.seen.accuracy;
+    const wrong = accuracy === undefined ? "" : `, ${percent(accuracy)} of the ${layout.part} rows right`;
+    const of2 = `${about.features[0]} and ${about.features[1]}`;
+    describe(this.canvas, `Decision boundary over ${of2} after ${at.epoch} epochs${wrong}. ${this.#areas()}`);
+    this.caption.textContent = about.classes
+      ? `Colour: the class the model says. Large dots: ${layout.part} rows; a cross: said wrongly.`
+      : "Colour: the model's value, from low to high. Dots: the rows' own.";
+  }
+
+  #areas() {
+    const { shares, about } = this.seen;
+    if (!shares) return "";
+    const classes = Math.max(2, about.classes.length);
+    const counts = new Array(classes).fill(0);
+    for (let i = 0; i < SIDE * SIDE; i += 1) {
+      let best = 0;
+      for (let c = 1; c < classes; c += 1) if (shares.grid[i * classes + c] > shares.grid[i * classes + best]) best = c;
+      counts[best] += 1;
+    }
+    const said = counts.map((count, c) => `class ${about.classes[c]} ${Math.round((100 * count) / SIDE ** 2)} %`);
+    return `Of the plane: ${said.slice(0, 8).join(", ")}.`;
+  }
+
+  /** The plane in colours, three times as fine as the grid: between its points by a straight line. */
+  #raster() {
+    const { shares, outputs, about, layout } = this.seen;
+    const fine = 3 * SIDE;
+    this.raster ??= make("canvas", { width: fine, height: fine });
+    const context = this.raster.getContext("2d");
+    const image = context.createImageData(fine, fine);
+    const isClasses = shares?.grid;
+    const count = isClasses ? Math.max(2, about.classes.length) : layout.outputs;
+    const source = isClasses ? shares.grid : outputs.grid;
+    const { series, panel } = colors();
+    const [low, high] = isClasses ? [0, 1] : extent(layout.held.values, 0, layout.outputs, 0);
+    const bests = new Uint8Array(fine * fine);
+    const at = new Float32Array(count);
+    for (let j = 0; j < fine; j += 1) {
+      const v = (j * (SIDE - 1)) / (fine - 1);
+      const [j0, fv] = [Math.min(SIDE - 2, Math.floor(v)), v - Math.min(SIDE - 2, Math.floor(v))];
+      for (let i = 0; i < fine; i += 1) {
+        const u = (i * (SIDE - 1)) / (fine - 1);
+        const [i0, fu] = [Math.min(SIDE - 2, Math.floor(u)), u - Math.min(SIDE - 2, Math.floor(u))];
+        const corner = (j0 * SIDE + i0) * count;
+        let best = 0;
+        for (let c = 0; c < count; c += 1) {
+          const below = source[corner + c] * (1 - fu) + source[corner + count + c] * fu;
+          const above = source[corner + SIDE * count + c] * (1 - fu) + source[corner + SIDE * count + count + c] * fu;
+          at[c] = below * (1 - fv) + above * fv;
+          if (at[c] > at[best]) best = c;
+        }
+        const pixel = j * fine + i;
+        let color;
+        if (isClasses) {
+          bests[pixel] = best;
+          const sure = this.seen.hasProbabilities ? (at[best] - 1 / count) / (1 - 1 / count) : 0.6;
+          const isEdge = (i > 0 && bests[pixel - 1] !== best) || (j > 0 && bests[pixel - fine] !== best);
+          color = mix(panel, series[best % series.length], isEdge ? 0.9 : 0.1 + 0.38 * sure);
+        } else color = ofValue(at[0], low, high);
+        image.data.set(color, 4 * pixel);
+        image.data[4 * pixel + 3] = 255;
+      }
+    }
+    context.putImageData(image, 0, 0);
+    return this.raster;
+  }
+}
+
+export class Warped extends Plane {
+  draw() {
+    const { hidden, layout, about, at } = this.seen;
+    const { context, width, height } = surface(this.canvas);
+    const units = layout.hidden.width;
+    const found = plane(hidden.grid, units, this.before?.about === about ? this.before.found : null);
+    this.before = { about, found };
+    const grid = projected(hidden.grid, units, found);
+    const dots = projected(hidden.held, units, found);
+    const both = [...[0, 1].map((axis) => extent(grid, axis, 2, 0.06))];
+    const frame = this.frame(width, height, ...both);
+    this.#regions(context, frame, both, found);
+    this.#lines(context, frame, grid);
+    const names = units === 2 ? ["unit 1", "unit 2"] : ["1st component", "2nd component"];
+    this.axes(context, frame, ...both, names);
+    const { held } = layout;
+    const isWrong = this.seen.predicted && ((row) => this.seen.predicted[row] !== held.labels[row]);
+    const place = (row) => [frame.x(dots[2 * row]), frame.y(dots[2 * row + 1])];
+    this.dots(context, held.count, place, colorOf(this.seen, held), isWrong, 4.2);
+    const how = units === 2 ? "its two units" : `${units} units by their first two principal components, ${percent(found.share)} of the variance`;
+    this.caption.textContent = `The input's grid and the ${layout.part} rows as the last hidden layer sees them: ${how}.`;
+    describe(this.canvas, `The plane of inputs as the last hidden layer warps it after ${at.epoch} epochs: ${how}. ${this.#apart(dots)}`);
+  }
+
+  /** How far the middles of the classes lie apart, in words. */
+  #apart(dots) {
+    const { held } = this.seen.layout;
+    if (!held.labels) return "";
+    const sums = new Map();
+    held.labels.forEach((label, row) => {
+      const sum = sums.get(label) ?? [0, 0, 0];
+      sums.set(label, [sum[0] + dots[2 * row], sum[1] + dots[2 * row + 1], sum[2] + 1]);
+    });
+    const middles = [...sums].sort(([a], [b]) => a - b).slice(0, 8);
+    const said = middles.map(([label, [x, y, n]]) => `class ${this.seen.about.classes[label]} around (${show(x / n, 2)}, ${show(y / n, 2)})`);
+    return `${said.join(", ")}.`;
+  }
+
+  /** What the output layer says of the plane, where it stands right behind. */
+  #regions(context, frame, [[x0, x1], [y0, y1]], { mean, axes }) {
+    const { explained, about, layout } = this.seen;
+    if (!about.classes || about.layers.at(-1).linear === undefined || layout.hidden.layer !== about.layers.length - 2) return;
+    const step = explained?.steps.findLast(({ stage, values }) => stage === "forward" && values.length === 3);
+    if (!step) return;
+    const [weights, biases] = [step.values[0].values, step.values[1].values];
+    const units = mean.length;
+    // An output is a straight function of the two components.
+    const of = biases.map((bias, o) => {
+      const line = weights.slice(o * units, (o + 1) * units);
+      const along = (vector) => line.reduce((sum, weight, i) => sum + weight * vector[i], 0);
+      return [bias + along(mean), along(axes[0]), along(axes[1])];
+    });
+    const { series, panel } = colors();
+    const side = 110;
+    this.raster ??= make("canvas", { width: side, height: side });
+    const image = this.raster.getContext("2d").createImageData(side, side);
+    for (let j = 0; j < side; j += 1) {
+      for (let i = 0; i < side; i += 1) {
+        const [x, y] = [x0 + ((x1 - x0) * (i + 0.5)) / side, y0 + ((y1 - y0) * (side - j - 0.5)) / side];
+        const outputs = of.map(([bias, a, b]) => bias + a * x + b * y);
+        const best = outputs.length === 1 ? Number(outputs[0] > 0) : outputs.indexOf(Math.max(...outputs));
+        image.data.set([...mix(panel, series[best % series.length], 0.22), 255], 4 * (j * side + i));
+      }
+    }
+    this.raster.getContext("2d").putImageData(image, 0, 0);
+    context.drawImage(this.raster, MARGIN.left, MARGIN.top, frame.inner, frame.tall);
+  }
+
+  #lines(context, frame, grid) {
+    const { faint } = colors();
+    Object.assign(context, { strokeStyle: css(faint, 0.55), lineWidth: 1 });
+    const last = SIDE - 1;
+    context.beginPath();
+    for (let line = 0; line < SIDE; line += 1) {
+      if (line % EVERY !== 0 && line !== last) continue;
+      for (let i = 0; i < SIDE; i += 1) {
+        const at = 2 * (line * SIDE + i);
+        context[i === 0 ? "moveTo" : "lineTo"](frame.x(grid[at]), frame.y(grid[at + 1]));
+      }
+      for (let i = 0; i < SIDE; i += 1) {
+        const at = 2 * (i * SIDE + line);
+        context[i === 0 ? "moveTo" : "lineTo"](frame.x(grid[at]), frame.y(grid[at + 1]));
+      }
+    }
+    context.stroke();
+  }
+}
+
+function projected(rows, width, { mean, axes: [a, b] }) {
+  const count = rows.length / width;
+  const places = new Float32Array(2 * count);
+  for (let row = 0; row < count; row += 1) {
+    let [x, y] = [0, 0];
+    for (let i = 0; i < width; i += 1) {
+      const value = rows[row * width + i] - mean[i];
+      x += value * a[i];
+      y += value * b[i];
+    }
+    places[2 * row] = x;
+    places[2 * row + 1] = y;
+  }
+  return places;
+}

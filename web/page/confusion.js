@@ -40,7 +40,7 @@ export class Confusion {
     });
     const { held } = layout;
     const ofAll = held.count < held.all ? `the first ${held.count} of ${held.all}` : `the ${held.all}`;
-    this.caption.textContent = `Lines: true; columns: said. ${percent(accuracy)} of ${ofAll} ${layout.part} rows right.`;
+    this.caption.textContent = `Lines: true; columns: said. Of ${ofAll} ${layout.part} rows.`;
     describe(this.table, `Confusion matrix after ${at.epoch} epochs: ${percent(accuracy)} of ${ofAll} ${layout.part} rows right. ${this.#worst()}`);
   }
 

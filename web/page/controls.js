@@ -70,7 +70,7 @@ export class Controls {
       input = make("input", { id, type: "text", inputmode: field.isText ? "text" : "decimal", autocomplete: "off", spellcheck: "false" });
     }
     input.addEventListener("change", () => this.#changed(field, input));
-    const label = make("label", { class: "field" }, make("span", {}, field.label), input);
+    const label = make("label", { class: field.path === "loss.kind" ? "field whole" : "field" }, make("span", {}, field.label), input);
     parent.append(label);
     return { ...field, input, label };
   }

@@ -4,7 +4,9 @@ import { draw, describe, make, paint } from "./dom.js";
 import { percent, show, ticks } from "./numbers.js";
 
 const LINES = { train: "training", validation: "validation", test: "test" };
-const MARGIN = { left: 58, right: 14, top: 12, bottom: 38 };
+/** As short as a line above a picture has room for. */
+const KEYS = { train: "train", validation: "valid.", test: "test" };
+const MARGIN = { left: 50, right: 14, top: 8, bottom: 26 };
 
 export class Curves {
   /** A picture of `loss` or `accuracy` in a figure. */
@@ -12,14 +14,16 @@ export class Curves {
     Object.assign(this, { figure, kind, isLogarithmic: false });
     this.picture = draw("svg", { role: "img", class: "picture wide" });
     this.legend = make("p", { class: "legend", "aria-hidden": "true" });
-    figure.append(this.legend, this.picture);
+    figure.querySelector("figcaption").append(this.legend);
+    figure.append(this.picture);
     if (kind === "loss") {
       const box = make("input", { type: "checkbox", id: "logarithmic" });
       box.addEventListener("change", () => {
         this.isLogarithmic = box.checked;
         this.#paint();
       });
-      figure.querySelector("figcaption").append(make("label", { class: "check" }, box, " logarithmic"));
+      figure.querySelector("figcaption").append(make("label", { class: "check" }, box, " log"));
+      box.setAttribute("aria-label", "Logarithmic scale of the loss");
     }
     new ResizeObserver(() => this.#paint()).observe(this.picture);
   }
@@ -86,7 +90,6 @@ export class Curves {
     }
     const ground = height - MARGIN.bottom;
     yield draw("line", { x1: MARGIN.left, x2: width - MARGIN.right, y1: ground, y2: ground, class: "axis" });
-    yield draw("text", { x: width - MARGIN.right, y: height - 3, class: "mark end" }, "epoch");
   }
 
   #tell(lines, steps) {
@@ -100,8 +103,8 @@ export class Curves {
           ? `${this.kind} of the first ${this.session.step} steps: ${show(steps.at(-1)[1])}.`
           : `${this.kind}: nothing trained yet.`;
     describe(this.picture, text[0].toUpperCase() + text.slice(1));
-    const keys = lines.map(({ part, points }) => make("span", { class: `key ${part}` }, `${LINES[part]} ${write(points.at(-1)[1])}`));
-    if (steps.length > 1) keys.push(make("span", { class: "key steps" }, "each step"));
+    const keys = lines.map(({ part, points }) => make("span", { class: `key ${part}` }, `${KEYS[part]} ${write(points.at(-1)[1])}`));
+    if (steps.length > 1) keys.push(make("span", { class: "key steps" }, "steps"));
     this.legend.replaceChildren(...keys);
   }
 }

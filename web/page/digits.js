@@ -18,9 +18,9 @@ export class Pad {
     this.seenBy = make("canvas", { class: "sees", role: "img" });
     const clear = make("button", { type: "button", id: "pad-clear", onclick: () => this.clear() }, "Clear");
     this.bars = make("ol", { class: "bars", role: "img" });
-    const help = make("p", { class: "note", id: "pad-help" }, "Draw with the pointer. With keys: arrows move, space paints, Delete clears.");
-    const small = make("div", { class: "small" }, make("span", { class: "note" }, "What the net sees"), this.seenBy, clear);
-    figure.append(make("div", { class: "drawing" }, this.canvas, small, this.bars), help);
+    figure.querySelector("figcaption").append(clear);
+    const small = make("div", { class: "small" }, this.seenBy, make("p", { class: "note", id: "pad-help" }, "What the net sees. Keys: arrows move, space paints, Delete clears."));
+    figure.append(make("div", { class: "drawing" }, make("div", { class: "left" }, this.canvas, small), this.bars));
     this.#listen();
     whenRepainted(this.canvas, () => this.#paint());
   }

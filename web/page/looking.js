@@ -49,8 +49,13 @@ export class Looking extends EventTarget {
       this.layout.grid = Engine.grid(this.layout.x, this.layout.y, SIDE, SIDE);
     }
     this.layout.hidden = hiddenLayer(about);
-    this.layout.isSmall = about.parameters <= 20_000;
+    this.layout.isSmall = this.isSmall(about);
     this.want(true);
+  }
+
+  /** Whether a net is explained: its formulas have a number for each weight. */
+  isSmall(about) {
+    return about.parameters <= 20_000;
   }
 
   /** There is something new to see. At the end of a run it is looked at whatever the time. */

@@ -11,6 +11,7 @@ import { Looking } from "./looking.js";
 import { Models } from "./models.js";
 import { Network, place } from "./network.js";
 import { Boundary, Warped } from "./planes.js";
+import { Weights } from "./weights.js";
 import { Readout, adapter, standing } from "./readout.js";
 import { get, layersOf, hiddenOf, parse, write } from "./recipe.js";
 import { Session } from "./session.js";
@@ -25,6 +26,7 @@ const looking = new Looking(session);
 const readout = new Readout();
 const recipe = find("recipe");
 let note = "";
+let shown = null;
 
 const controls = new Controls(change, () => find("table").click());
 const models = new Models(session, files, (text) => take(text), (error) => say(error, true));
@@ -40,6 +42,7 @@ const pad = new Pad(find("pad"), (row) => {
   looking.own = row;
   looking.want(true);
 });
+const weights = new Weights(find("units"));
 const mistakes = new Mistakes(find("mistakes"), pad);
 whenRepainted(find("mistakes"), () => mistakes.refresh());
 
@@ -61,11 +64,13 @@ function show() {
   for (const id of ["train", "step", "epoch", "reset"]) find(id).toggleAttribute("data-busy", isBusy);
   find("save-model").disabled = !session.about;
   if (phase === "failed" && failure) say(failure, true);
-  else if (phase === "running" || phase === "ready") find("failure").hidden = true;
+  else if (phase !== shown) find("failure").hidden = true;
+  shown = phase;
   const text = [note, standing(session)].filter(Boolean).join(" ");
   if (find("note").textContent !== text) find("note").textContent = text;
   find("undo").hidden = !kept;
   document.body.dataset.phase = phase;
+  find("pictures").hidden = find("decisions").hidden = !session.about;
   readout.show(session, found);
   for (const curve of curves) curve.show(session);
 }
@@ -87,7 +92,6 @@ async function change(edit, needsOutputs) {
       next.layers = layersOf(hidden, about.widths.at(-1));
     } catch {
       // Opening the run says what is wrong.
-      delete next.layers;
     }
   }
   return take(write(next));
@@ -166,7 +170,10 @@ session.addEventListener("opened", ({ detail: about }) => {
   find("boundary").hidden = !isPlane;
   find("accuracy").hidden = !about.classes;
   find("warped").hidden = !isPlane;
-  place(about);
+  const isNet = place(about);
+  find("units").hidden = !isDigits || about.layers[0].linear === undefined || !looking.isSmall(about);
+  find("pictures").dataset.kind = isDigits ? "digits" : isPlane ? "plane" : "table";
+  find("pictures").classList.toggle("narrow", !isNet && find("units").hidden);
   looking.own = isDigits && pad.isEmpty === false ? pad.row : null;
   looking.open(about).catch((error) => say(error.message, true));
   models.opened(about);
@@ -187,6 +194,7 @@ looking.addEventListener("seen", ({ detail: seen }) => {
   if (!find("pad").hidden) {
     pad.show(seen);
     mistakes.show(seen);
+    weights.show(seen);
   }
 });
 

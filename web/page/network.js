@@ -12,6 +12,15 @@ const layerName = (n) => `⁽${digits(n, UP)}⁾`;
 const below = (n) => digits(n, DOWN);
 const signed = (value) => `${value < 0 ? "−" : "+"} ${show(Math.abs(value), 3)}`;
 
+/** A number as short as a unit has room for. */
+const brief = (value, isShare) => (Math.abs(value) >= 1000 ? show(value, 2) : value.toFixed(Math.abs(value) >= 10 ? 0 : isShare ? 2 : 1).replace(/^-/, "−"));
+
+/** A name as short as there is room for; of a category what tells it from the others. */
+function short(name) {
+  const end = name.includes("=") ? name.slice(name.indexOf("=") + 1) : name;
+  return end.length > 9 ? `${end.slice(0, 8)}…` : end;
+}
+
 /** Whether a net is small enough to draw. */
 export function isDrawable({ layers, widths }) {
   const columns = [widths[0], ...layers.flatMap((layer, i) => (layer.linear === undefined ? [] : [widths[i + 1]]))];
@@ -96,9 +105,11 @@ export class Network {
       outputs.forEach((value, unit) => {
         const { circle, text, group } = this.units[c][unit];
         const shown = column.shares && column.shares.length === outputs.length ? column.shares[unit] : value;
-        circle.style.fillOpacity = (0.08 + 0.85 * Math.min(1, Math.abs(shown) / (column.shares ? 1 : largest))).toFixed(2);
+        const strength = Math.min(1, Math.abs(shown) / (column.shares ? 1 : largest));
+        circle.style.fillOpacity = (0.08 + 0.9 * strength).toFixed(2);
         circle.setAttribute("class", shown < 0 ? "unit minus" : "unit");
-        const label = show(shown, 2);
+        text?.classList.toggle("strong", strength > 0.6);
+        const label = brief(shown, Boolean(column.shares));
         if (text && text.textContent !== label) text.textContent = label;
         describe(group, `${this.#name(c, unit)} = ${show(value)}${column.shares ? `, probability ${show(shown, 3)}` : ""}`);
       });
@@ -123,7 +134,10 @@ export class Network {
     const most = Math.max(...columns.map(({ outputs }) => outputs.length));
     const radius = Math.max(7, Math.min(22, (height - 40) / most / 2.5, width / columns.length / 4));
     const labels = 26;
-    const x = (c) => radius + 40 + ((width - 2 * radius - 104) * c) / Math.max(1, columns.length - 1);
+    const classes = this.about.classes?.length === columns.at(-1).outputs.length ? this.about.classes : this.about.target;
+    const room = (names) => 14 + 8.6 * Math.max(...names.map((name) => short(name).length));
+    const [left, right] = [room(this.about.features), room(classes)];
+    const x = (c) => radius + left + ((width - 2 * radius - left - right) * c) / Math.max(1, columns.length - 1);
     const y = (c, unit) => {
       const count = columns[c].outputs.length;
       const gap = Math.min(2.9 * radius, (height - labels - 2 * radius - 6) / Math.max(1, most - 1));
@@ -162,14 +176,12 @@ export class Network {
       draw("text", { x: x(c), y: 15, class: "mark center" }, c === 0 ? "x" : `${symbol}${layerName(layer)}`),
     );
     const sides = [];
-    const name = (value) => (value.length > 6 ? `${value.slice(0, 5)}…` : value);
     columns[0].outputs.forEach((_, unit) =>
       sides.push(draw("text", { x: x(0) - radius - 7, y: y(0, unit), class: "mark end middle" }, name(this.about.features[unit]))),
     );
     const last = columns.length - 1;
-    const classes = this.about.classes?.length === columns[last].outputs.length ? this.about.classes : this.about.target;
     columns[last].outputs.forEach((_, unit) =>
-      sides.push(draw("text", { x: x(last) + radius + 8, y: y(last, unit), class: "mark middle" }, name(classes[unit] ?? ""))),
+      sides.push(draw("text", { x: x(last) + radius + 8, y: y(last, unit), class: "mark middle" }, short(classes[unit] ?? ""))),
     );
     this.picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.picture.replaceChildren(lines, ...names, ...sides, ...this.units.flat().map(({ group }) => group));

@@ -10,18 +10,33 @@ const MOST_POINTS = 600;
 /** Lines of the input's grid in the warped plane: every so many of its points. */
 const EVERY = 6;
 
+const polygon = (corners) => (context, x, y, radius) => {
+  corners.forEach(([a, b], i) => context[i === 0 ? "moveTo" : "lineTo"](x + a * radius, y + b * radius));
+  context.closePath();
+};
+/** Marks of classes, so that they differ without colour, too. */
+const SHAPES = [
+  { sign: "●", path: (context, x, y, radius) => context.arc(x, y, radius, 0, 2 * Math.PI) },
+  { sign: "■", path: polygon([[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]]) },
+  { sign: "▲", path: polygon([[0, -1.25], [1.15, 0.85], [-1.15, 0.85]]) },
+  { sign: "◆", path: polygon([[0, -1.3], [1.15, 0], [0, 1.3], [-1.15, 0]]) },
+];
+
 const mix = (a, b, share) => a.map((value, i) => value + (b[i] - value) * share);
 
 class Plane {
-  constructor(figure, name) {
+  constructor(figure) {
     this.canvas = make("canvas", { class: "picture square", role: "img" });
     this.caption = make("p", { class: "note" });
+    this.title = figure.querySelector("h3");
+    this.keys = make("p", { class: "keys", "aria-hidden": "true" });
+    figure.querySelector("figcaption").append(this.keys);
     figure.append(this.canvas, this.caption);
-    this.name = name;
     whenRepainted(this.canvas, () => this.seen && this.draw());
   }
 
   show(seen) {
+    if (this.seen?.about !== seen.about) this.keys.replaceChildren(...keys(seen.about));
     this.seen = seen;
     paint(this, () => this.draw());
   }
@@ -38,26 +53,26 @@ class Plane {
   }
 
   axes(context, frame, [x0, x1], [y0, y1], names) {
-    const { faint, grid } = colors();
+    const { faint, grid, text: ink } = colors();
     Object.assign(context, { fillStyle: css(faint), strokeStyle: css(grid), lineWidth: 1, textAlign: "center", textBaseline: "top" });
     context.strokeRect(MARGIN.left, MARGIN.top, frame.inner, frame.tall);
     const ground = MARGIN.top + frame.tall;
     for (const { value, text } of ticks(x0, x1, 4)) context.fillText(text, frame.x(value), ground + 8);
     Object.assign(context, { textAlign: "right", textBaseline: "middle" });
     for (const { value, text } of ticks(y0, y1, 4)) context.fillText(text, MARGIN.left - 8, frame.y(value));
-    Object.assign(context, { textBaseline: "top" });
-    context.fillText(names[0], MARGIN.left + frame.inner, ground + 8);
-    Object.assign(context, { textAlign: "left" });
+    Object.assign(context, { textBaseline: "bottom", fillStyle: css(ink) });
+    context.fillText(names[0], MARGIN.left + frame.inner - 6, ground - 4);
+    Object.assign(context, { textAlign: "left", textBaseline: "top" });
     context.fillText(names[1], MARGIN.left + 6, MARGIN.top + 5);
   }
 
-  /** A dot for each row, in the colour of its class; a cross where the model is wrong. */
-  dots(context, count, place, color, isWrong, radius) {
+  /** A mark for each row, in the colour and shape of its class; a cross where the model is wrong. */
+  dots(context, count, place, { color, shape }, isWrong, radius) {
     const { panel, text } = colors();
     for (let row = 0; row < count; row += 1) {
       const [x, y] = place(row);
       context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
+      SHAPES[shape(row)].path(context, x, y, radius);
       context.fillStyle = css(color(row));
       context.fill();
       context.lineWidth = 1.25;
@@ -76,12 +91,20 @@ class Plane {
   }
 }
 
-/** The colour of each row's true class, or of its value between the least and the largest. */
-function colorOf(seen, rows) {
+/** The colour and shape of each row's true class, or the colour of its value between the least and the largest. */
+function marks(seen, rows) {
   const { series } = colors();
-  if (rows.labels) return (row) => series[rows.labels[row] % series.length];
+  if (rows.labels) {
+    return { color: (row) => series[rows.labels[row] % series.length], shape: (row) => rows.labels[row] % SHAPES.length };
+  }
   const [low, high] = extent(seen.layout.held.values, 0, seen.layout.outputs, 0);
-  return (row) => ofValue(rows.values[row * seen.layout.outputs], low, high);
+  return { color: (row) => ofValue(rows.values[row * seen.layout.outputs], low, high), shape: () => 0 };
+}
+
+/** The classes with their marks, for those who read a picture. */
+function keys(about) {
+  const key = (name, i) => make("span", { style: `color: var(--c${i % 8})` }, SHAPES[i % SHAPES.length].sign, make("b", {}, name));
+  return (about.classes ?? []).slice(0, 8).map(key);
 }
 
 function ofValue(value, low, high) {
@@ -95,6 +118,7 @@ export class Boundary extends Plane {
     const { about, layout, at } = this.seen;
     const { context, width, height } = surface(this.canvas);
     const frame = this.frame(width, height, layout.x, layout.y);
+    this.title.textContent = about.classes ? "Decision boundary" : `${about.target[0]} as the model says`;
     const raster = this.#raster();
     context.imageSmoothingEnabled = true;
     context.save();
@@ -105,15 +129,15 @@ export class Boundary extends Plane {
     this.axes(context, frame, layout.x, layout.y, about.features);
     const of = ({ features }) => (row) => [frame.x(features[2 * row]), frame.y(features[2 * row + 1])];
     const { train, held } = layout;
-    if (train) this.dots(context, Math.min(MOST_POINTS, train.features.length / 2), of(train), colorOf(this.seen, train), null, 2.6);
+    if (train) this.dots(context, Math.min(MOST_POINTS, train.features.length / 2), of(train), marks(this.seen, train), null, 2.6);
     const isWrong = this.seen.predicted && ((row) => this.seen.predicted[row] !== held.labels[row]);
-    this.dots(context, held.count, of(held), colorOf(this.seen, held), isWrong, 4.2);
+    this.dots(context, held.count, of(held), marks(this.seen, held), isWrong, 4.2);
     const accuracy = this.seen.accuracy;
     const wrong = accuracy === undefined ? "" : `, ${percent(accuracy)} of the ${layout.part} rows right`;
     const of2 = `${about.features[0]} and ${about.features[1]}`;
-    describe(this.canvas, `Decision boundary over ${of2} after ${at.epoch} epochs${wrong}. ${this.#areas()}`);
+    describe(this.canvas, `${about.classes ? "Decision boundary" : `Values of ${about.target[0]}`} over ${of2} after ${at.epoch} epochs${wrong}. ${this.#areas()}`);
     this.caption.textContent = about.classes
-      ? `Colour: the class the model says. Large dots: ${layout.part} rows; a cross: said wrongly.`
+      ? `Ground: what the model says. Large: ${layout.part} rows; crossed: said wrongly.`
       : "Colour: the model's value, from low to high. Dots: the rows' own.";
   }
 
@@ -194,9 +218,9 @@ export class Warped extends Plane {
     const { held } = layout;
     const isWrong = this.seen.predicted && ((row) => this.seen.predicted[row] !== held.labels[row]);
     const place = (row) => [frame.x(dots[2 * row]), frame.y(dots[2 * row + 1])];
-    this.dots(context, held.count, place, colorOf(this.seen, held), isWrong, 4.2);
-    const how = units === 2 ? "its two units" : `${units} units by their first two principal components, ${percent(found.share)} of the variance`;
-    this.caption.textContent = `The input's grid and the ${layout.part} rows as the last hidden layer sees them: ${how}.`;
+    this.dots(context, held.count, place, marks(this.seen, held), isWrong, 4.2);
+    const how = units === 2 ? "its two units" : `the first two principal components of its ${units} units, ${percent(found.share)} of the variance`;
+    this.caption.textContent = `The grid of inputs and the ${layout.part} rows by ${how}.`;
     describe(this.canvas, `The plane of inputs as the last hidden layer warps it after ${at.epoch} epochs: ${how}. ${this.#apart(dots)}`);
   }
 

@@ -33,9 +33,10 @@ export class Readout {
   show(session, found) {
     const { about } = session;
     const last = session.epochs.at(-1);
-    const part = about?.rows.test > 0 ? "test" : about?.rows.validation > 0 ? "validation" : "train";
+    const part = about ? session.part : "train";
     const name = { test: "Test", validation: "Validation", train: "Training" }[part];
-    const [loss, accuracy] = [last?.[`${part}_loss`], last?.[`${part}_accuracy`]];
+    const held = session.peek ?? last;
+    const [loss, accuracy] = [held?.[`${part}_loss`], held?.[`${part}_accuracy`]];
     const texts = about
       ? [
           `${session.epoch} / ${about.epochs}`,
@@ -46,7 +47,7 @@ export class Readout {
           session.speed ? count(session.speed) : "–",
           show(session.seconds, 3),
         ]
-      : this.values.map(() => "–");
+      : this.values.map((_, i) => (i === 3 ? null : "–"));
     this.values[3].title.textContent = `${name} loss`;
     this.values[4].title.textContent = `${name} accuracy`;
     texts.forEach((text, i) => {
@@ -62,7 +63,7 @@ export class Readout {
     const gpu = found && `WebGPU: ${found.name}${found.isSoftware ? ", a software adapter" : ""}`;
     let text = "";
     if (about && (step > 0 || isReal || phase === "done")) {
-      text = about.backend === "cpu" ? `CPU in WebAssembly (${about.reason})` : `${gpu ?? about.device} (${about.reason})`;
+      text = about.backend === "cpu" ? `CPU in WebAssembly (${about.reason === "asked for" ? "as asked for" : about.reason})` : `${gpu ?? about.device} (${about.reason})`;
     } else if (about) {
       text = found ? `Will train on ${gpu}` : "Will train on the CPU in WebAssembly: the browser offers no WebGPU adapter";
     }

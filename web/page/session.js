@@ -59,6 +59,12 @@ export class Session extends EventTarget {
     return ms > 0 ? (1000 * steps) / ms : null;
   }
 
+  /** The rows whose figures count: those held back, if there are any. */
+  get part() {
+    const { test, validation } = this.about.rows;
+    return test > 0 ? "test" : validation > 0 ? "validation" : "train";
+  }
+
   get stepsOfEpoch() {
     return Math.max(1, Math.round(this.about.steps / Math.max(1, this.about.epochs)));
   }
@@ -73,7 +79,7 @@ export class Session extends EventTarget {
   }
 
   #clear() {
-    Object.assign(this, { step: 0, epoch: 0, epochs: [], losses: new LossTrace(), outcome: null, failure: null });
+    Object.assign(this, { step: 0, epoch: 0, epochs: [], losses: new LossTrace(), outcome: null, failure: null, peek: null });
     this.#took = 0;
     this.#recent = [];
   }
@@ -189,11 +195,22 @@ export class Session extends EventTarget {
       const { done } = await this.engine.call("step", count);
       if (done) return this.#finish(await this.engine.call("outcome", this.seconds));
       this.#took = this.seconds;
+      await this.#peek();
       this.#go("paused");
       this.#say("moved");
     } catch (error) {
       if (own <= this.#turn) this.#fail(error.message);
     }
+  }
+
+  /** At the end of an epoch the engine has its figures with the next step only; whoever stops there wants them now. */
+  async #peek() {
+    const epoch = this.step / this.stepsOfEpoch;
+    const part = this.part;
+    if (!Number.isInteger(epoch) || epoch <= this.epoch || part === "train") return;
+    const { loss, accuracy } = await this.engine.call("evaluate", part);
+    this.peek = { epoch, [`${part}_loss`]: loss, [`${part}_accuracy`]: accuracy };
+    this.epoch = epoch;
   }
 
   /** Begins anew with the same recipe. */
@@ -219,6 +236,7 @@ export class Session extends EventTarget {
     this.#mark = now;
     if (this.#recent.length > 40) this.#recent.shift();
     this.losses.add(progress.losses, progress.step, this.stepsOfEpoch);
+    this.peek = null;
     this.step = progress.step;
     this.epoch = progress.epoch;
     for (const event of progress.events) {
@@ -248,12 +266,12 @@ export class Session extends EventTarget {
 
   /** What is needed to come back to the run as it is. */
   async #keep() {
-    const { step, epoch, epochs, losses, about, outcome } = this;
+    const { step, epoch, epochs, losses, about, outcome, peek } = this;
     const wasDone = this.phase === "done";
     try {
       if (this.phase === "running") await this.pause();
       const snapshot = await this.engine.call("snapshot");
-      const figures = { step, epoch, epochs, losses, about, outcome };
+      const figures = { step, epoch, epochs, losses, about, outcome, peek };
       return { snapshot, figures, text: this.#text, files: this.#files, took: this.#took, wasDone };
     } catch {
       // A run that failed has nothing to come back to.

@@ -3,13 +3,18 @@
 import { START } from "./recipe.js";
 
 /** What is said about how fast to go on: epochs a second, or "full". */
-export const PACES = { full: "full speed", 20: "20 epochs a second", 5: "5 epochs a second", 1: "1 epoch a second" };
+export const PACES = new Map([
+  ["full", "full speed"],
+  ["20", "20 epochs a second"],
+  ["5", "5 epochs a second"],
+  ["1", "1 epoch a second"],
+]);
 
 /** The settings that the address has. Where it has none, the page begins with a net to watch. */
 export function settings() {
   const given = new URLSearchParams(location.search);
   const recipe = given.get("recipe");
-  const pace = Object.hasOwn(PACES, given.get("pace")) ? given.get("pace") : recipe === null ? "20" : "full";
+  const pace = PACES.has(given.get("pace")) ? given.get("pace") : recipe === null ? "20" : "full";
   return { recipe: recipe ?? START, pace, isRun: given.get("run") === "1" };
 }
 

@@ -32,8 +32,10 @@ export class Confusion {
       const total = line.reduce((sum, count) => sum + count, 0);
       line.forEach((count, j) => {
         const cell = this.cells[i][j];
-        cell.textContent = count;
         const share = total > 0 ? count / total : 0;
+        if (cell.textContent === String(count) && cell.dataset.total === String(total)) return;
+        cell.textContent = count;
+        cell.dataset.total = total;
         cell.style.setProperty("--share", `${Math.round(100 * share)}%`);
         cell.className = count === 0 ? "none" : `${i === j ? "right" : "wrong"}${share > 0.5 ? " full" : ""}`;
       });
@@ -68,6 +70,7 @@ export class Confusion {
     const truths = layout.held?.values;
     if (!truths || !outputs.held) return;
     const { context, width, height } = surface(this.canvas);
+    if (!width || !height) return;
     const stride = layout.outputs;
     const [a, b] = [extent(truths, 0, stride), extent(outputs.held, 0, stride)];
     const [low, high] = [Math.min(a[0], b[0]), Math.max(a[1], b[1])];

@@ -117,53 +117,73 @@ export class Controls {
     this.#layers(recipe);
   }
 
+  /** Shows the hidden layers. Their fields stay while there are as many, so that whoever types keeps the focus. */
   #layers(recipe) {
     const hidden = recipe.from ? null : hiddenOf(recipe);
     const box = find("layers");
-    const key = JSON.stringify(hidden);
-    if (box.dataset.key === key) return;
-    const focused = document.activeElement?.id;
-    box.dataset.key = key;
+    this.hidden = hidden;
+    this.recipe = recipe;
     if (!hidden) {
       const why = recipe.from ? `They are those of the model ${recipe.from}.` : "They are written by hand in the recipe.";
+      this.lines = null;
       box.replaceChildren(make("p", { class: "note" }, why));
       return;
     }
-    const edit = (work) => {
-      const next = structuredClone(hidden);
-      work(next);
-      this.change((given) => {
-        given.layers = layersOf(next, given.layers?.at(-1).linear ?? 1);
-      }, recipe.layers === undefined);
-    };
-    const line = ({ width, activation, dropout }, i) => {
-      const number = (key, value, label, accept) => {
-        const input = make("input", { type: "text", inputmode: "decimal", id: `layer-${i}-${key}`, "aria-label": `${label} of hidden layer ${i + 1}`, autocomplete: "off" });
-        input.value = String(value);
-        input.addEventListener("change", () => {
-          const isRight = input.value.trim() !== "" && accept(Number(input.value));
-          input.setAttribute("aria-invalid", String(!isRight));
-          if (isRight) edit((next) => (next[i][key] = Number(input.value)));
-        });
-        return input;
-      };
-      const known = ACTIVATIONS.includes(activation) ? ACTIVATIONS : [...ACTIVATIONS, activation];
-      const select = make("select", { id: `layer-${i}-activation`, "aria-label": `Activation of hidden layer ${i + 1}` }, ...known.map((name) => make("option", { value: name }, words(name))));
-      select.value = activation;
-      select.addEventListener("change", () => edit((next) => (next[i].activation = select.value)));
-      const remove = make("button", { type: "button", class: "quiet", id: `layer-${i}-remove`, "aria-label": `Remove hidden layer ${i + 1}`, onclick: () => edit((next) => next.splice(i, 1)) }, "×");
-      return make("div", { class: "layer", role: "group", "aria-label": `Hidden layer ${i + 1}` },
-        number("width", width, "Units", (value) => Number.isInteger(value) && value >= 1),
-        select,
-        number("dropout", dropout, "Dropout", (value) => value >= 0 && value < 1),
-        remove);
-    };
-    const head = make("div", { class: "layer head", "aria-hidden": "true" }, make("span", {}, "units"), make("span", {}, "activation"), make("span", {}, "dropout"), make("span"));
-    const last = hidden.at(-1) ?? { width: 8, activation: "tanh", dropout: 0 };
-    const add = make("button", { type: "button", id: "add-layer", onclick: () => edit((next) => next.push({ ...last })) }, "Add a layer");
-    box.replaceChildren(...(hidden.length ? [head] : []), ...hidden.map(line), add);
-    const again = focused && (document.getElementById(focused) ?? (focused.startsWith("layer-") ? add : null));
+    if (this.lines?.length !== hidden.length) this.#build(box, hidden.length);
+    hidden.forEach((layer, i) => {
+      const { select, inputs } = this.lines[i];
+      if (![...select.options].some(({ value }) => value === layer.activation)) select.append(make("option", { value: layer.activation }, layer.activation));
+      select.value = layer.activation;
+      for (const [key, input] of Object.entries(inputs)) {
+        if (document.activeElement === input && input.getAttribute("aria-invalid") === "true") continue;
+        input.value = String(layer[key]);
+        input.removeAttribute("aria-invalid");
+      }
+    });
+  }
+
+  #edit(work) {
+    const next = structuredClone(this.hidden);
+    work(next);
+    this.change((given) => {
+      given.layers = layersOf(next, given.layers?.at(-1).linear ?? 1);
+    }, this.recipe.layers === undefined);
+  }
+
+  #build(box, count) {
+    const focused = document.activeElement?.id ?? "";
+    this.lines = Array.from({ length: count }, (_, i) => this.#line(i));
+    const head = make("div", { class: "layer head", "aria-hidden": "true" }, ...["units", "activation", "dropout", ""].map((name) => make("span", {}, name)));
+    const push = () => this.#edit((next) => next.push({ ...(next.at(-1) ?? { width: 8, activation: "tanh", dropout: 0 }) }));
+    const add = make("button", { type: "button", id: "add-layer", onclick: push }, "Add a layer");
+    box.replaceChildren(...(count > 0 ? [head] : []), ...this.lines.map(({ line }) => line), add);
+    const again = document.getElementById(focused) ?? (focused.startsWith("layer-") ? add : null);
     if (again && box.contains(again)) again.focus();
+  }
+
+  #line(i) {
+    const number = (key, label, isRight) => {
+      const name = `${label} of hidden layer ${i + 1}`;
+      const input = make("input", { type: "text", inputmode: "decimal", id: `layer-${i}-${key}`, "aria-label": name, autocomplete: "off" });
+      input.addEventListener("change", () => {
+        const value = Number(input.value.replace(",", "."));
+        const isFine = input.value.trim() !== "" && isRight(value);
+        input.setAttribute("aria-invalid", String(!isFine));
+        if (isFine) this.#edit((next) => (next[i][key] = value));
+      });
+      return input;
+    };
+    const options = ACTIVATIONS.map((name) => make("option", { value: name }, words(name)));
+    const select = make("select", { id: `layer-${i}-activation`, "aria-label": `Activation of hidden layer ${i + 1}` }, ...options);
+    select.addEventListener("change", () => this.#edit((next) => (next[i].activation = select.value)));
+    const inputs = {
+      width: number("width", "Units", (value) => Number.isInteger(value) && value >= 1),
+      dropout: number("dropout", "Dropout", (value) => value >= 0 && value < 1),
+    };
+    const take = () => this.#edit((next) => next.splice(i, 1));
+    const remove = make("button", { type: "button", class: "quiet", id: `layer-${i}-remove`, "aria-label": `Remove hidden layer ${i + 1}`, onclick: take }, "×");
+    const line = make("div", { class: "layer", role: "group", "aria-label": `Hidden layer ${i + 1}` }, inputs.width, select, inputs.dropout, remove);
+    return { line, select, inputs };
   }
 }
 

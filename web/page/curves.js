@@ -1,11 +1,13 @@
 // Loss and accuracy over epochs as a drawing whose lines are those of the parts of the data.
 
-import { draw, describe, make, paint } from "./dom.js";
+import { draw, describe, make, paint, sizeOf, whenRepainted } from "./dom.js";
 import { percent, show, ticks } from "./numbers.js";
 
 const LINES = { train: "training", validation: "validation", test: "test" };
 /** As short as a line above a picture has room for. */
 const KEYS = { train: "train", validation: "valid.", test: "test" };
+/** Points of a line at most. */
+const MOST = 350;
 const MARGIN = { left: 50, right: 14, top: 8, bottom: 26 };
 
 export class Curves {
@@ -25,7 +27,7 @@ export class Curves {
       figure.querySelector("figcaption").append(make("label", { class: "check" }, box, " log"));
       box.setAttribute("aria-label", "Logarithmic scale of the loss");
     }
-    new ResizeObserver(() => this.#paint()).observe(this.picture);
+    whenRepainted(this.picture, () => this.session?.about && this.#draw());
   }
 
   show(session) {
@@ -39,12 +41,13 @@ export class Curves {
 
   #draw() {
     const { epochs, losses, about } = this.session;
-    const { clientWidth: width, clientHeight: height } = this.picture;
+    const { width, height } = sizeOf(this.picture);
     if (!width || !height) return;
+    const some = thinned(epochs);
     const lines = Object.keys(LINES)
-      .map((part) => ({ part, points: epochs.filter((e) => e[`${part}_${this.kind}`] != null).map((e) => [e.epoch, e[`${part}_${this.kind}`]]) }))
+      .map((part) => ({ part, points: some.filter((e) => e[`${part}_${this.kind}`] != null).map((e) => [e.epoch, e[`${part}_${this.kind}`]]) }))
       .filter(({ points }) => points.length > 0);
-    const steps = this.kind === "loss" ? losses.points : [];
+    const steps = this.kind === "loss" ? thinned(losses.points) : [];
     this.#tell(lines, steps);
     const scale = this.#scale(lines, steps, about, width, height);
     const content = [...this.#axes(scale, width, height)];
@@ -109,10 +112,15 @@ export class Curves {
   }
 }
 
+/** As many of them as a picture has room for, the first and the last among them. */
+function thinned(points) {
+  const stride = Math.ceil(points.length / MOST);
+  return stride <= 1 ? points : points.filter((_, i) => i % stride === 0 || i === points.length - 1);
+}
+
 function path(points, { x, y }, name) {
-  const stride = Math.max(1, Math.ceil(points.length / 700));
   let d = "";
-  for (let i = 0; i < points.length; i += stride) {
+  for (let i = 0; i < points.length; i += 1) {
     if (!Number.isFinite(points[i][1])) continue;
     d += `${d ? "L" : "M"}${x(points[i][0]).toFixed(1)} ${y(points[i][1]).toFixed(1)}`;
   }

@@ -22,7 +22,7 @@ export class Pad {
     const small = make("div", { class: "small" }, this.seenBy, make("p", { class: "note", id: "pad-help" }, "What the net sees. Keys: arrows move, space paints, Delete clears."));
     figure.append(make("div", { class: "drawing" }, make("div", { class: "left" }, this.canvas, small), this.bars));
     this.#listen();
-    whenRepainted(this.canvas, () => this.#paint());
+    for (const canvas of [this.canvas, this.seenBy]) whenRepainted(canvas, () => this.#paint());
   }
 
   #listen() {
@@ -111,7 +111,6 @@ export class Pad {
     this.seen = seen;
     this.shares = this.isEmpty === false ? seen.shares?.own : null;
     this.#tell();
-    this.#paint();
   }
 
   #tell() {
@@ -209,12 +208,14 @@ export class Mistakes {
     figure.append(this.list, this.caption);
   }
 
-  show(seen) {
+  /** Shows them, once a second while they change; `isOver` if they no longer do. */
+  show(seen, isOver) {
     if (!seen.predicted) return;
-    paint(this, () => this.#draw(seen));
+    if (isOver) this.due = 0;
+    paint(this, () => this.#draw(seen, isOver));
   }
 
-  #draw({ predicted, shares, layout, about, at }) {
+  #draw({ predicted, shares, layout, about, at }, isOver) {
     const { labels, features, count } = layout.held;
     const classes = about.classes.length;
     const wrong = Array.from(predicted.keys()).filter((row) => predicted[row] !== labels[row]);
@@ -226,8 +227,9 @@ export class Mistakes {
         ? `All ${count} ${layout.part} digits are right.`
         : `${wrong.length} of ${count} ${layout.part} digits wrong; true → said${wrong.length > shown.length ? `, the ${shown.length} that it was surest of` : ""}. Choose one to look at it.`;
     describe(this.list, `After ${at.epoch} epochs ${wrong.length} of ${count} ${layout.part} digits are taken for another.`);
-    if (this.key === key || this.list.contains(document.activeElement)) return;
+    if (this.key === key || performance.now() < this.due || this.list.contains(document.activeElement)) return;
     this.key = key;
+    this.due = isOver ? 0 : performance.now() + 1000;
     this.list.replaceChildren(
       ...shown.map((row) => {
         const pixels = features.subarray(row * CELLS * CELLS, (row + 1) * CELLS * CELLS);

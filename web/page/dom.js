@@ -25,7 +25,7 @@ export function draw(tag, given = {}, ...children) {
 export const find = (id) => document.getElementById(id);
 
 /** Milliseconds of a frame that painting may take. */
-const SHARE = 7;
+const SHARE = 4;
 const waiting = new Map();
 let isAsked = false;
 
@@ -39,22 +39,37 @@ export function paint(name, work) {
 
 function turn() {
   const begin = performance.now();
-  for (const [name, work] of waiting) {
-    waiting.delete(name);
-    work();
-    if (performance.now() - begin > SHARE) break;
+  try {
+    for (const [name, work] of waiting) {
+      waiting.delete(name);
+      work();
+      if (performance.now() - begin > SHARE) break;
+    }
+  } finally {
+    isAsked = waiting.size > 0;
+    if (isAsked) requestAnimationFrame(turn);
   }
-  isAsked = waiting.size > 0;
-  if (isAsked) requestAnimationFrame(turn);
 }
 
 const repainters = new Set();
 let palette = null;
 
+const sizes = new WeakMap();
+
 /** Calls when light turns to dark, or a picture gets another size. */
 export function whenRepainted(element, work) {
   repainters.add(work);
-  new ResizeObserver(() => paint(work, work)).observe(element);
+  const observer = new ResizeObserver(([{ contentRect }]) => {
+    const { fontSize, fontFamily } = getComputedStyle(element);
+    sizes.set(element, { width: contentRect.width, height: contentRect.height, font: `${fontSize} ${fontFamily}` });
+    paint(work, work);
+  });
+  observer.observe(element);
+}
+
+/** A picture's size as it was told of: asking for it would have the browser lay out the page anew. */
+export function sizeOf(element) {
+  return sizes.get(element) ?? { width: 0, height: 0 };
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
@@ -77,18 +92,23 @@ export function colors() {
 
 export const css = ([r, g, b], opacity = 1) => `rgb(${r} ${g} ${b} / ${opacity})`;
 
+/** A canvas's context that the processor draws: pictures this small, a few times a second, are not worth a way to the GPU. */
+export function plain(canvas) {
+  return canvas.getContext("2d", { willReadFrequently: true });
+}
+
 /** A canvas's context with its size in the page's pixels; cleared. */
 export function surface(canvas) {
   const scale = Math.min(2, devicePixelRatio || 1);
-  const { clientWidth: width, clientHeight: height } = canvas;
+  const { width, height, font } = sizeOf(canvas);
   if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
     canvas.width = Math.round(width * scale);
     canvas.height = Math.round(height * scale);
   }
-  const context = canvas.getContext("2d");
+  const context = plain(canvas);
   context.setTransform(scale, 0, 0, scale, 0, 0);
   context.clearRect(0, 0, width, height);
-  context.font = `${getComputedStyle(canvas).fontSize} ${getComputedStyle(canvas).fontFamily}`;
+  context.font = font;
   return { context, width, height };
 }
 

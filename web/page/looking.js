@@ -6,7 +6,7 @@ import { extent, largest, probabilities } from "./numbers.js";
 /** Points on a side of the grid over two features. */
 export const SIDE = 72;
 /** Milliseconds between two looks at least; and times as long as a look took. */
-const [PAUSE, SHARE] = [150, 3];
+const [PAUSE, SHARE] = [300, 4];
 /** Most numbers of rows that are brought to the page, and most rows that are looked at. */
 const [MOST_NUMBERS, MOST_ROWS] = [4_000_000, 2000];
 /** Losses whose outputs are told apart at 0 and have no probabilities. */

@@ -27,6 +27,7 @@ const readout = new Readout();
 const recipe = find("recipe");
 let note = "";
 let shown = null;
+let due = 0;
 
 const controls = new Controls(change, () => find("table").click());
 const models = new Models(session, files, (text) => take(text), (error) => say(error, true));
@@ -69,7 +70,6 @@ function show() {
   const text = [note, standing(session)].filter(Boolean).join(" ");
   if (find("note").textContent !== text) find("note").textContent = text;
   find("undo").hidden = !kept;
-  document.body.dataset.phase = phase;
   find("pictures").hidden = find("decisions").hidden = !session.about;
   readout.show(session, found);
   for (const curve of curves) curve.show(session);
@@ -160,7 +160,13 @@ async function settled() {
   typing = null;
 }
 
-session.addEventListener("changed", () => paint("show", show));
+session.addEventListener("changed", () => {
+  document.body.dataset.phase = session.phase;
+  // Figures change faster than anyone reads; where a run stands is said at once.
+  if (session.phase === shown && performance.now() < due) return;
+  due = performance.now() + 300;
+  paint("show", show);
+});
 session.addEventListener("moved", () => looking.want(["done", "paused"].includes(session.phase)));
 session.addEventListener("opened", ({ detail: about }) => {
   decided(about);
@@ -193,7 +199,7 @@ looking.addEventListener("seen", ({ detail: seen }) => {
   if (!find("network").hidden) network.show(seen);
   if (!find("pad").hidden) {
     pad.show(seen);
-    mistakes.show(seen);
+    mistakes.show(seen, session.phase !== "running");
     weights.show(seen);
   }
 });
@@ -228,7 +234,7 @@ find("undo").addEventListener("click", async () => {
   controls.show(parse(kept.text), session.about);
   find("train").focus();
 });
-find("pace").append(...Object.entries(PACES).map(([value, text]) => make("option", { value }, text)));
+find("pace").append(...Array.from(PACES, ([value, text]) => make("option", { value }, text)));
 find("pace").value = session.pace = start.pace;
 find("pace").addEventListener("change", ({ target }) => {
   session.setPace(target.value);

@@ -1,6 +1,6 @@
 // A small net as a graph: units with what one row makes of them, edges with weights, and the formula of what is pointed at.
 
-import { draw, describe, find, make, paint } from "./dom.js";
+import { draw, describe, find, make, paint, sizeOf, whenRepainted } from "./dom.js";
 import { show } from "./numbers.js";
 
 /** Units in a column and edges that are drawn at most. */
@@ -41,7 +41,7 @@ export class Network {
     figure.append(this.picture, this.words);
     this.chosen = { column: 1, unit: 0 };
     this.picture.addEventListener("keydown", (event) => this.#press(event));
-    new ResizeObserver(() => this.seen && paint(this, () => this.#draw())).observe(this.picture);
+    whenRepainted(this.picture, () => this.seen && this.#draw());
   }
 
   show(seen) {
@@ -74,7 +74,7 @@ export class Network {
       const [weights, biases, z, a] = [of("W"), of("b"), of("z"), of("a")];
       columns.push({
         weights, biases, z, a, layer: n, outputs: a ?? z, symbol: a ? "a" : "z",
-        rule: formulas.get(`a${layerName(n)}`), delta: of("δ"), slopes: of("∂L/∂W"),
+        rule: formulas.get(`a${layerName(n)}`), delta: of("δ"), slopes: of("∂L/∂W") ?? of("∂J/∂W"), goal: of("∂L/∂W") ? "L" : "J", dropped: of("ã"),
       });
     }
     const last = columns.at(-1);
@@ -83,7 +83,7 @@ export class Network {
   }
 
   #draw() {
-    const { clientWidth: width, clientHeight: height } = this.picture;
+    const { width, height } = sizeOf(this.picture);
     if (!width || !height) return;
     const { columns, loss } = this.#read();
     this.columns = columns;
@@ -177,7 +177,7 @@ export class Network {
     );
     const sides = [];
     columns[0].outputs.forEach((_, unit) =>
-      sides.push(draw("text", { x: x(0) - radius - 7, y: y(0, unit), class: "mark end middle" }, name(this.about.features[unit]))),
+      sides.push(draw("text", { x: x(0) - radius - 7, y: y(0, unit), class: "mark end middle" }, short(this.about.features[unit]))),
     );
     const last = columns.length - 1;
     columns[last].outputs.forEach((_, unit) =>
@@ -233,12 +233,13 @@ export class Network {
     const { weights, biases, z, a, layer, rule, delta, shares } = columns[c];
     const before = columns[c - 1];
     const count = before.outputs.length;
-    const terms = Array.from({ length: count }, (_, i) => [weights[unit * count + i], before.outputs[i]]);
+    const given = before.dropped ?? before.outputs;
+    const terms = Array.from({ length: count }, (_, i) => [weights[unit * count + i], given[i]]);
     const shown = terms.length > 9 ? terms.slice(0, 8) : terms;
     const [n, u] = [layerName(layer), below(unit + 1)];
     const sum = shown.map(([w, x], i) => `${i ? signed(w) : show(w, 3)}·${x < 0 ? `(${show(x, 3)})` : show(x, 3)}`).join(" ");
     const rest = terms.length > shown.length ? ` + … (${terms.length - shown.length} more)` : "";
-    const inputs = `${before.symbol}${before.layer ? layerName(before.layer) : ""}`;
+    const inputs = `${before.dropped ? "ã" : before.symbol}${before.layer ? layerName(before.layer) : ""}`;
     const lines = [
       `z${n}${u} = Σᵢ w${n}${u}ᵢ·${inputs}ᵢ + b${n}${u}`,
       `= ${sum}${rest} ${signed(biases[unit])} = ${show(z[unit])}`,
@@ -250,14 +251,14 @@ export class Network {
   }
 
   #ofEdge(c, to, from) {
-    const { weights, slopes, layer } = this.columns[c];
+    const { weights, slopes, goal, layer } = this.columns[c];
     const before = this.columns[c - 1];
     const count = before.outputs.length;
     const name = `w${layerName(layer)}${below(to + 1)},${below(from + 1)}`;
     const weight = weights[to * count + from];
-    const value = before.outputs[from];
+    const value = (before.dropped ?? before.outputs)[from];
     const lines = [`${name} = ${show(weight)}`, `${name} · ${show(value)} = ${show(weight * value)}, its share of z${layerName(layer)}${below(to + 1)}`];
-    if (slopes) lines.push(`∂L/∂w = ${show(slopes[to * count + from])}`);
+    if (slopes) lines.push(`∂${goal}/∂w = ${show(slopes[to * count + from])}`);
     return lines;
   }
 }

@@ -1,7 +1,7 @@
 // Two planes side by side: where the model draws its boundary among two features, and what its hidden layer makes of them.
 
 import { SIDE } from "./looking.js";
-import { colors, css, describe, make, paint, surface, whenRepainted } from "./dom.js";
+import { colors, css, describe, make, paint, plain, surface, whenRepainted } from "./dom.js";
 import { extent, percent, plane, show, ticks } from "./numbers.js";
 
 const MARGIN = { left: 46, right: 12, top: 10, bottom: 34 };
@@ -66,9 +66,9 @@ class Plane {
     context.fillText(names[1], MARGIN.left + 6, MARGIN.top + 5);
   }
 
-  /** A mark for each row, in the colour and shape of its class; a cross where the model is wrong. */
-  dots(context, count, place, { color, shape }, isWrong, radius) {
-    const { panel, text } = colors();
+  /** A mark for each row, in the colour and shape of its class. */
+  dots(context, count, place, { color, shape }, radius) {
+    const { panel } = colors();
     for (let row = 0; row < count; row += 1) {
       const [x, y] = place(row);
       context.beginPath();
@@ -78,16 +78,23 @@ class Plane {
       context.lineWidth = 1.25;
       context.strokeStyle = css(panel);
       context.stroke();
-      if (!isWrong?.(row)) continue;
-      context.lineWidth = 1.75;
-      context.strokeStyle = css(text);
-      context.beginPath();
-      for (const [a, b] of [[-1, -1], [-1, 1]]) {
-        context.moveTo(x + a * 4.5, y + b * 4.5);
-        context.lineTo(x - a * 4.5, y - b * 4.5);
-      }
-      context.stroke();
     }
+  }
+
+  /** A cross where the model is wrong. */
+  crosses(context, place) {
+    const { predicted, layout } = this.seen;
+    Object.assign(context, { lineWidth: 1.75, strokeStyle: css(colors().text) });
+    context.beginPath();
+    for (let row = 0; row < (predicted?.length ?? 0); row += 1) {
+      if (predicted[row] === layout.held.labels[row]) continue;
+      const [x, y] = place(row);
+      for (const side of [-4.5, 4.5]) {
+        context.moveTo(x - 4.5, y - side);
+        context.lineTo(x + 4.5, y + side);
+      }
+    }
+    context.stroke();
   }
 }
 
@@ -117,6 +124,7 @@ export class Boundary extends Plane {
   draw() {
     const { about, layout, at } = this.seen;
     const { context, width, height } = surface(this.canvas);
+    if (!width || !height) return;
     const frame = this.frame(width, height, layout.x, layout.y);
     this.title.textContent = about.classes ? "Decision boundary" : `${about.target[0]} as the model says`;
     const raster = this.#raster();
@@ -128,10 +136,9 @@ export class Boundary extends Plane {
     context.restore();
     this.axes(context, frame, layout.x, layout.y, about.features);
     const of = ({ features }) => (row) => [frame.x(features[2 * row]), frame.y(features[2 * row + 1])];
-    const { train, held } = layout;
-    if (train) this.dots(context, Math.min(MOST_POINTS, train.features.length / 2), of(train), marks(this.seen, train), null, 2.6);
-    const isWrong = this.seen.predicted && ((row) => this.seen.predicted[row] !== held.labels[row]);
-    this.dots(context, held.count, of(held), marks(this.seen, held), isWrong, 4.2);
+    const { held } = layout;
+    context.drawImage(this.#marks(of, width, height), 0, 0, width, height);
+    this.crosses(context, of(held));
     const accuracy = this.seen.accuracy;
     const wrong = accuracy === undefined ? "" : `, ${percent(accuracy)} of the ${layout.part} rows right`;
     const of2 = `${about.features[0]} and ${about.features[1]}`;
@@ -139,6 +146,21 @@ export class Boundary extends Plane {
     this.caption.textContent = about.classes
       ? `Ground: what the model says. Large: ${layout.part} rows; crossed: said wrongly.`
       : "Colour: the model's value, from low to high. Dots: the rows' own.";
+  }
+
+  /** The rows' marks, which stay as they are while the model changes. */
+  #marks(of, width, height) {
+    const { layout } = this.seen;
+    const { train, held } = layout;
+    const key = [layout, colors(), width, height];
+    if (this.marked?.every((part, i) => part === key[i])) return this.layer;
+    this.marked = key;
+    this.layer = make("canvas", { width: this.canvas.width, height: this.canvas.height });
+    const context = plain(this.layer);
+    context.scale(this.canvas.width / width, this.canvas.height / height);
+    if (train) this.dots(context, Math.min(MOST_POINTS, train.features.length / 2), of(train), marks(this.seen, train), 2.6);
+    this.dots(context, held.count, of(held), marks(this.seen, held), 4.2);
+    return this.layer;
   }
 
   #areas() {
@@ -155,44 +177,47 @@ export class Boundary extends Plane {
     return `Of the plane: ${said.slice(0, 8).join(", ")}.`;
   }
 
-  /** The plane in colours, three times as fine as the grid: between its points by a straight line. */
+  /** The plane in colours, twice as fine as the grid: between its points by a straight line. */
   #raster() {
     const { shares, outputs, about, layout } = this.seen;
-    const fine = 3 * SIDE;
+    const fine = 2 * SIDE;
     this.raster ??= make("canvas", { width: fine, height: fine });
-    const context = this.raster.getContext("2d");
-    const image = context.createImageData(fine, fine);
+    const context = plain(this.raster);
+    const image = (this.image ??= context.createImageData(fine, fine));
     const isClasses = shares?.grid;
     const count = isClasses ? Math.max(2, about.classes.length) : layout.outputs;
     const source = isClasses ? shares.grid : outputs.grid;
     const { series, panel } = colors();
     const [low, high] = isClasses ? [0, 1] : extent(layout.held.values, 0, layout.outputs, 0);
+    const { data } = image;
     const bests = new Uint8Array(fine * fine);
-    const at = new Float32Array(count);
+    const [right, above] = [count, SIDE * count];
     for (let j = 0; j < fine; j += 1) {
       const v = (j * (SIDE - 1)) / (fine - 1);
-      const [j0, fv] = [Math.min(SIDE - 2, Math.floor(v)), v - Math.min(SIDE - 2, Math.floor(v))];
+      const j0 = Math.min(SIDE - 2, Math.floor(v));
       for (let i = 0; i < fine; i += 1) {
         const u = (i * (SIDE - 1)) / (fine - 1);
-        const [i0, fu] = [Math.min(SIDE - 2, Math.floor(u)), u - Math.min(SIDE - 2, Math.floor(u))];
-        const corner = (j0 * SIDE + i0) * count;
-        let best = 0;
+        const i0 = Math.min(SIDE - 2, Math.floor(u));
+        const [fu, fv, corner] = [u - i0, v - j0, (j0 * SIDE + i0) * count];
+        let [best, most] = [0, -Infinity];
         for (let c = 0; c < count; c += 1) {
-          const below = source[corner + c] * (1 - fu) + source[corner + count + c] * fu;
-          const above = source[corner + SIDE * count + c] * (1 - fu) + source[corner + SIDE * count + count + c] * fu;
-          at[c] = below * (1 - fv) + above * fv;
-          if (at[c] > at[best]) best = c;
+          const at = corner + c;
+          const low = source[at] + (source[at + right] - source[at]) * fu;
+          const high = source[at + above] + (source[at + above + right] - source[at + above]) * fu;
+          const value = low + (high - low) * fv;
+          if (value > most) [best, most] = [c, value];
+          if (!isClasses) break;
         }
         const pixel = j * fine + i;
-        let color;
+        let [color, share] = [null, 1];
         if (isClasses) {
           bests[pixel] = best;
-          const sure = this.seen.hasProbabilities ? (at[best] - 1 / count) / (1 - 1 / count) : 0.6;
+          const sure = this.seen.hasProbabilities ? (most - 1 / count) / (1 - 1 / count) : 0.6;
           const isEdge = (i > 0 && bests[pixel - 1] !== best) || (j > 0 && bests[pixel - fine] !== best);
-          color = mix(panel, series[best % series.length], isEdge ? 0.9 : 0.1 + 0.38 * sure);
-        } else color = ofValue(at[0], low, high);
-        image.data.set(color, 4 * pixel);
-        image.data[4 * pixel + 3] = 255;
+          [color, share] = [series[best % series.length], isEdge ? 0.9 : 0.1 + 0.38 * sure];
+        } else color = ofValue(most, low, high);
+        for (let k = 0; k < 3; k += 1) data[4 * pixel + k] = panel[k] + (color[k] - panel[k]) * share;
+        data[4 * pixel + 3] = 255;
       }
     }
     context.putImageData(image, 0, 0);
@@ -204,6 +229,7 @@ export class Warped extends Plane {
   draw() {
     const { hidden, layout, about, at } = this.seen;
     const { context, width, height } = surface(this.canvas);
+    if (!width || !height) return;
     const units = layout.hidden.width;
     const found = plane(hidden.grid, units, this.before?.about === about ? this.before.found : null);
     this.before = { about, found };
@@ -216,9 +242,9 @@ export class Warped extends Plane {
     const names = units === 2 ? ["unit 1", "unit 2"] : ["1st component", "2nd component"];
     this.axes(context, frame, ...both, names);
     const { held } = layout;
-    const isWrong = this.seen.predicted && ((row) => this.seen.predicted[row] !== held.labels[row]);
     const place = (row) => [frame.x(dots[2 * row]), frame.y(dots[2 * row + 1])];
-    this.dots(context, held.count, place, marks(this.seen, held), isWrong, 4.2);
+    this.dots(context, held.count, place, marks(this.seen, held), 4.2);
+    this.crosses(context, place);
     const how = units === 2 ? "its two units" : `the first two principal components of its ${units} units, ${percent(found.share)} of the variance`;
     this.caption.textContent = `The grid of inputs and the ${layout.part} rows by ${how}.`;
     describe(this.canvas, `The plane of inputs as the last hidden layer warps it after ${at.epoch} epochs: ${how}. ${this.#apart(dots)}`);
@@ -253,18 +279,25 @@ export class Warped extends Plane {
       return [bias + along(mean), along(axes[0]), along(axes[1])];
     });
     const { series, panel } = colors();
-    const side = 110;
+    const side = 120;
     this.raster ??= make("canvas", { width: side, height: side });
-    const image = this.raster.getContext("2d").createImageData(side, side);
+    const image = (this.image ??= plain(this.raster).createImageData(side, side));
+    const tints = series.map((color) => mix(panel, color, 0.22));
     for (let j = 0; j < side; j += 1) {
       for (let i = 0; i < side; i += 1) {
         const [x, y] = [x0 + ((x1 - x0) * (i + 0.5)) / side, y0 + ((y1 - y0) * (side - j - 0.5)) / side];
-        const outputs = of.map(([bias, a, b]) => bias + a * x + b * y);
-        const best = outputs.length === 1 ? Number(outputs[0] > 0) : outputs.indexOf(Math.max(...outputs));
-        image.data.set([...mix(panel, series[best % series.length], 0.22), 255], 4 * (j * side + i));
+        let [best, most] = [0, -Infinity];
+        for (let o = 0; o < of.length; o += 1) {
+          const output = of[o][0] + of[o][1] * x + of[o][2] * y;
+          if (output > most) [best, most] = [o, output];
+        }
+        const tint = tints[(of.length === 1 ? Number(most > 0) : best) % tints.length];
+        const at = 4 * (j * side + i);
+        for (let k = 0; k < 3; k += 1) image.data[at + k] = tint[k];
+        image.data[at + 3] = 255;
       }
     }
-    this.raster.getContext("2d").putImageData(image, 0, 0);
+    plain(this.raster).putImageData(image, 0, 0);
     context.drawImage(this.raster, MARGIN.left, MARGIN.top, frame.inner, frame.tall);
   }
 
@@ -272,19 +305,20 @@ export class Warped extends Plane {
     const { faint } = colors();
     Object.assign(context, { strokeStyle: css(faint, 0.55), lineWidth: 1 });
     const last = SIDE - 1;
-    context.beginPath();
+    // Line by line: one long path that crosses itself takes many times as long.
+    const stroke = (index) => {
+      context.beginPath();
+      for (let i = 0; i < SIDE; i += 1) {
+        const at = 2 * index(i);
+        context[i === 0 ? "moveTo" : "lineTo"](frame.x(grid[at]), frame.y(grid[at + 1]));
+      }
+      context.stroke();
+    };
     for (let line = 0; line < SIDE; line += 1) {
       if (line % EVERY !== 0 && line !== last) continue;
-      for (let i = 0; i < SIDE; i += 1) {
-        const at = 2 * (line * SIDE + i);
-        context[i === 0 ? "moveTo" : "lineTo"](frame.x(grid[at]), frame.y(grid[at + 1]));
-      }
-      for (let i = 0; i < SIDE; i += 1) {
-        const at = 2 * (i * SIDE + line);
-        context[i === 0 ? "moveTo" : "lineTo"](frame.x(grid[at]), frame.y(grid[at + 1]));
-      }
+      stroke((i) => line * SIDE + i);
+      stroke((i) => i * SIDE + line);
     }
-    context.stroke();
   }
 }
 

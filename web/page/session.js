@@ -25,6 +25,8 @@ export class Session extends EventTarget {
   /** Whether what is open runs where the recipe says; else it is on the processor, to look at. */
   #isReal = false;
   #turn = 0;
+  /** The run before a probe. */
+  #saved = null;
   #began = 0;
   #took = 0;
   #recent = [];
@@ -95,7 +97,8 @@ export class Session extends EventTarget {
    */
   async look(text, files) {
     const own = ++this.#turn;
-    const trained = this.step > 0 && this.about ? await this.#keep() : null;
+    const trained = this.#saved ?? (await this.#keep());
+    this.#saved = null;
     if (own !== this.#turn) return null;
     this.#go("opening");
     try {
@@ -121,8 +124,10 @@ export class Session extends EventTarget {
   }
 
   /** Asks what a recipe would give, without a run of its own: outputs that fit the target, say. */
-  probe(text, files) {
+  async probe(text, files) {
     this.#turn += 1;
+    // The engine holds one run: what it has now would be gone.
+    this.#saved = await this.#keep();
     return this.engine.call("open", text, files);
   }
 
@@ -266,6 +271,7 @@ export class Session extends EventTarget {
 
   /** What is needed to come back to the run as it is. */
   async #keep() {
+    if (this.step === 0 || !this.about) return null;
     const { step, epoch, epochs, losses, about, outcome, peek } = this;
     const wasDone = this.phase === "done";
     try {

@@ -42,7 +42,7 @@ export class Curves {
   #draw() {
     const { epochs, losses, about } = this.session;
     const { width, height } = sizeOf(this.picture);
-    if (!width || !height) return;
+    if (!about || !width || !height) return;
     const some = thinned(epochs);
     const lines = Object.keys(LINES)
       .map((part) => ({ part, points: some.filter((e) => e[`${part}_${this.kind}`] != null).map((e) => [e.epoch, e[`${part}_${this.kind}`]]) }))
@@ -107,7 +107,6 @@ export class Curves {
           : `${this.kind}: nothing trained yet.`;
     describe(this.picture, text[0].toUpperCase() + text.slice(1));
     const keys = lines.map(({ part, points }) => make("span", { class: `key ${part}` }, `${KEYS[part]} ${write(points.at(-1)[1])}`));
-    if (steps.length > 1) keys.push(make("span", { class: "key steps" }, "steps"));
     this.legend.replaceChildren(...keys);
   }
 }

@@ -267,6 +267,6 @@ for (const tab of tabs) {
   });
 }
 
-document.documentElement.dataset.ready = "true";
 await take(start.recipe);
+document.documentElement.dataset.ready = "true";
 if (start.isRun && !find("recipe-error").textContent) session.train();

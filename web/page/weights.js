@@ -58,7 +58,7 @@ export class Weights {
     const corner = [(width - across * pixel) / 2, (height - down * pixel) / 2].map(Math.round);
     context.drawImage(this.raster, ...corner, Math.round(across * pixel), Math.round(down * pixel));
     const of = shown < units ? `the first ${shown} of ${units} units` : `${units} units`;
-    this.caption.textContent = `Weights of ${of} of the first layer, pixel by pixel: blue where ink excites a unit, orange where it quiets it.`;
+    this.caption.textContent = `Weights of ${of}, pixel by pixel: blue where ink excites, orange where it quiets.`;
     describe(this.canvas, `Weights of ${of} of the first layer after ${at.epoch} epochs; the largest is ${show(size)}, of unit ${strongest + 1}.`);
   }
 }

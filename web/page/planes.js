@@ -177,10 +177,10 @@ export class Boundary extends Plane {
     return `Of the plane: ${said.slice(0, 8).join(", ")}.`;
   }
 
-  /** The plane in colours, twice as fine as the grid: between its points by a straight line. */
+  /** The plane in colours, three times as fine as the grid: between its points by a straight line. */
   #raster() {
     const { shares, outputs, about, layout } = this.seen;
-    const fine = 2 * SIDE;
+    const fine = 3 * SIDE;
     this.raster ??= make("canvas", { width: fine, height: fine });
     const context = plain(this.raster);
     const image = (this.image ??= context.createImageData(fine, fine));

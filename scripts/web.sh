@@ -99,6 +99,7 @@ test)
     if browser tests; then
         cargo build --quiet --bin anygrad
         node web/tests/run.mjs
+        node web/tests/page.mjs
     elif [ "${ANYGRAD_REQUIRE_BROWSER:-0}" = 1 ]; then
         echo 'web: the tests need node, npm, Chromium and playwright-core, and ANYGRAD_REQUIRE_BROWSER=1 asks for them' >&2
         exit 1

@@ -16,7 +16,7 @@ export const program = join(target, "debug/anygrad");
 
 /** Flags of a headless Chromium whose WebGPU runs on the SwiftShader of its own package. */
 const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
 
 /** Serves a folder on a free port of this machine. */
 export async function serve(folder) {

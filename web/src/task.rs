@@ -111,11 +111,7 @@ impl Running<'_> {
         put("features", floats(&features));
         match &rows.targets {
             Targets::Labels { data, .. } => put("labels", js_sys::Uint32Array::from(&data[..]).into()),
-            Targets::Values { data, .. } => {
-                let mut values = data.clone();
-                rows.target_preprocessing.undo(&mut values);
-                put("values", floats(&values))
-            }
+            Targets::Values { data, .. } => put("values", floats(data)),
         };
         Ok(object.into())
     }

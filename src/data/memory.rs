@@ -31,7 +31,7 @@ pub enum MemoryColumns {
 /// ```
 /// use anygrad::data::table::{Cell, CellKind, ColumnBuilder, Table, Want};
 /// use anygrad::data::{DataOptions, MemoryColumns, MemoryRows, target_values};
-/// # let no_memory = |_| anygrad::Error::OutOfMemory { context: "rows".into() };
+/// # let no_memory = |_| anygrad::Error::OutOfMemory { context: "rows".into(), allocated: None, fits: None };
 /// let mut kind = ColumnBuilder::new("kind".into(), CellKind::Texts, Want::Cells, &[], 4).map_err(no_memory)?;
 /// for text in ["oak", "ash", "oak", "ash"] {
 ///     kind.push(Cell::Text(text)).map_err(no_memory)?;

@@ -4,7 +4,7 @@
 
 digits   a fit of 64 hidden units with Adam, 50 epochs of 64 rows, by AnygradClassifier and by MLPClassifier at equal settings,
          and the accuracy of both on held-back rows, over so many seeds.
-nets     milliseconds per step of the README's four nets: from Python (the difference between 6 epochs and 1), by `anygrad
+nets     milliseconds per step of the README's four nets: from Python (the difference between many epochs and 1), by `anygrad
          bench`, and by PyTorch (benches/peers/mlp_step.py), if it is installed.
 import   seconds of `import anygrad` in a fresh interpreter, less those of `import numpy`; the size of the wheel, if it is named.
 
@@ -32,8 +32,8 @@ from anygrad import AnygradClassifier, Net
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 NETS = ["128-64-64-10@16", "784-128-10@64", "784-512-256-10@128", "784-1024-1024-10@1024"]
-# Steps of an epoch: enough to take some tens of milliseconds.
-STEPS = [2000, 300, 40, 4]
+# Batches of an epoch, as `anygrad bench` has them, and epochs: enough to take some tenths of a second.
+STEPS = [(32, 800), (32, 80), (32, 10), (10, 2)]
 
 
 def seconds(run):
@@ -68,7 +68,7 @@ def digits(rounds):
     }
 
 
-def from_python(net, steps):
+def from_python(net, steps, epochs):
     widths, batch = net.split("@")
     widths, batch = [int(width) for width in widths.split("-")], int(batch)
     rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def from_python(net, steps):
         return seconds(lambda: own.fit(X, y))
 
     run(1)
-    return (run(6) - run(1)) / 5 / steps * 1e3
+    return (run(1 + epochs) - run(1)) / epochs / steps * 1e3
 
 
 def by_program(program, net):
@@ -103,7 +103,7 @@ def nets(rounds, program):
     found = {net: {"python": [], "program": [], "pytorch": []} for net in NETS}
     for _ in range(rounds):
         for net, steps in zip(NETS, STEPS):
-            found[net]["python"].append(from_python(net, steps))
+            found[net]["python"].append(from_python(net, *steps))
             found[net]["program"].append(by_program(program, net))
             found[net]["pytorch"].append(by_pytorch(net))
     for own in found.values():

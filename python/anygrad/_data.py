@@ -185,7 +185,7 @@ def columns(X: Any, names: list[str], categorical: list[str], model: Any = None)
     """Columns for the library, of a frame or an array that `as_rows` has seen."""
     if isinstance(X, np.ndarray):
         if X.dtype.kind in "biuf":
-            return _of_array(X, names, model)
+            return _anygrad.Columns.of_array(X, names, TITLE)
         cells = [(name, _cells(X[:, i])) for i, name in enumerate(names)]
         return _anygrad.Columns.of_columns(cells, len(X), TITLE, categorical, model)
     if _is_pandas(X):
@@ -196,7 +196,8 @@ def columns(X: Any, names: list[str], categorical: list[str], model: Any = None)
         if is_plain and kinds <= set("iuf"):
             own = X.to_numpy()
             _refuse_infinite(own) if own.dtype.kind == "f" else None
-            return _of_array(own if own.dtype != np.float16 else own.astype(np.float32), names, model)
+            own = own if own.dtype != np.float16 else own.astype(np.float32)
+            return _anygrad.Columns.of_array(own, names, TITLE)
         categorical = categorical + [name for name, kind in zip(names, X.dtypes) if str(kind) == "category"]
         cells = [(name, _series_cells(X.iloc[:, i])) for i, name in enumerate(names)]
         return _anygrad.Columns.of_columns(cells, len(X), TITLE, categorical, model)
@@ -207,11 +208,6 @@ def columns(X: Any, names: list[str], categorical: list[str], model: Any = None)
         # Polars hands on columns of nothing with a buffer that Arrow says they do not have.
         X = X.cast({name: bool for name, kind in X.schema.items() if str(kind) == "Null"})
     return _anygrad.Columns.of_frame(X, TITLE, categorical, model)
-
-
-def _of_array(X: np.ndarray, names: list[str], model: Any) -> Any:
-    own = _anygrad.Columns.of_array(X, names, TITLE)
-    return own
 
 
 def _is_missing(cell: Any) -> bool:

@@ -4,7 +4,6 @@ use crate::columns::Columns;
 use crate::device::device;
 use crate::errors::raised;
 use anygrad::backend::{Request, Work};
-use anygrad::data::Encoding;
 use anygrad::export::Target as ExportTarget;
 use anygrad::nn::{Predictor, Target, probabilities};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
@@ -101,12 +100,6 @@ impl Model {
             "data_hash": self.own.data_hash,
         });
         Ok(description.to_string())
-    }
-
-    /// Whether all columns are numbers, so that an array can be read where it lies.
-    fn takes_numbers(&self) -> bool {
-        let is_number = |encoding: &Encoding| matches!(encoding, Encoding::Number { .. });
-        self.own.encoder.as_ref().is_none_or(|own| own.columns.iter().all(|column| is_number(&column.encoding)))
     }
 
     /// Names and arrays of all weights.

@@ -4,7 +4,7 @@ use super::apply::{Application, applied};
 use super::columns::{self, Encoder, Encoding, Known, Roles, encode, infer, names_of};
 use super::hold_back::{By, hold_back};
 use super::matrix::NamedMatrix;
-use super::options::{DataOptions, Scaling, Task};
+use super::options::{DataOptions, Task};
 use super::table::{Cell, CellKind, ColumnBuilder, Table, Want};
 use super::tables::{columns_lines, missing_line, positions, unusual_line, wants_for};
 use super::{Dataset, Features, Fitted, Preprocessing, Split, Targets};
@@ -169,17 +169,7 @@ impl MemoryRows {
         };
         let train = train.ok_or_else(|| Error::shape("data", "there are no rows to train on"))?;
         let test = test.unwrap_or_else(|| train.select(&[]));
-        let mut split = Split { train, validation, test, decisions };
-        match fitted {
-            Some(fitted) => split = split.like(fitted)?,
-            None => {
-                if options.scaling != Scaling::None {
-                    let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
-                    split.scale_features(options.scaling, &scaled)?;
-                }
-                split.standardize_targets();
-            }
-        }
+        let split = Split { train, validation, test, decisions }.prepared(fitted, options.scaling, &encoder)?;
         let parts = [Some(&split.train), split.validation.as_ref(), Some(&split.test)];
         for data in parts.into_iter().flatten() {
             check_fit(&data.preprocessing, &data.features, &data.feature_names, &path)?;

@@ -1,7 +1,7 @@
 //! Training, validation and test rows.
 
 use super::hold_back::{By, hold_back, shuffled};
-use super::{Dataset, Features, Preprocessing, Scaling, Targets};
+use super::{Dataset, Encoder, Features, Fitted, Preprocessing, Scaling, Targets};
 use crate::error::{Error, Result};
 use crate::random::{Purpose, stream_key};
 
@@ -129,6 +129,19 @@ impl Split {
         let _ = self.scale_features(Scaling::Standard, &scaled);
         self.standardize_targets();
         self
+    }
+
+    /// The rows of a table prepared as a model's, or else by its training rows.
+    pub(super) fn prepared(mut self, fitted: Option<&Fitted>, scaling: Scaling, encoder: &Encoder) -> Result<Split> {
+        if let Some(fitted) = fitted {
+            return self.like(fitted);
+        }
+        if scaling != Scaling::None {
+            let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
+            self.scale_features(scaling, &scaled)?;
+        }
+        self.standardize_targets();
+        Ok(self)
     }
 
     /// Scales features by the training rows, but for those that are not to be. Bytes, and rows of a packed file, stay.

@@ -6,7 +6,7 @@ mod report;
 
 use super::columns::{self, Encoder, Encoding, Known, LEFT_OUT, Roles, Unusual, encode, infer, names_of};
 use super::hold_back::{By, fold, hold_back};
-use super::options::{DataOptions, Scaling};
+use super::options::DataOptions;
 use super::source::{ColumnGroup, Loading};
 use super::table::{Lines, ReadOptions, Table, Want};
 use super::{Dataset, Features, Fitted, HeldFiles, Parts, Preprocessing, Split, Targets};
@@ -273,17 +273,7 @@ pub(super) fn split(paths: &Paths<'_>, options: &DataOptions, seed: u64, loading
     let [train, validation, test] = datasets;
     let train = train.ok_or_else(|| Error::shape("data", "there are no rows to train on"))?;
     let test = test.unwrap_or_else(|| train.select(&[]));
-    let mut split = Split { train, validation, test, decisions };
-    match fitted {
-        Some(fitted) => split = split.like(fitted)?,
-        None => {
-            if options.scaling != Scaling::None {
-                let scaled: Vec<bool> = encoder.columns.iter().flat_map(|column| column.is_scaled()).collect();
-                split.scale_features(options.scaling, &scaled)?;
-            }
-            split.standardize_targets();
-        }
-    }
+    let split = Split { train, validation, test, decisions }.prepared(fitted, options.scaling, &encoder)?;
     let parts = [(TRAIN, Some(&split.train)), (VALIDATION, split.validation.as_ref()), (TEST, Some(&split.test))];
     for (part, data) in parts.into_iter().filter_map(|(part, data)| Some((part, data?))) {
         if let Some((row, feature, value)) = data.preprocessing.first_unfit(&data.features)? {

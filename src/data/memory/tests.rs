@@ -2,7 +2,7 @@
 
 use super::super::table::Column;
 use super::*;
-use crate::data::{Matrix, Missing};
+use crate::data::{Matrix, Missing, Scaling};
 use std::sync::Arc;
 
 /// Columns of numbers, some without anything to learn from.

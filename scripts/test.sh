@@ -44,6 +44,7 @@ step 'lints'
 cargo clippy --quiet --all-targets --all-features -- -D warnings
 cargo clippy --quiet --lib --no-default-features -- -D warnings
 cargo clippy --quiet --lib --no-default-features --features gpu -- -D warnings
+scripts/web.sh check
 step 'documentation'
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps
 
@@ -95,6 +96,9 @@ done
 step 'the Python package'
 cargo clippy --quiet --package anygrad-python -- -D warnings
 scripts/python.sh test
+
+step 'the page'
+ANYGRAD_PROGRAM="$target/debug/anygrad" scripts/web.sh test
 
 step 'each bench once'
 cargo test --quiet --features parquet --bench kernels --bench matmul --bench training_step | tail -n 3

@@ -1,27 +1,43 @@
 #!/usr/bin/env bash
 # The library in a browser.
 #
+#   scripts/web.sh check    whether the library and the page's engine compile for wasm32, and lints
 #   scripts/web.sh build    target/web/: static files, index.html among them; and what web/pkg needs for npm
 #   scripts/web.sh test     the same, then the page driven in Chromium, and its size
 #   scripts/web.sh bench    steps beside those of jax-js and tfjs, interleaved in one browser
 #   scripts/web.sh serve    target/web/ on http://localhost:8080
 #
-# CHROMIUM names a browser. Without a browser the tests are skipped, unless
-# ANYGRAD_REQUIRE_BROWSER=1.
+# Needs std's source for wasm32 (rustup's rust-src, or Debian's rustc-web), wasm-split (binaryen) and node; the tests npm and
+# Chromium, too, which CHROMIUM names. On Debian it installs what is missing. Tests that lack something are skipped, unless
+# ANYGRAD_REQUIRE_BROWSER=1. ANYGRAD_PROGRAM names the program that the page is compared with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+command="${1:-}"
 target="${CARGO_TARGET_DIR:-target}"
 site=target/web
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
-# Most bytes of the compiled engine and its JavaScript, both gzipped. What is aimed at is 409600.
-limit=600000
+# Most bytes, gzipped, of what a page loads before it trains: the first part of the engine and its JavaScript.
+limit=409600
+
+# Ends for want of something: tests that are not required are skipped.
+lacking() {
+    if [[ $command = @(check|test) ]] && [ "${ANYGRAD_REQUIRE_BROWSER:-0}" != 1 ]; then
+        echo "SKIPPED: the page: there is no $1"
+        exit 0
+    fi
+    echo "web: there is no $1" >&2
+    exit 1
+}
 
 step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 
+# Packages of Debian's.
 install() {
     command -v apt-get >/dev/null || return 1
     local sudo=''
     [ "$(id -u)" = 0 ] || sudo=sudo
+    [ -n "${updated:-}" ] || $sudo apt-get update -qq || return 1
+    updated=1
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1
 }
 
@@ -36,11 +52,24 @@ toolchain() {
     fi
     cargo=/usr/bin/cargo
     [ -d /usr/src/rustc-*/library/std ] 2>/dev/null && command -v wasm-ld >/dev/null ||
-        install rustc-web cargo-web rust-web-src lld || {
-        echo 'web: no source of std for wasm32: rustup component add rust-src, or Debian'"'"'s rustc-web cargo-web rust-web-src lld' >&2
-        exit 1
-    }
+        install rustc-web cargo-web rust-web-src lld ||
+        lacking 'source of std for wasm32: rustup component add rust-src, or Debian'"'"'s rustc-web cargo-web rust-web-src lld'
     export RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld
+}
+
+check() {
+    local std=() clippy=clippy allowed=(-- -D warnings)
+    rustup target add wasm32-unknown-unknown >/dev/null 2>&1 || true
+    cargo=cargo
+    if ! [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; then
+        toolchain
+        export RUSTC_BOOTSTRAP=1
+        std=(-Z build-std=std,panic_abort) clippy=check allowed=()
+    fi
+    set -- --quiet --target wasm32-unknown-unknown "${std[@]}"
+    "$cargo" check --lib --no-default-features "$@"
+    "$cargo" check --lib --no-default-features --features gpu "$@"
+    "$cargo" "$clippy" --package anygrad-web "$@" "${allowed[@]}"
 }
 
 build() {
@@ -49,7 +78,7 @@ build() {
     step 'the engine'
     # A panic is a trap there: what it would say is left out, as are the places of those that never come.
     RUSTC_BOOTSTRAP=1 \
-        RUSTFLAGS='-C target-feature=+simd128 -Z unstable-options -C panic=immediate-abort -Z location-detail=none' \
+        RUSTFLAGS='-C target-feature=+simd128,-reference-types,-multivalue -Z unstable-options -C panic=immediate-abort -Z location-detail=none' \
         "$cargo" build --quiet -p anygrad-web --profile web --target wasm32-unknown-unknown \
         -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
     step 'its JavaScript'
@@ -59,57 +88,58 @@ build() {
         exit 1
     }
     CARGO_TARGET_DIR="$target/bindgen" cargo build --quiet --release --locked --manifest-path web/bindgen/Cargo.toml
-    rm -rf web/pkg/engine "$site"
+    rm -rf web/pkg/engine "$site" "$target/web-whole"
     mkdir -p web/pkg/engine "$site/anygrad"
-    "$target/bindgen/release/bindgen" "$target/wasm32-unknown-unknown/web/anygrad_web.wasm" web/pkg/engine
-    rm -f web/pkg/engine/anygrad_bg.wasm.d.ts
+    "$target/bindgen/release/bindgen" "$target/wasm32-unknown-unknown/web/anygrad_web.wasm" "$target/web-whole"
     cp src/data/embedded/digits.csv.gz web/pkg/engine/
-    cp -r web/pkg/engine web/pkg/index.js web/pkg/toml.js "$site/anygrad/"
+    step 'its two parts'
+    command -v wasm-split >/dev/null || install binaryen || lacking 'wasm-split (binaryen)'
+    command -v node >/dev/null || install nodejs npm || lacking node
+    node web/split/split.mjs "$target/web-whole" web/pkg
+    cp -r web/pkg/engine web/pkg/index.js web/pkg/parts.js web/pkg/toml.js "$site/anygrad/"
     cp web/page/* "$site/"
     sizes
 }
 
-# The size of what a page loads before it can train.
+# The size of what a page loads before it can train, and of the second part of the engine, which comes after that.
 sizes() {
-    local wasm glue
-    wasm="$(gzip -9c "$site/anygrad/engine/anygrad_bg.wasm" | wc -c)"
+    local first second glue
+    first="$(gzip -9c "$site/anygrad/engine/anygrad_bg.wasm" | wc -c)"
+    second="$(gzip -9c "$site/anygrad/engine/anygrad_second.wasm" | wc -c)"
     glue="$(cat "$site"/anygrad/engine/anygrad.js "$site"/anygrad/*.js | gzip -9c | wc -c)"
-    printf '{"wasm_gzipped":%d,"javascript_gzipped":%d,"limit":%d}\n' "$wasm" "$glue" "$limit" | tee "$site/size.json"
+    printf '{"first_gzipped":%d,"javascript_gzipped":%d,"limit":%d,"second_gzipped":%d}\n' \
+        "$first" "$glue" "$limit" "$second" | tee "$site/size.json"
 }
 
-# Node, npm's packages of the folder web/$1, and a browser; says no where there is none.
+# npm's packages of the folder web/$1, and a browser.
 browser() {
-    command -v node >/dev/null || install nodejs npm || return 1
+    command -v npm >/dev/null || install nodejs npm || lacking npm
     if [ -z "${CHROMIUM:-}" ]; then
-        [ -x /usr/bin/chromium ] || install chromium || return 1
-        export CHROMIUM=/usr/bin/chromium
+        CHROMIUM="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
+        [ -n "$CHROMIUM" ] || { install chromium && CHROMIUM=/usr/bin/chromium; } || lacking 'browser: CHROMIUM names a Chromium'
+        export CHROMIUM
     fi
     mkdir -p "$target/web-$1"
     cp "web/$1/package.json" "web/$1/package-lock.json" "$target/web-$1/"
-    (cd "$target/web-$1" && npm ci --silent --no-audit --no-fund >/dev/null && pwd -P >.path) || return 1
+    (cd "$target/web-$1" && npm ci --silent --no-audit --no-fund >/dev/null && pwd -P >.path) || lacking 'playwright-core, which npm brings'
     NODE_PATH="$(cat "$target/web-$1/.path")/node_modules"
     export NODE_PATH
 }
 
-case "${1:-}" in
+case "$command" in
+check) check ;;
 build) build ;;
 test)
     build
     step 'the page in a browser'
-    if browser tests; then
-        cargo build --quiet --bin anygrad
-        node web/tests/run.mjs
-        node web/tests/page.mjs
-    elif [ "${ANYGRAD_REQUIRE_BROWSER:-0}" = 1 ]; then
-        echo 'web: the tests need node, npm, Chromium and playwright-core, and ANYGRAD_REQUIRE_BROWSER=1 asks for them' >&2
-        exit 1
-    else
-        echo 'SKIPPED: the tests of the page: there is no node, npm, Chromium or playwright-core'
-    fi
+    browser tests
+    [ -n "${ANYGRAD_PROGRAM:-}" ] || cargo build --quiet --bin anygrad
+    node web/tests/run.mjs
+    node web/tests/page.mjs
     ;;
 bench)
     build
-    browser bench || { echo 'web: the bench needs node, npm and Chromium' >&2; exit 1; }
+    browser bench
     node web/bench/bench.mjs
     ;;
 serve)
@@ -117,7 +147,7 @@ serve)
     exec python3 -m http.server 8080
     ;;
 *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0"
+    sed -n '2,13s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

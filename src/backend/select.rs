@@ -11,7 +11,9 @@ use std::sync::Arc;
 /// Why `auto` has no GPU to weigh.
 const NONE: &str = if cfg!(feature = "gpu") { "no GPU found" } else { "this build has no GPU support" };
 /// Why there is no adapter, and how to get one.
-const NONE_TO_OFFER: &str = if cfg!(feature = "gpu") {
+const NONE_TO_OFFER: &str = if cfg!(target_arch = "wasm32") {
+    "the browser offers no WebGPU adapter; say device = \"cpu\", or \"auto\""
+} else if cfg!(feature = "gpu") {
     "no graphics adapter was found; install a Vulkan driver (Debian: mesa-vulkan-drivers), or use --device cpu"
 } else {
     "this build has no GPU support; build anygrad with its feature `gpu`, or use --device cpu"

@@ -15,6 +15,7 @@ mod preamble;
 mod profile;
 mod shared;
 pub mod source;
+pub(crate) mod text;
 pub mod twin;
 mod variant;
 mod wgsl;

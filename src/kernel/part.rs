@@ -16,7 +16,10 @@ pub struct Source {
 /// A [`Source`] by its path in `shaders/`.
 macro_rules! wgsl {
     ($file:literal) => {
-        $crate::kernel::Source { file: $file, text: include_str!(concat!("../../shaders/", $file)) }
+        $crate::kernel::Source {
+            file: $file,
+            text: $crate::kernel::text::text!(include_str!(concat!("../../shaders/", $file))),
+        }
     };
 }
 pub(crate) use wgsl;

@@ -22,7 +22,7 @@ macro_rules! shared_parts {
             /// Content of the file.
             pub fn source(self) -> &'static str {
                 match self {
-                    $(Shared::$part => include_str!(concat!("../../shaders/shared/", $file)),)*
+                    $(Shared::$part => $crate::kernel::text::text!(include_str!(concat!("../../shaders/shared/", $file))),)*
                 }
             }
         }

@@ -51,7 +51,7 @@ macro_rules! plain {
         $crate::kernel::Variant::plain(
             $name,
             concat!($name, ".wgsl"),
-            include_str!(concat!("../../shaders/", $name, ".wgsl")),
+            $crate::kernel::text::text!(include_str!(concat!("../../shaders/", $name, ".wgsl"))),
             &[$($crate::kernel::Shared::$part),*],
         )
     };

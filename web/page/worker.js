@@ -1,7 +1,9 @@
 // The engine's worker: holds one run, goes on with it in parts, and answers the page in between.
 
-import { drive, load, open, TrainedModel } from "./anygrad/index.js";
+import { drive, open, TrainedModel } from "./anygrad/index.js";
+import { complete, loadFirst } from "./anygrad/parts.js";
 
+loadFirst();
 let run = null;
 let about = null;
 let seconds = 0;
@@ -19,6 +21,8 @@ const calls = {
     run = await open(recipe, files);
     seconds = 0;
     about = JSON.parse(await run.describe());
+    // The rest of the engine is there when it is asked for; where it cannot be had, that call says so.
+    complete().catch(() => {});
     return about;
   },
   /** Goes on to the end, or until `pause`. */
@@ -45,7 +49,7 @@ const calls = {
     return progress;
   },
   async predict(model, rows) {
-    await load();
+    await loadFirst();
     const trained = new TrainedModel(model);
     try {
       return JSON.parse(await trained.predict(rows));
@@ -54,7 +58,7 @@ const calls = {
     }
   },
   async describeModel(model) {
-    await load();
+    await loadFirst();
     const trained = new TrainedModel(model);
     try {
       return JSON.parse(trained.describe());

@@ -96,8 +96,11 @@ export interface Progress {
 /** A prediction: of a class, or of values. */
 export type Prediction = { class: string; probabilities?: number[] } | number[];
 
-/** Loads the engine, once. */
-export function load(source?: string | URL | Uint8Array): Promise<unknown>;
+/**
+ * Loads the engine, once: by default from beside the package, else from the address of the folder with its two parts, or from
+ * their bytes.
+ */
+export function load(source?: string | URL | [first: Uint8Array, second: Uint8Array]): Promise<void>;
 /** Trains by a recipe on data; returns the model's file and the run's last line. */
 export function train(
   recipe: Recipe,

@@ -1,36 +1,23 @@
 // Trains neural networks in a browser or in Node: on WebGPU where there is an adapter, else on the processor.
 
-import start, { initSync, Run, TrainedModel } from "./engine/anygrad.js";
+import { Run, TrainedModel } from "./engine/anygrad.js";
+import { bytesOf, load, loaded } from "./parts.js";
 import { parse, recipeJson, TomlError } from "./toml.js";
 
-export { parse as parseToml, recipeJson, Run, TomlError, TrainedModel };
+export { load, parse as parseToml, recipeJson, Run, TomlError, TrainedModel };
 
 /** The name under which a recipe finds the table that `train` was given. */
 const TABLE = "data.csv";
 /** The name under which the engine finds the digits. */
 const DIGITS = "digits.csv";
-const isNode = Boolean(globalThis.process?.versions?.node);
 /** Milliseconds that one part of a run takes at most, so that whoever waits gets a turn. */
 const TURN = 20;
 /** Milliseconds after which a run on a GPU has its state kept. */
 const KEEP = 10_000;
 
-let started;
-
-/** Loads the engine, once. A browser fetches it from beside this file unless `source` is its address or its bytes. */
-export function load(source) {
-  started ??= (async () => {
-    if (source instanceof Uint8Array) return initSync({ module: source });
-    const address = new URL(source ?? new URL("./engine/anygrad_bg.wasm", import.meta.url));
-    if (isNode && address.protocol === "file:") return initSync({ module: await bytesOf(address) });
-    return start({ module_or_path: address });
-  })();
-  return started;
-}
-
 /** Opens a run by a recipe and the files that it names; compressed ones by gzip, too. */
 export async function open(recipe, files) {
-  await load();
+  await loaded();
   const text = recipeJson(recipe);
   const held = {};
   for (const [name, bytes] of Object.entries(files ?? {})) held[name] = await decompressed(bytes);
@@ -45,14 +32,6 @@ let digitsBytes;
 async function digits() {
   digitsBytes ??= await decompressed(await bytesOf(new URL("./engine/digits.csv.gz", import.meta.url)));
   return digitsBytes;
-}
-
-/** The bytes at an address, in Node of a file. */
-async function bytesOf(address) {
-  if (isNode && address.protocol === "file:") return new Uint8Array(await (await import("node:fs/promises")).readFile(address));
-  const response = await fetch(address);
-  if (!response.ok) throw new Error(`${address}: ${response.status}; serve the folder as it was built`);
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** The content of bytes that gzip may have compressed. */
@@ -130,7 +109,7 @@ export async function train(recipe, data, onEvent = () => {}) {
  * @returns for each row `{ class, probabilities }`, or the values.
  */
 export async function predict(model, rows) {
-  await load();
+  await loaded();
   const trained = new TrainedModel(model);
   try {
     const isNumbers = Array.isArray(rows) && rows.every((row) => Array.isArray(row) || ArrayBuffer.isView(row));

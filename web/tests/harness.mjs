@@ -12,7 +12,7 @@ const { chromium } = createRequire(`${process.env.NODE_PATH}/`)("playwright-core
 export const root = resolve(import.meta.dirname, "../..");
 export const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
 export const site = join(root, "target/web");
-export const program = join(target, "debug/anygrad");
+export const program = resolve(process.env.ANYGRAD_PROGRAM ?? join(target, "debug/anygrad"));
 
 /** Flags of a headless Chromium whose WebGPU runs on the SwiftShader of its own package. */
 const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];

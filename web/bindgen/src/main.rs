@@ -14,8 +14,8 @@ fn main() {
         .out_name("anygrad")
         .web(true)
         .and_then(|bindgen| {
-            // Names of functions are half of what is left.
-            bindgen.typescript(true).remove_name_section(true).remove_producers_section(true).generate(folder)
+            // The names of functions stay until the module is divided.
+            bindgen.typescript(true).remove_producers_section(true).generate(folder)
         });
     if let Err(error) = written {
         eprintln!("{input}: {error:#}");

@@ -1,0 +1,93 @@
+// The engine's code lies in two files: the first has what it takes to train on built-in data, the second all else. What only the
+// second has is loaded at its first call, if it is not there by then.
+
+import start, { initSync } from "./engine/anygrad.js";
+
+const isNode = Boolean(globalThis.process?.versions?.node);
+/** The exports of the first part, once it is there. */
+let first;
+/** Where the second part lies. */
+let secondAddress;
+let isWhole = false;
+let starting;
+let completing;
+let loading;
+
+/** The bytes at an address, in Node of a file. */
+export async function bytesOf(address) {
+  if (isNode && address.protocol === "file:") return new Uint8Array(await (await import("node:fs/promises")).readFile(address));
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${address}: ${response.status}; serve the folder as it was built`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** Loads the first part, once: from the folder `source`, by default beside this file, or from the bytes of the two parts. */
+export function loadFirst(source) {
+  starting ??= (async () => {
+    if (Array.isArray(source)) {
+      first = initSync({ module: source[0] });
+      join(new WebAssembly.Module(source[1]));
+      return;
+    }
+    const folder = new URL(source ?? "./engine/", import.meta.url);
+    secondAddress = new URL("anygrad_second.wasm", folder);
+    const address = new URL("anygrad_bg.wasm", folder);
+    const isFile = isNode && address.protocol === "file:";
+    first = isFile ? initSync({ module: await bytesOf(address) }) : await start({ module_or_path: address });
+  })();
+  return starting;
+}
+
+/** Loads the second part, too, before anything asks for it. */
+export function complete() {
+  completing ??= (async () => {
+    await starting;
+    if (!isWhole) join(await WebAssembly.compile(await bytesOf(secondAddress)));
+  })();
+  completing.catch(() => (completing = undefined));
+  return completing;
+}
+
+/** Loads the engine, once; `source` as for `loadFirst`. */
+export function load(source) {
+  loading ??= loadFirst(source).then(complete);
+  loading.catch(() => (loading = undefined));
+  return loading;
+}
+
+/** Loads the engine unless someone has: in a worker that has asked for the first part, that is enough. */
+export const loaded = () => loading ?? starting ?? load();
+
+/** The exports of the first part. */
+export const engine = () => first;
+
+/** Puts the functions of the second part into the places that the first one left for them. */
+function join(module) {
+  if (isWhole) return;
+  // Both name each other's things by the module that they come from; there are but two.
+  new WebAssembly.Instance(module, new Proxy({}, { get: () => first }));
+  isWhole = true;
+}
+
+/** Loads the second part before it goes on. Workers can; elsewhere `load` has done it. */
+function loadNow() {
+  if (isWhole) return;
+  const request = new XMLHttpRequest();
+  request.open("GET", secondAddress, false);
+  request.responseType = "arraybuffer";
+  request.send();
+  if (request.status !== 200) throw new Error(`${secondAddress}: ${request.status}; serve the folder as it was built`);
+  join(new WebAssembly.Module(request.response));
+}
+
+/** For the first part's imports: stands for each function of the second by its place in the table of functions. */
+export const placeholders = new Proxy(
+  {},
+  {
+    get: (_, place) => (...given) => {
+      loadNow();
+      const table = Object.values(first).find((value) => value instanceof WebAssembly.Table);
+      return table.get(Number(place))(...given);
+    },
+  },
+);

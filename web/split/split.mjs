@@ -1,0 +1,72 @@
+// Divides the compiled engine by what a run on built-in data calls: `node split.mjs WHOLE PKG`, where WHOLE has what bindgen made
+// and PKG is the folder of the package, whose `engine` gets the two parts.
+
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { profile } from "./profile.mjs";
+
+const [whole, pkg] = process.argv.slice(2).map((path) => resolve(path));
+const module = join(whole, "anygrad_bg.wasm");
+const features = ["simd", "bulk-memory", "mutable-globals", "sign-ext", "nontrapping-float-to-int"];
+const wasmSplit = (...given) => execFileSync("wasm-split", [...features.map((name) => `--enable-${name}`), ...given]);
+/** What runs on WebGPU call, which Node lacks, by the paths of functions. */
+const WEBGPU = /\b(anygrad::(backend|kernel|plan|train::feed)|wgpu|web_sys|js_sys|wasm_bindgen|futures_intrusive|parking_lot|hashbrown|dlmalloc)\b|__wbindgen/;
+/** What compilers make of the standard library, one so and another otherwise. */
+const STANDARD = /^[<&*([ ]*(mut )?(core|alloc|std|str|usize|u8|u32)\b/;
+/** Of both, what tables and models need. */
+const ELSEWHERE = /^(?!<alloc::raw_vec).*(anygrad::(data|model|teach|optim)|anygrad_web::model|serde|safetensors|std::(io|path)|fmt::.*exponential)/;
+
+/** The JavaScript of the engine, with places for the functions of its second part. */
+function glue() {
+  const text = readFileSync(join(whole, "anygrad.js"), "utf8");
+  const parts = text.split("const imports = __wbg_get_imports();");
+  if (parts.length !== 3) throw new Error("anygrad.js asks for its imports otherwise than known: see web/split/split.mjs");
+  const withPlaces = "const imports = new Proxy(__wbg_get_imports(), { get: (own, name) => own[name] ?? placeholders });";
+  return `import { placeholders } from "../parts.js";\n${parts.join(withPlaces)}`;
+}
+
+/** The names of a module's own functions, in their order. */
+function functionNames(bytes) {
+  const sections = (id) => WebAssembly.Module.customSections(new WebAssembly.Module(bytes), id);
+  const names = new Uint8Array(sections("name")[0]);
+  let at = 0;
+  const number = () => {
+    let [value, shift] = [0, 0];
+    for (;;) {
+      const byte = names[at++];
+      value |= (byte & 127) << shift;
+      shift += 7;
+      if (byte < 128) return value;
+    }
+  };
+  const found = [];
+  while (at < names.length) {
+    const [kind, end] = [names[at++], number() + at];
+    if (kind === 1) {
+      for (let left = number(); left > 0; left -= 1) {
+        const [index, length] = [number(), number()];
+        found[index] = new TextDecoder().decode(names.subarray(at, at + length));
+        at += length;
+      }
+    }
+    at = end;
+  }
+  const imported = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(({ kind }) => kind === "function").length;
+  return found.slice(imported);
+}
+
+wasmSplit(module, "--instrument", "-o", join(whole, "instrumented.wasm"));
+writeFileSync(join(pkg, "engine/anygrad.js"), glue());
+copyFileSync(join(whole, "anygrad.d.ts"), join(pkg, "engine/anygrad.d.ts"));
+const called = await profile(pkg, readFileSync(join(whole, "instrumented.wasm")));
+const view = new DataView(called.buffer);
+functionNames(readFileSync(module)).forEach((full, index) => {
+  // A crate's name is followed by its hash.
+  const name = full?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
+  if ((WEBGPU.test(name) || STANDARD.test(name)) && !ELSEWHERE.test(name)) view.setUint32(8 + 4 * index, 1, true);
+});
+writeFileSync(join(whole, "profile"), called);
+const output = (name) => join(pkg, "engine", name);
+wasmSplit(module, `--profile=${join(whole, "profile")}`, "-o1", output("anygrad_bg.wasm"), "-o2", output("anygrad_second.wasm"));
+process.exit(0);

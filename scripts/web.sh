@@ -5,6 +5,7 @@
 #   scripts/web.sh build    target/web/: static files, index.html among them; and what web/pkg needs for npm
 #   scripts/web.sh test     the same, then the page driven in Chromium, and its size
 #   scripts/web.sh bench    steps beside those of jax-js and tfjs, interleaved in one browser
+#   scripts/web.sh endure   an hour of training in a tab (or so many minutes): the memory that it takes
 #   scripts/web.sh serve    target/web/ on http://localhost:8080
 #
 # Needs std's source for wasm32 (rustup's rust-src, or Debian's rustc-web), wasm-split (binaryen) and node; the tests npm and
@@ -68,7 +69,6 @@ check() {
     fi
     set -- --quiet --target wasm32-unknown-unknown "${std[@]}"
     "$cargo" check --lib --no-default-features "$@"
-    "$cargo" check --lib --no-default-features --features gpu "$@"
     "$cargo" "$clippy" --package anygrad-web "$@" "${allowed[@]}"
 }
 
@@ -142,12 +142,17 @@ bench)
     browser bench
     node web/bench/bench.mjs
     ;;
+endure)
+    build
+    browser tests
+    node web/tests/endurance.mjs "${2:-60}"
+    ;;
 serve)
     cd "$site"
     exec python3 -m http.server 8080
     ;;
 *)
-    sed -n '2,13s/^# \{0,1\}//p' "$0"
+    sed -n '2,14s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

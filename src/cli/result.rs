@@ -45,7 +45,7 @@ impl Outcome {
         let evaluate = |rows| model.evaluate_blocking(rows, &choice.device);
         let test = (data.test.rows() > 0).then(|| evaluate(&data.test)).transpose()?;
         let validation = data.validation.as_ref().map(evaluate).transpose()?;
-        let (epochs, kept) = (history.epochs.len() as u64, history.model_epoch);
+        let (epochs, kept) = (history.epochs_done(), history.model_epoch);
         let rows = epochs as f64 * data.train.rows() as f64;
         let mut fields = Map::new();
         let mut put = |name: &str, value: Value| fields.insert(name.into(), value);

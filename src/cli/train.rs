@@ -272,8 +272,8 @@ const INCOMPLETE: &str = "the model is saved, lines of metrics.jsonl or checkpoi
 
 /// Says that a run was stopped, and how to go on with it.
 fn tell_interrupted(history: &History, model: &Model, device: &Device, sink: &mut RunSink) -> Result<()> {
-    let (step, epochs, run) = (history.steps, history.epochs.len(), sink.folder.path().display().to_string());
-    sink.end(unfinished("interrupted", Some(model), device, (epochs as u64, step), sink.folder.path()));
+    let (step, epochs, run) = (history.steps, history.epochs_done(), sink.folder.path().display().to_string());
+    sink.end(unfinished("interrupted", Some(model), device, (epochs, step), sink.folder.path()));
     signals::set_interrupted();
     if sink.progress.is_for_people() {
         print_line(&format!("stopped    behind step {step}, {epochs} epochs are done; the model is saved"));

@@ -106,7 +106,8 @@ pub enum Flow {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// One report per epoch.
+    /// One report per epoch, in order. Of more than 65,536 epochs there are the first 32,768, the last 16,384 and some before
+    /// them, and that of the model, so that a long run takes no more memory than a short one.
     pub epochs: Vec<EpochReport>,
     /// The epoch whose weights the model has, counted from 1; 0 for the initial ones. It is the last one unless early
     /// stopping has restored a better.
@@ -138,6 +139,8 @@ pub struct History {
 impl History {
     /// Most steps whose losses are kept.
     const MOST_LOSSES: usize = 1 << 15;
+    /// Most epochs whose reports are kept, beside that of the model.
+    const MOST_EPOCHS: usize = 1 << 16;
 
     /// Counts a step.
     pub(super) fn add_step(&mut self, loss: f32) {
@@ -145,6 +148,21 @@ impl History {
         if self.step_losses.len() < History::MOST_LOSSES {
             self.step_losses.push(loss);
         }
+    }
+
+    /// Adds the report of an epoch.
+    pub(super) fn add_epoch(&mut self, report: EpochReport) {
+        if self.epochs.len() >= History::MOST_EPOCHS {
+            let (of_model, left_out) = (self.model_epoch, History::MOST_EPOCHS / 2..History::MOST_EPOCHS * 3 / 4);
+            let mut at = 0..;
+            self.epochs.retain(|report| at.next().is_none_or(|i| !left_out.contains(&i)) || report.epoch == of_model);
+        }
+        self.epochs.push(report);
+    }
+
+    /// Epochs that are done.
+    pub fn epochs_done(&self) -> u64 {
+        self.last().map_or(0, |report| report.epoch)
     }
 
     /// The report of the epoch whose weights the model has.
@@ -155,5 +173,24 @@ impl History {
     /// The report of the last epoch.
     pub fn last(&self) -> Option<&EpochReport> {
         self.epochs.last()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_keeps_a_bounded_number_of_reports() {
+        let mut history = History { model_epoch: 40_000, ..History::default() };
+        for epoch in 1..=200_000 {
+            history.add_epoch(EpochReport { epoch, ..EpochReport::default() });
+            assert!(history.epochs.len() <= History::MOST_EPOCHS + 1);
+        }
+        let epochs: Vec<u64> = history.epochs.iter().map(|report| report.epoch).collect();
+        let (first, last) = (&epochs[..32_768], &epochs[epochs.len() - 16_384..]);
+        assert!(epochs.is_sorted() && first.iter().zip(1..).all(|(&epoch, i)| epoch == i));
+        assert!(last.iter().rev().zip(0..).all(|(&epoch, i)| epoch == 200_000 - i));
+        assert_eq!((history.epochs_done(), history.of_model().map(|report| report.epoch)), (200_000, Some(40_000)));
     }
 }

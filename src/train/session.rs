@@ -311,7 +311,7 @@ impl<'d> Session<'d> {
                     report.weights_hash = Some(weights_hash(&weights));
                 }
                 self.tell_steps();
-                self.progress.history.epochs.push(report.clone());
+                self.progress.history.add_epoch(report.clone());
                 if report.epoch > self.told.1 {
                     self.told.1 = report.epoch;
                     (self.observer)(&Event::Epoch(report));
@@ -342,7 +342,7 @@ impl<'d> Session<'d> {
         if let Some(weights) = &self.progress.best.weights {
             return Ok(weights.clone());
         }
-        self.progress.history.model_epoch = self.progress.history.epochs.len() as u64;
+        self.progress.history.model_epoch = self.progress.history.epochs_done();
         read(&mut self.executor, self.setup.program.tensors.values()).await
     }
 

@@ -20,7 +20,7 @@ const start = settings();
 const found = await adapter();
 const session = new Session(Boolean(found));
 // For tests and for people who look.
-window.engine = session.engine;
+Object.assign(window, { session, engine: session.engine });
 const files = {};
 const looking = new Looking(session);
 const readout = new Readout();

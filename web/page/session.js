@@ -2,7 +2,7 @@
 
 import { Engine } from "./engine.js";
 import { parse, write } from "./recipe.js";
-import { LossTrace } from "./trace.js";
+import { LossTrace, addReport } from "./trace.js";
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Times a second that a run goes on if it is watched. */
@@ -241,11 +241,14 @@ export class Session extends EventTarget {
     this.#mark = now;
     if (this.#recent.length > 40) this.#recent.shift();
     this.losses.add(progress.losses, progress.step, this.stepsOfEpoch);
+    // The engine gives the losses of single steps for the first of them; then that of the latest.
+    const latest = progress.events.findLast(({ event }) => event === "steps");
+    if (progress.losses.length === 0 && latest) this.losses.addLatest(latest.loss, progress.step - this.step, progress.step, this.stepsOfEpoch);
     this.peek = null;
     this.step = progress.step;
     this.epoch = progress.epoch;
     for (const event of progress.events) {
-      if (event.event === "epoch") this.epochs.push(event);
+      if (event.event === "epoch") addReport(this.epochs, event);
       else if (event.event !== "steps" && event.event !== "start") this.#say("told", event);
     }
     this.#say("changed");

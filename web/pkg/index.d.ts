@@ -90,6 +90,7 @@ export interface Progress {
   epoch: number;
   done: boolean;
   events: TrainEvent[];
+  /** Of the steps since the last call, as far as they are among the first 32,768 of the run. */
   losses: number[];
 }
 

@@ -56,7 +56,7 @@ pub struct Outcome {
     device: String,
     backend: &'static str,
     parameters: usize,
-    epochs: usize,
+    epochs: u64,
     model_epoch: u64,
     stopped_early: bool,
     steps: u64,
@@ -131,7 +131,7 @@ impl Running<'_> {
             }
         }
         let history = self.session.history();
-        let epochs = history.epochs.len();
+        let epochs = history.epochs_done();
         let accuracy = |of: &Option<Evaluation>| of.as_ref().and_then(|evaluation| evaluation.accuracy);
         Ok(Outcome {
             event: "done",

@@ -22,7 +22,10 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     // SwiftShader: subgroups of four.
     let swiftshader = Target { profile: &Profile::SOFTWARE, subgroup_size: 4, ..HARDWARE };
     assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
-    assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_ragged");
+    assert_eq!(chosen(&swiftshader, Matmul::TN, 126, 784, 64), "registers_ragged");
+    // What is quick to compile, if the product is small.
+    assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_4_ragged");
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 16, 64, 128), "registers_4");
     let lavapipe = Target { subgroup_size: 8, words: true, ..swiftshader };
     // What is quick to compile, unless the product is large.
     assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_16");

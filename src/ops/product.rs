@@ -117,8 +117,14 @@ const fn plain() -> Variant {
     Variant { workgroup_size: 64, ..row }
 }
 
-const fn registers(name: &'static str, constants: &'static Constants, accepts: Accepts) -> Variant {
-    Variant { accepts, ..row(name, Class::Registers, &REGISTERS, Tile::Invocation { rows: 8, columns: 16 }, constants) }
+/// A tile in registers; the small one is quick to compile.
+const fn registers<const ROWS: u32, const COLUMNS: u32>(
+    name: &'static str,
+    constants: &'static Constants,
+    accepts: Accepts,
+) -> Variant {
+    let tile = Tile::Invocation { rows: ROWS, columns: COLUMNS };
+    Variant { accepts, ..row(name, Class::Registers, &REGISTERS, tile, constants) }
 }
 
 const fn subgroup(
@@ -172,7 +178,7 @@ macro_rules! tile {
 }
 
 /// The variants of a product of two matrices.
-pub static DENSE_VARIANTS: [Variant; 19] = [
+pub static DENSE_VARIANTS: [Variant; 21] = [
     plain(),
     split_k::<16>("split_k_16_ragged", &[("SLICES", 16), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
     split_k::<16>("split_k_16", &[("SLICES", 16), ("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
@@ -186,8 +192,10 @@ pub static DENSE_VARIANTS: [Variant; 19] = [
     tiled::<64, 16>("tiled_64", 256, tile!(64, 16, 4, 4), WHOLE_FOURS),
     tiled::<128, 8>("tiled_128_ragged", 256, tile!(128, 8, 8, 1), ALWAYS),
     tiled::<128, 8>("tiled_128", 256, tile!(128, 8, 8, 4), WHOLE_FOURS),
-    registers("registers_ragged", &[("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
-    registers("registers", &[("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
+    registers::<4, 8>("registers_4_ragged", &[("LARGE", 0), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
+    registers::<4, 8>("registers_4", &[("LARGE", 0), ("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
+    registers::<8, 16>("registers_ragged", &[("LARGE", 1), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
+    registers::<8, 16>("registers", &[("LARGE", 1), ("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
     // Those that a subgroup shares. Reads of fours that are not whole take twice as long and compile slower.
     subgroup("subgroup_16_unaligned", Class::SubgroupFours, 16, &[("BLOCKS", 2), ("ALIGNED", 0)], ALWAYS),
     subgroup("subgroup_32_unaligned", Class::SubgroupFours, 32, &[("BLOCKS", 4), ("ALIGNED", 0)], ALWAYS),
@@ -200,4 +208,4 @@ pub static DENSE_VARIANTS: [Variant; 19] = [
 ];
 
 /// Where a factor is rows of a dataset: those that read elements or vec4.
-pub static ROWS_VARIANTS: &[Variant] = DENSE_VARIANTS.split_at(13).0;
+pub static ROWS_VARIANTS: &[Variant] = DENSE_VARIANTS.split_at(15).0;

@@ -33,6 +33,7 @@ fn is_worth_it(profile: &Profile, variant: &Variant, grid: &Grid, constants: &Co
         (Class::SubgroupFours, Tile::Workgroup { rows: 32, .. }) => large_tile_pays(grid),
         (Class::SubgroupPairs, _) => pairs_pay(grid, constants),
         (Class::Outer, _) => !is_large(grid),
+        (Class::Registers, Tile::Invocation { rows: 8, .. }) => multiply_adds(grid) >= 1 << 20,
         _ => true,
     }
 }

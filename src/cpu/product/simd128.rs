@@ -1,7 +1,7 @@
 //! The innermost part of the matrix product in WebAssembly's vectors of four numbers. It has no multiply-add that is rounded
 //! once, so that these are the bits of [`super::plain`] with two roundings.
 
-use super::plain::NR;
+use super::plain::{self, NR};
 use super::tile::{Extents, LINES, Panel, Rows};
 use crate::cpu::inlined;
 use crate::cpu::parts::Block;
@@ -146,19 +146,29 @@ fn transposed([a, b, c, d]: [v128; 4]) -> [v128; 4] {
 }
 
 /// See [`super::tile::Kernel::transpose`].
-pub(super) fn transpose(lines: [&[f32]; LINES], depth: usize, mut to: &mut [f32], width: usize) {
-    let [mut a, mut b, mut c, mut d] = lines.map(|line| &line[..depth]);
-    while let (Some((&p, next_a)), Some((&q, next_b)), Some((&r, next_c)), Some((&s, next_d))) =
-        (a.split_first_chunk(), b.split_first_chunk(), c.split_first_chunk(), d.split_first_chunk())
-    {
-        (a, b, c, d) = (next_a, next_b, next_c, next_d);
-        let vectors: [[f32; LANES]; 4] = [p, q, r, s];
-        let [e, f, g, h] = transposed(bytemuck::cast(vectors));
+pub(super) fn transpose(lines: [&[f32]; LINES], depth: usize, to: &mut [f32], width: usize) {
+    match width {
+        MR => transpose_to::<MR>(lines, depth, to),
+        NR => transpose_to::<NR>(lines, depth, to),
+        _ => plain::transpose(lines, depth, to, width),
+    }
+}
+
+/// The same, where the compiler knows the width, and so needs one check of bounds for four vectors.
+#[inline(always)]
+fn transpose_to<const WIDTH: usize>([a, b, c, d]: [&[f32]; LINES], depth: usize, to: &mut [f32]) {
+    let [a, b, c, d] = [&a[..depth], &b[..depth], &c[..depth], &d[..depth]];
+    let (a, b) = (a.as_chunks::<LANES>().0, b.as_chunks::<LANES>().0);
+    let (c, d) = (c.as_chunks::<LANES>().0, d.as_chunks::<LANES>().0);
+    let (mut i, mut at) = (0, 0);
+    while i < a.len() {
+        let [e, f, g, h] = transposed(bytemuck::cast([a[i], b[i], c[i], d[i]]));
+        let to = &mut to[at..][..3 * WIDTH + LANES];
         store(e, to);
-        store(f, &mut to[width..]);
-        store(g, &mut to[2 * width..]);
-        store(h, &mut to[3 * width..]);
-        to = to.get_mut(4 * width..).unwrap_or_default();
+        store(f, &mut to[WIDTH..]);
+        store(g, &mut to[2 * WIDTH..]);
+        store(h, &mut to[3 * WIDTH..]);
+        (i, at) = (i + 1, at + 4 * WIDTH);
     }
 }
 

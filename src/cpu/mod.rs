@@ -3,6 +3,8 @@
 mod aligned;
 mod fast_math;
 mod parts;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) mod piecewise;
 pub(crate) mod product;
 mod threads;
 mod vectors;

@@ -12,6 +12,8 @@ use function::known;
 pub(super) use function::{logistic, softplus};
 
 use super::{Operation, map};
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+use crate::cpu::piecewise;
 use crate::cpu::product::Block;
 use crate::cpu::{FastF32, for_each_part, inlined, widest};
 use crate::error::{Error, Result};
@@ -229,6 +231,10 @@ fn function_of(call: &BlockCall<'_, '_>) -> Activation {
 }
 
 fn on_block(call: &BlockCall<'_, '_>, block: &mut Block<'_, f32>) {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    if let Some(slope) = function_of(call).slope() {
+        return block.for_each_row(|_, _, part| piecewise::function(slope, part));
+    }
     widest(inlined!(|| {
         known!(function_of(call), f => block.for_each_row(inlined!(|_, _, part| {
             for y in FastF32::of_mut(part) {
@@ -240,6 +246,12 @@ fn on_block(call: &BlockCall<'_, '_>, block: &mut Block<'_, f32>) {
 
 fn on_block_grad(call: &BlockCall<'_, '_>, block: &mut Block<'_, f32>) {
     let [Bound::Float(saved)] = call.inputs else { panic!("{MISMATCH}") };
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    if let Some(slope) = function_of(call).slope() {
+        return block.for_each_row(|row, first, part| {
+            piecewise::derivative(slope, &saved[row * call.columns + first..][..part.len()], part);
+        });
+    }
     widest(inlined!(|| {
         known!(function_of(call), f => block.for_each_row(inlined!(|row, first, part| {
             let saved = &FastF32::of(saved)[row * call.columns + first..];

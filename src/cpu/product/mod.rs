@@ -37,9 +37,11 @@ const PACKED: usize = 1 << 20;
 const PACKED_DEPTH: usize = PACKED / MAX_NR / DEPTH * DEPTH;
 /// Tiles side by side for which an operand that stands ready for them is not copied: it is read too seldom.
 const FEW: usize = 4;
-/// Most k for which a tile's columns of B stay in the first cache: B is not copied if it stands ready, and otherwise high
-/// blocks copy it for themselves.
+/// Most k for which a tile's columns of B stay in the first cache: B is not copied if it stands ready and a tile is as wide
+/// as a line of the cache, and otherwise high blocks copy it for themselves.
 const SHALLOW: usize = 256;
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
 /// Least height of a block of C, in tiles, that packs B for itself, each panel when it comes to it. What others have packed
 /// would have to be fetched from their caches, which may be far away.
 const HIGH: usize = 8;
@@ -119,7 +121,8 @@ fn multiply_on(
     let b = Operand { matrix: b, by_k: form != Form::NT, stride: b_stride };
     // A tile must not reach beyond a row of B then.
     let a_as_it_is = a.stands_by_k() && n <= FEW * nr;
-    let b_as_it_is = b.stands_by_k() && (m <= FEW * mr || k <= SHALLOW) && n.is_multiple_of(nr / 2);
+    let is_wide = nr * size_of::<f32>() >= LINE;
+    let b_as_it_is = b.stands_by_k() && (m <= FEW * mr || k <= SHALLOW && is_wide) && n.is_multiple_of(nr / 2);
     let depth = k.min(PACKED_DEPTH);
     let (height, width) = (PACKED / depth / mr * mr, PACKED / depth / nr * nr);
     pack::with_shared_memory(|memory_a, memory_b| {

@@ -1,6 +1,6 @@
 //! Operands of a product, and their copies in the order in which the tiles read them.
 
-use super::tile::{Kernel, Panel};
+use super::tile::{Kernel, LINES, Panel};
 use crate::cpu::aligned::Aligned;
 use crate::cpu::parts::for_each_chunk;
 use std::cell::RefCell;
@@ -67,27 +67,27 @@ impl<'a> Operand<'a> {
     fn pack(&self, kernel: Kernel, line: usize, lines: usize, first: usize, to: &mut [f32], width: usize) {
         let depth = to.len() / width;
         if self.by_k {
-            let rows = (first..).map(|l| &self.row(l)[line..][..lines]);
             match (lines, width) {
-                (32, 32) => copy::<32>(rows, to),
-                (16, 16) => copy::<16>(rows, to),
-                (8, 8) => copy::<8>(rows, to),
+                (32, 32) => self.copy::<32>(line, first, to),
+                (16, 16) => self.copy::<16>(line, first, to),
+                (8, 8) => self.copy::<8>(line, first, to),
+                (4, 4) => self.copy::<4>(line, first, to),
                 _ => {
-                    for (to, from) in to.chunks_exact_mut(width).zip(rows) {
-                        to[..lines].copy_from_slice(from);
+                    for (to, l) in to.chunks_exact_mut(width).zip(first..) {
+                        to[..lines].copy_from_slice(&self.row(l)[line..][..lines]);
                         to[lines..].fill(0.0);
                     }
                 }
             }
             return;
         }
-        for i in (0..lines).step_by(8) {
-            let whole = if i + 8 <= lines { depth / 8 * 8 } else { 0 };
+        for i in (0..lines).step_by(LINES) {
+            let whole = if i + LINES <= lines { depth / LINES * LINES } else { 0 };
             if whole > 0 {
                 let from = std::array::from_fn(|j| &self.row(line + i + j)[first..][..whole]);
                 kernel.transpose(from, whole, &mut to[i..], width);
             }
-            for i in i..lines.min(i + 8) {
+            for i in i..lines.min(i + LINES) {
                 let from = &self.row(line + i)[first..][..depth];
                 for l in whole..depth {
                     to[l * width + i] = from[l];
@@ -96,6 +96,14 @@ impl<'a> Operand<'a> {
         }
         if lines < width {
             to.chunks_exact_mut(width).for_each(|to| to[lines..].fill(0.0));
+        }
+    }
+
+    /// Copies parts of rows of known length: by moves, where a call would take as long again.
+    #[inline(always)]
+    fn copy<const LENGTH: usize>(&self, line: usize, first: usize, to: &mut [f32]) {
+        for (l, to) in to.as_chunks_mut::<LENGTH>().0.iter_mut().enumerate() {
+            to.copy_from_slice(&self.row(first + l)[line..][..LENGTH]);
         }
     }
 
@@ -109,12 +117,6 @@ impl<'a> Operand<'a> {
             }
         }
     }
-}
-
-/// Copies rows of known length: by moves, where a call would take as long again.
-#[inline(always)]
-fn copy<'a, const LENGTH: usize>(rows: impl Iterator<Item = &'a [f32]>, to: &mut [f32]) {
-    to.chunks_exact_mut(LENGTH).zip(rows).for_each(|(to, from)| to.copy_from_slice(&from[..LENGTH]));
 }
 
 /// A matrix in memory: its rows one after the other, or some rows of it by their numbers.
@@ -170,6 +172,7 @@ impl<'a> Cut<'a> {
             let (place, by_rows) = ((self.lines.start + line, self.ks.start), self.operand.by_k);
             let whole = lines - line >= to.len() / depth;
             match unit {
+                4 if by_rows && whole => self.operand.pack_together::<4>(place, to, depth),
                 6 if by_rows && whole => self.operand.pack_together::<6>(place, to, depth),
                 8 if by_rows && whole => self.operand.pack_together::<8>(place, to, depth),
                 _ => {

@@ -2,7 +2,7 @@
 //! [`super::tile`]: the same chains of multiply-adds, each rounded once, and so the same bits; or, where no instruction
 //! does that and speed counts more, rounded twice.
 
-use super::tile::{Extents, Panel, Rows, choose};
+use super::tile::{Extents, LINES, Panel, Rows, choose};
 use crate::cpu::parts::Block;
 
 /// Rows of a full tile.
@@ -141,7 +141,7 @@ pub(super) fn tile_across<F: MultiplyAdd>(
 }
 
 /// See [`super::tile::Kernel::transpose`].
-pub(super) fn transpose(lines: [&[f32]; 8], depth: usize, to: &mut [f32], width: usize) {
+pub(super) fn transpose(lines: [&[f32]; LINES], depth: usize, to: &mut [f32], width: usize) {
     for l in 0..depth {
         for (i, line) in lines.iter().enumerate() {
             to[l * width + i] = line[l];

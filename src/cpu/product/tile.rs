@@ -76,6 +76,8 @@ impl Scaling {
 /// Columns of the widest tile and rows of the highest: the size of a buffer that any tile fits into.
 pub(super) const MAX_NR: usize = 32;
 pub(super) const MAX_MR: usize = 8;
+/// Lines that are transposed together: those of a vector of AVX, or of WebAssembly.
+pub(super) const LINES: usize = if cfg!(target_arch = "wasm32") { 4 } else { 8 };
 
 impl Kernel {
     /// Every kernel this processor can run, the fastest first.
@@ -172,14 +174,16 @@ impl Kernel {
         }
     }
 
-    /// Transposes 8 lines of `depth` numbers, a multiple of 8: `to[l · width + i] = lines[i][l]`.
+    /// Transposes lines of `depth` numbers, a multiple of [`LINES`]: `to[l · width + i] = lines[i][l]`.
     #[allow(unsafe_code)]
-    pub fn transpose(self, lines: [&[f32]; 8], depth: usize, to: &mut [f32], width: usize) {
+    pub fn transpose(self, lines: [&[f32]; LINES], depth: usize, to: &mut [f32], width: usize) {
         match self.level {
             // SAFETY: AVX is part of both levels, which exist only where they were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
-            #[cfg(target_arch = "wasm32")]
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::Wasm => super::simd128::transpose(lines, depth, to, width),
+            #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => plain::transpose(lines, depth, to, width),
             Level::Plain => plain::transpose(lines, depth, to, width),
         }

@@ -104,6 +104,16 @@ impl Activation {
         }
     }
 
+    /// The derivative for x ≤ 0 of a function that is linear on both sides of 0 and bends there.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    pub(super) fn slope(self) -> Option<f32> {
+        match self {
+            Activation::Relu => Some(0.0),
+            Activation::LeakyRelu { slope } => Some(slope),
+            _ => None,
+        }
+    }
+
     /// This function with another parameter, `None` if it takes none or not this one.
     pub(super) fn with_parameter(self, p: f32) -> Option<Activation> {
         match self {

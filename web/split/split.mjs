@@ -14,8 +14,10 @@ const wasmSplit = (...given) => execFileSync("wasm-split", [...features.map((nam
 const WEBGPU = /\b(anygrad::(backend|kernel|plan|train::feed)|wgpu|web_sys|js_sys|wasm_bindgen|futures_intrusive|parking_lot|hashbrown|dlmalloc)\b|__wbindgen/;
 /** What compilers make of the standard library, one so and another otherwise. */
 const STANDARD = /^[<&*([ ]*(mut )?(core|alloc|std|str|usize|u8|u32)\b/;
-/** Of both, what tables and models need. */
-const ELSEWHERE = /^(?!<alloc::raw_vec).*(anygrad::(data|model|teach|optim)|anygrad_web::model|serde|safetensors|std::(io|path)|fmt::.*exponential)/;
+/** What reads a recipe. */
+const RECIPE = /^<serde_json::de::Deserializer<serde_json::read::StrRead>>/;
+/** Of these, what tables and models need. */
+const ELSEWHERE = /^(?!<alloc::raw_vec|<serde_json::de::Deserializer<serde_json::read::StrRead>>).*(anygrad::(data|model|teach|optim)|anygrad_web::model|serde|safetensors|std::(io|path)|fmt::.*exponential)/;
 
 /** The JavaScript of the engine, with places for the functions of its second part. */
 function glue() {
@@ -64,7 +66,7 @@ const view = new DataView(called.buffer);
 functionNames(readFileSync(module)).forEach((full, index) => {
   // A crate's name is followed by its hash.
   const name = full?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
-  if ((WEBGPU.test(name) || STANDARD.test(name)) && !ELSEWHERE.test(name)) view.setUint32(8 + 4 * index, 1, true);
+  if ((WEBGPU.test(name) || STANDARD.test(name) || RECIPE.test(name)) && !ELSEWHERE.test(name)) view.setUint32(8 + 4 * index, 1, true);
 });
 writeFileSync(join(whole, "profile"), called);
 const output = (name) => join(pkg, "engine", name);

@@ -14,10 +14,16 @@ const recipe = `device = "${backend === "cpu" ? "cpu" : "gpu"}"\n[train]\nepochs
 await page.goto(`${server.address}/?recipe=${encodeURIComponent(recipe)}&run=1`);
 const session = await page.context().newCDPSession(page);
 
-/** Megabytes of all processes of the browser that hold pages or talk to the device, by kind. */
+/** Megabytes of the processes of this browser that hold pages or talk to the device, by kind. */
 function resident() {
-  const lines = execFileSync("ps", ["-eo", "rss,args"], { encoding: "utf8" }).split("\n");
-  const sum = (kind) => lines.filter((line) => line.includes(`--type=${kind}`)).reduce((all, line) => all + Number.parseInt(line, 10) / 1024, 0);
+  const lines = execFileSync("ps", ["-eo", "pid,ppid,rss,args"], { encoding: "utf8" }).split("\n").map((line) => line.trim().split(/\s+/));
+  const family = new Set([String(process.pid)]);
+  for (let before = 0; before < family.size; ) {
+    before = family.size;
+    for (const [pid, parent] of lines) if (family.has(parent)) family.add(pid);
+  }
+  const own = lines.filter(([pid]) => family.has(pid));
+  const sum = (kind) => own.filter((words) => words.includes(`--type=${kind}`)).reduce((all, [, , rss]) => all + rss / 1024, 0);
   return { renderer: sum("renderer"), gpu: sum("gpu-process") };
 }
 

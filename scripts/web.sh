@@ -6,6 +6,7 @@
 #   scripts/web.sh test     the same, then the page driven in Chromium, and its size
 #   scripts/web.sh bench    steps beside those of jax-js and tfjs, interleaved in one browser
 #   scripts/web.sh endure   an hour of training in a tab (or so many minutes): the memory that it takes
+#   scripts/web.sh pictures the page in three sizes, light and dark, for docs/
 #   scripts/web.sh serve    target/web/ on http://localhost:8080
 #
 # Needs std's source for wasm32 (rustup's rust-src, or Debian's rustc-web), wasm-split (binaryen) and node; the tests npm and
@@ -144,6 +145,11 @@ bench)
     browser bench
     node web/bench/bench.mjs
     ;;
+pictures)
+    build
+    browser tests
+    node web/tests/pictures.mjs
+    ;;
 endure)
     build
     browser tests
@@ -154,7 +160,7 @@ serve)
     exec python3 -m http.server 8080
     ;;
 *)
-    sed -n '2,14s/^# \{0,1\}//p' "$0"
+    sed -n '2,16s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

@@ -98,7 +98,8 @@ export class Controls {
     for (const field of this.fields) {
       const { input, label, path } = field;
       const value = get(recipe, path);
-      const taken = get(resolved, path);
+      // To look at, a run is opened on the processor; the recipe that says nothing leaves the choice open.
+      const taken = path === "device" ? "auto" : get(resolved, path);
       if (field.of) label.hidden = !field.of.includes(get(recipe, "optimizer.kind") ?? get(resolved, "optimizer.kind"));
       if (field.path === "data.target") label.hidden = !isOwn;
       const known = taken === undefined || taken === null ? "" : typeof taken === "number" ? String(Number(taken.toPrecision(6))) : words(String(taken));

@@ -104,7 +104,7 @@ export class Models {
   }
 }
 
-function classed({ class: name, probabilities }) {
-  if (!probabilities) return name;
-  return `${name} (${probabilities.map((share) => percent(share)).join(", ")})`;
+function classed({ class: name, probabilities, scores }) {
+  const numbers = probabilities?.map((share) => percent(share)) ?? scores.map((score) => show(score));
+  return name === undefined ? numbers.join(", ") : `${name} (${numbers.join(", ")})`;
 }

@@ -94,8 +94,15 @@ export interface Progress {
   losses: number[];
 }
 
-/** A prediction: of a class, or of values. */
-export type Prediction = { class: string; probabilities?: number[] } | number[];
+/**
+ * A prediction: of a class, with a probability for each class, or a score where the loss leaves no probabilities; of several
+ * labels, with the probability of each; or of values.
+ */
+export type Prediction =
+  | { class: string; probabilities: number[] }
+  | { class: string; scores: number[] }
+  | { probabilities: number[] }
+  | number[];
 
 /**
  * Loads the engine, once: by default from beside the package, else from the address of the folder with its two parts, or from

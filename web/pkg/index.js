@@ -106,7 +106,8 @@ export async function train(recipe, data, onEvent = () => {}) {
  *
  * @param model the bytes of a model's file.
  * @param rows arrays of raw features, objects with a member for each column, or a table (CSV as text or bytes).
- * @returns for each row `{ class, probabilities }`, or the values.
+ * @returns for each row `{ class, probabilities }` (`scores` where the loss leaves no probabilities), of several labels
+ *     `{ probabilities }`, or the values.
  */
 export async function predict(model, rows) {
   await loaded();

@@ -140,7 +140,7 @@ impl Running<'_> {
             parameters: model.architecture.parameter_count()?,
             epochs,
             model_epoch: history.model_epoch,
-            stopped_early: self.session.is_done() && (epochs as u64) < model.recipe.epochs(),
+            stopped_early: self.session.is_done() && epochs < model.recipe.epochs(),
             steps: history.steps,
             seconds,
             samples_per_second: (epochs as f64 * data.train.rows() as f64 / seconds.max(1e-9)).round(),

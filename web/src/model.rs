@@ -34,10 +34,21 @@ struct Description<'a> {
 enum Answer<'a> {
     Class {
         class: Option<&'a String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        probabilities: Option<Vec<f64>>,
+        #[serde(flatten)]
+        numbers: Numbers<'a>,
+    },
+    Labels {
+        probabilities: Vec<f64>,
     },
     Values(&'a [f32]),
+}
+
+/// Numbers beside a class, one for each class: scores where the loss leaves no probabilities.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Numbers<'a> {
+    Probabilities(Vec<f64>),
+    Scores(&'a [f32]),
 }
 
 /// A trained model, from the bytes of its file. It predicts on the processor.
@@ -80,7 +91,8 @@ impl TrainedModel {
     }
 
     /// Predictions for rows of raw features, one row after the other, as JSON: of classes `{ class, probabilities }` for
-    /// each row, of values a list of numbers.
+    /// each row (`scores` where the loss leaves no probabilities), of several labels `{ probabilities }`, of values a list
+    /// of numbers.
     pub async fn predict(&self, rows: Vec<f32>) -> Result<String, JsValue> {
         let features = Features::F32 { width: self.0.architecture.input_width(), data: rows };
         self.answers(&features).await.map_err(|error| message(&error))
@@ -117,12 +129,18 @@ impl TrainedModel {
     async fn answers(&self, features: &Features) -> Result<String> {
         let width = self.0.architecture.output_width()?;
         let outputs = self.0.outputs(features, &Device::Cpu).await?;
-        let has_probabilities = self.0.loss.has_probabilities();
+        let loss = &self.0.loss;
         let answer = |row| match &self.0.target {
             Target::Classes { classes, .. } => Answer::Class {
                 class: classes.get(self.0.class_of(row)),
-                probabilities: has_probabilities.then(|| probabilities(row)),
+                numbers: match loss.has_probabilities() {
+                    true => Numbers::Probabilities(probabilities(row)),
+                    false => Numbers::Scores(row),
+                },
             },
+            Target::Values { .. } if loss.takes_labels() => {
+                Answer::Labels { probabilities: row.iter().map(|&logit| probabilities(&[logit])[1]).collect() }
+            }
             Target::Values { .. } => Answer::Values(row),
         };
         json(&outputs.chunks_exact(width.max(1)).map(answer).collect::<Vec<_>>())

@@ -158,6 +158,43 @@ const passed = await run({
     equal(goesOn, hash, "hash of the run that goes on");
     equal(predicted.join(" "), expected.join(" "), "classes");
   },
+  "classes, scores, labels and values are predicted as by the program": async () => {
+    const table = join(folder, "kinds.csv");
+    const rows = Array.from({ length: 80 }, (_, i) => {
+      const [a, b] = [i % 9, (i * i) % 13];
+      return [a, b, a > 4 ? "high" : "low", a > 3 ? 1 : 0, b > 6 ? 1 : 0, 3 * a - b].join(",");
+    });
+    writeFileSync(table, `a,b,kind,left,right,size\n${rows.join("\n")}\n`);
+    const kinds = {
+      class: ["--target", "kind", "--drop", "left,right,size"],
+      score: ["--target", "kind", "--drop", "left,right,size", "--loss", "hinge"],
+      labels: ["--target", "left,right", "--task", "labels", "--drop", "kind,size"],
+      value: ["--target", "size", "--drop", "kind,left,right"],
+    };
+    await page.goto(server.address);
+    for (const [kind, given] of Object.entries(kinds)) {
+      const out = join(folder, `kind-${kind}`);
+      await anygrad(["train", table, ...given, "--epochs", "5", "--device", "cpu", "--out", out, "--format", "json"]);
+      const model = join(out, "last.safetensors");
+      const lines = await anygrad(["predict", model, "--data", table, "--device", "cpu", "--format", "json"]);
+      const found = await page.evaluate(
+        async ([model, text]) => (await import("/anygrad/index.js")).predict(Uint8Array.from(model), text),
+        [Array.from(readFileSync(model)), readFileSync(table, "utf8")],
+      );
+      equal(found.length, lines.length, `${kind}: rows`);
+      lines.forEach((line, row) => {
+        const own = found[row];
+        if (kind === "class" || kind === "score") equal(own.class, line.class, `${kind}, row ${row}`);
+        const expected = Object.values(line.probabilities ?? line.scores ?? (kind === "labels" ? line : { size: line.size }));
+        const numbers = own.probabilities ?? own.scores ?? own;
+        equal(Object.hasOwn(own, "scores"), kind === "score", `${kind}: scores`);
+        numbers.forEach((x, i) => {
+          if (!(Math.abs(x - expected[i]) <= 1e-5 * (1 + Math.abs(x)))) throw new Error(`${kind}, row ${row}: ${x}, ${expected[i]}`);
+        });
+      });
+    }
+    return Object.keys(kinds).join(", ");
+  },
   "tables are understood as the program understands them": async () => {
     const inputs = process.env.ANYGRAD_CASES ?? join(root, "../shared/cases/inputs");
     if (!existsSync(inputs)) return "SKIPPED, there are no cases";

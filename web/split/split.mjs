@@ -19,13 +19,14 @@ const RECIPE = /^<serde_json::de::Deserializer<serde_json::read::StrRead>>/;
 /** Of these, what tables and models need. */
 const ELSEWHERE = /^(?!<alloc::raw_vec|<serde_json::de::Deserializer<serde_json::read::StrRead>>).*(anygrad::(data|model|teach|optim)|anygrad_web::model|serde|safetensors|std::(io|path)|fmt::.*exponential)/;
 
-/** The JavaScript of the engine, with places for the functions of its second part. */
+/** The JavaScript of the engine, with places for the functions of its second part; what its declarations say is left out. */
 function glue() {
   const text = readFileSync(join(whole, "anygrad.js"), "utf8");
   const parts = text.split("const imports = __wbg_get_imports();");
   if (parts.length !== 3) throw new Error("anygrad.js asks for its imports otherwise than known: see web/split/split.mjs");
   const withPlaces = "const imports = new Proxy(__wbg_get_imports(), { get: (own, name) => own[name] ?? placeholders });";
-  return `import { placeholders } from "../parts.js";\n${parts.join(withPlaces)}`;
+  const bare = parts.join(withPlaces).replaceAll(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "");
+  return `import { placeholders } from "../parts.js";\n${bare}`;
 }
 
 /** The names of a module's own functions, in their order. */

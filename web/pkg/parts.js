@@ -3,6 +3,9 @@
 
 import start, { initSync } from "./engine/anygrad.js";
 
+/** Where the parts lie beside this file, in the form that bundlers look for. */
+const FIRST = new URL("./engine/anygrad_bg.wasm", import.meta.url);
+const SECOND = new URL("./engine/anygrad_second.wasm", import.meta.url);
 const isNode = Boolean(globalThis.process?.versions?.node);
 /** The exports of the first part, once it is there. */
 let first;
@@ -29,12 +32,13 @@ export function loadFirst(source) {
       join(new WebAssembly.Module(source[1]));
       return;
     }
-    const folder = new URL(source ?? "./engine/", import.meta.url);
-    secondAddress = new URL("anygrad_second.wasm", folder);
-    const address = new URL("anygrad_bg.wasm", folder);
+    const folder = source === undefined ? undefined : new URL(source, import.meta.url);
+    const address = folder ? new URL("anygrad_bg.wasm", folder) : FIRST;
+    secondAddress = folder ? new URL("anygrad_second.wasm", folder) : SECOND;
     const isFile = isNode && address.protocol === "file:";
     first = isFile ? initSync({ module: await bytesOf(address) }) : await start({ module_or_path: address });
   })();
+  starting.catch(() => (starting = undefined));
   return starting;
 }
 

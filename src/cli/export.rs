@@ -4,10 +4,10 @@ use super::options::Format;
 use super::output::{note, print_line};
 use super::sink::taken;
 use super::subject::Subject;
-use anygrad::Result;
 use anygrad::error::shown;
-use anygrad::export::{Answer, Certainty, RowProgram, Target};
+use anygrad::export::{Answer, Certainty, Engine, RowProgram, Target, html_with_engine};
 use anygrad::model::Model;
+use anygrad::{Error, Result};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,9 @@ pub struct ExportOptions {
     /// The file to write; of c and safetensors the second one stands beside it [default: the name of the run or model]
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
+    /// html: a folder with the engine that scripts/web.sh build makes, by which the page then computes
+    #[arg(long, value_name = "DIR")]
+    engine: Option<PathBuf>,
     /// text or json
     #[arg(long, value_enum, default_value_t, hide_possible_values = true)]
     format: Format,
@@ -33,12 +36,22 @@ pub struct ExportOptions {
 pub fn run(options: &ExportOptions) -> Result<()> {
     let model = Model::load(Subject::model(&options.model)?)?;
     let out = options.out.clone().unwrap_or_else(|| default_name(&options.model, options.to));
-    let files = model.exported(options.to, &out)?;
+    let program = RowProgram::of(&model)?;
+    let files = match &options.engine {
+        None => model.exported(options.to, &out)?,
+        Some(folder) if options.to == Target::Html => {
+            let title = out.file_stem().map_or("model".into(), |stem| stem.to_string_lossy().into_owned());
+            vec![(out.clone(), html_with_engine(&program, &title, &Engine::read(folder)?)?.into_bytes())]
+        }
+        Some(folder) => {
+            let expected = format!("none with --to {}: only a page computes by it, --to html", options.to);
+            return Err(Error::option("engine", &folder.display().to_string(), &expected));
+        }
+    };
     if let Some((there, _)) = files.iter().find(|(path, _)| path.exists()) {
         return Err(taken(there));
     }
-    let written = model.export(options.to, &out)?;
-    let program = RowProgram::of(&model)?;
+    let written = anygrad::export::write(files)?;
     if options.format == Format::Json {
         let files: Vec<String> = written.iter().map(|path| path.display().to_string()).collect();
         let object = json!({ "event": "export", "to": options.to.name(), "files": files, "takes": takes(&program),

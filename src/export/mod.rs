@@ -20,13 +20,13 @@ mod target;
 mod walk;
 
 pub use c::{C, c};
-pub use html::html;
+pub use html::{Engine, html, html_with_engine};
 pub use javascript::javascript;
 pub use names::identifier;
 pub use program::{Answer, Certainty, Operand, Origin, Parameter, RowProgram, Step};
 pub use pytorch::pytorch;
 pub use rust::rust;
-pub use target::Target;
+pub use target::{Target, write};
 
 use crate::data::{EncodedColumn, Encoding};
 

@@ -112,12 +112,17 @@ impl Model {
     /// # Errors
     /// Fails as [`Model::exported`] does; [`Error::Io`] if a file cannot be written.
     pub fn export(&self, target: Target, path: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
-        let files = self.exported(target, path.as_ref())?;
-        for (path, content) in &files {
-            write_whole(path, content)?;
-        }
-        Ok(files.into_iter().map(|(path, _)| path).collect())
+        write(self.exported(target, path.as_ref())?)
     }
+}
+
+/// Writes files, each whole or not at all, and returns their names.
+///
+/// # Errors
+/// [`Error::Io`] if one cannot be written.
+pub fn write(files: Vec<(PathBuf, Vec<u8>)>) -> Result<Vec<PathBuf>> {
+    files.iter().try_for_each(|(path, content)| write_whole(path, content))?;
+    Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
 #[cfg(feature = "onnx")]

@@ -1,5 +1,5 @@
 
-// ---- The page: it needs columns, target, width and predict from above, and facts.
+// ---- The page: it needs columns, target, width and answersTo from above, and facts.
 
 const at = (id) => document.getElementById(id);
 
@@ -20,11 +20,20 @@ function bar(name, share, text) {
   return make("div", { class: "bar" }, make("span", { title: name }, name), make("div", { class: "track" }, fill), make("span", {}, text));
 }
 
+let asked = 0;
+
+function showNothing() {
+  asked++;
+  for (const id of ["label", "error", "bars"]) at(id).textContent = "";
+}
+
 // Shows the answer for a row, or why there is none.
-function show(row) {
-  at("error").textContent = "";
+async function show(row) {
+  const own = ++asked;
   try {
-    const answer = predict(row);
+    const [answer] = await answersTo([row]);
+    if (own !== asked) return;
+    at("error").textContent = "";
     if (answer.values) {
       const lines = Object.entries(answer.values).map(([name, value]) => `${name} ${short(value)}`);
       at("label").textContent = lines.length === 1 ? lines[0] : "";
@@ -39,8 +48,8 @@ function show(row) {
       return answer.probabilities ? bar(name, x, `${(100 * x).toFixed(2)} %`) : bar(name, Math.max(x, 0) / largest, short(x));
     }));
   } catch (error) {
-    at("label").textContent = "";
-    at("bars").replaceChildren();
+    if (own !== asked) return;
+    showNothing();
     at("error").textContent = error.message;
   }
 }
@@ -104,10 +113,8 @@ function drawing(side) {
   const wipe = () => {
     context.fillStyle = "#000";
     context.fillRect(0, 0, size, size);
-    show(Array(width).fill(0));
     seen.getContext("2d").clearRect(0, 0, side, side);
-    at("label").textContent = "";
-    at("bars").replaceChildren();
+    showNothing();
   };
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -197,15 +204,30 @@ function cellsOf(text) {
 
 const needed = columns === null ? facts.features : columns.map((column) => column.name);
 
-function answerOf(header, cells) {
+function rowOf(header, cells) {
   if (cells.length !== header.length) throw new Error(`it has ${cells.length} cells, the header ${header.length}`);
   const row = Object.fromEntries(header.map((name, i) => [name, cells[i]]));
-  const answer = predict(columns === null ? needed.map((name) => (row[name] === "" ? NaN : Number(row[name]))) : row);
+  return columns === null ? needed.map((name) => (row[name] === "" ? NaN : Number(row[name]))) : row;
+}
+
+function listOf(answer) {
   const numbers = Object.values(answer.probabilities ?? answer.scores ?? answer.values);
   return answer.label === undefined ? numbers : [answer.label, ...numbers];
 }
 
-function predictTable(name, text) {
+// For each row a list, or in its place why there is none.
+async function listsOf(header, rows) {
+  try {
+    return (await answersTo(rows.map((cells) => rowOf(header, cells)))).map(listOf);
+  } catch {
+    const alone = async (cells) => listOf((await answersTo([rowOf(header, cells)]))[0]);
+    const lists = [];
+    for (const cells of rows) lists.push(await alone(cells).catch((error) => error));
+    return lists;
+  }
+}
+
+async function predictTable(name, text) {
   at("table").replaceChildren();
   try {
     const [header, ...rows] = cellsOf(text);
@@ -214,15 +236,9 @@ function predictTable(name, text) {
     if (absent.length > 0) throw new Error(`the table has no column ${absent.slice(0, 5).map((name) => `\`${name}\``).join(", ")}`);
     const what = target.kind === "values" ? (name) => `predicted ${name}` : target.certainty === "scores" ? (name) => `score(${name})` : (name) => `p(${name})`;
     const heads = [...(target.kind === "classes" ? [`predicted ${target.name}`] : []), ...target.names.map(what)];
-    let failed = 0;
-    const answers = rows.map((cells) => {
-      try {
-        return answerOf(header, cells);
-      } catch (error) {
-        failed++;
-        return [error.message];
-      }
-    });
+    const lists = await listsOf(header, rows);
+    const failed = lists.filter((list) => list instanceof Error).length;
+    const answers = lists.map((list) => (list instanceof Error ? [list.message] : list));
     const quote = (cell) => (/[",\n\r]/.test(cell) ? `"${String(cell).replaceAll('"', '""')}"` : String(cell));
     const lines = [[...heads, ...header], ...answers.map((answer, i) => [...heads.map((_, j) => answer[j] ?? ""), ...rows[i]])];
     const link = make("a", { href: URL.createObjectURL(new Blob([lines.map((line) => line.map(quote).join(",")).join("\n") + "\n"], { type: "text/csv" })), download: `predicted-${name}` }, "Save the answers as CSV");
@@ -237,7 +253,7 @@ function predictTable(name, text) {
 }
 
 async function take(files) {
-  if (files.length > 0) predictTable(files[0].name, await files[0].text());
+  if (files.length > 0) await predictTable(files[0].name, await files[0].text());
 }
 
 at("file").addEventListener("change", (event) => take(event.target.files));

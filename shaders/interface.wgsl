@@ -55,6 +55,7 @@ const THREAD_N: u32 = 4u;
 const SLICES: u32 = 16u;
 const BLOCKS: u32 = 2u;
 const ALIGNED: u32 = 1u;
+const LARGE: u32 = 1u;
 
 // Workgroup memory of a product.
 var<workgroup> scratch: array<vec4<f32>, 1024>;

@@ -60,7 +60,7 @@ macro_rules! sums {
             }
         }
 
-        /// The same, of lines of A that stand below each other and a packed panel of B.
+        /// The sums of a tile of lines of A that stand below each other and a packed panel of B.
         #[inline(always)]
         fn $across<const VECTORS: usize>(depth: usize, a: Rows<'_>, b: Panel<'_>) -> [[v128; 2]; $rows] {
             let lines: [&[f32]; $rows] = [$(&a.data[$row * a.stride..][..depth]),*];
@@ -154,7 +154,7 @@ pub(super) fn transpose(lines: [&[f32]; LINES], depth: usize, to: &mut [f32], wi
     }
 }
 
-/// The same, where the compiler knows the width, and so needs one check of bounds for four vectors.
+/// Transposes lines where the compiler knows the width, and so needs one check of bounds for four vectors.
 #[inline(always)]
 fn transpose_to<const WIDTH: usize>([a, b, c, d]: [&[f32]; LINES], depth: usize, to: &mut [f32]) {
     let [a, b, c, d] = [&a[..depth], &b[..depth], &c[..depth], &d[..depth]];

@@ -45,7 +45,7 @@ pub fn run(options: &ExportOptions) -> Result<()> {
         }
         Some(folder) => {
             let expected = format!("none with --to {}: only a page computes by it, --to html", options.to);
-            return Err(Error::option("engine", &folder.display().to_string(), &expected));
+            return Err(Error::option("engine", folder.display().to_string(), &expected));
         }
     };
     if let Some((there, _)) = files.iter().find(|(path, _)| path.exists()) {

@@ -24,7 +24,7 @@ impl Engine {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|_| {
                 let expected = format!("a folder with {name}, as target/web/anygrad, which scripts/web.sh build makes");
-                Error::option("engine", &folder.display().to_string(), &expected)
+                Error::option("engine", folder.display().to_string(), &expected)
             })
         };
         let text = |name: &str| Ok(String::from_utf8_lossy(&bytes(name)?).into_owned());

@@ -18,7 +18,7 @@ impl Engine {
     /// Reads the engine in a folder: `anygrad/` of what `scripts/web.sh build` makes, or the package for npm.
     ///
     /// # Errors
-    /// [`Error::Option`] if one of its files is not there.
+    /// [`Error::InvalidOption`] if one of its files is not there.
     pub fn read(folder: &Path) -> Result<Engine> {
         let bytes = |name: &str| {
             let path = folder.join(name);

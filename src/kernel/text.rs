@@ -4,13 +4,13 @@
 /// The content of a file, given as `include_str!` of it.
 macro_rules! text {
     ($whole:expr) => {{
-        const WHOLE: &str = $whole;
         #[cfg(not(target_arch = "wasm32"))]
         {
-            WHOLE
+            $whole
         }
         #[cfg(target_arch = "wasm32")]
         {
+            const WHOLE: &str = $whole;
             const BARE: [u8; $crate::kernel::text::bare_length(WHOLE)] = $crate::kernel::text::bare(WHOLE);
             const TEXT: &str = match std::str::from_utf8(&BARE) {
                 Ok(text) => text,

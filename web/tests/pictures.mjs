@@ -4,34 +4,8 @@ import { join } from "node:path";
 import { root } from "./harness.mjs";
 import { chrome, opened, phase, server } from "./page-hands.mjs";
 
-const SPIRAL = `seed = 0
-
-[data]
-source = "spiral"
-
-[[layers]]
-linear = 8
-
-[[layers]]
-activation = "tanh"
-
-[[layers]]
-linear = 8
-
-[[layers]]
-activation = "tanh"
-
-[[layers]]
-linear = 3
-
-[optimizer]
-kind = "adam"
-learning_rate = 0.02
-
-[train]
-epochs = 200
-batch_size = 64
-`;
+/** What the page begins with: a spiral. */
+const SPIRAL = null;
 const DIGITS = `seed = 0
 
 [data]

@@ -55,17 +55,29 @@ const THREAD_N: u32 = 4u;
 const SLICES: u32 = 16u;
 const BLOCKS: u32 = 2u;
 const ALIGNED: u32 = 1u;
-const LARGE: u32 = 1u;
 
 // Workgroup memory of a product.
 var<workgroup> scratch: array<vec4<f32>, 1024>;
 
 // What products call of their operands (operand/): four neighbours from 4 * index on of row `row` as stored, in rows of
-// `length`, past the end of the row the last element; one element; one element by its number.
+// `length`, past the end of the row the last element; where such a row begins, and the same from there, where rows are whole fours; one
+// element; one element by its number.
 fn a_four(row: u32, index: u32, length: u32) -> vec4<f32> {
     return vec4<f32>();
 }
 fn b_four(row: u32, index: u32, length: u32) -> vec4<f32> {
+    return vec4<f32>();
+}
+fn a_start(row: u32, length: u32) -> u32 {
+    return 0u;
+}
+fn b_start(row: u32, length: u32) -> u32 {
+    return 0u;
+}
+fn a_four_from(start: u32, index: u32) -> vec4<f32> {
+    return vec4<f32>();
+}
+fn b_four_from(start: u32, index: u32) -> vec4<f32> {
     return vec4<f32>();
 }
 fn a_one(row: u32, column: u32, length: u32) -> f32 {

@@ -21,11 +21,15 @@ fn chosen(target: &Target, form: Matmul, m: u32, n: u32, k: u32) -> &'static str
 fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     // SwiftShader: subgroups of four.
     let swiftshader = Target { profile: &Profile::SOFTWARE, subgroup_size: 4, ..HARDWARE };
-    assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers");
-    assert_eq!(chosen(&swiftshader, Matmul::TN, 126, 784, 64), "registers_ragged");
-    // What is quick to compile, if the product is small.
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 128, 512, 784), "registers_16");
+    assert_eq!(chosen(&swiftshader, Matmul::TN, 510, 784, 128), "registers_16_ragged");
+    // What is quicker to compile, if the product is smaller.
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 128, 128, 784), "registers_8");
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 64, 128, 784), "registers_4");
+    assert_eq!(chosen(&swiftshader, Matmul::TN, 128, 784, 64), "registers_8");
+    assert_eq!(chosen(&swiftshader, Matmul::TN, 126, 784, 64), "registers_8_ragged");
     assert_eq!(chosen(&swiftshader, Matmul::NN, 64, 128, 10), "registers_4_ragged");
-    assert_eq!(chosen(&swiftshader, Matmul::NT, 16, 64, 128), "registers_4");
+    assert_eq!(chosen(&swiftshader, Matmul::NT, 16, 64, 128), "registers_4_ragged");
     let lavapipe = Target { subgroup_size: 8, words: true, ..swiftshader };
     // What is quick to compile, unless the product is large.
     assert_eq!(chosen(&lavapipe, Matmul::NT, 64, 128, 784), "subgroup_16");
@@ -46,7 +50,7 @@ fn the_chosen_variants_suit_the_adapter_and_the_shape() {
     assert_eq!(chosen(&lavapipe, Matmul::NN, 510, 510, 510), "subgroup_32_unaligned");
     assert_eq!(chosen(&lavapipe, Matmul::NN, 509, 509, 509), "subgroup_32_unaligned");
     // Without words of 64 bits.
-    assert_eq!(chosen(&Target { words: false, ..lavapipe }, Matmul::NT, 64, 128, 784), "registers");
+    assert_eq!(chosen(&Target { words: false, ..lavapipe }, Matmul::NT, 64, 128, 784), "registers_4");
 }
 
 /// Forward pass, input gradient and weight gradient of each layer of some nets, and large squares.

@@ -15,6 +15,14 @@ fn four(row: u32, index: u32, length: u32) -> vec4<f32> {
     );
 }
 
+// Where a row in rows of `length` begins, and from there the four elements from 4 * index on, where rows are whole vec4.
+fn start(row: u32, length: u32) -> u32 {
+    return row * (length / OWN_CELL);
+}
+fn four_from(start: u32, index: u32) -> vec4<f32> {
+    return vec4<f32>(matrix[start + index]);
+}
+
 // The element of that number.
 fn one_at(number: u32) -> f32 {
     let cell = vec4<f32>(matrix[number / OWN_CELL]);

@@ -22,8 +22,20 @@ fn four(row: u32, index: u32, length: u32) -> vec4<f32> {
     );
 }
 
+// Where a row of the batch begins, and from there the four elements from 4 * index on, where rows are whole vec4.
+fn start(row: u32, length: u32) -> u32 {
+    return row_of_data(row) * (length / OWN_CELL);
+}
+fn four_from(start: u32, index: u32) -> vec4<f32> {
+    return vec4<f32>(data[start + index]);
+}
+
+// The dataset's element of that number.
+fn one_at(number: u32) -> f32 {
+    let cell = vec4<f32>(data[number / OWN_CELL]);
+    return select(cell.x, cell[number % 4u], OWN_CELL == 4u);
+}
+
 fn one(row: u32, column: u32, length: u32) -> f32 {
-    let at = row_of_data(row) * length + column;
-    let cell = vec4<f32>(data[at / OWN_CELL]);
-    return select(cell.x, cell[at % 4u], OWN_CELL == 4u);
+    return one_at(row_of_data(row) * length + column);
 }

@@ -34,7 +34,19 @@ fn four(row: u32, index: u32, length: u32) -> vec4<f32> {
     return scaled((low >> bits) | ((high << 1u) << (31u - bits)));
 }
 
+// Where a row of the batch begins, and from there the four elements from 4 * index on, where rows are whole words.
+fn start(row: u32, length: u32) -> u32 {
+    return row_of_data(row) * length;
+}
+fn four_from(start: u32, index: u32) -> vec4<f32> {
+    return scaled(data[start / 4u + index]);
+}
+
+// The dataset's element of that number.
+fn one_at(number: u32) -> f32 {
+    return scaled(data[number / 4u] >> (8u * (number % 4u))).x;
+}
+
 fn one(row: u32, column: u32, length: u32) -> f32 {
-    let at = row_of_data(row) * length + column;
-    return scaled(data[at / 4u] >> (8u * (at % 4u))).x;
+    return one_at(row_of_data(row) * length + column);
 }

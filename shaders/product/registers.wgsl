@@ -1,145 +1,211 @@
-// op(A) * op(B) in tiles of 8 x 16 or 4 x 8 per invocation, in registers, without workgroup memory and barriers: on drivers
-// that run on a CPU these cost more than they save. Rows and columns past the edge are clamped on reading, so that the inner
-// loop has no branch.
+// op(A) * op(B) in tiles in registers, see register_tile.wgsl: four terms of the sums at a time where rows run along K, else
+// two, all rows being whole vec4. Without workgroup memory and barriers: on drivers that run on a CPU these cost more than
+// they save. Rows and columns past the edge are clamped on reading, so that the inner loop has no branch; where rows begin is
+// computed before it, because such drivers compute anew what a loop repeats.
 
-// Four rows of four: of A along K, or of a tile of C along N. Members instead of an array, because indexed arrays
-// stay in memory where a driver does not unroll the loop.
-struct Rows {
-    r0: vec4<f32>,
-    r1: vec4<f32>,
-    r2: vec4<f32>,
-    r3: vec4<f32>,
+// Four rows of op(B): column i of a matrix holds four columns of row i.
+struct Factors {
+    columns_0: mat4x4<f32>,
+    columns_4: mat4x4<f32>,
+    columns_8: mat4x4<f32>,
+    columns_12: mat4x4<f32>,
 }
 
-// sums += rows * factors, where column i of `factors` holds the factors of element i of a row.
-fn multiply_add(sums: ptr<function, Rows>, rows: Rows, factors: mat4x4<f32>) {
-    (*sums).r0 += factors * rows.r0;
-    (*sums).r1 += factors * rows.r1;
-    (*sums).r2 += factors * rows.r2;
-    (*sums).r3 += factors * rows.r3;
-}
-
-// sums += column * row, with four elements of a column of op(A) and four of a row of op(B).
-fn add_outer_product(sums: ptr<function, Rows>, column: vec4<f32>, row: vec4<f32>) {
-    (*sums).r0 += column.x * row;
-    (*sums).r1 += column.y * row;
-    (*sums).r2 += column.z * row;
-    (*sums).r3 += column.w * row;
-}
-
-// Four rows of A [M, K] from `row` on, elements 4k to 4k + 3; those that `within` masks are 0.
-fn rows_of_a(row: u32, k: u32, within: vec4<f32>) -> Rows {
-    let last = params.m - 1u;
-    return Rows(
-        within * a_four(min(row, last), k, params.k),
-        within * a_four(min(row + 1u, last), k, params.k),
-        within * a_four(min(row + 2u, last), k, params.k),
-        within * a_four(min(row + 3u, last), k, params.k),
+// sums + rows * factors.
+fn plus_product(sums: Fours, rows: Fours, factors: mat4x4<f32>) -> Fours {
+    return Fours(
+        sums.f0 + factors * rows.f0,
+        sums.f1 + factors * rows.f1,
+        sums.f2 + factors * rows.f2,
+        sums.f3 + factors * rows.f3,
     );
 }
 
-// Rows 4k to 4k + 3 of op(B), four columns from `column` on, as columns of a matrix.
-fn block_of_b(k: u32, column: u32) -> mat4x4<f32> {
-    if TRANSPOSE_B == 1u {
-        let last = params.n - 1u;
-        return transpose(mat4x4<f32>(
-            b_four(min(column, last), k, params.k),
-            b_four(min(column + 1u, last), k, params.k),
-            b_four(min(column + 2u, last), k, params.k),
-            b_four(min(column + 3u, last), k, params.k),
-        ));
+fn plus_rows(sums: Sums, rows: Fours, factors: Factors) -> Sums {
+    var result = sums;
+    result.columns_0 = plus_product(sums.columns_0, rows, factors.columns_0);
+    result.columns_4 = plus_product(sums.columns_4, rows, factors.columns_4);
+    if TILE_N > 8u {
+        result.columns_8 = plus_product(sums.columns_8, rows, factors.columns_8);
+        result.columns_12 = plus_product(sums.columns_12, rows, factors.columns_12);
     }
-    let first = 4u * k;
-    let last = params.k - 1u;
-    return mat4x4<f32>(
-        b_four(min(first, last), column / 4u, params.n),
-        b_four(min(first + 1u, last), column / 4u, params.n),
-        b_four(min(first + 2u, last), column / 4u, params.n),
-        b_four(min(first + 3u, last), column / 4u, params.n),
+    return result;
+}
+
+// Where four rows of A [M, K] from `row` on begin, and four rows of B, [N, K] or [K, N].
+fn starts_of_a(row: u32) -> vec4<u32> {
+    let at = four_numbers(row, params.m);
+    return vec4<u32>(
+        a_start(at.x, params.k), a_start(at.y, params.k), a_start(at.z, params.k), a_start(at.w, params.k),
+    );
+}
+fn starts_of_b(row: u32) -> vec4<u32> {
+    let length = select(params.n, params.k, TRANSPOSE_B == 1u);
+    let at = four_numbers(row, select(params.k, params.n, TRANSPOSE_B == 1u));
+    return vec4<u32>(b_start(at.x, length), b_start(at.y, length), b_start(at.z, length), b_start(at.w, length));
+}
+
+// Elements 4k to 4k + 3 of four rows of A that begin at `starts`.
+fn rows_of_a(starts: vec4<u32>, k: u32) -> Fours {
+    return Fours(
+        a_four_from(starts.x, k),
+        a_four_from(starts.y, k),
+        a_four_from(starts.z, k),
+        a_four_from(starts.w, k),
     );
 }
 
-// Row i of four, by halving.
-fn pick(rows: Rows, i: u32) -> vec4<f32> {
-    let odd = (i & 1u) != 0u;
-    return select(select(rows.r0, rows.r1, odd), select(rows.r2, rows.r3, odd), i >= 2u);
+// Where rows of B begin: if it is [N, K] the rows that are the columns of a tile, else four rows, four times.
+struct Starts {
+    columns_0: vec4<u32>,
+    columns_4: vec4<u32>,
+    columns_8: vec4<u32>,
+    columns_12: vec4<u32>,
 }
 
-// Computes and stores the tile of an invocation: of four rows and eight columns, or where LARGE is 1 of twice as many each.
+fn starts_of_columns(column: u32) -> Starts {
+    var starts: Starts;
+    starts.columns_0 = starts_of_b(column);
+    starts.columns_4 = starts_of_b(column + 4u);
+    if TILE_N > 8u {
+        starts.columns_8 = starts_of_b(column + 8u);
+        starts.columns_12 = starts_of_b(column + 12u);
+    }
+    return starts;
+}
+
+// Rows 4k to 4k + 3 of op(B), four columns, from rows of B that begin at `starts`: if it is [N, K] fours of number k, else of
+// number `four`.
+fn block_of_b(k: u32, starts: vec4<u32>, four: u32) -> mat4x4<f32> {
+    let index = select(four, k, TRANSPOSE_B == 1u);
+    let block = mat4x4<f32>(
+        b_four_from(starts.x, index),
+        b_four_from(starts.y, index),
+        b_four_from(starts.z, index),
+        b_four_from(starts.w, index),
+    );
+    if TRANSPOSE_B == 1u {
+        return transpose(block);
+    }
+    return block;
+}
+
+fn factors_of_b(k: u32, of_columns: Starts, fours: vec4<u32>) -> Factors {
+    var starts = of_columns;
+    if TRANSPOSE_B == 0u {
+        let of_rows = starts_of_b(4u * k);
+        starts = Starts(of_rows, of_rows, of_rows, of_rows);
+    }
+    var factors: Factors;
+    factors.columns_0 = block_of_b(k, starts.columns_0, fours.x);
+    factors.columns_4 = block_of_b(k, starts.columns_4, fours.y);
+    if TILE_N > 8u {
+        factors.columns_8 = block_of_b(k, starts.columns_8, fours.z);
+        factors.columns_12 = block_of_b(k, starts.columns_12, fours.w);
+    }
+    return factors;
+}
+
+// Neighbours in row k of A [K, M], or of B [K, N]: those of these numbers among fours.
+fn line_of_a(k: u32, fours: vec4<u32>) -> Fours {
+    let start = a_start(k, params.m);
+    var line: Fours;
+    line.f0 = a_four_from(start, fours.x);
+    if TILE_M > 4u {
+        line.f1 = a_four_from(start, fours.y);
+    }
+    if TILE_M > 8u {
+        line.f2 = a_four_from(start, fours.z);
+        line.f3 = a_four_from(start, fours.w);
+    }
+    return line;
+}
+fn line_of_b(k: u32, fours: vec4<u32>) -> Fours {
+    let start = b_start(k, params.n);
+    var line = Fours(b_four_from(start, fours.x), b_four_from(start, fours.y), vec4<f32>(), vec4<f32>());
+    if TILE_N > 8u {
+        line.f2 = b_four_from(start, fours.z);
+        line.f3 = b_four_from(start, fours.w);
+    }
+    return line;
+}
+
+// The same of the second of two terms, 0 where there is none.
+fn second(elements: vec4<f32>, is_there: bool) -> vec4<f32> {
+    return select(vec4<f32>(0.0), elements, is_there);
+}
+
+fn plus_outer_products(sums: Sums, a_0: vec4<f32>, a_1: vec4<f32>, b_0: Fours, b_1: Fours) -> Sums {
+    return plus_outer_product(plus_outer_product(sums, a_0, b_0), a_1, b_1);
+}
+
+// The tile of a product whose sums run along the columns of A [K, M] and B [K, N]. Two terms at a time, so that the sums go to
+// memory and back half as often.
+fn product_of_columns(row: u32, column: u32) -> Tile {
+    let fours_a = four_numbers(row / 4u, params.m / 4u);
+    let fours_b = four_numbers(column / 4u, params.n / 4u);
+    var tile: Tile;
+    for (var k = 0u; k < params.k; k += 2u) {
+        let next = min(k + 1u, params.k - 1u);
+        let b_0 = line_of_b(k, fours_b);
+        let b_1 = line_of_b(next, fours_b);
+        let a_0 = line_of_a(k, fours_a);
+        let a_1 = line_of_a(next, fours_a);
+        let is_there = next > k;
+        tile.rows_0 = plus_outer_products(tile.rows_0, a_0.f0, second(a_1.f0, is_there), b_0, b_1);
+        if TILE_M > 4u {
+            tile.rows_4 = plus_outer_products(tile.rows_4, a_0.f1, second(a_1.f1, is_there), b_0, b_1);
+        }
+        if TILE_M > 8u {
+            tile.rows_8 = plus_outer_products(tile.rows_8, a_0.f2, second(a_1.f2, is_there), b_0, b_1);
+            tile.rows_12 = plus_outer_products(tile.rows_12, a_0.f3, second(a_1.f3, is_there), b_0, b_1);
+        }
+    }
+    return tile;
+}
+
+// The tile of a product whose sums run along the rows of A [M, K].
+fn product_of_rows(row: u32, column: u32) -> Tile {
+    let fours_b = four_numbers(column / 4u, params.n / 4u);
+    let starts_0 = starts_of_a(row);
+    var starts_4: vec4<u32>;
+    var starts_8: vec4<u32>;
+    var starts_12: vec4<u32>;
+    if TILE_M > 4u {
+        starts_4 = starts_of_a(row + 4u);
+    }
+    if TILE_M > 8u {
+        starts_8 = starts_of_a(row + 8u);
+        starts_12 = starts_of_a(row + 12u);
+    }
+    var of_columns: Starts;
+    if TRANSPOSE_B == 1u {
+        of_columns = starts_of_columns(column);
+    }
+    var tile: Tile;
+    for (var k = 0u; k < params.k / 4u; k++) {
+        let factors = factors_of_b(k, of_columns, fours_b);
+        tile.rows_0 = plus_rows(tile.rows_0, rows_of_a(starts_0, k), factors);
+        if TILE_M > 4u {
+            tile.rows_4 = plus_rows(tile.rows_4, rows_of_a(starts_4, k), factors);
+        }
+        if TILE_M > 8u {
+            tile.rows_8 = plus_rows(tile.rows_8, rows_of_a(starts_8, k), factors);
+            tile.rows_12 = plus_rows(tile.rows_12, rows_of_a(starts_12, k), factors);
+        }
+    }
+    return tile;
+}
+
+// Computes and stores the tile of an invocation.
 fn multiply(group: vec3<u32>, groups: vec3<u32>, local: u32) {
-    let height = 4u * (1u + LARGE);
-    let width = 8u * (1u + LARGE);
-    let tiles_n = (params.n + width - 1u) / width;
-    let tile = (group.y * groups.x + group.x) * WORKGROUP_SIZE + local;
-    let row = (tile / tiles_n) * height;
-    let column = (tile % tiles_n) * width;
-    if row >= params.m {
+    let begin = begin_of_tile(group, groups, local);
+    if begin.x >= params.m {
         return;
     }
-    var upper_0: Rows;
-    var upper_1: Rows;
-    var upper_2: Rows;
-    var upper_3: Rows;
-    var lower_0: Rows;
-    var lower_1: Rows;
-    var lower_2: Rows;
-    var lower_3: Rows;
     if TRANSPOSE_A == 1u {
-        for (var k = 0u; k < params.k; k++) {
-            let four = column / 4u;
-            let upper = a_four(k, row / 4u, params.m);
-            let b_0 = b_four(k, four, params.n);
-            let b_1 = b_four(k, four + 1u, params.n);
-            add_outer_product(&upper_0, upper, b_0);
-            add_outer_product(&upper_1, upper, b_1);
-            if LARGE == 1u {
-                let lower = a_four(k, row / 4u + 1u, params.m);
-                let b_2 = b_four(k, four + 2u, params.n);
-                let b_3 = b_four(k, four + 3u, params.n);
-                add_outer_product(&lower_0, lower, b_0);
-                add_outer_product(&lower_1, lower, b_1);
-                add_outer_product(&upper_2, upper, b_2);
-                add_outer_product(&lower_2, lower, b_2);
-                add_outer_product(&upper_3, upper, b_3);
-                add_outer_product(&lower_3, lower, b_3);
-            }
-        }
+        finish_tile(begin.x, begin.y, product_of_columns(begin.x, begin.y));
     } else {
-        let steps = (params.k + 3u) / 4u;
-        for (var k = 0u; k < steps; k++) {
-            // Only where K is no multiple of four can a factor lie past its end.
-            let at = vec4<u32>(4u * k) + vec4<u32>(0u, 1u, 2u, 3u);
-            let within = select(select(vec4<f32>(0.0), vec4<f32>(1.0), at < vec4<u32>(params.k)), vec4<f32>(1.0), A_CELL == 4u);
-            let upper = rows_of_a(row, k, within);
-            let b_0 = block_of_b(k, column);
-            let b_1 = block_of_b(k, column + 4u);
-            multiply_add(&upper_0, upper, b_0);
-            multiply_add(&upper_1, upper, b_1);
-            if LARGE == 1u {
-                let lower = rows_of_a(row + 4u, k, within);
-                let b_2 = block_of_b(k, column + 8u);
-                let b_3 = block_of_b(k, column + 12u);
-                multiply_add(&lower_0, lower, b_0);
-                multiply_add(&lower_1, lower, b_1);
-                multiply_add(&upper_2, upper, b_2);
-                multiply_add(&lower_2, lower, b_2);
-                multiply_add(&upper_3, upper, b_3);
-                multiply_add(&lower_3, lower, b_3);
-            }
-        }
-    }
-    // A loop that picks, of a length unknown to the compiler: a driver on a CPU takes long to compile each store.
-    let rows = min(max(params.m, row) - row, height);
-    for (var i = 0u; i < rows; i++) {
-        if LARGE == 1u {
-            let is_upper = i < 4u;
-            finish_four(row + i, column, select(pick(lower_0, i - 4u), pick(upper_0, i), is_upper));
-            finish_four(row + i, column + 4u, select(pick(lower_1, i - 4u), pick(upper_1, i), is_upper));
-            finish_four(row + i, column + 8u, select(pick(lower_2, i - 4u), pick(upper_2, i), is_upper));
-            finish_four(row + i, column + 12u, select(pick(lower_3, i - 4u), pick(upper_3, i), is_upper));
-        } else {
-            finish_four(row + i, column, pick(upper_0, i));
-            finish_four(row + i, column + 4u, pick(upper_1, i));
-        }
+        finish_tile(begin.x, begin.y, product_of_rows(begin.x, begin.y));
     }
 }

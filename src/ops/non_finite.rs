@@ -11,7 +11,7 @@ use crate::cpu::{inlined, widest};
 use crate::error::{Error, Result};
 use crate::graph::{Case, DType, Extents, Shape, Value, case::floats};
 use crate::kernel::{
-    Binding, Bound, Content, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
+    Binding, Bound, Class, Content, Float, Grid, KernelSpec, Requirements, Tile, TwinCall, Variant, twin::MISMATCH,
 };
 use crate::{twin, uniform_struct};
 
@@ -54,7 +54,7 @@ uniform_struct! {
     }
 }
 
-/// The kernel: a workgroup per block.
+/// The kernel: an invocation per block, or a workgroup.
 pub const SPEC: KernelSpec = KernelSpec {
     name: "non_finite",
     bindings: &[
@@ -64,12 +64,23 @@ pub const SPEC: KernelSpec = KernelSpec {
     ],
     params: Params::LAYOUT,
     specialization: &[],
-    variants: &[Variant {
-        constants: &[("BLOCK", BLOCK)],
-        requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
-        tile: Tile::Workgroup { rows: 1, columns: BLOCK },
-        ..plain!("non_finite", [Grid, Reduce])
-    }],
+    variants: &[
+        Variant {
+            constants: &[("BLOCK", BLOCK)],
+            // Few, so that a small tensor keeps the cores of a processor busy.
+            workgroup_size: 8,
+            tile: Tile::Invocation { rows: 1, columns: BLOCK },
+            ..plain!("non_finite", [Grid])
+        },
+        Variant {
+            name: "workgroup",
+            constants: &[("BLOCK", BLOCK)],
+            requirements: Requirements { workgroup_bytes: 256 * 4, ..Requirements::NONE },
+            class: Class::Reduction,
+            tile: Tile::Workgroup { rows: 1, columns: BLOCK },
+            ..plain!("non_finite_workgroup", [Grid, Reduce])
+        },
+    ],
     twin: twin!(call, fast = call_fast),
     composition: None,
     entry_point: None,

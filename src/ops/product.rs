@@ -5,7 +5,7 @@
 //! `Params` of such a kernel starts with m, n and k; its constants say which matrix is stored transposed.
 
 use crate::kernel::part::{Algorithm, DENSE, FOURS, PAIRS, TRANSPOSE_A, TRANSPOSE_B, wgsl};
-use crate::kernel::{ALWAYS, Accepts, Class, Constants, Grid, Requirements, Specialization, Tile, Variant};
+use crate::kernel::{ALWAYS, Accepts, Class, Constants, Grid, Requirements, Specialization, Target, Tile, Variant};
 
 /// Invocations of a workgroup for drivers on a CPU: few, so that small products keep every core busy; and those of one
 /// subgroup.
@@ -35,6 +35,11 @@ fn is_outer(grid: &Grid, constants: &Constants) -> bool {
     by_rows && row_of_a.is_multiple_of(2) && row_of_b.is_multiple_of(4)
 }
 
+/// Whether drivers on a CPU have subgroups that share products there: then these are small, and one kernel with others.
+pub(crate) fn subgroups_share(target: &Target) -> bool {
+    DENSE_VARIANTS.iter().any(|variant| variant.class == Class::Outer && target.can_run(variant))
+}
+
 const PLAIN: Algorithm = Algorithm {
     sources: &[wgsl!("product/plain.wgsl")],
     finish: None,
@@ -52,12 +57,14 @@ const TILED: Algorithm = Algorithm {
 const SPLIT_K: Algorithm =
     Algorithm { sources: &[wgsl!("product/split_k.wgsl"), wgsl!("product/blocks.wgsl")], ..TILED };
 const REGISTERS: Algorithm = Algorithm {
-    sources: &[wgsl!("product/registers.wgsl")],
+    sources: &[wgsl!("product/registers.wgsl"), wgsl!("product/register_tile.wgsl")],
     finish: Some(wgsl!("product/finish_loop.wgsl")),
     beside: Some(wgsl!("beside/each.wgsl")),
     dense: [&DENSE; 2],
     scratch: false,
 };
+const REGISTERS_RAGGED: Algorithm =
+    Algorithm { sources: &[wgsl!("product/registers_ragged.wgsl"), wgsl!("product/register_tile.wgsl")], ..REGISTERS };
 const SUBGROUP_FOURS: Algorithm = Algorithm {
     sources: &[
         wgsl!("product/subgroup.wgsl"),
@@ -84,7 +91,8 @@ const OUTER: Algorithm = Algorithm {
 };
 
 /// All ways to compute a product.
-pub const ALGORITHMS: &[&Algorithm] = &[&PLAIN, &TILED, &SPLIT_K, &REGISTERS, &SUBGROUP_FOURS, &SUBGROUP_PAIRS, &OUTER];
+pub const ALGORITHMS: &[&Algorithm] =
+    &[&PLAIN, &TILED, &SPLIT_K, &REGISTERS, &REGISTERS_RAGGED, &SUBGROUP_FOURS, &SUBGROUP_PAIRS, &OUTER];
 
 /// A variant that needs nothing.
 const fn row(
@@ -117,14 +125,15 @@ const fn plain() -> Variant {
     Variant { workgroup_size: 64, ..row }
 }
 
-/// A tile in registers; the small one is quick to compile.
-const fn registers<const ROWS: u32, const COLUMNS: u32>(
-    name: &'static str,
-    constants: &'static Constants,
-    accepts: Accepts,
-) -> Variant {
+/// A tile in registers: the smaller, the quicker to compile; the larger, the quicker to run. Those for ragged rows compile
+/// quicker and run slower, too.
+const fn registers<const ROWS: u32, const COLUMNS: u32>(name: &'static str, constants: &'static Constants) -> Variant {
     let tile = Tile::Invocation { rows: ROWS, columns: COLUMNS };
-    Variant { accepts, ..row(name, Class::Registers, &REGISTERS, tile, constants) }
+    let (algorithm, accepts) = match constants {
+        [_, _, _, (_, 4)] => (&REGISTERS, WHOLE_FOURS),
+        _ => (&REGISTERS_RAGGED, ALWAYS),
+    };
+    Variant { accepts, ..row(name, Class::Registers, algorithm, tile, constants) }
 }
 
 const fn subgroup(
@@ -177,8 +186,14 @@ macro_rules! tile {
     };
 }
 
+macro_rules! registers {
+    ($tile_m:literal, $tile_n:literal, $cell:literal) => {
+        &[("TILE_M", $tile_m), ("TILE_N", $tile_n), ("A_CELL", $cell), ("B_CELL", $cell)]
+    };
+}
+
 /// The variants of a product of two matrices.
-pub static DENSE_VARIANTS: [Variant; 21] = [
+pub static DENSE_VARIANTS: [Variant; 23] = [
     plain(),
     split_k::<16>("split_k_16_ragged", &[("SLICES", 16), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
     split_k::<16>("split_k_16", &[("SLICES", 16), ("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
@@ -192,10 +207,12 @@ pub static DENSE_VARIANTS: [Variant; 21] = [
     tiled::<64, 16>("tiled_64", 256, tile!(64, 16, 4, 4), WHOLE_FOURS),
     tiled::<128, 8>("tiled_128_ragged", 256, tile!(128, 8, 8, 1), ALWAYS),
     tiled::<128, 8>("tiled_128", 256, tile!(128, 8, 8, 4), WHOLE_FOURS),
-    registers::<4, 8>("registers_4_ragged", &[("LARGE", 0), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
-    registers::<4, 8>("registers_4", &[("LARGE", 0), ("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
-    registers::<8, 16>("registers_ragged", &[("LARGE", 1), ("A_CELL", 1), ("B_CELL", 1)], ALWAYS),
-    registers::<8, 16>("registers", &[("LARGE", 1), ("A_CELL", 4), ("B_CELL", 4)], WHOLE_FOURS),
+    registers::<4, 8>("registers_4_ragged", registers!(4, 8, 1)),
+    registers::<4, 8>("registers_4", registers!(4, 8, 4)),
+    registers::<8, 8>("registers_8_ragged", registers!(8, 8, 1)),
+    registers::<8, 8>("registers_8", registers!(8, 8, 4)),
+    registers::<16, 16>("registers_16_ragged", registers!(16, 16, 1)),
+    registers::<16, 16>("registers_16", registers!(16, 16, 4)),
     // Those that a subgroup shares. Reads of fours that are not whole take twice as long and compile slower.
     subgroup("subgroup_16_unaligned", Class::SubgroupFours, 16, &[("BLOCKS", 2), ("ALIGNED", 0)], ALWAYS),
     subgroup("subgroup_32_unaligned", Class::SubgroupFours, 32, &[("BLOCKS", 4), ("ALIGNED", 0)], ALWAYS),
@@ -208,4 +225,4 @@ pub static DENSE_VARIANTS: [Variant; 21] = [
 ];
 
 /// Where a factor is rows of a dataset: those that read elements or vec4.
-pub static ROWS_VARIANTS: &[Variant] = DENSE_VARIANTS.split_at(15).0;
+pub static ROWS_VARIANTS: &[Variant] = DENSE_VARIANTS.split_at(17).0;

@@ -7,7 +7,7 @@ use super::schedule::{self, Stages};
 use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, Shape, ValueId};
-use crate::kernel::{Binding, Constants, Grid, KernelSpec, LaunchBudget, Target, Variant};
+use crate::kernel::{Binding, Class, Constants, Grid, KernelSpec, LaunchBudget, Target, Variant};
 
 impl Plan {
     /// The plan of `graph` for a kind of adapter: of each kernel the last variant that fits and pays.
@@ -73,6 +73,9 @@ impl Plan {
             let dispatches = nodes.iter().map(|node| plan.dispatch(node, &choose)).collect::<Result<_>>()?;
             let phase = Phase { name: phase.name.clone(), dispatches, launches: Vec::new() };
             plan.phases.push(phase);
+        }
+        if target.profile.compiles_slowly {
+            plan.phases.iter_mut().for_each(|phase| share(&mut phase.dispatches));
         }
         plan.set_launches()?;
         Ok(plan)
@@ -143,6 +146,27 @@ impl Plan {
         match place {
             Some((value, place)) => Ok(BoundBuffer { value, place, access: binding.access }),
             None => Err(Error::shape(&node.label, format!("no value for the binding `{}`", binding.name))),
+        }
+    }
+}
+
+/// Lets products in registers that are one kernel share the largest variant that one of them has, which the others run as
+/// well: it is compiled once.
+fn share(dispatches: &mut [Dispatch]) {
+    let in_registers = |dispatch: &Dispatch| dispatch.variant.class == Class::Registers;
+    for at in 0..dispatches.len() {
+        let dispatch = &dispatches[at];
+        let variants = dispatch.kernel.variants;
+        let number = |variant: &Variant| variants.iter().position(|other| other.name == variant.name);
+        let is_same = |other: &&Dispatch| {
+            std::ptr::eq(other.kernel, dispatch.kernel) && other.specialization == dispatch.specialization
+        };
+        let fits = |variant: &&'static Variant| (variant.accepts)(&dispatch.grid, &dispatch.specialization);
+        let others = dispatches.iter().filter(is_same).filter(|other| in_registers(other));
+        let largest = others.map(|other| other.variant).filter(fits).max_by_key(|variant| number(variant));
+        if let (true, Some(variant)) = (in_registers(dispatch), largest) {
+            let workgroups = dispatch.op.workgroups(&dispatch.grid, variant);
+            (dispatches[at].variant, dispatches[at].workgroups) = (variant, workgroups);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which variant of a kernel a plan takes without tuning: the last in the kernel's table that the device can run, that
 //! its profile prefers and that is worth it at the shape. These are rules by hand; `tune` measures instead.
 
-use crate::kernel::part::TRANSPOSE_B;
+use crate::kernel::part::{TRANSPOSE_A, TRANSPOSE_B};
 use crate::kernel::{Class, Constants, Grid, KernelSpec, Profile, Target, Tile, Variant};
 use crate::ops::product::WHOLE_FOURS;
 
@@ -33,7 +33,7 @@ fn is_worth_it(profile: &Profile, variant: &Variant, grid: &Grid, constants: &Co
         (Class::SubgroupFours, Tile::Workgroup { rows: 32, .. }) => large_tile_pays(grid),
         (Class::SubgroupPairs, _) => pairs_pay(grid, constants),
         (Class::Outer, _) => !is_large(grid),
-        (Class::Registers, Tile::Invocation { rows: 8, .. }) => multiply_adds(grid) >= 1 << 20,
+        (Class::Registers, Tile::Invocation { rows, .. }) => registers_pay(variant, rows, grid, constants),
         _ => true,
     }
 }
@@ -67,6 +67,24 @@ fn pairs_pay(grid: &Grid, constants: &Constants) -> bool {
     let by_rows = !constants.contains(&(TRANSPOSE_B.name, 1));
     let is_small = multiply_adds(grid) <= 1 << 17;
     is_small || !is_large(grid) && (by_rows || !WHOLE_FOURS(grid, constants))
+}
+
+/// Whether a tile in registers of so many rows is worth the time that it takes to compile. Of fours that are whole, reads of
+/// elements are only for the smallest products; where sums run along the columns of A and B, a higher tile takes little more.
+fn registers_pay(variant: &Variant, rows: u32, grid: &Grid, constants: &Constants) -> bool {
+    let by_columns = constants.contains(&(TRANSPOSE_A.name, 1));
+    let is_ragged = variant.constant("A_CELL") == 1;
+    if is_ragged && rows > 4 && WHOLE_FOURS(grid, constants) {
+        return false;
+    }
+    let least = match rows {
+        4 if is_ragged => 0,
+        4 => 1 << 18,
+        8 if is_ragged || by_columns => 1 << 20,
+        8 => 1 << 23,
+        _ => 1 << 24,
+    };
+    multiply_adds(grid) >= least
 }
 
 /// Whether a product is so large that what is quick to run pays, rather than what is quick to compile.

@@ -7,6 +7,7 @@ use crate::kernel::{Profile, Target};
 use crate::ops::fused::{Factor, Fused, Link};
 use crate::ops::gather::Gather;
 use crate::ops::matmul::Matmul;
+use crate::ops::product;
 
 /// Storage buffers of two updates of layers side by side, each with its optimizer's state. With fewer these are two launches,
 /// so that a step has none left for the gathering.
@@ -34,7 +35,8 @@ fn readers(graph: &Graph, target: &Target, nodes: &[Node], at: usize) -> Option<
     };
     let Profile { products_read_bytes, products_read_floats, .. } = *target.profile;
     let reads = if byte_scale.is_some() { products_read_bytes } else { products_read_floats };
-    let saves_a_launch = target.budget.kernels > 1 && target.storage_buffers < TWO_UPDATES;
+    let saves_a_launch =
+        target.budget.kernels > 1 && target.storage_buffers < TWO_UPDATES && product::subgroups_share(target);
     if graph.value(batch).role != Role::Intermediate || !(reads || saves_a_launch) {
         return None;
     }

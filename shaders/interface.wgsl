@@ -89,6 +89,9 @@ fn b_one(row: u32, column: u32, length: u32) -> f32 {
 fn a_one_at(number: u32) -> f32 {
     return 0.0;
 }
+fn b_one_at(number: u32) -> f32 {
+    return 0.0;
+}
 // Words of 64 bits: the cell of that number, two or four elements.
 fn a_pair_at(number: u32) -> vec2<f32> {
     return vec2<f32>();

@@ -170,21 +170,30 @@ fn optimizers() -> [Optimizer; 7] {
     ]
 }
 
-/// Whatever the optimizer, with dropout behind each activation. Schedules are a matter of the host.
+/// Whatever the optimizer, with dropout behind each activation. Schedules are a matter of the host. Three launches a layer and
+/// one where products keep large tiles in registers, which are launched alone because they compile sooner so.
 #[test]
 fn a_step_takes_at_most_two_launches_a_layer_and_two() {
-    for (profile, workgroup_bytes) in
-        [(&Profile::SOFTWARE, 16_352), (&Profile::INTEGRATED, 16_384), (&Profile::DISCRETE, 16_384)]
-    {
-        let target =
-            Target { profile, workgroup_bytes, storage_buffers: 32, budget: profile.budget, ..Target::DOWNLEVEL };
+    let with = |profile: &'static Profile, workgroup_bytes| Target {
+        profile,
+        workgroup_bytes,
+        storage_buffers: 32,
+        budget: profile.budget,
+        ..Target::DOWNLEVEL
+    };
+    let swiftshader = with(&Profile::SOFTWARE, 16_352);
+    let lavapipe = Target { subgroup_size: 8, words: true, ..swiftshader };
+    for target in [swiftshader, lavapipe, with(&Profile::INTEGRATED, 16_384), with(&Profile::DISCRETE, 16_384)] {
+        let profile = target.profile;
         let budget = LaunchBudget { flops: u64::MAX, bytes: u64::MAX, ..target.budget };
         for (width, hidden, batch) in NETS {
             let layer = |net: Sequential, width: &usize| net.linear(*width).relu().dropout(0.2);
             let net = hidden.iter().fold(Sequential::new(width), layer).linear(10);
             for optimizer in optimizers() {
                 let plan = plan_on(&rows(batch, width), batch, &net, &optimizer, &Target { budget, ..target });
-                let most = 2 * (hidden.len() + 1) + 2;
+                let layers = hidden.len() + 1;
+                let is_alone = target == swiftshader && width > 128;
+                let most = if is_alone { 3 * layers + 1 } else { 2 * layers + 2 };
                 assert!(launches_of_a_step(&plan) <= most, "{optimizer:?}: {plan}");
                 // Where the variants' workgroups are of one size, as in small nets.
                 let is_small = hidden.len() == 1 && !profile.compiles_slowly;
@@ -235,6 +244,8 @@ fn eight_buffers_are_enough_for_two_launches_a_layer_and_two() {
         for optimizer in optimizers() {
             for (rows, more) in [(&floats, 0), (&bytes, usize::from(target == Target::CPU))] {
                 let plan = plan_on(rows, 64, &net, &optimizer, &target);
+                // Products in registers: one more.
+                let more = more + usize::from(target.profile.compiles_slowly);
                 assert!(launches_of_a_step(&plan) <= 6 + more, "{target:?}, {optimizer:?}: {plan}");
             }
         }

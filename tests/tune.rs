@@ -251,7 +251,7 @@ fn unknown_unfit_and_incomplete_variants_are_refused() {
         table
     };
     let error = one("registrs").apply(plan.clone(), &target).expect_err("unknown");
-    assert!(matches!(error, Error::UnknownName { .. }) && error.to_string().contains("`registers`"), "{error}");
+    assert!(matches!(error, Error::UnknownName { .. }) && error.to_string().contains("`registers_4`"), "{error}");
     let error = one("subgroup_16").apply(plan.clone(), &target).expect_err("without subgroups");
     let text = error.to_string();
     assert!(text.contains("/subgroup_16") && text.contains("cannot run on this device"), "{text}");

@@ -130,7 +130,7 @@ fn line_of_b(k: u32, fours: vec4<u32>) -> Fours {
     return line;
 }
 
-// The same of the second of two terms, 0 where there is none.
+// A factor of the second of two terms: 0 where there is none.
 fn second(elements: vec4<f32>, is_there: bool) -> vec4<f32> {
     return select(vec4<f32>(0.0), elements, is_there);
 }

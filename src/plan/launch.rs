@@ -8,7 +8,7 @@
 use super::memory::check_exclusive;
 use super::{BoundBuffer, Dispatch, Phase, Plan};
 use crate::error::Result;
-use crate::kernel::{Class, Workgroups, combine, linear_grid};
+use crate::kernel::{Class, Tile, Workgroups, combine, linear_grid};
 use std::ops::Range;
 
 /// One submission unit of a phase: kernels, or parts of one, that a device runs side by side.
@@ -143,8 +143,9 @@ impl Plan {
         let together = || phase.dispatches_of(launch).chain(std::iter::once(dispatch));
         let workgroup_bytes = combine::workgroup_bytes(together().map(|d| d.variant));
         let (flops, bytes) = (together().map(|d| d.flops).sum(), together().map(|d| self.bytes_moved(d)).sum());
-        // The drivers that multiply in registers without sharing take twice as long to compile such products as one kernel.
-        together().all(|other| other.variant.class != Class::Registers)
+        // Drivers take twice as long to compile larger tiles in registers as one kernel.
+        let is_large = |d: &Dispatch| matches!(d.variant.tile, Tile::Invocation { rows: 8.., .. });
+        !together().any(|other| other.variant.class == Class::Registers && is_large(other))
             && together().all(|other| other.variant.workgroup_size == dispatch.variant.workgroup_size)
             && workgroup_bytes <= self.target.workgroup_bytes
             && self.target.budget.launches(flops, bytes, u64::MAX) == 1

@@ -80,10 +80,18 @@ build() {
     # A panic is a trap there: what it would say is left out, as are the places of those that never come. Loop strength
     # reduction forgets that addresses do not wrap, so that offsets cannot stand in the loads: longer code, and slower.
     local flags='-C target-feature=+simd128,-reference-types,-multivalue -C llvm-args=-disable-lsr'
+    # The loop of matrix products finds a place in the table of functions.
+    flags+=' -C link-arg=--growable-table'
     flags+=' -Z unstable-options -C panic=immediate-abort -Z location-detail=none'
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
         "$cargo" build --quiet -p anygrad-web --profile web --target wasm32-unknown-unknown \
         -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
+    # The loop of matrix products: a module that has no memory and no stack of its own.
+    flags='-C target-feature=+simd128,+relaxed-simd,-reference-types,-multivalue -C llvm-args=-disable-lsr'
+    flags+=' -C link-arg=--import-memory -C link-arg=-zstack-size=0 -Z unstable-options -C panic=immediate-abort'
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" CARGO_TARGET_DIR="$target/fused" \
+        "$cargo" build --quiet --release --locked --manifest-path web/fused/Cargo.toml --target wasm32-unknown-unknown \
+        -Z build-std=core
     step 'its JavaScript'
     wasm_bindgen="$(sed -n '/^name = "wasm-bindgen"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)"
     grep -q "wasm-bindgen-cli-support = \"=$wasm_bindgen\"" web/bindgen/Cargo.toml || {
@@ -95,6 +103,7 @@ build() {
     mkdir -p web/pkg/engine "$site/anygrad"
     "$target/bindgen/release/bindgen" "$target/wasm32-unknown-unknown/web/anygrad_web.wasm" "$target/web-whole"
     cp src/data/embedded/digits.csv.gz web/pkg/engine/
+    cp "$target/fused/wasm32-unknown-unknown/release/anygrad_fused.wasm" web/pkg/engine/
     step 'its two parts'
     command -v wasm-split >/dev/null || install binaryen || lacking 'wasm-split (binaryen)'
     command -v node >/dev/null || install nodejs npm || lacking node
@@ -109,6 +118,7 @@ sizes() {
     local first second glue
     first="$(gzip -9c "$site/anygrad/engine/anygrad_bg.wasm" | wc -c)"
     second="$(gzip -9c "$site/anygrad/engine/anygrad_second.wasm" | wc -c)"
+    first=$((first + $(gzip -9c "$site/anygrad/engine/anygrad_fused.wasm" | wc -c)))
     glue="$(cat "$site"/anygrad/engine/anygrad.js "$site"/anygrad/*.js | gzip -9c | wc -c)"
     printf '{"first_gzipped":%d,"javascript_gzipped":%d,"limit":%d,"second_gzipped":%d}\n' \
         "$first" "$glue" "$limit" "$second" | tee "$site/size.json"

@@ -13,6 +13,9 @@ pub(crate) use aligned::Aligned;
 pub(crate) use fast_math::FastF32;
 pub(crate) use vectors::{inlined, widest};
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub use product::fused::{FusedTile, use_fused_tile};
+
 /// For tests of what other processors compute.
 #[doc(hidden)]
 pub mod pretend {

@@ -139,6 +139,19 @@ impl<'a, T> Block<'a, T> {
     }
 }
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+impl<T> Block<'_, T> {
+    /// The first element of some rows and columns of the block, and how far it is from a row to the next.
+    ///
+    /// # Panics
+    /// If the block does not have them.
+    pub fn tile(&mut self, (row, rows): (usize, usize), (column, columns): (usize, usize)) -> (*mut T, usize) {
+        let (fits_below, fits_beside) = (row <= self.rows && rows <= self.rows - row, column <= self.columns);
+        assert!(fits_below && fits_beside && columns <= self.columns - column, "outside of the block");
+        (self.start.wrapping_add(row * self.stride + column), self.stride)
+    }
+}
+
 /// The start of a slice whose parts go to different threads.
 struct Start<T>(*mut T);
 

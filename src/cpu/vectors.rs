@@ -10,6 +10,9 @@ pub(super) enum Level {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// WebAssembly with a function that rounds a multiply-add once, which has been handed in.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    WasmFused,
     /// WebAssembly, where multiply-adds are two operations. Vectors of 128 bits or none: the bits are the same.
     #[cfg(target_arch = "wasm32")]
     Wasm,
@@ -47,7 +50,10 @@ impl Level {
         ];
         #[cfg(target_arch = "x86_64")]
         let levels = [avx512, avx2, Some(Level::Plain)];
-        #[cfg(target_arch = "wasm32")]
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        let levels =
+            [super::product::fused::is_there().then_some(Level::WasmFused), Some(Level::Wasm), Some(Level::Plain)];
+        #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
         let levels = [Some(Level::Wasm), None, Some(Level::Plain)];
         #[cfg(not(any(target_arch = "x86_64", target_arch = "wasm32")))]
         let levels = [None, None, Some(Level::Plain)];
@@ -91,6 +97,8 @@ pub(crate) fn widest<R>(f: impl FnOnce() -> R) -> R {
         // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { with_avx2(f) },
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Level::WasmFused => f(),
         #[cfg(target_arch = "wasm32")]
         Level::Wasm => f(),
         Level::Plain => f(),

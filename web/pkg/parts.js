@@ -1,11 +1,13 @@
 // The engine's code lies in two files: the first has what it takes to train on built-in data, the second all else. What only the
-// second has is loaded at its first call, if it is not there by then.
+// second has is loaded at its first call, if it is not there by then. A third one has the loop of matrix products with
+// instructions that some engines lack.
 
 import start, { initSync } from "./engine/anygrad.js";
 
 /** Where the parts lie beside this file, in the form that bundlers look for. */
 const FIRST = new URL("./engine/anygrad_bg.wasm", import.meta.url);
 const SECOND = new URL("./engine/anygrad_second.wasm", import.meta.url);
+const FUSED = new URL("./engine/anygrad_fused.wasm", import.meta.url);
 const isNode = Boolean(globalThis.process?.versions?.node);
 /** The exports of the first part, once it is there. */
 let first;
@@ -24,19 +26,26 @@ export async function bytesOf(address) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** Loads the first part, once: from the folder `source`, by default beside this file, or from the bytes of the two parts. */
+/**
+ * Loads the first part, once: from the folder `source`, by default beside this file, or from the bytes of the two parts, and of
+ * the loop.
+ */
 export function loadFirst(source) {
   starting ??= (async () => {
     if (Array.isArray(source)) {
       first = initSync({ module: source[0] });
       join(new WebAssembly.Module(source[1]));
+      if (source[2]) fuse(source[2]);
       return;
     }
     const folder = source === undefined ? undefined : new URL(source, import.meta.url);
     const address = folder ? new URL("anygrad_bg.wasm", folder) : FIRST;
     secondAddress = folder ? new URL("anygrad_second.wasm", folder) : SECOND;
     const isFile = isNode && address.protocol === "file:";
-    first = isFile ? initSync({ module: await bytesOf(address) }) : await start({ module_or_path: address });
+    const fused = bytesOf(folder ? new URL("anygrad_fused.wasm", folder) : FUSED);
+    const begun = isFile ? bytesOf(address).then((module) => initSync({ module })) : start({ module_or_path: address });
+    [first] = await Promise.all([begun, fused]);
+    fuse(await fused);
   })();
   starting.catch(() => (starting = undefined));
   return starting;
@@ -65,6 +74,22 @@ export const loaded = () => loading ?? starting ?? load();
 /** The exports of the first part. */
 export const engine = () => first;
 
+/** The engine's table of functions. */
+const functions = () => Object.values(first).find((value) => value instanceof WebAssembly.Table);
+
+/**
+ * Gives the engine the loop that multiplies and adds in one instruction, where this engine and this processor have it: then the
+ * processor's results are those of the program.
+ */
+export function fuse(bytes) {
+  if (!WebAssembly.validate(bytes)) return;
+  const { tile, multiply_add: multiplyAdd } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: first.memory } }).exports;
+  // (1 + e)² - (1 + 2e) is e² if it is rounded once, else 0.
+  const e = 2 ** -12;
+  if (multiplyAdd(1 + e, 1 + e, -(1 + 2 * e)) !== e * e) return;
+  first.useFusedTile(functions().grow(1, tile));
+}
+
 /** Puts the functions of the second part into the places that the first one left for them. */
 function join(module) {
   if (isWhole) return;
@@ -90,8 +115,7 @@ export const placeholders = new Proxy(
   {
     get: (_, place) => (...given) => {
       loadNow();
-      const table = Object.values(first).find((value) => value instanceof WebAssembly.Table);
-      return table.get(Number(place))(...given);
+      return functions().get(Number(place))(...given);
     },
   },
 );

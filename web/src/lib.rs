@@ -6,6 +6,7 @@ mod answer;
 mod command;
 mod device;
 mod files;
+mod fused;
 mod mailbox;
 mod model;
 mod recipe;

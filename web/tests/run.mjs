@@ -281,7 +281,7 @@ const passed = await run({
   "npm packs the package clean, and the README's example runs": () => {
     const packed = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: join(root, "web/pkg") }));
     const files = packed[0].files.map(({ path }) => path).sort();
-    const expected = ["README.md", "engine/anygrad.d.ts", "engine/anygrad.js", "engine/anygrad_bg.wasm", "engine/anygrad_second.wasm", "engine/digits.csv.gz", "index.d.ts", "index.js", "package.json", "parts.js", "toml.js"];
+    const expected = ["README.md", "engine/anygrad.d.ts", "engine/anygrad.js", "engine/anygrad_bg.wasm", "engine/anygrad_fused.wasm", "engine/anygrad_second.wasm", "engine/digits.csv.gz", "index.d.ts", "index.js", "package.json", "parts.js", "toml.js"];
     equal(files.join(" "), expected.join(" "), "files");
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     execFileSync("npm", ["install", "--silent", "--no-audit", "--no-fund", join(folder, packed[0].filename)], { cwd: folder });

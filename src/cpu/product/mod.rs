@@ -7,6 +7,8 @@
 //! multiply-adds that are rounded once, which goes onto C by one more.
 
 mod few_rows;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(super) mod fused;
 #[cfg(not(target_arch = "wasm32"))]
 mod gemm;
 mod pack;

@@ -12,7 +12,7 @@ use std::arch::wasm32::{f32x4_add, f32x4_mul, f32x4_splat, i32x4_shuffle, v128};
 pub(super) const MR: usize = 4;
 
 /// Numbers of a vector.
-const LANES: usize = NR / 2;
+pub(super) const LANES: usize = NR / 2;
 
 /// The first numbers as a vector.
 #[inline(always)]
@@ -113,7 +113,7 @@ fn put<const VECTORS: usize>(sums: &[[v128; 2]], extents: Extents, c: &mut Block
 }
 
 /// Puts the sums of a tile transposed into C.
-fn put_across(sums: &[[v128; 2]], vectors: usize, extents: Extents, c: &mut Block<'_, f32>) {
+pub(super) fn put_across(sums: &[[v128; 2]], vectors: usize, extents: Extents, c: &mut Block<'_, f32>) {
     let rows = (c.size().0 - extents.row).min(vectors * LANES);
     if let &[a, b, c0, d] = sums {
         for v in 0..vectors {

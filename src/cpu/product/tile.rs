@@ -113,7 +113,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => Kernel { level, mr: 6, nr: 16 },
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Level::Wasm => Kernel { level, mr: super::simd128::MR, nr: plain::NR },
+            Level::WasmFused | Level::Wasm => Kernel { level, mr: super::simd128::MR, nr: plain::NR },
             #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => Kernel { level, mr: plain::MR, nr: plain::NR },
             Level::Plain => Kernel { level, mr: plain::MR, nr: plain::NR },
@@ -129,6 +129,8 @@ impl Kernel {
             Level::Avx512 | Level::Avx2 => unsafe { x86::apply(scaling, c, sums) },
             #[cfg(target_arch = "wasm32")]
             Level::Wasm => scaling.apply(c, sums, |x, y, z| x * y + z),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmFused => scaling.apply(c, sums, plain::multiply_add),
             Level::Plain => scaling.apply(c, sums, plain::multiply_add),
         }
     }
@@ -145,6 +147,8 @@ impl Kernel {
             // SAFETY: this level exists only where the processor's AVX2 and FMA were detected.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_avx2(rows, whole, extents, a, b, c) },
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmFused => super::fused::tile(extents, a, b, c),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Level::Wasm => super::simd128::tile(rows, whole, extents, a, b, c),
             #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
@@ -167,6 +171,8 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { x86::tile_across_avx2(rows, whole, extents, a, b, c) },
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Level::WasmFused => super::fused::tile_across(extents, a, b, c),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Level::Wasm => super::simd128::tile_across(rows, whole, extents, a, b, c),
             #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => plain::tile_across::<plain::RoundedTwice>(rows, whole, extents, a, b, c),
@@ -182,7 +188,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 | Level::Avx2 => unsafe { x86::transpose(lines, depth, to, width) },
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Level::Wasm => super::simd128::transpose(lines, depth, to, width),
+            Level::WasmFused | Level::Wasm => super::simd128::transpose(lines, depth, to, width),
             #[cfg(all(target_arch = "wasm32", not(target_feature = "simd128")))]
             Level::Wasm => plain::transpose(lines, depth, to, width),
             Level::Plain => plain::transpose(lines, depth, to, width),

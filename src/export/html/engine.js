@@ -5,7 +5,7 @@ import { TrainedModel } from "anygrad-engine";
 import { load } from "anygrad-parts";
 
 const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-const trained = load([bytesOf(held.first), bytesOf(held.second)]).then(() => new TrainedModel(bytesOf(held.model)));
+const trained = load(held.code.map(bytesOf)).then(() => new TrainedModel(bytesOf(held.model)));
 
 // Rows by the names of columns as a table.
 function tableOf(rows) {

@@ -11,7 +11,7 @@ use std::path::Path;
 pub struct Engine {
     glue: String,
     parts: String,
-    code: [Vec<u8>; 2],
+    code: [Vec<u8>; 3],
 }
 
 impl Engine {
@@ -31,7 +31,11 @@ impl Engine {
         Ok(Engine {
             glue: text("engine/anygrad.js")?,
             parts: text("parts.js")?,
-            code: [bytes("engine/anygrad_bg.wasm")?, bytes("engine/anygrad_second.wasm")?],
+            code: [
+                bytes("engine/anygrad_bg.wasm")?,
+                bytes("engine/anygrad_second.wasm")?,
+                bytes("engine/anygrad_fused.wasm")?,
+            ],
         })
     }
 
@@ -50,8 +54,8 @@ impl Engine {
 
     /// What a page predicts with: the code and the model in base64, and the functions that use them.
     pub(super) fn script(&self, model: &Model) -> Result<String> {
-        let [first, second] = &self.code;
-        let held = json!({ "first": base64(first), "second": base64(second), "model": base64(&model.to_bytes()?) });
+        let code = self.code.each_ref().map(|part| base64(part));
+        let held = json!({ "code": code, "model": base64(&model.to_bytes()?) });
         Ok(format!("const held = {held};\n{}", include_str!("engine.js")))
     }
 }

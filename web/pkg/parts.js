@@ -2,7 +2,7 @@
 // second has is loaded at its first call, if it is not there by then. A third one has the loop of matrix products with
 // instructions that some engines lack.
 
-import start, { initSync } from "./engine/anygrad.js";
+import start, { initSync, useFusedTile } from "./engine/anygrad.js";
 
 /** Where the parts lie beside this file, in the form that bundlers look for. */
 const FIRST = new URL("./engine/anygrad_bg.wasm", import.meta.url);
@@ -74,9 +74,6 @@ export const loaded = () => loading ?? starting ?? load();
 /** The exports of the first part. */
 export const engine = () => first;
 
-/** The engine's table of functions. */
-const functions = () => Object.values(first).find((value) => value instanceof WebAssembly.Table);
-
 /**
  * Gives the engine the loop that multiplies and adds in one instruction, where this engine and this processor have it: then the
  * processor's results are those of the program.
@@ -87,7 +84,7 @@ export function fuse(bytes) {
   // (1 + e)² - (1 + 2e) is e² if it is rounded once, else 0.
   const e = 2 ** -12;
   if (multiplyAdd(1 + e, 1 + e, -(1 + 2 * e)) !== e * e) return;
-  first.useFusedTile(functions().grow(1, tile));
+  useFusedTile(tile);
 }
 
 /** Puts the functions of the second part into the places that the first one left for them. */
@@ -115,7 +112,8 @@ export const placeholders = new Proxy(
   {
     get: (_, place) => (...given) => {
       loadNow();
-      return functions().get(Number(place))(...given);
+      const table = Object.values(first).find((value) => value instanceof WebAssembly.Table);
+      return table.get(Number(place))(...given);
     },
   },
 );

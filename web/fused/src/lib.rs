@@ -13,9 +13,6 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     unreachable()
 }
 
-/// Steps of a loop that are written out, because engines look for interrupts at each turn of one.
-const STEPS: usize = 4;
-
 /// Numbers of a vector.
 const LANES: usize = 4;
 
@@ -71,44 +68,33 @@ struct Target {
     step: usize,
 }
 
-/// As [`tile`]; full tiles are compiled for the steps of packed panels and for those of lines.
+/// As [`tile`]; full tiles are compiled for the steps of packed panels, too.
 #[inline(always)]
 unsafe fn by_steps<const ROWS: usize, const VECTORS: usize>(depth: usize, a: Factor, b: Factor, c: Target) {
     // SAFETY: the caller's.
     unsafe {
         match (a.line, a.step, b.step) {
-            (1, 4, 8) if ROWS == 4 && VECTORS == 2 => {
-                run::<ROWS, VECTORS, STEPS>(depth, Factor { line: 1, step: 4, ..a }, Factor { step: 8, ..b }, c);
-            }
-            (_, 1, 8) if ROWS == 4 && VECTORS == 2 => {
-                run::<ROWS, VECTORS, STEPS>(depth, Factor { step: 1, ..a }, Factor { step: 8, ..b }, c);
-            }
-            _ => run::<ROWS, VECTORS, 1>(depth, a, b, c),
+            (1, 4, 8) if ROWS == 4 => run::<ROWS, VECTORS>(depth, Factor { line: 1, step: 4, ..a }, Factor { step: 8, ..b }, c),
+            _ => run::<ROWS, VECTORS>(depth, a, b, c),
         }
     }
 }
 
 #[inline(always)]
-unsafe fn run<const ROWS: usize, const VECTORS: usize, const STEPS: usize>(
-    depth: usize, a: Factor, b: Factor, c: Target,
-) {
+unsafe fn run<const ROWS: usize, const VECTORS: usize>(depth: usize, a: Factor, b: Factor, c: Target) {
     let mut sums = [[f32x4_splat(0.0); VECTORS]; ROWS];
-    let mut b_at = b.at;
+    let (mut a_at, mut b_at) = (a.at, b.at);
     // SAFETY: all that is read and written here lies where the caller says that it is valid.
     unsafe {
-        let mut lines: [*const f32; ROWS] = core::array::from_fn(|r| a.at.add(r * a.line));
-        let mut left = depth;
-        while left >= STEPS {
-            for k in 0..STEPS {
-                add(&mut sums, &lines, k * a.step, b_at.add(k * b.step));
+        for _ in 0..depth {
+            let vectors: [v128; VECTORS] = core::array::from_fn(|v| v128_load(b_at.add(LANES * v).cast()));
+            for r in 0..ROWS {
+                let x = v128_load32_splat(a_at.add(r * a.line).cast());
+                for v in 0..VECTORS {
+                    sums[r][v] = f32x4_relaxed_madd(x, vectors[v], sums[r][v]);
+                }
             }
-            for line in &mut lines {
-                *line = line.add(STEPS * a.step);
-            }
-            (b_at, left) = (b_at.add(STEPS * b.step), left - STEPS);
-        }
-        for k in 0..left {
-            add(&mut sums, &lines, k * a.step, b_at.add(k * b.step));
+            (a_at, b_at) = (a_at.add(a.step), b_at.add(b.step));
         }
         let (alpha, beta) = (f32x4_splat(c.alpha), f32x4_splat(c.beta));
         for r in 0..ROWS {
@@ -118,23 +104,6 @@ unsafe fn run<const ROWS: usize, const VECTORS: usize, const STEPS: usize>(
                     0.0 => f32x4_mul(alpha, sums[r][v]),
                     _ => f32x4_relaxed_madd(alpha, sums[r][v], f32x4_mul(beta, v128_load(c_at))),
                 });
-            }
-        }
-    }
-}
-
-/// Adds the product of a column of A and a row of B to the sums.
-#[inline(always)]
-unsafe fn add<const ROWS: usize, const VECTORS: usize>(
-    sums: &mut [[v128; VECTORS]; ROWS], lines: &[*const f32; ROWS], at: usize, b: *const f32,
-) {
-    // SAFETY: the caller's.
-    unsafe {
-        let vectors: [v128; VECTORS] = core::array::from_fn(|v| v128_load(b.add(LANES * v).cast()));
-        for r in 0..ROWS {
-            let x = v128_load32_splat(lines[r].add(at).cast());
-            for v in 0..VECTORS {
-                sums[r][v] = f32x4_relaxed_madd(x, vectors[v], sums[r][v]);
             }
         }
     }

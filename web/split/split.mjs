@@ -11,13 +11,15 @@ const module = join(whole, "anygrad_bg.wasm");
 const features = ["simd", "bulk-memory", "mutable-globals", "sign-ext", "nontrapping-float-to-int"];
 const wasmSplit = (...given) => execFileSync("wasm-split", [...features.map((name) => `--enable-${name}`), ...given]);
 /** What runs on WebGPU call, which Node lacks, by the paths of functions. */
-const WEBGPU = /\b(anygrad::(backend|kernel|plan|train::feed)|wgpu|web_sys|js_sys|wasm_bindgen|futures_intrusive|parking_lot|hashbrown|dlmalloc)\b|__wbindgen/;
+const WEBGPU = /\b(anygrad::(backend|kernel|plan|ops::(product|gather)|train::feed)|wgpu|web_sys|js_sys|wasm_bindgen|futures_intrusive|parking_lot|hashbrown|dlmalloc)\b|__wbindgen/;
 /** What compilers make of the standard library, one so and another otherwise. */
 const STANDARD = /^[<&*([ ]*(mut )?(core|alloc|std|str|usize|u8|u32)\b/;
 /** What reads a recipe. */
 const RECIPE = /^<serde_json::de::Deserializer<serde_json::read::StrRead>>/;
 /** Of these, what tables and models need. */
 const ELSEWHERE = /^(?!<alloc::raw_vec|<serde_json::de::Deserializer<serde_json::read::StrRead>>).*(anygrad::(data|model|teach|optim)|anygrad_web::model|serde|safetensors|std::(io|path)|fmt::.*exponential)/;
+/** The loops of products for engines that do not take those of web/fused: they load the second part before they train. */
+const UNFUSED = /^anygrad::cpu::product::(simd128::(put::|sums|across|tile)|plain::)/;
 
 /** The JavaScript of the engine, with places for the functions of its second part; what its declarations say is left out. */
 function glue() {
@@ -67,6 +69,7 @@ const view = new DataView(called.buffer);
 functionNames(readFileSync(module)).forEach((full, index) => {
   // A crate's name is followed by its hash.
   const name = full?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
+  if (UNFUSED.test(name)) view.setUint32(8 + 4 * index, 0, true);
   if ((WEBGPU.test(name) || STANDARD.test(name) || RECIPE.test(name)) && !ELSEWHERE.test(name)) view.setUint32(8 + 4 * index, 1, true);
 });
 writeFileSync(join(whole, "profile"), called);

@@ -86,6 +86,53 @@ const passed = await run({
     equal(outcome.test_accuracy, lines.at(-1).test_accuracy, "accuracy");
     return `${outcome.weights_hash}, ${outcome.steps} steps on ${about.device}`;
   },
+  "on the processor it ends with the program's bits, too, where multiply-adds are rounded once": async () => {
+    const lines = await native([], "cpu");
+    const { outcome } = await trained(page, server.address, 'device = "cpu"');
+    equal(outcome.weights_hash, lines.at(-1).weights_hash, "hash, in a browser with relaxed SIMD on a processor with FMA");
+    return outcome.weights_hash;
+  },
+  "a browser without relaxed SIMD trains with two roundings, and reproducible runs with one": async () => {
+    const context = await chrome.newContext();
+    // A module that no engine takes.
+    await context.route("**/anygrad_fused.wasm", (route) => route.fulfill({ body: "none", contentType: "application/wasm" }));
+    const without = await context.newPage();
+    const once = (await native(["--reproducible", "--epochs", "3"], "cpu")).at(-1);
+    const twice = await trained(without, server.address, 'device = "cpu"\n[train]\nepochs = 3');
+    const reproducible = await trained(without, server.address, 'device = "cpu"\nreproducible = true\n[train]\nepochs = 3');
+    await context.close();
+    equal(reproducible.outcome.weights_hash, once.weights_hash, "hash of the reproducible run");
+    if (twice.outcome.weights_hash === once.weights_hash) throw new Error("the loop is there after all");
+    return `${twice.outcome.weights_hash}, ${once.weights_hash}`;
+  },
+  "the loop of products has no memory and no data of its own, and a stack of no bytes": () => {
+    const bytes = readFileSync(join(site, "anygrad/engine/anygrad_fused.wasm"));
+    const found = new Map();
+    let at = 8;
+    const number = () => {
+      let [value, shift] = [0, 0];
+      for (;;) {
+        const byte = bytes[at++];
+        value |= (byte & 127) << shift;
+        shift += 7;
+        if (byte < 128) return value;
+      }
+    };
+    while (at < bytes.length) {
+      const [id, length] = [bytes[at++], number()];
+      found.set(id, bytes.subarray(at, (at += length)));
+    }
+    const [MEMORY, GLOBALS, ELEMENTS, DATA] = [5, 6, 9, 11];
+    for (const id of [MEMORY, ELEMENTS, DATA]) if (found.has(id)) throw new Error(`section ${id}`);
+    // Each of its globals is an i32: type, mutability, i32.const, value, end. One that changes is the stack's end: at 0 the first
+    // use is a trap.
+    at = bytes.indexOf(found.get(GLOBALS));
+    for (let left = number(); left > 0; left -= 1) {
+      const [type, changes, constant] = [bytes[at++], bytes[at++], bytes[at++]];
+      if (type !== 0x7f || constant !== 0x41 || (number() !== 0 && changes)) throw new Error("a stack");
+      at += 1;
+    }
+  },
   "the first 100 losses on WebGPU are within the derived bound of the processor's": () => lockstep("", 1, 100),
   "row order and dropout masks on WebGPU are the processor's": () =>
     lockstep("[[layers]]\nlinear = 64\n[[layers]]\nactivation = 'relu'\n[[layers]]\ndropout = 0.5\n[[layers]]\nlinear = 10\n", 2, 25),

@@ -2,11 +2,13 @@
 //! processor's is. They work in the memory of the engine, which calls them by its table of functions (src/cpu/product/fused.rs
 //! there says what it passes).
 //!
-//! The module has no memory, no data and no stack of its own: what these would overwrite is the engine's. So nothing here is
-//! taken the address of, and the linker gives it a stack of no bytes, on which the first use is a trap.
+//! The module has no memory, no data and no stack of its own: what these would overwrite is the engine's. So nothing here has its
+//! address taken, and the linker gives it a stack of no bytes, on which the first use is a trap (a test: web/tests/run.mjs).
 #![no_std]
 
-use core::arch::wasm32::{f32x4_mul, f32x4_relaxed_madd, f32x4_splat, unreachable, v128, v128_load, v128_load32_splat, v128_store};
+use core::arch::wasm32::{
+    f32x4_mul, f32x4_relaxed_madd, f32x4_splat, unreachable, v128, v128_load, v128_load32_splat, v128_store,
+};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -31,8 +33,18 @@ pub extern "C" fn multiply_add(x: f32, y: f32, z: f32) -> f32 {
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments)]
 pub unsafe extern "C" fn tile(
-    rows: usize, columns: usize, depth: usize, a: *const f32, row: usize, step: usize, b: *const f32, b_step: usize,
-    alpha: f32, beta: f32, c: *mut f32, c_step: usize,
+    rows: usize,
+    columns: usize,
+    depth: usize,
+    a: *const f32,
+    row: usize,
+    step: usize,
+    b: *const f32,
+    b_step: usize,
+    alpha: f32,
+    beta: f32,
+    c: *mut f32,
+    c_step: usize,
 ) {
     let (a, b) = (Factor { at: a, line: row, step }, Factor { at: b, line: 1, step: b_step });
     let c = Target { alpha, beta, at: c, step: c_step };
@@ -74,7 +86,9 @@ unsafe fn by_steps<const ROWS: usize, const VECTORS: usize>(depth: usize, a: Fac
     // SAFETY: the caller's.
     unsafe {
         match (a.line, a.step, b.step) {
-            (1, 4, 8) if ROWS == 4 => run::<ROWS, VECTORS>(depth, Factor { line: 1, step: 4, ..a }, Factor { step: 8, ..b }, c),
+            (1, 4, 8) if ROWS == 4 => {
+                run::<ROWS, VECTORS>(depth, Factor { line: 1, step: 4, ..a }, Factor { step: 8, ..b }, c)
+            }
             _ => run::<ROWS, VECTORS>(depth, a, b, c),
         }
     }
@@ -100,10 +114,13 @@ unsafe fn run<const ROWS: usize, const VECTORS: usize>(depth: usize, a: Factor, 
         for r in 0..ROWS {
             for v in 0..VECTORS {
                 let c_at = c.at.add(r * c.step + LANES * v).cast::<v128>();
-                v128_store(c_at, match c.beta {
-                    0.0 => f32x4_mul(alpha, sums[r][v]),
-                    _ => f32x4_relaxed_madd(alpha, sums[r][v], f32x4_mul(beta, v128_load(c_at))),
-                });
+                v128_store(
+                    c_at,
+                    match c.beta {
+                        0.0 => f32x4_mul(alpha, sums[r][v]),
+                        _ => f32x4_relaxed_madd(alpha, sums[r][v], f32x4_mul(beta, v128_load(c_at))),
+                    },
+                );
             }
         }
     }

@@ -6,6 +6,7 @@ mod answer;
 mod command;
 mod device;
 mod files;
+#[cfg(target_feature = "simd128")]
 mod fused;
 mod mailbox;
 mod model;

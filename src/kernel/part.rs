@@ -24,6 +24,21 @@ macro_rules! wgsl {
 }
 pub(crate) use wgsl;
 
+/// The same of a file for drivers with words of 64 bits: without its text in WebAssembly, because browsers have none.
+macro_rules! native_wgsl {
+    ($file:literal) => {
+        $crate::kernel::Source {
+            file: $file,
+            text: if cfg!(target_arch = "wasm32") {
+                ""
+            } else {
+                $crate::kernel::text::text!(include_str!(concat!("../../shaders/", $file)))
+            },
+        }
+    };
+}
+pub(crate) use native_wgsl;
+
 /// A stage, a factor of a product, or the source of a map. The file declares its own bindings, from 0 on: a uniform
 /// struct with [`Part::fields`], if there are any, then [`Part::bindings`].
 ///
@@ -152,10 +167,12 @@ impl Operand {
 
 /// A matrix, by elements or by vec4.
 pub const DENSE: Part = Part::new("dense", wgsl!("operand/dense.wgsl")).bindings(&[Binding::read("matrix")]);
+const PAIRS_FILE: Source = native_wgsl!("operand/pairs.wgsl");
+const FOURS_FILE: Source = native_wgsl!("operand/fours.wgsl");
 /// A matrix, by words of 64 bits.
-pub const PAIRS: Part = Part::new("pairs", wgsl!("operand/pairs.wgsl")).bindings(&[Binding::read("matrix")]);
+pub const PAIRS: Part = Part::new("pairs", PAIRS_FILE).bindings(&[Binding::read("matrix")]);
 /// A matrix, by pairs of words of 64 bits.
-pub const FOURS: Part = Part::new("fours", wgsl!("operand/fours.wgsl")).bindings(&[Binding::read("matrix")]);
+pub const FOURS: Part = Part::new("fours", FOURS_FILE).bindings(&[Binding::read("matrix")]);
 /// The numbers of the rows.
 const ORDER: Binding = Binding::read_words("order").holding(Content::Order);
 

@@ -4,7 +4,7 @@
 //!
 //! `Params` of such a kernel starts with m, n and k; its constants say which matrix is stored transposed.
 
-use crate::kernel::part::{Algorithm, DENSE, FOURS, PAIRS, TRANSPOSE_A, TRANSPOSE_B, wgsl};
+use crate::kernel::part::{Algorithm, DENSE, FOURS, PAIRS, TRANSPOSE_A, TRANSPOSE_B, native_wgsl, wgsl};
 use crate::kernel::{ALWAYS, Accepts, Class, Constants, Grid, Requirements, Specialization, Target, Tile, Variant};
 
 /// Invocations of a workgroup for drivers on a CPU: few, so that small products keep every core busy; and those of one
@@ -67,25 +67,25 @@ const REGISTERS_RAGGED: Algorithm =
     Algorithm { sources: &[wgsl!("product/registers_ragged.wgsl"), wgsl!("product/register_tile.wgsl")], ..REGISTERS };
 const SUBGROUP_FOURS: Algorithm = Algorithm {
     sources: &[
-        wgsl!("product/subgroup.wgsl"),
-        wgsl!("product/subgroup_tile.wgsl"),
-        wgsl!("product/subgroup_fours.wgsl"),
+        native_wgsl!("product/subgroup.wgsl"),
+        native_wgsl!("product/subgroup_tile.wgsl"),
+        native_wgsl!("product/subgroup_fours.wgsl"),
     ],
     dense: [&FOURS; 2],
     ..REGISTERS
 };
 const SUBGROUP_PAIRS: Algorithm = Algorithm {
     sources: &[
-        wgsl!("product/subgroup.wgsl"),
-        wgsl!("product/subgroup_tile.wgsl"),
-        wgsl!("product/subgroup_pairs.wgsl"),
+        native_wgsl!("product/subgroup.wgsl"),
+        native_wgsl!("product/subgroup_tile.wgsl"),
+        native_wgsl!("product/subgroup_pairs.wgsl"),
     ],
     dense: [&PAIRS; 2],
     ..REGISTERS
 };
 const OUTER: Algorithm = Algorithm {
-    sources: &[wgsl!("product/outer.wgsl"), wgsl!("product/subgroup_tile.wgsl")],
-    beside: Some(wgsl!("beside/outer.wgsl")),
+    sources: &[native_wgsl!("product/outer.wgsl"), native_wgsl!("product/subgroup_tile.wgsl")],
+    beside: Some(native_wgsl!("beside/outer.wgsl")),
     dense: [&PAIRS, &FOURS],
     ..REGISTERS
 };

@@ -21,13 +21,13 @@ const ELSEWHERE = /^(?!<alloc::raw_vec|<serde_json::de::Deserializer<serde_json:
 /** The loops of products for engines that do not take those of web/fused: they load the second part before they train. */
 const UNFUSED = /^anygrad::cpu::product::(simd128::(put::|sums|across|tile)|plain::)/;
 
-/** The JavaScript of the engine, with places for the functions of its second part; what its declarations say is left out. */
+/** The JavaScript of the engine, with places for the functions of its second part; what its declarations say is left out, and indentation. */
 function glue() {
   const text = readFileSync(join(whole, "anygrad.js"), "utf8");
   const parts = text.split("const imports = __wbg_get_imports();");
   if (parts.length !== 3) throw new Error("anygrad.js asks for its imports otherwise than known: see web/split/split.mjs");
   const withPlaces = "const imports = new Proxy(__wbg_get_imports(), { get: (own, name) => own[name] ?? placeholders });";
-  const bare = parts.join(withPlaces).replaceAll(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "");
+  const bare = parts.join(withPlaces).replaceAll(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "").replaceAll(/^ +/gm, "");
   return `import { placeholders } from "../parts.js";\n${bare}`;
 }
 

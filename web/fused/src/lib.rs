@@ -51,14 +51,21 @@ pub unsafe extern "C" fn tile(
     // SAFETY: the caller's.
     unsafe {
         match (rows, columns) {
-            (1, 4) => by_steps::<1, 1>(depth, a, b, c),
-            (1, _) => by_steps::<1, 2>(depth, a, b, c),
-            (2, 4) => by_steps::<2, 1>(depth, a, b, c),
-            (2, _) => by_steps::<2, 2>(depth, a, b, c),
-            (3, 4) => by_steps::<3, 1>(depth, a, b, c),
-            (3, _) => by_steps::<3, 2>(depth, a, b, c),
-            (_, 4) => by_steps::<4, 1>(depth, a, b, c),
-            _ => by_steps::<4, 2>(depth, a, b, c),
+            (4, 4) => run::<4, 1>(depth, a, b, c),
+            (4, _) if (row, step, b_step) == (1, 4, 8) => {
+                // Of packed panels the compiler knows the steps.
+                run::<4, 2>(depth, Factor { line: 1, step: 4, ..a }, Factor { step: 8, ..b }, c);
+            }
+            (4, _) => run::<4, 2>(depth, a, b, c),
+            _ => {
+                for r in 0..rows {
+                    let (a, c) = (Factor { at: a.at.add(r * row), ..a }, Target { at: c.at.add(r * c_step), ..c });
+                    match columns {
+                        4 => run::<1, 1>(depth, a, b, c),
+                        _ => run::<1, 2>(depth, a, b, c),
+                    }
+                }
+            }
         }
     }
 }
@@ -80,20 +87,7 @@ struct Target {
     step: usize,
 }
 
-/// As [`tile`]; full tiles are compiled for the steps of packed panels, too.
-#[inline(always)]
-unsafe fn by_steps<const ROWS: usize, const VECTORS: usize>(depth: usize, a: Factor, b: Factor, c: Target) {
-    // SAFETY: the caller's.
-    unsafe {
-        match (a.line, a.step, b.step) {
-            (1, 4, 8) if ROWS == 4 => {
-                run::<ROWS, VECTORS>(depth, Factor { line: 1, step: 4, ..a }, Factor { step: 8, ..b }, c)
-            }
-            _ => run::<ROWS, VECTORS>(depth, a, b, c),
-        }
-    }
-}
-
+/// As [`tile`], of a number of rows and vectors that the compiler knows.
 #[inline(always)]
 unsafe fn run<const ROWS: usize, const VECTORS: usize>(depth: usize, a: Factor, b: Factor, c: Target) {
     let mut sums = [[f32x4_splat(0.0); VECTORS]; ROWS];

@@ -24,7 +24,7 @@ macro_rules! wgsl {
 }
 pub(crate) use wgsl;
 
-/// The same of a file for drivers with words of 64 bits: without its text in WebAssembly, because browsers have none.
+/// A [`Source`] for drivers with words of 64 bits, by its path: without its text in WebAssembly, because browsers have none.
 macro_rules! native_wgsl {
     ($file:literal) => {
         $crate::kernel::Source {

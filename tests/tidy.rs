@@ -151,7 +151,7 @@ fn unsafe_code_is_where_it_may_be_and_says_why() {
             }
             files.insert(file.display().to_string());
             // A function that is unsafe, or a type of such, hands its conditions on to those who call it.
-            let declares = code.contains("unsafe fn") || code.contains("= unsafe extern \"C\" fn(");
+            let declares = code.contains("unsafe fn") || code.contains("unsafe extern \"C\" fn(");
             let argued = lines[at.saturating_sub(8)..at].iter().any(|before| before.contains("SAFETY:"));
             assert!(declares || argued, "{}:{}: unsafe code without its SAFETY argument", file.display(), at + 1);
         }

@@ -76,20 +76,28 @@ fn pick_of_tile(rows_0: Fours, rows_4: Fours, rows_8: Fours, rows_12: Fours, i: 
     return select(upper, select(pick(rows_8, i), pick(rows_12, i), (i & 4u) != 0u), i >= 8u);
 }
 
-// Stores a tile. A loop that picks, of a length unknown to the compiler: a driver on a CPU takes long to compile each store.
-fn finish_tile(row: u32, column: u32, tile: Tile) {
+// Four neighbours of a tile, by row and by number of fours.
+fn pick_four(tile: Tile, row: u32, four: u32) -> vec4<f32> {
     let a = tile.rows_0;
     let b = tile.rows_4;
     let c = tile.rows_8;
     let d = tile.rows_12;
+    let odd = (four & 1u) != 0u;
+    let even_four = pick_of_tile(a.columns_0, b.columns_0, c.columns_0, d.columns_0, row);
+    let left = select(even_four, pick_of_tile(a.columns_4, b.columns_4, c.columns_4, d.columns_4, row), odd);
+    if TILE_N == 8u {
+        return left;
+    }
+    let even_right = pick_of_tile(a.columns_8, b.columns_8, c.columns_8, d.columns_8, row);
+    let right = select(even_right, pick_of_tile(a.columns_12, b.columns_12, c.columns_12, d.columns_12, row), odd);
+    return select(left, right, four >= 2u);
+}
+
+// Stores a tile. A loop that picks, of a length unknown to the compiler: a driver on a CPU takes long to compile each store.
+fn finish_tile(row: u32, column: u32, tile: Tile) {
     let rows = min(max(params.m, row) - row, TILE_M);
-    for (var i = 0u; i < rows; i++) {
-        let at = row + i;
-        finish_four(at, column, pick_of_tile(a.columns_0, b.columns_0, c.columns_0, d.columns_0, i));
-        finish_four(at, column + 4u, pick_of_tile(a.columns_4, b.columns_4, c.columns_4, d.columns_4, i));
-        if TILE_N > 8u {
-            finish_four(at, column + 8u, pick_of_tile(a.columns_8, b.columns_8, c.columns_8, d.columns_8, i));
-            finish_four(at, column + 12u, pick_of_tile(a.columns_12, b.columns_12, c.columns_12, d.columns_12, i));
-        }
+    let fours = TILE_N / 4u;
+    for (var i = 0u; i < rows * fours; i++) {
+        finish_four(row + i / fours, column + 4u * (i % fours), pick_four(tile, i / fours, i % fours));
     }
 }

@@ -1,5 +1,5 @@
-// Counts the NaN and infinite elements of each block of BLOCK elements; a block per
-// invocation. By their bits: what a driver makes of comparisons with NaN is its own.
+// Counts the NaN and infinite elements of each block of BLOCK elements; a block per invocation. By their bits: what a driver
+// makes of comparisons with NaN is its own.
 
 struct Params {
     count: u32,

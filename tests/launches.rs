@@ -279,6 +279,29 @@ fn the_updates_of_a_step_run_beside_gradients_that_do_not_wait_for_them() {
     assert_eq!(backward, [1, 1, 3], "{plan_of_three}");
 }
 
+/// Where products keep large tiles in registers: the layers share a variant, though the last would take another by itself, and
+/// no such tile shares a launch.
+#[test]
+fn products_in_registers_share_their_variant_and_large_ones_are_launched_alone() {
+    let profile = &Profile::SOFTWARE;
+    let target = Target { profile, storage_buffers: 32, budget: profile.budget, ..Target::DOWNLEVEL };
+    let net = Sequential::new(784).linear(512).relu().linear(256).relu().linear(10);
+    let plan = plan_on(&rows(128, 784), 128, &net, &Sgd::new(0.1).into(), &target);
+    let train = &plan.phases()[plan.phase("train").expect("a phase").index()];
+    let named = |name: &str| -> Vec<&str> {
+        train.dispatches.iter().filter(|d| d.kernel.name == name).map(|d| d.variant.name).collect()
+    };
+    assert_eq!(named("matmul ▸ add_bias ▸ activation"), ["registers_16"; 3], "{plan}");
+    // The last layer's rows of 10 are no whole fours.
+    let mut updates = named("matmul ▸ sgd, column_sum ▸ sgd");
+    updates.sort_unstable();
+    assert_eq!(updates, ["registers_16", "registers_16", "registers_4_ragged"], "{plan}");
+    for launch in &train.launches {
+        let has_large = train.dispatches_of(launch).any(|d| d.variant.name == "registers_16");
+        assert!(!has_large || launch.parts.len() == 1, "{plan}");
+    }
+}
+
 #[test]
 fn what_exceeds_a_devices_buffers_or_memory_runs_by_itself() {
     let model = Sequential::new(64).linear(24).relu().linear(10);

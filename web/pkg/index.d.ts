@@ -105,10 +105,10 @@ export type Prediction =
   | number[];
 
 /**
- * Loads the engine, once: by default from beside the package, else from the address of the folder with its two parts, or from
- * their bytes.
+ * Loads the engine, once: by default from beside the package, else from the address of the folder with its two parts and the
+ * loop of matrix products, or from their bytes; without the loop, products round a multiply-add twice.
  */
-export function load(source?: string | URL | [first: Uint8Array, second: Uint8Array]): Promise<void>;
+export function load(source?: string | URL | [first: Uint8Array, second: Uint8Array, fused?: Uint8Array]): Promise<void>;
 /** Trains by a recipe on data; returns the model's file and the run's last line. */
 export function train(
   recipe: Recipe,

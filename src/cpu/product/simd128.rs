@@ -1,5 +1,5 @@
-//! The innermost part of the matrix product in WebAssembly's vectors of four numbers. It has no multiply-add that is rounded
-//! once, so that these are the bits of [`super::plain`] with two roundings.
+//! The innermost part of the matrix product in WebAssembly's vectors of four numbers. They have no multiply-add that
+//! is rounded once (relaxed ones have: [`super::fused`]), so that these are the bits of [`super::plain`] with two roundings.
 
 use super::plain::{self, NR};
 use super::tile::{Extents, LINES, Panel, Rows};

@@ -82,13 +82,15 @@ build() {
     local flags='-C target-feature=+simd128,-reference-types,-multivalue -C llvm-args=-disable-lsr'
     # The loop of matrix products finds a place in the table of functions.
     flags+=' -C link-arg=--growable-table'
+    # Memory that is shared must have a limit, which it has in any case.
+    flags+=' -C link-arg=--max-memory=4294967296'
     flags+=' -Z unstable-options -C panic=immediate-abort -Z location-detail=none'
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" \
         "$cargo" build --quiet -p anygrad-web --profile web --target wasm32-unknown-unknown \
         -Z build-std=std,panic_abort -Z build-std-features=optimize_for_size
     # The loop of matrix products: a module that has no memory and no stack of its own.
-    flags='-C target-feature=+simd128,+relaxed-simd,-reference-types,-multivalue -C llvm-args=-disable-lsr'
-    flags+=' -C link-arg=--import-memory -C link-arg=-zstack-size=0 -Z unstable-options -C panic=immediate-abort'
+    flags='-C target-feature=+simd128,+relaxed-simd,+atomics,+bulk-memory,-reference-types,-multivalue -C llvm-args=-disable-lsr'
+    flags+=' -C link-arg=--import-memory -C link-arg=--max-memory=4294967296 -C link-arg=-zstack-size=0 -Z unstable-options -C panic=immediate-abort'
     RUSTC_BOOTSTRAP=1 RUSTFLAGS="$flags" CARGO_TARGET_DIR="$target/fused" \
         "$cargo" build --quiet --release --locked --manifest-path web/fused/Cargo.toml --target wasm32-unknown-unknown \
         -Z build-std=core
@@ -108,7 +110,7 @@ build() {
     command -v wasm-split >/dev/null || install binaryen || lacking 'wasm-split (binaryen)'
     command -v node >/dev/null || install nodejs npm || lacking node
     node web/split/split.mjs "$target/web-whole" web/pkg
-    cp -r web/pkg/engine web/pkg/index.js web/pkg/parts.js web/pkg/toml.js "$site/anygrad/"
+    cp -r web/pkg/engine web/pkg/index.js web/pkg/parts.js web/pkg/helper.js web/pkg/toml.js "$site/anygrad/"
     cp web/page/* "$site/"
     sizes
 }
@@ -167,7 +169,17 @@ endure)
     ;;
 serve)
     cd "$site"
-    exec python3 -m http.server 8080
+    # Pages may have threads where their server isolates them.
+    exec python3 -c '
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+class Isolated(SimpleHTTPRequestHandler):
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {".js": "text/javascript", ".wasm": "application/wasm"}
+    def end_headers(self):
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+print("http://localhost:8080", flush=True)
+ThreadingHTTPServer(("", 8080), Isolated).serve_forever()'
     ;;
 *)
     sed -n '2,16s/^# \{0,1\}//p' "$0"

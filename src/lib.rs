@@ -60,7 +60,7 @@ pub mod tune;
 #[doc(hidden)]
 pub use cpu::pretend;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use cpu::{FusedTile, use_fused_tile};
+pub use cpu::{FusedProduct, FusedTile, Team, use_fused_tile, use_help};
 pub use error::{Divergence, Error, Result};
 
 /// Waits for anything that is async here, in a program without an async runtime: the blocking form of every function that

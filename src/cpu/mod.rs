@@ -14,7 +14,7 @@ pub(crate) use fast_math::FastF32;
 pub(crate) use vectors::{inlined, widest};
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub use product::fused::{FusedTile, use_fused_tile};
+pub use product::fused::{FusedProduct, FusedTile, Team, use_fused_tile, use_help};
 
 /// For tests of what other processors compute.
 #[doc(hidden)]

@@ -63,7 +63,7 @@ export class Readout {
     const gpu = found && `WebGPU: ${found.name}${found.isSoftware ? ", a software adapter" : ""}`;
     let text = "";
     if (about && (step > 0 || isReal || phase === "done")) {
-      text = about.backend === "cpu" ? `CPU in WebAssembly (${about.reason === "asked for" ? "as asked for" : about.reason})` : `${gpu ?? about.device} (${about.reason})`;
+      text = about.backend === "cpu" ? `CPU in WebAssembly${about.threads > 1 ? `, ${about.threads} threads` : ""} (${about.reason === "asked for" ? "as asked for" : about.reason})` : `${gpu ?? about.device} (${about.reason})`;
     } else if (about) {
       text = found ? `Will train on ${gpu}` : "Will train on the CPU in WebAssembly: the browser offers no WebGPU adapter";
     }

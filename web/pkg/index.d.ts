@@ -30,6 +30,8 @@ export interface EpochEvent {
 export interface About {
   device: string;
   backend: "webgpu" | "cpu";
+  /** Threads of the processor that multiply, if it trains: more than one where the page's server isolates it. */
+  threads: number | null;
   reason: string;
   model: string;
   widths: number[];

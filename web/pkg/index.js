@@ -1,7 +1,7 @@
 // Trains neural networks in a browser or in Node: on WebGPU where there is an adapter, else on the processor.
 
 import { Run, TrainedModel } from "./engine/anygrad.js";
-import { bytesOf, load, loaded } from "./parts.js";
+import { bytesOf, getHelp, load, loaded } from "./parts.js";
 import { parse, recipeJson, TomlError } from "./toml.js";
 
 export { load, parse as parseToml, recipeJson, Run, TomlError, TrainedModel };
@@ -23,7 +23,9 @@ export async function open(recipe, files) {
   for (const [name, bytes] of Object.entries(files ?? {})) held[name] = await decompressed(bytes);
   const source = JSON.parse(text).data?.source ?? "digits";
   if (source === "digits") held[DIGITS] ??= await digits();
-  return Run.open(text, held);
+  const run = await Run.open(text, held);
+  if (run.isOnCpu) getHelp();
+  return run;
 }
 
 let digitsBytes;

@@ -1,16 +1,23 @@
 // The engine's code lies in two files: the first has what it takes to train on built-in data, the second all else. What only the
 // second has is loaded at its first call, if it is not there by then. A third one has the loop of matrix products with
-// instructions that some engines lack.
+// instructions that some engines lack. Where the page's server isolates it, memory is shared, and workers help to multiply.
 
-import start, { initSync, useFusedTile } from "./engine/anygrad.js";
+import start, { FLAGS, initSync, useFusedTile, useHelp } from "./engine/anygrad.js";
 
 /** Where the parts lie beside this file, in the form that bundlers look for. */
 const FIRST = new URL("./engine/anygrad_bg.wasm", import.meta.url);
 const SECOND = new URL("./engine/anygrad_second.wasm", import.meta.url);
 const FUSED = new URL("./engine/anygrad_fused.wasm", import.meta.url);
 const isNode = Boolean(globalThis.process?.versions?.node);
+/** Threads that may work on one memory. */
+const threads = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
 /** The exports of the first part, once it is there. */
 let first;
+/** Whether its memory is shared, and so what its other parts must be told. */
+let isShared = false;
+/** The module of the loop, if it is in use, and its exports. */
+let loop;
+let hasHelp = false;
 /** Where the second part lies. */
 let secondAddress;
 let isWhole = false;
@@ -41,21 +48,40 @@ export function loadFirst(source) {
     const folder = source === undefined ? undefined : new URL(source, import.meta.url);
     const address = folder ? new URL("anygrad_bg.wasm", folder) : FIRST;
     secondAddress = folder ? new URL("anygrad_second.wasm", folder) : SECOND;
-    const isFile = isNode && address.protocol === "file:";
     const fused = bytesOf(folder ? new URL("anygrad_fused.wasm", folder) : FUSED);
-    const begun = isFile ? bytesOf(address).then((module) => initSync({ module })) : start({ module_or_path: address });
-    [first] = await Promise.all([begun, fused]);
+    [first] = await Promise.all([begin(address), fused]);
     fuse(await fused);
   })();
   starting.catch(() => (starting = undefined));
   return starting;
 }
 
+/** The exports of the first part, from where it lies. */
+async function begin(address) {
+  if (threads > 1) {
+    const bytes = await bytesOf(address);
+    isShared = true;
+    try {
+      return initSync({ module: await WebAssembly.compile(told(bytes, 0)) });
+    } catch {
+      // So much memory cannot be shared here.
+      isShared = false;
+    }
+  }
+  return isNode && address.protocol === "file:" ? initSync({ module: await bytesOf(address) }) : start({ module_or_path: address });
+}
+
+/** The bytes of one of the three modules, told whether memory is shared. */
+function told(bytes, module) {
+  if (isShared) bytes[FLAGS[module]] = 3;
+  return bytes;
+}
+
 /** Loads the second part, too, before anything asks for it. */
 export function complete() {
   completing ??= (async () => {
     await starting;
-    if (!isWhole) join(await WebAssembly.compile(await bytesOf(secondAddress)));
+    if (!isWhole) join(await WebAssembly.compile(told(await bytesOf(secondAddress), 1)));
   })();
   completing.catch(() => (completing = undefined));
   return completing;
@@ -79,12 +105,25 @@ export const engine = () => first;
  * processor's results are those of the program.
  */
 export function fuse(bytes) {
-  if (!WebAssembly.validate(bytes)) return;
-  const { tile, multiply_add: multiplyAdd } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: first.memory } }).exports;
+  if (!WebAssembly.validate(told(bytes, 2))) return;
+  const module = new WebAssembly.Module(bytes);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory: first.memory } });
   // (1 + e)² - (1 + 2e) is e² if it is rounded once, else 0.
   const e = 2 ** -12;
-  if (multiplyAdd(1 + e, 1 + e, -(1 + 2 * e)) !== e * e) return;
-  useFusedTile(tile);
+  if (exports.multiply_add(1 + e, 1 + e, -(1 + 2 * e)) !== e * e) return;
+  useFusedTile(exports.tile);
+  loop = { module, exports };
+}
+
+/** Has workers help with matrix products, where memory is shared with them. */
+export function getHelp() {
+  if (!isShared || !loop || hasHelp) return;
+  hasHelp = true;
+  const team = useHelp(loop.exports.multiply, threads - 1);
+  for (let left = threads - 1; left > 0; left -= 1) {
+    const worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
+    worker.postMessage({ module: loop.module, memory: first.memory, team });
+  }
 }
 
 /** Puts the functions of the second part into the places that the first one left for them. */
@@ -103,7 +142,7 @@ function loadNow() {
   request.responseType = "arraybuffer";
   request.send();
   if (request.status !== 200) throw new Error(`${secondAddress}: ${request.status}; serve the folder as it was built`);
-  join(new WebAssembly.Module(request.response));
+  join(new WebAssembly.Module(told(new Uint8Array(request.response), 1)));
 }
 
 /** For the first part's imports: stands for each function of the second by its place in the table of functions. */

@@ -15,6 +15,7 @@ const RECIPES = [
   ...ACTIVATIONS.map((activation) => ({ data: { source: "moons" }, layers: net(2, { activation }, { dropout: 0.5 }) })),
   ...OPTIMIZERS.map((kind) => ({ data: { source: "spiral" }, optimizer: { kind, learning_rate: 1e-7 } })),
   { data: { source: "xor" }, reproducible: true, optimizer: { kind: "sgd", learning_rate: 0.1, momentum: 0.9 }, regularization: { l1: 0.01, l2: 0.01 } },
+  { data: { source: "spiral" }, layers: net(3, { activation: "tanh" }, { linear: 8 }, { activation: "tanh" }), train: { epochs: 2, batch_size: 64 } },
   ...LOSSES.map((kind) => ({ data: { source: "moons" }, layers: net(kind === "binary_cross_entropy" ? 1 : 2, { activation: "relu" }), loss: { kind } })),
 ];
 

@@ -12,6 +12,8 @@ const features = ["simd", "bulk-memory", "mutable-globals", "sign-ext", "nontrap
 const wasmSplit = (...given) => execFileSync("wasm-split", [...features.map((name) => `--enable-${name}`), ...given]);
 /** What runs on WebGPU call, which Node lacks, by the paths of functions. */
 const WEBGPU = /\b(anygrad::(backend|kernel|plan|ops::(product|gather)|train::feed)|wgpu|web_sys|js_sys|wasm_bindgen|futures_intrusive|parking_lot|hashbrown|dlmalloc)\b|__wbindgen/;
+/** What multiplies on several threads, which Node has not. */
+const THREADS = /^useHelp$|\banygrad(_web::fused::|::cpu::product::(fused::|pack::Operand>::has))/;
 /** What compilers make of the standard library, one so and another otherwise. */
 const STANDARD = /^[<&*([ ]*(mut )?(core|alloc|std|str|usize|u8|u32)\b/;
 /** What reads a recipe. */
@@ -21,14 +23,83 @@ const ELSEWHERE = /^(?!<alloc::raw_vec|<serde_json::de::Deserializer<serde_json:
 /** The loops of products for engines that do not take those of web/fused: they load the second part before they train. */
 const UNFUSED = /^anygrad::cpu::product::(simd128::(put::|sums|across|tile)|plain::)/;
 
-/** The JavaScript of the engine, with places for the functions of its second part; what its declarations say is left out, and indentation. */
-function glue() {
+/** Where the three modules' bytes say what kind of memory they take: it has a limit, and is not shared. */
+function memoryFlags() {
+  return ["bg", "second", "fused"].map((name) => {
+    const bytes = readFileSync(join(pkg, `engine/anygrad_${name}.wasm`));
+    const at = flagsOfMemory(bytes);
+    if (bytes[at] !== 1) throw new Error(`anygrad_${name}.wasm: memory of kind ${bytes[at]}, where 1 was expected`);
+    return at;
+  });
+}
+
+/** Where a module's flags of memory stand, be it imported or its own. */
+function flagsOfMemory(bytes) {
+  const [IMPORTS, MEMORY] = [2, 5];
+  let at = 8;
+  const number = () => {
+    let [value, shift] = [0, 0];
+    for (;;) {
+      const byte = bytes[at++];
+      value |= (byte & 127) << shift;
+      shift += 7;
+      if (byte < 128) return value;
+    }
+  };
+  const limits = () => {
+    const hasMaximum = bytes[at++] & 1;
+    number();
+    if (hasMaximum) number();
+  };
+  while (at < bytes.length) {
+    const [id, length] = [bytes[at++], number()];
+    const end = at + length;
+    if (id === MEMORY) return at + 1;
+    for (let left = id === IMPORTS ? number() : 0; left > 0; left -= 1) {
+      for (const _ of ["module", "name"]) {
+        const length = number();
+        at += length;
+      }
+      const kind = bytes[at++];
+      if (kind === 2) return at;
+      if (kind === 0) number();
+      else if (kind === 1) [(at += 1), limits()];
+      else at += 2;
+    }
+    at = end;
+  }
+  throw new Error("a module without memory");
+}
+
+/**
+ * The JavaScript of the engine, with places for the functions of its second part, and where its modules say what kind of memory they
+ * take; what its declarations say is left out, and indentation.
+ */
+function glue(flags) {
   const text = readFileSync(join(whole, "anygrad.js"), "utf8");
   const parts = text.split("const imports = __wbg_get_imports();");
   if (parts.length !== 3) throw new Error("anygrad.js asks for its imports otherwise than known: see web/split/split.mjs");
   const withPlaces = "const imports = new Proxy(__wbg_get_imports(), { get: (own, name) => own[name] ?? placeholders });";
-  const bare = parts.join(withPlaces).replaceAll(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "").replaceAll(/^ +/gm, "");
-  return `import { placeholders } from "../parts.js";\n${bare}`;
+  const bare = shareable(parts.join(withPlaces)).replaceAll(/^\s*\/\*\*[\s\S]*?\*\/\n/gm, "").replaceAll(/^ +/gm, "");
+  return `import { placeholders } from "../parts.js";\n${bare}export const FLAGS = ${JSON.stringify(flags)};\n`;
+}
+
+/**
+ * The JavaScript of the engine as shared memory needs it: memory that has grown has another buffer while the old one stays, and
+ * browsers neither decode nor encode text in it.
+ */
+function shareable(text) {
+  const changes = [
+    [/(cached\w+ArrayMemory0)\.byteLength === 0/g, "$1.buffer !== wasm.memory.buffer", 3],
+    [/cachedTextDecoder\.decode\(bytes\)/g, "cachedTextDecoder.decode(bytes.slice())", 1],
+    [/const ret = cachedTextEncoder\.encodeInto\(arg, view\);/g, "const ret = encodeInto(arg, view);", 1],
+    [/if \(!\('encodeInto' in cachedTextEncoder\)\) \{\s*cachedTextEncoder\.encodeInto = (function [\s\S]*?\n {4}\});\s*\}/g, "const encodeInto = $1;", 1],
+  ];
+  for (const [from, to, times] of changes) {
+    if ([...text.matchAll(from)].length !== times) throw new Error(`anygrad.js has ${from} not ${times} times: see web/split/split.mjs`);
+    text = text.replaceAll(from, to);
+  }
+  return text;
 }
 
 /** The names of a module's own functions, in their order. */
@@ -62,7 +133,7 @@ function functionNames(bytes) {
 }
 
 wasmSplit(module, "--instrument", "-o", join(whole, "instrumented.wasm"));
-writeFileSync(join(pkg, "engine/anygrad.js"), glue());
+writeFileSync(join(pkg, "engine/anygrad.js"), glue([]));
 copyFileSync(join(whole, "anygrad.d.ts"), join(pkg, "engine/anygrad.d.ts"));
 const called = await profile(pkg, readFileSync(join(whole, "instrumented.wasm")));
 const view = new DataView(called.buffer);
@@ -70,9 +141,10 @@ functionNames(readFileSync(module)).forEach((full, index) => {
   // A crate's name is followed by its hash.
   const name = full?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
   if (UNFUSED.test(name)) view.setUint32(8 + 4 * index, 0, true);
-  if ((WEBGPU.test(name) || STANDARD.test(name) || RECIPE.test(name)) && !ELSEWHERE.test(name)) view.setUint32(8 + 4 * index, 1, true);
+  if ((WEBGPU.test(name) || THREADS.test(name) || STANDARD.test(name) || RECIPE.test(name)) && !ELSEWHERE.test(name)) view.setUint32(8 + 4 * index, 1, true);
 });
 writeFileSync(join(whole, "profile"), called);
 const output = (name) => join(pkg, "engine", name);
 wasmSplit(module, `--profile=${join(whole, "profile")}`, "-o1", output("anygrad_bg.wasm"), "-o2", output("anygrad_second.wasm"));
+writeFileSync(join(pkg, "engine/anygrad.js"), glue(memoryFlags()));
 process.exit(0);

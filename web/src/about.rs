@@ -1,6 +1,8 @@
 //! What a run is and what it has reached, as JSON for the page.
 
+use crate::device::THREADS;
 use crate::task::Running;
+use anygrad::backend::Device;
 use anygrad::data::Targets;
 use anygrad::model::Evaluation;
 use anygrad::nn::LayerDescription;
@@ -8,12 +10,14 @@ use anygrad::train::Recipe;
 use anygrad::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::atomic::Ordering;
 
 /// A run before its first step.
 #[derive(Serialize)]
 pub struct About<'a> {
     device: String,
     backend: &'static str,
+    threads: Option<usize>,
     reason: &'a str,
     model: String,
     widths: Vec<usize>,
@@ -92,6 +96,7 @@ impl Running<'_> {
         Ok(About {
             device: device.device_name(),
             backend: device.name(),
+            threads: matches!(device, Device::Cpu).then(|| THREADS.load(Ordering::Relaxed)),
             reason: &self.reason,
             model: model.to_string(),
             widths: model.widths()?,

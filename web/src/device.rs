@@ -3,9 +3,13 @@
 use anygrad::backend::{Choice, Device, Request, Work};
 use anygrad::{Error, Result};
 use js_sys::{Reflect, global};
+use std::sync::atomic::AtomicUsize;
 use wasm_bindgen::JsValue;
 
 const NONE: &str = "there is no WebGPU adapter here, so that the processor trains";
+
+/// Threads of the processor that multiply.
+pub static THREADS: AtomicUsize = AtomicUsize::new(1);
 
 /// Whether WebGPU can be asked for at all: not in Node, say.
 fn has_webgpu() -> bool {

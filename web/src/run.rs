@@ -6,6 +6,7 @@ use crate::mailbox::Mailbox;
 use crate::task::Task;
 use crate::{device, files, recipe};
 use anygrad::Error;
+use anygrad::backend::Device;
 use anygrad::train::Trainer;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
@@ -14,7 +15,10 @@ use wasm_bindgen_futures::spawn_local;
 
 /// A run. Requests are answered in the order in which they are made; each returns a promise.
 #[wasm_bindgen]
-pub struct Run(Mailbox<Command>);
+pub struct Run {
+    mailbox: Mailbox<Command>,
+    is_on_cpu: bool,
+}
 
 #[wasm_bindgen]
 impl Run {
@@ -25,27 +29,34 @@ impl Run {
         #[wasm_bindgen(unchecked_param_type = "Record<string, Uint8Array> | undefined")] files: JsValue,
     ) -> Result<Run, JsValue> {
         let task = prepare(&text, &files).await.map_err(|error| message(&error))?;
+        let is_on_cpu = matches!(task.choice.device, Device::Cpu);
         let mailbox = Mailbox::default();
         spawn_local(task.serve(mailbox.clone()));
-        Ok(Run(mailbox))
+        Ok(Run { mailbox, is_on_cpu })
+    }
+
+    /// Whether the processor trains.
+    #[wasm_bindgen(getter, js_name = isOnCpu)]
+    pub fn is_on_cpu(&self) -> bool {
+        self.is_on_cpu
     }
 
     /// What the run is, as JSON: device and why, model, rows, what was taken for what, a forecast.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
     pub fn describe(&self) -> Promise {
-        self.0.ask(Command::Describe)
+        self.mailbox.ask(Command::Describe)
     }
 
     /// Runs so many steps on, or to the end: `{ step, epoch, done, events, losses }` as JSON.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
     pub fn steps(&self, count: u32) -> Promise {
-        self.0.ask(Command::Steps(count.into()))
+        self.mailbox.ask(Command::Steps(count.into()))
     }
 
     /// Has the state kept, to which the run goes back if the device is lost.
     #[wasm_bindgen(unchecked_return_type = "Promise<void>")]
     pub fn keep(&self) -> Promise {
-        self.0.ask(Command::Keep)
+        self.mailbox.ask(Command::Keep)
     }
 
     /// The figures on `train`, `validation` or `test` rows as JSON, as the program's `eval` gives them.
@@ -57,43 +68,43 @@ impl Run {
     /// The last line of a run as JSON, as the program prints it; `seconds` is how long it took.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
     pub fn outcome(&self, seconds: f64) -> Promise {
-        self.0.ask(Command::Outcome { seconds })
+        self.mailbox.ask(Command::Outcome { seconds })
     }
 
     /// The outputs of each layer for rows of raw features, one `Float32Array` for each; the last has the model's.
     #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array[]>")]
     pub fn view(&self, rows: Vec<f32>) -> Promise {
-        self.0.ask(Command::View(rows))
+        self.mailbox.ask(Command::View(rows))
     }
 
     /// A step on one training row with the weights as they are, in formulas with their numbers, as JSON.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
     pub fn explain(&self, row: u32) -> Promise {
-        self.0.ask(Command::Explain(row as usize))
+        self.mailbox.ask(Command::Explain(row as usize))
     }
 
     /// The model's file as it stands, which the program reads.
     #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
     pub fn model(&self) -> Promise {
-        self.0.ask(Command::Model)
+        self.mailbox.ask(Command::Model)
     }
 
     /// The hash of the weights.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
     pub fn hash(&self) -> Promise {
-        self.0.ask(Command::Hash)
+        self.mailbox.ask(Command::Hash)
     }
 
     /// Everything that the rest of the run depends on.
     #[wasm_bindgen(unchecked_return_type = "Promise<Uint8Array>")]
     pub fn snapshot(&self) -> Promise {
-        self.0.ask(Command::Snapshot)
+        self.mailbox.ask(Command::Snapshot)
     }
 
     /// Goes on from a snapshot of the same run.
     #[wasm_bindgen(unchecked_return_type = "Promise<string>")]
     pub fn restore(&self, snapshot: Vec<u8>) -> Promise {
-        self.0.ask(Command::Restore(snapshot))
+        self.mailbox.ask(Command::Restore(snapshot))
     }
 
     /// Raw features and targets of `train`, `validation` or `test` rows.
@@ -107,14 +118,14 @@ impl Run {
     /// Loses the device, to try what happens then; nothing on the CPU.
     #[wasm_bindgen(js_name = loseDevice, unchecked_return_type = "Promise<void>")]
     pub fn lose_device(&self) -> Promise {
-        self.0.ask(Command::Lose)
+        self.mailbox.ask(Command::Lose)
     }
 }
 
 impl Run {
     fn of_part(&self, name: &str, command: impl FnOnce(Part) -> Command) -> Promise {
         match Part::named(name) {
-            Ok(part) => self.0.ask(command(part)),
+            Ok(part) => self.mailbox.ask(command(part)),
             Err(error) => Promise::reject(&message(&error)),
         }
     }
@@ -122,7 +133,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        self.0.close();
+        self.mailbox.close();
     }
 }
 

@@ -18,13 +18,17 @@ export const program = resolve(process.env.ANYGRAD_PROGRAM ?? join(target, "debu
 const WEBGPU = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"];
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
 
-/** Serves a folder on a free port of this machine. */
-export async function serve(folder) {
+/** What isolates a page, so that it may share memory with workers. */
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
+/** Serves a folder on a free port of this machine, its pages isolated or not. */
+export async function serve(folder, isIsolated = true) {
+  const headers = isIsolated ? ISOLATED : {};
   const server = createServer(async (request, response) => {
     const path = new URL(request.url, "http://localhost").pathname;
     try {
       const body = await readFile(join(folder, path.endsWith("/") ? `${path}index.html` : path));
-      response.writeHead(200, { "content-type": TYPES[extname(path) || ".html"] ?? "application/octet-stream" });
+      response.writeHead(200, { ...headers, "content-type": TYPES[extname(path) || ".html"] ?? "application/octet-stream" });
       response.end(body);
     } catch {
       response.writeHead(404).end();

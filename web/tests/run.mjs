@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ofStep, tensors } from "./bound.mjs";
 import { anygrad, browser, equal, root, run, serve, site, trained } from "./harness.mjs";
@@ -11,6 +11,8 @@ import { anygrad, browser, equal, root, run, serve, site, trained } from "./harn
 const SWIFTSHADER = process.env.SWIFTSHADER_ICD ?? "/usr/lib/chromium/vk_swiftshader_icd.json";
 const folder = mkdtempSync(join(tmpdir(), "anygrad-web-"));
 const server = await serve(site);
+/** The same pages as from a server that does not isolate them: they have one thread. */
+const plain = await serve(site, false);
 const chrome = await browser();
 const page = await chrome.newPage();
 page.on("pageerror", (error) => console.log(`        page: ${error.message}`));
@@ -64,7 +66,9 @@ const passed = await run({
     const alone = await context.newPage();
     await context.route("**/anygrad_second.wasm", (route) => route.abort());
     const hashes = [];
-    for (const recipe of ["", 'device = "cpu"', '[data]\nsource = "spiral"', 'device = "cpu"\n[data]\nsource = "moons"']) {
+    await alone.goto(server.address);
+    const start = await alone.evaluate(async () => (await import("/recipe.js")).START.replace("200", "20"));
+    for (const recipe of [start, "", 'device = "cpu"', '[data]\nsource = "spiral"', 'device = "cpu"\n[data]\nsource = "moons"']) {
       hashes.push((await trained(alone, server.address, recipe)).weightsHash);
     }
     const table = await alone.evaluate(() => window.engine.call("open", '[data]\nsource = "a.csv"', { "a.csv": new Uint8Array(9) }).then(() => "trains", String));
@@ -91,6 +95,28 @@ const passed = await run({
     const { outcome } = await trained(page, server.address, 'device = "cpu"');
     equal(outcome.weights_hash, lines.at(-1).weights_hash, "hash, in a browser with relaxed SIMD on a processor with FMA");
     return outcome.weights_hash;
+  },
+  "threads multiply together where the page is isolated, and the bits are those of one": async () => {
+    const layers = (...widths) => widths.map((width) => `[[layers]]\nlinear = ${width}\n[[layers]]\nactivation = "relu"\n`).join("");
+    const recipes = [
+      // Stripes and tiles that are not whole, more terms than one chain has, batches whose last one is short.
+      `[train]\nepochs = 2\nbatch_size = 61\n${layers(1101, 131)}[[layers]]\nlinear = 10\n`,
+      `[train]\nepochs = 2\nbatch_size = 200\n${layers(300, 1029, 77)}[[layers]]\nlinear = 10\n[optimizer]\nkind = "sgd"\nlearning_rate = 0.05\nmomentum = 0.9\n`,
+      `[train]\nepochs = 3\nbatch_size = 7\n${layers(900, 514)}[[layers]]\nlinear = 10\n[optimizer]\nkind = "sgd"\nlearning_rate = 0.01\n[regularization]\nl2 = 0.001\n`,
+    ];
+    const hashes = [];
+    for (const recipe of recipes) {
+      const file = join(folder, "threads.toml");
+      writeFileSync(file, recipe);
+      const expected = (await native([file], "cpu")).at(-1).weights_hash;
+      for (const [address, threads] of [[server.address, cpus().length], [plain.address, 1]]) {
+        const { outcome, about } = await trained(page, address, `device = "cpu"\n${recipe}`);
+        equal(about.threads, threads, "threads");
+        equal(outcome.weights_hash, expected, `hash with ${threads} threads`);
+      }
+      hashes.push(expected);
+    }
+    return hashes.join(" ");
   },
   "a browser without relaxed SIMD trains with two roundings, and reproducible runs with one": async () => {
     const context = await chrome.newContext();
@@ -124,8 +150,8 @@ const passed = await run({
     }
     const [MEMORY, GLOBALS, ELEMENTS, DATA] = [5, 6, 9, 11];
     for (const id of [MEMORY, ELEMENTS, DATA]) if (found.has(id)) throw new Error(`section ${id}`);
-    // Each of its globals is an i32: type, mutability, i32.const, value, end. One that changes is the stack's end: at 0 the first
-    // use is a trap.
+    // Each of its globals is an i32: type, mutability, i32.const, value, end. One that changes may be the stack's end: at 0 the
+    // first use is a trap.
     at = bytes.indexOf(found.get(GLOBALS));
     for (let left = number(); left > 0; left -= 1) {
       const [type, changes, constant] = [bytes[at++], bytes[at++], bytes[at++]];
@@ -328,7 +354,7 @@ const passed = await run({
   "npm packs the package clean, and the README's example runs": () => {
     const packed = JSON.parse(execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { cwd: join(root, "web/pkg") }));
     const files = packed[0].files.map(({ path }) => path).sort();
-    const expected = ["README.md", "engine/anygrad.d.ts", "engine/anygrad.js", "engine/anygrad_bg.wasm", "engine/anygrad_fused.wasm", "engine/anygrad_second.wasm", "engine/digits.csv.gz", "index.d.ts", "index.js", "package.json", "parts.js", "toml.js"];
+    const expected = ["README.md", "engine/anygrad.d.ts", "engine/anygrad.js", "engine/anygrad_bg.wasm", "engine/anygrad_fused.wasm", "engine/anygrad_second.wasm", "engine/digits.csv.gz", "helper.js", "index.d.ts", "index.js", "package.json", "parts.js", "toml.js"];
     equal(files.join(" "), expected.join(" "), "files");
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
     execFileSync("npm", ["install", "--silent", "--no-audit", "--no-fund", join(folder, packed[0].filename)], { cwd: folder });
@@ -341,4 +367,5 @@ const passed = await run({
 });
 await chrome.close();
 server.close();
+plain.close();
 process.exit(passed ? 0 : 1);

@@ -2,12 +2,18 @@
 //! (relaxed SIMD, on a processor with FMA): the bits are those of native processors. The loop is a function of a module of its
 //! own (`web/fused`), because an engine without the instruction refuses a whole module that names it.
 
+use super::job::{self, CHAIN, COLUMNS, Job, Place, ROWS, STRIPE};
+use super::pack::Operand;
 use super::plain::{self, NR, RoundedOnce};
 use super::simd128::{LANES, MR, put_across};
 use super::tile::{Extents, Panel, Rows, Scaling};
+use super::{DEPTH, Size};
 use crate::cpu::parts::Block;
 use std::arch::wasm32::f32x4_splat;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use super::job::Team;
 
 /// `tile(rows, columns, depth, a, row, step, b, b_step, alpha, beta, c, c_step)` sets a tile of C of 1 to 4 rows and 4 or 8
 /// columns to `alpha · sums + beta · c`, where element k of row r of A stands at `a[r · row + k · step]`, the columns of row k of
@@ -24,6 +30,76 @@ static TILE: OnceLock<FusedTile> = OnceLock::new();
 #[allow(unsafe_code)]
 pub unsafe fn use_fused_tile(tile: FusedTile) {
     let _ = TILE.set(tile);
+}
+
+/// `product(team, job)` sets C, its tasks shared with those that wait for the team's jobs, and returns when all are done.
+pub type FusedProduct = unsafe extern "C" fn(*const Team, *const Job);
+
+struct Help {
+    product: FusedProduct,
+    team: Team,
+    threads: usize,
+}
+
+static HELP: OnceLock<Help> = OnceLock::new();
+
+/// Multiplies by this function from now on, with up to so many threads that share this program's memory and wait for the jobs of
+/// the team that it returns.
+///
+/// # Safety
+/// The function and the threads read what the job says, write its C and the team's memory, and nothing else, until the function
+/// returns.
+#[allow(unsafe_code)]
+pub unsafe fn use_help(product: FusedProduct, threads: usize) -> &'static Team {
+    let help = HELP.get_or_init(|| {
+        let place = || Place {
+            next: AtomicU32::new(0),
+            end: AtomicU32::new(0),
+            stripe: [0.0; STRIPE * CHAIN],
+            lines: [0.0; ROWS * CHAIN],
+            tile: [0.0; ROWS * COLUMNS],
+        };
+        let places: Box<[Place]> = std::iter::repeat_with(place).take(threads + 1).collect();
+        let team = Team::default();
+        team.places.store(Box::leak(places).as_mut_ptr(), Ordering::Relaxed);
+        Help { product, team, threads }
+    });
+    &help.team
+}
+
+/// Whether others help.
+pub(super) fn has_help() -> bool {
+    HELP.get().is_some()
+}
+
+/// Sets C, of whole rows, together with others.
+///
+/// # Panics
+/// If a matrix is too short for the size, or nobody helps.
+#[allow(unsafe_code)]
+pub(super) fn multiply(size: Size, (a, b): (&Operand<'_>, &Operand<'_>), c: &mut [f32], scaling: Scaling) {
+    /// Tasks for each thread: so many that all end at about the same time.
+    const TASKS: usize = 8;
+    const { assert!(CHAIN == DEPTH && ROWS == MR && COLUMNS == NR) };
+    let help = HELP.get().expect("somebody who helps");
+    let Size { m, n, k } = size;
+    assert!(c.len() >= m * n && a.has(m, k) && b.has(n, k), "matrix product on short slices");
+    let tasks = TASKS * (help.threads + 1);
+    let across = STRIPE.min(n.next_multiple_of(NR));
+    let down = m.div_ceil(tasks.div_ceil(n.div_ceil(across))).next_multiple_of(MR);
+    let operand = |operand: &Operand<'_>| job::Operand {
+        data: operand.matrix.data.as_ptr(),
+        stride: operand.stride,
+        row_indices: operand.matrix.row_indices.map_or(std::ptr::null(), <[u32]>::as_ptr),
+        by_k: operand.by_k,
+    };
+    let Scaling { alpha, beta } = scaling;
+    let (a, b) = (operand(a), operand(b));
+    let job =
+        Job { a, b, c: c.as_mut_ptr(), size: [m, n, k], task: [down, across], ranges: help.threads + 1, alpha, beta };
+    // SAFETY: A and B have the lines and numbers of the size, and C has its rows and columns, as just asserted. Nothing here
+    // touches them until the function returns.
+    unsafe { (help.product)(&raw const help.team, &raw const job) }
 }
 
 /// Whether there is such a function.

@@ -11,6 +11,8 @@ mod few_rows;
 pub(super) mod fused;
 #[cfg(not(target_arch = "wasm32"))]
 mod gemm;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod job;
 mod pack;
 mod plain;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -121,6 +123,11 @@ fn multiply_on(
     let Kernel { mr, nr, .. } = kernel;
     let a = Operand { matrix: a, by_k: form == Form::TN, stride: a_stride };
     let b = Operand { matrix: b, by_k: form != Form::NT, stride: b_stride };
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    if kernel.is_fused() && m * n * k >= WORTH_SHARING && fused::has_help() {
+        fused::multiply(size, (&a, &b), c, scaling);
+        return finish(&mut Block::whole(c, n));
+    }
     // A tile must not reach beyond a row of B then.
     let a_as_it_is = a.stands_by_k() && n <= FEW * nr;
     let is_wide = nr * size_of::<f32>() >= LINE;

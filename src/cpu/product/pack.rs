@@ -56,6 +56,15 @@ impl<'a> Operand<'a> {
         self.by_k && self.matrix.row_indices.is_none()
     }
 
+    /// Whether there are so many lines of so many numbers, also in rows that are chosen.
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    pub fn has(&self, lines: usize, numbers: usize) -> bool {
+        let (rows, columns) = if self.by_k { (numbers, lines) } else { (lines, numbers) };
+        let there = self.matrix.data.len() / self.stride;
+        let are_there = |chosen: &[u32]| chosen[..rows].iter().all(|&row| (row as usize) < there);
+        columns <= self.stride && self.matrix.has((rows, self.stride)) && self.matrix.row_indices.is_none_or(are_there)
+    }
+
     /// A row of the matrix, and what lies behind it.
     #[inline(always)]
     fn row(&self, row: usize) -> &'a [f32] {

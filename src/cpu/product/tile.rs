@@ -106,6 +106,12 @@ impl Kernel {
         self.level != Level::Plain
     }
 
+    /// Whether its tiles are those of [`super::fused`].
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    pub fn is_fused(self) -> bool {
+        self.level == Level::WasmFused
+    }
+
     fn of(level: Level) -> Kernel {
         match level {
             #[cfg(target_arch = "x86_64")]

@@ -9,7 +9,7 @@
 #   scripts/web.sh pictures the page in three sizes, light and dark, for docs/
 #   scripts/web.sh serve    target/web/ on http://localhost:8080
 #
-# Needs std's source for wasm32 (rustup's rust-src, or Debian's rustc-web), wasm-split (binaryen) and node; the tests npm and
+# Needs std's source for wasm32 (rustup's rust-src, or Debian's rustc-web), wasm-split and wasm-opt (binaryen) and node; the tests npm and
 # Chromium, too, which CHROMIUM names. On Debian it installs what is missing. Tests that lack something are skipped, unless
 # ANYGRAD_REQUIRE_BROWSER=1. ANYGRAD_PROGRAM names the program that the page is compared with.
 set -euo pipefail
@@ -19,7 +19,7 @@ target="${CARGO_TARGET_DIR:-target}"
 site=target/web
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 # Most bytes, gzipped, of what a page loads before it trains: the first part of the engine and its JavaScript.
-limit=409600
+limit=400000
 
 # Ends for want of something: tests that are not required are skipped.
 lacking() {

@@ -4,12 +4,14 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { functionNames, memoryFlags, renamed } from "./module.mjs";
 import { profile } from "./profile.mjs";
 
 const [whole, pkg] = process.argv.slice(2).map((path) => resolve(path));
 const module = join(whole, "anygrad_bg.wasm");
 const features = ["simd", "bulk-memory", "mutable-globals", "sign-ext", "nontrapping-float-to-int"];
-const wasmSplit = (...given) => execFileSync("wasm-split", [...features.map((name) => `--enable-${name}`), ...given]);
+const binaryen = (tool, ...given) => execFileSync(tool, [...features.map((name) => `--enable-${name}`), ...given]);
+const wasmSplit = (...given) => binaryen("wasm-split", ...given);
 /** What runs on WebGPU call, which Node lacks, by the paths of functions. */
 const WEBGPU = /\b(anygrad::(backend|kernel|plan|ops::(product|gather)|train::feed)|wgpu|web_sys|js_sys|wasm_bindgen|futures_intrusive|parking_lot|hashbrown|dlmalloc)\b|__wbindgen/;
 /** What multiplies on several threads, which Node has not. */
@@ -24,59 +26,34 @@ const ELSEWHERE = /^(?!<alloc::raw_vec|<serde_json::de::Deserializer<serde_json:
 const UNFUSED = /^anygrad::cpu::product::(simd128::(put::|sums|across|tile)|plain::)/;
 
 /** Where the three modules' bytes say what kind of memory they take: it has a limit, and is not shared. */
-function memoryFlags() {
+function flags() {
   return ["bg", "second", "fused"].map((name) => {
     const bytes = readFileSync(join(pkg, `engine/anygrad_${name}.wasm`));
-    const at = flagsOfMemory(bytes);
+    const at = memoryFlags(bytes);
     if (bytes[at] !== 1) throw new Error(`anygrad_${name}.wasm: memory of kind ${bytes[at]}, where 1 was expected`);
     return at;
   });
 }
 
-/** Where a module's flags of memory stand, be it imported or its own. */
-function flagsOfMemory(bytes) {
-  const [IMPORTS, MEMORY] = [2, 5];
-  let at = 8;
-  const number = () => {
-    let [value, shift] = [0, 0];
-    for (;;) {
-      const byte = bytes[at++];
-      value |= (byte & 127) << shift;
-      shift += 7;
-      if (byte < 128) return value;
-    }
+/** The module and its JavaScript with short names for what they know of each other, which bindgen's are not. */
+function shortened() {
+  const names = new Map();
+  const short = (name) => {
+    if (!names.has(name)) names.set(name, `_${names.size.toString(36)}`);
+    return names.get(name);
   };
-  const limits = () => {
-    const hasMaximum = bytes[at++] & 1;
-    number();
-    if (hasMaximum) number();
-  };
-  while (at < bytes.length) {
-    const [id, length] = [bytes[at++], number()];
-    const end = at + length;
-    if (id === MEMORY) return at + 1;
-    for (let left = id === IMPORTS ? number() : 0; left > 0; left -= 1) {
-      for (const _ of ["module", "name"]) {
-        const length = number();
-        at += length;
-      }
-      const kind = bytes[at++];
-      if (kind === 2) return at;
-      if (kind === 0) number();
-      else if (kind === 1) [(at += 1), limits()];
-      else at += 2;
-    }
-    at = end;
-  }
-  throw new Error("a module without memory");
+  const isLong = (name) => /_[0-9a-f]{12,}|^__wbindgen/.test(name);
+  const bytes = renamed(readFileSync(module), (_, name) => ["w", short(name)], (name) => (isLong(name) ? short(name) : name));
+  const text = readFileSync(join(whole, "anygrad.js"), "utf8");
+  const known = text.replaceAll(/\b\w+\b/g, (word) => names.get(word) ?? word);
+  return [bytes, known.replaceAll('"./anygrad_bg.js"', '"w"')];
 }
 
 /**
  * The JavaScript of the engine, with places for the functions of its second part, and where its modules say what kind of memory they
  * take; what its declarations say is left out, and indentation.
  */
-function glue(flags) {
-  const text = readFileSync(join(whole, "anygrad.js"), "utf8");
+function glue(text, flags) {
   const parts = text.split("const imports = __wbg_get_imports();");
   if (parts.length !== 3) throw new Error("anygrad.js asks for its imports otherwise than known: see web/split/split.mjs");
   const withPlaces = "const imports = new Proxy(__wbg_get_imports(), { get: (own, name) => own[name] ?? placeholders });";
@@ -102,42 +79,18 @@ function shareable(text) {
   return text;
 }
 
-/** The names of a module's own functions, in their order. */
-function functionNames(bytes) {
-  const sections = (id) => WebAssembly.Module.customSections(new WebAssembly.Module(bytes), id);
-  const names = new Uint8Array(sections("name")[0]);
-  let at = 0;
-  const number = () => {
-    let [value, shift] = [0, 0];
-    for (;;) {
-      const byte = names[at++];
-      value |= (byte & 127) << shift;
-      shift += 7;
-      if (byte < 128) return value;
-    }
-  };
-  const found = [];
-  while (at < names.length) {
-    const [kind, end] = [names[at++], number() + at];
-    if (kind === 1) {
-      for (let left = number(); left > 0; left -= 1) {
-        const [index, length] = [number(), number()];
-        found[index] = new TextDecoder().decode(names.subarray(at, at + length));
-        at += length;
-      }
-    }
-    at = end;
-  }
-  const imported = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).filter(({ kind }) => kind === "function").length;
-  return found.slice(imported);
-}
-
-wasmSplit(module, "--instrument", "-o", join(whole, "instrumented.wasm"));
-writeFileSync(join(pkg, "engine/anygrad.js"), glue([]));
+const [renamedBytes, text] = shortened();
+const short = join(whole, "short.wasm");
+writeFileSync(short, renamedBytes);
+// What makes the file smaller and leaves its loops alone.
+binaryen("wasm-opt", short, "-g", "--duplicate-function-elimination", "--reorder-locals", "-o", short);
+const bytes = readFileSync(short);
+wasmSplit(short, "--instrument", "-o", join(whole, "instrumented.wasm"));
+writeFileSync(join(pkg, "engine/anygrad.js"), glue(text, []));
 copyFileSync(join(whole, "anygrad.d.ts"), join(pkg, "engine/anygrad.d.ts"));
 const called = await profile(pkg, readFileSync(join(whole, "instrumented.wasm")));
 const view = new DataView(called.buffer);
-functionNames(readFileSync(module)).forEach((full, index) => {
+functionNames(bytes).forEach((full, index) => {
   // A crate's name is followed by its hash.
   const name = full?.replaceAll(/\[[0-9a-f]+\]/g, "") ?? "";
   if (UNFUSED.test(name)) view.setUint32(8 + 4 * index, 0, true);
@@ -145,6 +98,6 @@ functionNames(readFileSync(module)).forEach((full, index) => {
 });
 writeFileSync(join(whole, "profile"), called);
 const output = (name) => join(pkg, "engine", name);
-wasmSplit(module, `--profile=${join(whole, "profile")}`, "-o1", output("anygrad_bg.wasm"), "-o2", output("anygrad_second.wasm"));
-writeFileSync(join(pkg, "engine/anygrad.js"), glue(memoryFlags()));
+wasmSplit(short, `--profile=${join(whole, "profile")}`, "-o1", output("anygrad_bg.wasm"), "-o2", output("anygrad_second.wasm"));
+writeFileSync(join(pkg, "engine/anygrad.js"), glue(text, flags()));
 process.exit(0);

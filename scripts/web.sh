@@ -43,20 +43,22 @@ install() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null 2>&1
 }
 
-# The cargo that compiles std for wasm32, which makes half of what is compiled smaller: rustup's if it has std's source or can
-# have it, else Debian's.
+# The cargo that compiles std for wasm32, which makes half of what is compiled smaller: that of the rustc in PATH if it has std's
+# source or rustup has it, else Debian's, which links by its lld.
 toolchain() {
     local sysroot
     cargo=cargo
-    if sysroot="$(rustc --print sysroot 2>/dev/null)"; then
-        [ -d "$sysroot/lib/rustlib/src/rust/library/std" ] || rustup component add rust-src >/dev/null 2>&1 || true
-        [ ! -d "$sysroot/lib/rustlib/src/rust/library/std" ] || return 0
+    sysroot="$(rustc --print sysroot 2>/dev/null)" || sysroot=/usr
+    [ -d "$sysroot/lib/rustlib/src/rust/library/std" ] || rustup component add rust-src >/dev/null 2>&1 || true
+    if ! [ -d "$sysroot/lib/rustlib/src/rust/library/std" ]; then
+        [ -d /usr/lib/rustlib/src/rust/library/std ] && [ -x /usr/bin/cargo ] || install rustc-web cargo-web rust-web-src lld ||
+            lacking 'source of std for wasm32: rustup component add rust-src, or Debian'"'"'s rustc-web cargo-web rust-web-src lld'
+        sysroot=/usr cargo=/usr/bin/cargo
+        export RUSTC=/usr/bin/rustc
     fi
-    cargo=/usr/bin/cargo
-    [ -d /usr/src/rustc-*/library/std ] 2>/dev/null && command -v wasm-ld >/dev/null ||
-        install rustc-web cargo-web rust-web-src lld ||
-        lacking 'source of std for wasm32: rustup component add rust-src, or Debian'"'"'s rustc-web cargo-web rust-web-src lld'
-    export RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld
+    compgen -G "$sysroot/lib/rustlib/*/bin/rust-lld" >/dev/null && return
+    command -v wasm-ld >/dev/null || install lld || lacking "linker for wasm32: Debian's lld"
+    export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld
 }
 
 check() {

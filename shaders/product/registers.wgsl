@@ -1,5 +1,5 @@
 // op(A) * op(B) in tiles in registers, see register_tile.wgsl: four terms of the sums at a time where rows run along K, else
-// two, all rows being whole vec4. Without workgroup memory and barriers: on drivers that run on a CPU these cost more than
+// two or four, all rows being whole vec4. Without workgroup memory and barriers: on drivers that run on a CPU these cost more than
 // they save. Rows and columns past the edge are clamped on reading, so that the inner loop has no branch; where rows begin is
 // computed before it, because such drivers compute anew what a loop repeats.
 
@@ -139,12 +139,54 @@ fn plus_outer_products(sums: Sums, a_0: vec4<f32>, a_1: vec4<f32>, b_0: Fours, b
     return plus_outer_product(plus_outer_product(sums, a_0, b_0), a_1, b_1);
 }
 
-// The tile of a product whose sums run along the columns of A [K, M] and B [K, N]. Two terms at a time, so that the sums go to
-// memory and back half as often.
+// Four rows of op(A), of which column i of each vector is that of a line of A; those of lines past the end are 0.
+fn columns_of(a_0: vec4<f32>, a_1: vec4<f32>, a_2: vec4<f32>, a_3: vec4<f32>, are_there: vec4<bool>) -> Fours {
+    let none = vec4<f32>(0.0);
+    return Fours(
+        select(none, vec4<f32>(a_0.x, a_1.x, a_2.x, a_3.x), are_there),
+        select(none, vec4<f32>(a_0.y, a_1.y, a_2.y, a_3.y), are_there),
+        select(none, vec4<f32>(a_0.z, a_1.z, a_2.z, a_3.z), are_there),
+        select(none, vec4<f32>(a_0.w, a_1.w, a_2.w, a_3.w), are_there),
+    );
+}
+
+// The tile and four terms more, of the lines `ks`, which repeat the last one past the end.
+fn plus_four_terms(tile: Tile, ks: vec4<u32>, k: u32, fours_a: vec4<u32>, fours_b: vec4<u32>) -> Tile {
+    let are_there = ks == vec4<u32>(k) + vec4<u32>(0u, 1u, 2u, 3u);
+    let b_0 = line_of_b(ks.x, fours_b);
+    let b_1 = line_of_b(ks.y, fours_b);
+    let b_2 = line_of_b(ks.z, fours_b);
+    let b_3 = line_of_b(ks.w, fours_b);
+    let factors = Factors(
+        mat4x4<f32>(b_0.f0, b_1.f0, b_2.f0, b_3.f0),
+        mat4x4<f32>(b_0.f1, b_1.f1, b_2.f1, b_3.f1),
+        mat4x4<f32>(b_0.f2, b_1.f2, b_2.f2, b_3.f2),
+        mat4x4<f32>(b_0.f3, b_1.f3, b_2.f3, b_3.f3),
+    );
+    let a_0 = line_of_a(ks.x, fours_a);
+    let a_1 = line_of_a(ks.y, fours_a);
+    let a_2 = line_of_a(ks.z, fours_a);
+    let a_3 = line_of_a(ks.w, fours_a);
+    return Tile(
+        plus_rows(tile.rows_0, columns_of(a_0.f0, a_1.f0, a_2.f0, a_3.f0, are_there), factors),
+        plus_rows(tile.rows_4, columns_of(a_0.f1, a_1.f1, a_2.f1, a_3.f1, are_there), factors),
+        plus_rows(tile.rows_8, columns_of(a_0.f2, a_1.f2, a_2.f2, a_3.f2, are_there), factors),
+        plus_rows(tile.rows_12, columns_of(a_0.f3, a_1.f3, a_2.f3, a_3.f3, are_there), factors),
+    );
+}
+
+// The tile of a product whose sums run along the columns of A [K, M] and B [K, N]. Several terms at a time, so that the sums go
+// to memory and back less often: two, and four of a large tile, which has few registers left for what it multiplies.
 fn product_of_columns(row: u32, column: u32) -> Tile {
     let fours_a = four_numbers(row / 4u, params.m / 4u);
     let fours_b = four_numbers(column / 4u, params.n / 4u);
     var tile: Tile;
+    if TILE_M > 8u {
+        for (var k = 0u; k < params.k; k += 4u) {
+            tile = plus_four_terms(tile, four_numbers(k, params.k), k, fours_a, fours_b);
+        }
+        return tile;
+    }
     for (var k = 0u; k < params.k; k += 2u) {
         let next = min(k + 1u, params.k - 1u);
         let b_0 = line_of_b(k, fours_b);
@@ -155,10 +197,6 @@ fn product_of_columns(row: u32, column: u32) -> Tile {
         tile.rows_0 = plus_outer_products(tile.rows_0, a_0.f0, second(a_1.f0, is_there), b_0, b_1);
         if TILE_M > 4u {
             tile.rows_4 = plus_outer_products(tile.rows_4, a_0.f1, second(a_1.f1, is_there), b_0, b_1);
-        }
-        if TILE_M > 8u {
-            tile.rows_8 = plus_outer_products(tile.rows_8, a_0.f2, second(a_1.f2, is_there), b_0, b_1);
-            tile.rows_12 = plus_outer_products(tile.rows_12, a_0.f3, second(a_1.f3, is_there), b_0, b_1);
         }
     }
     return tile;

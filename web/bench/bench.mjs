@@ -40,7 +40,7 @@ for (const name of backends) {
   for (const [widths, batch] of NETS) {
     const net = `${widths.join("-")}@${batch}`;
     const first = Object.fromEntries(LIBRARIES.map((library) => [library, []]));
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       for (const library of LIBRARIES) {
         const page = await fresh(isIsolated);
         first[library].push(await page.evaluate((given) => window.firstStep(...given), [library, widths, batch, backend]));

@@ -9,8 +9,8 @@ const FIRST = new URL("./engine/anygrad_bg.wasm", import.meta.url);
 const SECOND = new URL("./engine/anygrad_second.wasm", import.meta.url);
 const FUSED = new URL("./engine/anygrad_fused.wasm", import.meta.url);
 const isNode = Boolean(globalThis.process?.versions?.node);
-/** Threads that may work on one memory. */
-const threads = globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+/** Threads that may work on one memory; more than so many gain little for nets of a page's size. */
+const threads = globalThis.crossOriginIsolated ? Math.min(16, navigator.hardwareConcurrency) : 1;
 /** The exports of the first part, once it is there. */
 let first;
 /** Whether its memory is shared, and so what its other parts must be told. */
@@ -119,11 +119,15 @@ export function fuse(bytes) {
 export function getHelp() {
   if (!isShared || !loop || hasHelp) return;
   hasHelp = true;
-  const team = useHelp(loop.exports.multiply, threads - 1);
-  for (let left = threads - 1; left > 0; left -= 1) {
-    const worker = new Worker(new URL("./helper.js", import.meta.url), { type: "module" });
-    worker.postMessage({ module: loop.module, memory: first.memory, team });
+  let workers;
+  try {
+    workers = Array.from({ length: threads - 1 }, () => new Worker(new URL("./helper.js", import.meta.url), { type: "module" }));
+  } catch {
+    // The package lies on another server than the page, which alone may give it workers.
+    return;
   }
+  const team = useHelp(loop.exports.multiply, workers.length);
+  for (const worker of workers) worker.postMessage({ module: loop.module, memory: first.memory, team });
 }
 
 /** Puts the functions of the second part into the places that the first one left for them. */

@@ -18,10 +18,10 @@ pub unsafe extern "C" fn multiply(team: *const Team, job: *const Job) {
     let (to_all, job) = unsafe { (&*team, &*job) };
     let (tasks, places) = (tasks(job), to_all.places.load(SeqCst));
     for i in 0..job.ranges {
-        // SAFETY: there is a place for every range, and nobody is inside.
-        let place = unsafe { &*places.add(i) };
-        place.next.store((i * tasks / job.ranges) as u32, SeqCst);
-        place.end.store(((i + 1) * tasks / job.ranges) as u32, SeqCst);
+        // SAFETY: there is a place for every range.
+        let (next, end) = unsafe { (&(*places.add(i)).next, &(*places.add(i)).end) };
+        next.store((i * tasks / job.ranges) as u32, SeqCst);
+        end.store(((i + 1) * tasks / job.ranges) as u32, SeqCst);
     }
     to_all.job.store((&raw const *job).cast_mut(), SeqCst);
     to_all.epoch.fetch_add(1, SeqCst);
@@ -80,11 +80,12 @@ unsafe fn take_tasks(team: &Team, job: &Job, member: usize) {
     let places = team.places.load(SeqCst);
     let mut copied = None;
     for i in 0..job.ranges {
+        let range = places.wrapping_add((member + i) % job.ranges);
         // SAFETY: there is a place for every thread that has a range, and for this one; of others the numbers alone are touched.
-        let (range, own) = unsafe { (&*places.add((member + i) % job.ranges), places.add(member)) };
+        let (next, end, own) = unsafe { (&(*range).next, &(*range).end, places.add(member)) };
         loop {
-            let task = range.next.fetch_add(1, SeqCst);
-            if task >= range.end.load(SeqCst) {
+            let task = next.fetch_add(1, SeqCst);
+            if task >= end.load(SeqCst) {
                 break;
             }
             // SAFETY: the task is one of C's, and its number came once.

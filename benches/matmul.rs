@@ -24,6 +24,9 @@ const TURN: Duration = Duration::from_millis(30);
 /// A variant that takes this long gets no turns.
 const HOPELESS: Duration = Duration::from_secs(1);
 
+/// Most multiply-adds of a product that a test of the bench runs.
+const LARGEST_TESTED: usize = 1 << 24;
+
 /// Form, M, N, K.
 type Product = (Matmul, usize, usize, usize);
 
@@ -146,13 +149,17 @@ fn measure(device: &Device, product: Product, line: &str, named: Option<&str>, t
 
 fn main() {
     // `cargo bench` adds `--bench`, `cargo test` does not: then each variant runs once or twice, and its time is no figure.
-    let turns = if std::env::args().any(|argument| argument == "--bench") { TURNS } else { 0 };
+    let is_test = !std::env::args().any(|argument| argument == "--bench");
+    let turns = if is_test { 0 } else { TURNS };
     let mut words = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
     let (filter, named) = (words.next().unwrap_or_default(), words.next());
     for device in common::devices() {
         println!("{}", device.device_name());
         for product in products() {
             let (form, m, n, k) = product;
+            if is_test && m * n * k > LARGEST_TESTED {
+                continue;
+            }
             let line = format!("{form:?} {m}x{n}x{k}");
             if line.contains(&filter) {
                 measure(&device, product, &line, named.as_deref(), turns);

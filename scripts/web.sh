@@ -102,10 +102,10 @@ build() {
         echo "web: Cargo.lock has wasm-bindgen $wasm_bindgen: name the same version in web/bindgen/Cargo.toml" >&2
         exit 1
     }
-    CARGO_TARGET_DIR="$target/bindgen" cargo build --quiet --release --locked --manifest-path web/bindgen/Cargo.toml
+    CARGO_TARGET_DIR="$target/bindgen" cargo build --quiet --locked --manifest-path web/bindgen/Cargo.toml
     rm -rf web/pkg/engine "$site" "$target/web-whole"
     mkdir -p web/pkg/engine "$site/anygrad"
-    "$target/bindgen/release/bindgen" "$target/wasm32-unknown-unknown/web/anygrad_web.wasm" "$target/web-whole"
+    "$target/bindgen/debug/bindgen" "$target/wasm32-unknown-unknown/web/anygrad_web.wasm" "$target/web-whole"
     cp src/data/embedded/digits.csv.gz web/pkg/engine/
     cp "$target/fused/wasm32-unknown-unknown/release/anygrad_fused.wasm" web/pkg/engine/
     step 'its two parts'

@@ -10,6 +10,7 @@ use crate::files::{Fnv, json, write_whole};
 use crate::optim::Schedule;
 use crate::train::{Recipe, Regularization, TrainTable};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -64,8 +65,10 @@ enum Recorded {
 
 impl From<serde_json::Value> for Recorded {
     fn from(parts: serde_json::Value) -> Recorded {
-        serde_json::from_value(parts.clone())
-            .map_or(Recorded::Parts(parts), |recipe| Recorded::Recipe(Box::new(recipe)))
+        match Recipe::deserialize(&parts) {
+            Ok(recipe) => Recorded::Recipe(Box::new(recipe)),
+            Err(_) => Recorded::Parts(parts),
+        }
     }
 }
 
@@ -108,8 +111,8 @@ impl Recorded {
 }
 
 /// An entry of an object, if it is there and of this type.
-fn part<T: serde::de::DeserializeOwned>(parts: &serde_json::Value, key: &str) -> Option<T> {
-    serde_json::from_value(parts.get(key)?.clone()).ok()
+fn part<T: for<'de> Deserialize<'de>>(parts: &serde_json::Value, key: &str) -> Option<T> {
+    T::deserialize(parts.get(key)?).ok()
 }
 
 impl Model {
@@ -242,7 +245,7 @@ fn parse(bytes: &[u8], architecture: Option<Sequential>) -> std::result::Result<
     {
         recipe.entry("schedule").or_insert_with(|| serde_json::json!({ "kind": "constant" }));
     }
-    let description: Description = serde_json::from_value(value).map_err(|e| format!("its description: {e}"))?;
+    let description = Description::deserialize(&value).map_err(|e| format!("its description: {e}"))?;
     let architecture = match architecture {
         Some(built) => same_layers(built, &description)?,
         None => Sequential::from_description(description.input, &description.layers).map_err(|e| e.to_string())?,

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::files::{Fnv, json};
 use crate::kernel::Clock;
 use crate::model::Tensor;
+use serde::Deserialize;
 
 const MAGIC: [u8; 8] = *b"anygrad\0";
 /// Version of the layout. A reader accepts this one.
@@ -127,7 +128,7 @@ impl Snapshot {
         let mut recipe = serde_json::to_string(&self.recipe).map_err(|e| e.to_string())?;
         io.text(&mut recipe)?;
         let value: serde_json::Value = json::parse(recipe.as_bytes()).map_err(|e| format!("its recipe: {e}"))?;
-        self.recipe = serde_json::from_value(value).map_err(|e| format!("its recipe: {e}"))?;
+        self.recipe = Recipe::deserialize(&value).map_err(|e| format!("its recipe: {e}"))?;
         io.bool(&mut self.has_rate_function)?;
         io.u64(&mut self.data_hash)?;
         visit_position(&mut self.position, io)?;

@@ -2,6 +2,7 @@
 
 use anygrad::train::Recipe;
 use anygrad::{Error, Result};
+use serde::Deserialize;
 
 /// The recipe that JSON states, by the keys of the program's config files.
 pub fn parse(text: &str) -> Result<Recipe> {
@@ -10,5 +11,5 @@ pub fn parse(text: &str) -> Result<Recipe> {
     };
     // By way of a value, as models' files are read: a second reader of each type would do no more.
     let value: serde_json::Value = serde_json::from_str(text).map_err(|e| refused(&e))?;
-    serde_json::from_value(value).map_err(|e| refused(&e))
+    Recipe::deserialize(&value).map_err(|e| refused(&e))
 }

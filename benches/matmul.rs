@@ -148,16 +148,14 @@ fn measure(device: &Device, product: Product, line: &str, named: Option<&str>, t
 }
 
 fn main() {
-    // `cargo bench` adds `--bench`, `cargo test` does not: then each variant runs once or twice, and its time is no figure.
-    let is_test = !std::env::args().any(|argument| argument == "--bench");
-    let turns = if is_test { 0 } else { TURNS };
+    let turns = if common::is_test() { 0 } else { TURNS };
     let mut words = std::env::args().skip(1).filter(|a| !a.starts_with("--"));
     let (filter, named) = (words.next().unwrap_or_default(), words.next());
     for device in common::devices() {
         println!("{}", device.device_name());
         for product in products() {
             let (form, m, n, k) = product;
-            if is_test && m * n * k > LARGEST_TESTED {
+            if common::is_test() && m * n * k > LARGEST_TESTED {
                 continue;
             }
             let line = format!("{form:?} {m}x{n}x{k}");

@@ -10,6 +10,12 @@ use pollster::block_on;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Whether this is a test that the bench runs: `cargo bench` adds `--bench`, `cargo test` does not. Then each variant runs once or
+/// twice, of variants and shapes only those that take no second, and times are no figures.
+pub fn is_test() -> bool {
+    !std::env::args().any(|argument| argument == "--bench")
+}
+
 /// The CPU and every GPU adapter.
 pub fn devices() -> Vec<Device> {
     let mut devices = vec![Device::Cpu];

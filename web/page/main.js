@@ -7,6 +7,7 @@ import { Curves } from "./curves.js";
 import { Mistakes, Pad } from "./digits.js";
 import { find, make, paint, whenRepainted } from "./dom.js";
 import { chooser, copy, dropped, save } from "./files.js";
+import { isolate } from "./isolate.js";
 import { Looking } from "./looking.js";
 import { Models } from "./models.js";
 import { Network, place } from "./network.js";
@@ -18,6 +19,8 @@ import { Session } from "./session.js";
 
 const start = settings();
 const found = await adapter();
+// The processor is quicker with threads.
+if (!found || /^\s*device\s*=\s*"cpu"/m.test(start.recipe)) await isolate();
 const session = new Session(Boolean(found));
 // For tests and for people who look.
 Object.assign(window, { session, engine: session.engine });

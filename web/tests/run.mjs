@@ -105,18 +105,37 @@ const passed = await run({
       `[train]\nepochs = 3\nbatch_size = 7\n${layers(900, 514)}[[layers]]\nlinear = 10\n[optimizer]\nkind = "sgd"\nlearning_rate = 0.01\n[regularization]\nl2 = 0.001\n`,
     ];
     const hashes = [];
+    const isolated = page;
+    const context = await chrome.newContext({ serviceWorkers: "block" });
+    const alone = await context.newPage();
     for (const recipe of recipes) {
       const file = join(folder, "threads.toml");
       writeFileSync(file, recipe);
       const expected = (await native([file], "cpu")).at(-1).weights_hash;
-      for (const [address, threads] of [[server.address, Math.min(16, cpus().length)], [plain.address, 1]]) {
+      for (const [page, address, threads] of [[isolated, server.address, Math.min(16, cpus().length)], [alone, plain.address, 1]]) {
         const { outcome, about } = await trained(page, address, `device = "cpu"\n${recipe}`);
         equal(about.threads, threads, "threads");
         equal(outcome.weights_hash, expected, `hash with ${threads} threads`);
       }
       hashes.push(expected);
     }
+    await context.close();
     return hashes.join(" ");
+  },
+  "a page that its server does not isolate isolates itself where the processor trains, and no other page": async () => {
+    const context = await chrome.newContext();
+    const own = await context.newPage();
+    const expected = (await native(["--epochs", "3"], "cpu")).at(-1).weights_hash;
+    const { outcome, about } = await trained(own, plain.address, 'device = "cpu"\n[train]\nepochs = 3');
+    equal(about.threads, Math.min(16, cpus().length), "threads");
+    equal(outcome.weights_hash, expected, "hash");
+    const other = await context.newPage();
+    for (const [path, isIsolated] of [["/size.json", false], ["/index.html", true], ["/", true]]) {
+      await other.goto(plain.address + path);
+      equal(await other.evaluate(() => crossOriginIsolated), isIsolated, `isolation of ${path}`);
+    }
+    await context.close();
+    return `${about.threads} threads`;
   },
   "a browser without relaxed SIMD trains with two roundings, and reproducible runs with one": async () => {
     const context = await chrome.newContext();

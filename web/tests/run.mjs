@@ -2,7 +2,7 @@
 // of the names of the tests to run.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ofStep, tensors } from "./bound.mjs";
@@ -123,18 +123,28 @@ const passed = await run({
     return hashes.join(" ");
   },
   "a page that its server does not isolate isolates itself where the processor trains, and no other page": async () => {
+    const copy = join(folder, "site");
+    cpSync(site, copy, { recursive: true });
+    const server = await serve(copy, false);
     const context = await chrome.newContext();
-    const own = await context.newPage();
+    const page = await context.newPage();
     const expected = (await native(["--epochs", "3"], "cpu")).at(-1).weights_hash;
-    const { outcome, about } = await trained(own, plain.address, 'device = "cpu"\n[train]\nepochs = 3');
+    const { outcome, about } = await trained(page, server.address, 'device = "cpu"\n[train]\nepochs = 3');
     equal(about.threads, Math.min(16, cpus().length), "threads");
     equal(outcome.weights_hash, expected, "hash");
-    const other = await context.newPage();
-    for (const [path, isIsolated] of [["/size.json", false], ["/index.html", true], ["/", true]]) {
-      await other.goto(plain.address + path);
-      equal(await other.evaluate(() => crossOriginIsolated), isIsolated, `isolation of ${path}`);
+    const isIsolated = async (path) => {
+      await page.goto(server.address + path);
+      return page.evaluate(() => crossOriginIsolated);
+    };
+    for (const [path, isOwn] of [["/size.json", false], ["/index.html", true], ["/", true]]) {
+      equal(await isIsolated(path), isOwn, `isolation of ${path}`);
     }
+    // Another site at the address is left alone.
+    rmSync(join(copy, "isolation.js"));
+    equal(await isIsolated("/"), false, "isolation without the service worker's file");
+    equal(await page.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).length), 0, "service workers that stay");
     await context.close();
+    server.close();
     return `${about.threads} threads`;
   },
   "a browser without relaxed SIMD trains with two roundings, and reproducible runs with one": async () => {

@@ -7,7 +7,7 @@ const folder = new URL("./", self.location).href;
 /** Whether the server still has this worker: another site may have come to stand at its address. */
 async function isCurrent() {
   const own = await fetch(self.location.href, { cache: "no-store" });
-  return own.ok && own.headers.get("content-type").includes("javascript");
+  return own.ok && own.headers.get("content-type")?.includes("javascript");
 }
 
 /** What the server answers, with the headers. */
